@@ -1,0 +1,182 @@
+"""A scene as data: who wears what, drawn how, before what. Sampled with a seed; the truth behind every picture.
+
+A scene can be drawn at any size (`fashion.drawing`), captioned in two languages (`fashion.captions`) and asked for
+exact masks. One tenth of the (garment, colour, pattern) combinations and every outfit of pink, orange and white over
+bucket hat, jacket and t-shirt are kept out of the training split, to test composition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+from fashion.lexicon import BACKGROUNDS, COLORS, GARMENT_BY_ID, GARMENTS, PATTERNS, STYLES, GarmentKind, word
+
+LAYOUTS = ("alone", "figure")
+SPLITS = ("train", "held_out", "any")
+HELD_OUT_OUTFIT_KINDS = frozenset({"bucket_hat", "jacket", "t_shirt"})
+HELD_OUT_OUTFIT_COLORS = frozenset({"pink", "orange", "white"})
+_MAX_DETAILS = 1
+_SLOT_CONFLICTS = {"whole": {"top", "bottom", "whole"}, "top": {"whole", "top"}, "bottom": {"whole", "bottom"}}
+
+
+@dataclass(frozen=True)
+class Garment:
+    """One garment with ids of the lexicon; `None` where the kind has no such attribute. Checked when made."""
+
+    kind: str
+    color: str
+    pattern: str = "solid"
+    material: str | None = None
+    sleeve: str | None = None
+    hem: str | None = None
+    neckline: str | None = None
+    details: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        kind = word("garment", self.kind)
+        assert isinstance(kind, GarmentKind)
+        word("color", self.color)
+        word("pattern", self.pattern)
+        if kind.solid_only and self.pattern != "solid":
+            raise ValueError(f"{self.kind} is only drawn solid, not {self.pattern}")
+        for field, allowed in (("material", kind.materials), ("sleeve", kind.sleeves), ("hem", kind.hems),
+                               ("neckline", kind.necklines)):  # fmt: skip
+            value = getattr(self, field)
+            if (value not in allowed) if allowed else (value is not None):
+                raise ValueError(f"{self.kind} has no {field} {value!r}: use {' or '.join(allowed) or None}")
+        if wrong := [detail for detail in self.details if detail not in kind.details]:
+            raise ValueError(f"{self.kind} has no detail {wrong[0]!r}: use {' or '.join(kind.details) or 'none'}")
+
+    @property
+    def combination(self) -> tuple[str, str, str]:
+        return self.kind, self.color, self.pattern
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One to three garments. `layout` alone: one garment laid out; figure: worn by a figure. `seed` moves what is not named."""
+
+    garments: tuple[Garment, ...]
+    layout: str = "alone"
+    background: str = "white"
+    style: str = "flat"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.garments) <= 3:
+            raise ValueError(f"a scene has 1 to 3 garments, not {len(self.garments)}")
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout {self.layout!r}: use {' or '.join(LAYOUTS)}")
+        if self.layout == "alone" and len(self.garments) > 1:
+            raise ValueError("layout 'alone' shows one garment: use layout 'figure' for an outfit")
+        word("background", self.background)
+        word("style", self.style)
+        slots = [GARMENT_BY_ID[garment.kind].slot for garment in self.garments]
+        for i, slot in enumerate(slots):
+            if any(conflicts(slot, other) for other in slots[:i]):
+                raise ValueError(f"{self.garments[i].kind} cannot be worn with what fills its place already")
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, object]) -> Scene:
+        """Build from `to_dict` (or JSON of it). Raises ValueError for unknown words."""
+        garments = tuple(Garment(**{**g, "details": tuple(g["details"])}) for g in data["garments"])  # type: ignore[attr-defined]
+        return cls(**{**data, "garments": garments})  # type: ignore[arg-type]
+
+
+def conflicts(slot: str, other: str) -> bool:
+    """Whether two slots of a body exclude each other: a dress leaves no room for a skirt."""
+    return slot == other or other in _SLOT_CONFLICTS.get(slot, ())
+
+
+@lru_cache(maxsize=None)
+def is_held_out(kind: str, color: str, pattern: str) -> bool:
+    """Whether this (garment, colour, pattern) is one of the tenth that training never sees. Stable for ever."""
+    digest = hashlib.blake2b(f"{kind}/{color}/{pattern}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % 10 == 0
+
+
+def is_held_out_outfit(garments: tuple[Garment, ...]) -> bool:
+    """Pink, orange and white in any order over bucket hat, jacket and t-shirt."""
+    kinds = {g.kind for g in garments}
+    colors = {g.color for g in garments if g.kind in HELD_OUT_OUTFIT_KINDS}
+    return kinds >= HELD_OUT_OUTFIT_KINDS and colors == HELD_OUT_OUTFIT_COLORS
+
+
+def sample_scene(seed: int, split: str = "train", count: int | None = None) -> Scene:
+    """Draw one scene from a seed. `count` fixes the number of garments.
+
+    train: no held-out combination or outfit; held_out: the first garment is a held-out combination; any: no rule.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r}: use {', '.join(SPLITS)}")
+    rng = random.Random(f"scene/{seed}/{split}/{count}")
+    number = count or rng.choices((1, 2, 3), weights=(50, 25, 25))[0]
+    while True:
+        garments = _sample_garments(rng, number, split)
+        if split == "any" or not is_held_out_outfit(garments):
+            break
+    layout = "figure" if number > 1 or rng.random() < 0.3 else "alone"
+    return Scene(garments, layout, _background(rng), _style(rng), rng.randrange(2**31))
+
+
+def scenes(seed: int, number: int, split: str = "train", count: int | None = None) -> Iterator[Scene]:
+    """`number` scenes, the i-th from seed·10⁷ + i, so that streams of different seeds never meet."""
+    return (sample_scene(seed * 10**7 + i, split, count) for i in range(number))
+
+
+def permutation_outfits() -> list[tuple[Garment, ...]]:
+    """The six outfits of pink, orange, white over bucket hat, jacket, t-shirt that no training scene holds."""
+    from itertools import permutations
+
+    return [
+        (
+            Garment("bucket_hat", hat, material="cotton"),
+            Garment("jacket", jacket, material="cotton"),
+            Garment("t_shirt", shirt, material="cotton", sleeve="short", neckline="round"),
+        )
+        for hat, jacket, shirt in permutations(("pink", "orange", "white"))
+    ]
+
+
+def _sample_garments(rng: random.Random, number: int, split: str) -> tuple[Garment, ...]:
+    chosen: list[Garment] = []
+    while len(chosen) < number:
+        kind = rng.choice(GARMENTS)
+        if any(conflicts(kind.slot, GARMENT_BY_ID[g.kind].slot) for g in chosen):
+            continue
+        garment = _sample_garment(rng, kind)
+        wants_held_out = split == "held_out" and not chosen
+        if split != "any" and is_held_out(*garment.combination) != wants_held_out:
+            continue
+        chosen.append(garment)
+    return tuple(chosen)
+
+
+def _sample_garment(rng: random.Random, kind: GarmentKind) -> Garment:
+    def pick(options: tuple[str, ...]) -> str | None:
+        return rng.choice(options) if options else None
+
+    solid = kind.solid_only or rng.random() < 0.35
+    details = (rng.choice(kind.details),) if kind.details and rng.random() < 0.35 else ()
+    sleeve = pick(kind.sleeves)
+    if "one_shoulder" in details and sleeve == "sleeveless":
+        details = ()
+    return Garment(
+        kind.id, rng.choice(COLORS).id, "solid" if solid else rng.choice(PATTERNS[1:]).id, pick(kind.materials),
+        sleeve, pick(kind.hems), pick(kind.necklines), details[:_MAX_DETAILS],
+    )  # fmt: skip
+
+
+def _background(rng: random.Random) -> str:
+    return rng.choices([w.id for w in BACKGROUNDS], weights=(24, 16, 16, 10, 8, 8, 9, 9))[0]
+
+
+def _style(rng: random.Random) -> str:
+    return rng.choices([w.id for w in STYLES], weights=(60, 10, 10, 10, 10))[0]
