@@ -1,0 +1,1 @@
+"""Korean text itself, no models: Unicode form and cleaning, search keys, jamo, particles."""
