@@ -1,0 +1,8 @@
+"""Vector search over past prompts: Annoy on disk, an exact fresh tail in memory, the truth in a database."""
+
+from index.options import IndexOptions
+from index.prompt_index import PromptIndex
+from index.records import Hit, Record, RefusedRecord, UnknownId
+from index.store import metadata
+
+__all__ = ["Hit", "IndexOptions", "PromptIndex", "Record", "RefusedRecord", "UnknownId", "metadata"]

@@ -1,0 +1,149 @@
+"""One generation: an immutable folder with what the store held, in files that are mapped, not loaded.
+
+Rows lie scope by scope. A scope of at least `exact_below` rows has an Annoy file of its own; the others share
+`flat.f32` and are read exactly. So a search never reads a row that its viewer may not see, and what it finds
+cannot depend on one. The manifest has every file's size and SHA-256; `CURRENT` has the manifest's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import weakref
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from index.annoy_file import METRIC, AnnoyFile, map_file
+from index.store import Store
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ARRAYS = {  # file → type of its numbers
+    "numbers.i64": "<i8",  # (rows,) the store's numbers
+    "order.i32": "<i4",  # (rows,) rows sorted by number
+    "keys.u64": "<u8",  # (rows,) hashes of (scope, group), sorted
+    "key_rows.i32": "<i4",  # (rows,) the row of each of them
+    "text_ends.i64": "<i8",  # (2·rows,) where each id and each group ends in text.utf8
+}
+TEXT, FLAT = "text.utf8", "flat.f32"
+
+
+class Damaged(ValueError):
+    """A generation that must not be opened: its files are not what they should be, or not for this store."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The rows of one scope: row `start + i` of the generation has vector `vectors[i]`."""
+
+    start: int
+    vectors: np.ndarray  # (rows, dim) float32, a view on the mapping
+    annoy: AnnoyFile | None
+
+
+class Generation:
+    """A verified generation, locked against deletion for as long as somebody holds this object."""
+
+    def __init__(self, folder: Path, manifest_sha256: str, store: Store) -> None:
+        try:
+            manifest = self._lock(folder / MANIFEST, manifest_sha256)
+            check_manifest(manifest, store)
+            for name, expected in manifest["files"].items():
+                _check_file(folder / name, expected)
+            self._map(folder, manifest)
+        except Damaged:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise Damaged(f"{folder.name}: {error!r}") from error
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def find(self, scope: str, group: str) -> int | None:
+        """Return the row that leads `group` in `scope`."""
+        shelf = self.shelves.get(scope)
+        if shelf is None:
+            return None
+        key = np.uint64(key_hash(scope, group))
+        position = int(self._keys.searchsorted(key))
+        while position < len(self._keys) and self._keys[position] == key:  # more than one: hashes may collide
+            row = int(self._key_rows[position])
+            if 0 <= row - shelf.start < len(shelf.vectors) and self.group(row) == group:
+                return row
+            position += 1
+        return None
+
+    def rows_of(self, number: int) -> list[int]:
+        """Return the rows of a record: none, one, or two if it changed scope while this was written."""
+        first, end = (int(self.numbers.searchsorted(number, side, self._order)) for side in ("left", "right"))
+        return self._order[first:end].tolist()
+
+    def key(self, row: int) -> tuple[str, str]:
+        """Return the (scope, group) that a row leads."""
+        return self._scopes[bisect_right(self._starts, row) - 1], self.group(row)
+
+    def id(self, row: int) -> str:
+        return self._text[(self._ends[2 * row - 1] if row else 0) : self._ends[2 * row]].decode()
+
+    def group(self, row: int) -> str:
+        return self._text[self._ends[2 * row] : self._ends[2 * row + 1]].decode()
+
+    def _lock(self, path: Path, sha256: str) -> dict:
+        """Read the manifest and keep it locked: `IndexFolder.sweep` deletes no folder that is locked."""
+        descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise Damaged(f"{path.parent.name}/{path.name} does not have the SHA-256 that CURRENT states")
+        return json.loads(content)
+
+    def _map(self, folder: Path, manifest: dict) -> None:
+        self.name, self.seq, self.n_trees = folder.name, manifest["seq"], manifest["n_trees"]
+        self.bytes_on_disk = sum(file["size"] for file in manifest["files"].values())
+        arrays = {name: np.frombuffer(map_file(folder / name), kind) for name, kind in ARRAYS.items()}
+        self.numbers, self._order, self._keys, self._key_rows, self._ends = arrays.values()
+        self._text = map_file(folder / TEXT)
+        dim, flat_start, self.shelves = manifest["dim"], 0, {}
+        flat = np.frombuffer(map_file(folder / FLAT), "<f4").reshape(-1, dim)
+        for scope, start, rows, annoy_name, search_k in manifest["scopes"]:
+            if annoy_name is None:
+                annoy, vectors = None, flat[flat_start : flat_start + rows]
+                flat_start += rows
+            else:
+                annoy = AnnoyFile(folder / annoy_name, dim, rows, search_k)
+                vectors = annoy.vectors
+            self.shelves[scope] = Shelf(start, vectors, annoy)
+        self._scopes = list(self.shelves)
+        self._starts = [shelf.start for shelf in self.shelves.values()]
+
+
+def key_hash(scope: str, group: str) -> int:
+    """Return 64 bits that stand for (scope, group)."""
+    return int.from_bytes(hashlib.blake2b(f"{scope}\0{group}".encode(), digest_size=8).digest(), "little")
+
+
+def check_manifest(manifest: dict, store: Store) -> None:
+    """Raise Damaged unless the manifest describes this store, as this encoder sees it, now or in the past."""
+    wanted = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
+              "store_id": store.store_id}
+    for name, value in wanted.items():
+        if manifest[name] != value:
+            raise Damaged(f"manifest has {name} {manifest[name]!r}, the store {value!r}")
+    if manifest["seq"] > store.sequence():
+        raise Damaged(f"manifest has seq {manifest['seq']}, the store only {store.sequence()}: it is older")
+
+
+def _check_file(path: Path, expected: dict) -> None:
+    size = path.stat().st_size
+    if size != expected["size"]:
+        raise Damaged(f"{path.parent.name}/{path.name} has {size} bytes, not {expected['size']}")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
+            raise Damaged(f"{path.parent.name}/{path.name} does not have its manifest's SHA-256")

@@ -1,0 +1,205 @@
+"""One generation and the fresh tails over it, searched as one, at one moment of the store.
+
+Both are read scope by scope: what everyone may see, and what the viewer alone may see. A tail's word on a
+group goes before the generation's. Of a group in both scopes the newer record stands for it. Scores are
+computed anew in float64 for what is answered, so that they depend on nothing but the two vectors.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.annoy_file import fetched
+from index.generation import Generation, Shelf
+from index.records import PUBLIC, Hit
+from index.store import Change, Store
+from index.tail import Tail
+
+_SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
+_EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has changed since
+
+
+class Layers:
+    """Searches `generation` (None: nothing) and everything the store has committed since."""
+
+    def __init__(self, store: Store, generation: Generation | None) -> None:
+        self.generation = generation
+        self.seq = generation.seq if generation else 0  # every change up to here is in
+        self.fresh = 0  # rows in all tails
+        self.erasing_since: float | None = None  # monotonic time of the first removal from the generation
+        self._store = store
+        self._tails: dict[str, Tail] = {}
+        self._keys: dict[int, tuple[str, str]] = {}  # number → what it leads or led, for the tails' rows
+        self._catching_up, self._moment = threading.Lock(), threading.Lock()
+
+    def catch_up(self, sequence: int) -> None:
+        """Take in every change of the store up to `sequence`."""
+        if sequence <= self.seq:
+            return
+        with self._catching_up:
+            while self.seq < sequence:
+                changes = self._store.changes(self.seq)
+                self._take_in(changes)
+                self.seq = changes[-1].seq if changes else sequence
+
+    def search(self, query: np.ndarray, k: int, viewer: str | None) -> list[Hit]:
+        """Return the `k` best groups for a (dim,) unit query, or all there are for the viewer if fewer."""
+        scopes = (PUBLIC,) if viewer is None else (PUBLIC, viewer)
+        with self._moment:
+            views = [self._view(scope) for scope in scopes]
+        rivals = reversed(views) if len(views) == 2 else [None]
+        found = [hit for view, rival in zip(views, rivals, strict=True) for hit in view.best(query, k, rival)]
+        if not found:
+            return []
+        vectors = np.stack([candidate.vector for candidate in found])
+        exact = vectors.astype(np.float64) @ query.astype(np.float64)
+        scores = np.clip(exact, -1, 1).astype(np.float32).tolist()
+        best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
+        return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many groups each scope shows."""
+        shelves = self.generation.shelves if self.generation else {}
+        sizes = Counter({scope: len(shelf.vectors) for scope, shelf in shelves.items()})
+        for scope in list(self._tails):
+            view = self._view(scope)
+            for group in set(view.tail.groups[: view.rows]):
+                sizes[scope] += (view.leader(group) >= 0) - (view.in_generation(group) is not None)
+        return {scope: size for scope, size in sizes.items() if size}
+
+    def _take_in(self, changes: list[Change]) -> None:
+        """Ask the store who leads each group that the changes touch, and note where that is new."""
+        touched: set[tuple[str, str]] = set()
+        for change in changes:
+            if change.group is not None:
+                touched |= {(PUBLIC, change.group), (change.owner, change.group)}
+            touched.update(self._led_by(change))
+        leaders, changed = self._store.leaders(touched), {change.number for change in changes}
+        with self._moment:
+            for key in touched:
+                scope, group = key
+                view, leader = self._view(scope), leaders.get(key)
+                if leader is None and view.leader(group) >= 0:
+                    self._tail(scope).bury(group)
+                elif leader is not None and (leader.number != view.leader(group) or leader.number in changed):
+                    self._tail(scope).append(leader)
+                    self._keys[leader.number] = key
+            self.fresh = sum(map(len, self._tails.values()))
+
+    def _led_by(self, change: Change) -> list[tuple[str, str]]:
+        """Return the keys that the changed record leads here, as far as this process knows."""
+        keys = [self._keys[change.number]] if change.number in self._keys else []
+        if self.generation:
+            rows = self.generation.rows_of(change.number)
+            keys += [self.generation.key(row) for row in rows]
+            if rows and change.group is None and self.erasing_since is None:
+                self.erasing_since = time.monotonic()
+        return keys
+
+    def _view(self, scope: str) -> _View:
+        tail = self._tails.get(scope)
+        shelf = self.generation.shelves.get(scope) if self.generation else None
+        return _View(scope, self.generation, shelf, tail, len(tail) if tail else 0)
+
+    def _tail(self, scope: str) -> Tail:
+        return self._tails.setdefault(scope, Tail(self._store.dim))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    number: int
+    id: str
+    group: str
+    vector: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One scope at one moment: its shelf in the generation, and the first `rows` rows of its tail."""
+
+    scope: str
+    generation: Generation | None
+    shelf: Shelf | None
+    tail: Tail | None
+    rows: int
+
+    def leader(self, group: str) -> int:
+        """Return the number of the record that stands for `group` here, -1 if none does."""
+        row = self.tail.latest(group, self.rows) if self.tail else None
+        if row is not None:
+            return self.tail.numbers[row]
+        row = self.in_generation(group)
+        return -1 if row is None else int(self.generation.numbers[row])
+
+    def in_generation(self, group: str) -> int | None:
+        return self.generation.find(self.scope, group) if self.shelf else None
+
+    def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
+        """Return at least the `k` best, if there are that many, leaving out groups that `rival` has newer."""
+        found = self._from_generation(query, k, rival) if self.shelf else []
+        return found + (self._from_tail(query, k, rival) if self.rows else [])
+
+    def _from_tail(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
+        tail = self.tail
+
+        def candidate(row: int) -> _Candidate | None:
+            id, group, number = tail.ids[row], tail.groups[row], tail.numbers[row]
+            if id is None or tail.latest(group, self.rows) != row:
+                return None
+            if rival and rival.leader(group) > number:
+                return None
+            return _Candidate(number, id, group, tail.vectors[row])
+
+        return _walk(tail.vectors[: self.rows] @ query, k, candidate)
+
+    def _from_generation(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
+        shelf, generation = self.shelf, self.generation
+
+        def candidate(row: int) -> _Candidate | None:
+            number, group = int(generation.numbers[shelf.start + row]), generation.group(shelf.start + row)
+            if self.rows and self.tail.latest(group, self.rows) is not None:
+                return None
+            if rival and rival.leader(group) > number:
+                return None
+            return _Candidate(number, generation.id(shelf.start + row), group, shelf.vectors[row])
+
+        for effort in _EFFORTS if shelf.annoy else ():
+            near = shelf.annoy.nearest(query, effort * fetched(k), effort)
+            if near is None:
+                break
+            found = _walk(shelf.vectors[near] @ query, k, lambda i, near=near: candidate(int(near[i])))
+            if len(found) >= k:
+                return found
+        return _walk(shelf.vectors @ query, k, candidate)
+
+
+def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | None]) -> list[_Candidate]:
+    """Return the `k` best that `candidate` accepts, and whatever else scores the same as the last of them."""
+    found: list[_Candidate] = []
+    last = -np.inf
+    for row in _descending(scores, fetched(k)):
+        score = scores[row]
+        if len(found) >= k and score < last - _SAME_SCORE:
+            break
+        accepted = candidate(row)
+        if accepted is not None:
+            found.append(accepted)
+            last = score if len(found) <= k else last
+    return found
+
+
+def _descending(scores: np.ndarray, first: int) -> Iterator[int]:
+    """Yield rows from the best score down; sorting them all only if more than `first` are asked for."""
+    if len(scores) > first:
+        top = np.argpartition(scores, -first)[-first:]
+        yield from top[np.argsort(-scores[top])].tolist()
+        seen = set(top.tolist())
+    else:
+        seen = set()
+    yield from (row for row in np.argsort(-scores).tolist() if row not in seen)

@@ -1,0 +1,200 @@
+"""Similar past prompts: add, remove and search vectors, live, private and safe from damaged files.
+
+    index = PromptIndex(folder, engine, dim=384, encoder_id="sha256:…")
+    index.add("prompt-1", group="빨간 원피스", vector=vector, owner="user-7", public=False)
+    index.search(vector, k=10, viewer="user-7")    # [Hit(id="prompt-1", group="빨간 원피스", score=1.0)]
+
+The store (the database) is the truth. A search first looks up its sequence number, so that it finds what any
+process has committed, then reads a generation (files, see generation.py) and a fresh tail (see tail.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from index.build import build
+from index.folder import IndexFolder
+from index.generation import Damaged, Generation
+from index.keeper import Keeper
+from index.layers import Layers
+from index.options import IndexOptions
+from index.records import Hit, Record, check_k, check_name, unit
+from index.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+class PromptIndex:
+    """An index in the folder `path` over the records in `engine`'s database; threads may share it."""
+
+    def __init__(self, path: str | Path, engine: sa.Engine, dim: int, encoder_id: str,
+                 options: IndexOptions | None = None) -> None:
+        self.options = options or IndexOptions()
+        self.store = Store(engine, dim, encoder_id)
+        self.folder = IndexFolder(path)
+        self._opening = threading.Lock()
+        self._layers: Layers | None = None
+        self._refused: tuple[str, str] | None = None  # the damaged generation that need not be read again
+        self._keeper = Keeper(self.tend) if self.options.background else None
+
+    # Writing: by any thread of any process; on a connection that is handed in, the caller commits
+
+    def add(self, id: str, group: str, vector: np.ndarray, owner: str, public: bool,
+            connection: sa.Connection | None = None) -> None:
+        """Add a record, or give a known one a new vector and visibility. Raises ValueError, RefusedRecord."""
+        self.store.add([Record(id, group, vector, owner, public)], connection)
+
+    def add_many(self, records: Sequence[Record], connection: sa.Connection | None = None) -> None:
+        """Add records, all or none."""
+        self.store.add(records, connection)
+
+    def set_visibility(self, id: str, public: bool, connection: sa.Connection | None = None) -> None:
+        """Show a record to everyone, or to its owner alone. Raises UnknownId."""
+        self.store.set_visibility(id, public, connection)
+
+    def remove(self, id: str, connection: sa.Connection | None = None) -> None:
+        """Erase a record's vector, group and owner now; files follow (see `removed`). Raises UnknownId."""
+        self.store.remove(id, connection)
+
+    def removed(self, id: str) -> bool:
+        """Say whether a removed record has left every file of this folder too. Raises UnknownId."""
+        seq = self.store.removal(id)
+        return seq is not None and self.folder.all_have_seen(seq)
+
+    # Reading
+
+    def search(self, vector: np.ndarray, k: int = 10, viewer: str | None = None) -> list[Hit]:
+        """Return the `k` nearest groups among what `viewer` may see (None: public ones only), best first."""
+        query, k = unit(vector, self.store.dim), check_k(k)
+        if viewer is not None:
+            check_name("viewer", viewer)
+        layers = self._current_layers()
+        layers.catch_up(self.store.sequence())
+        if self._keeper:
+            self._keeper.watch(urgent=self._wants_rebuild(layers))
+        return layers.search(query, k, viewer)
+
+    def outdated(self, limit: int = 1_000) -> list[str]:
+        """Return ids that another encoder embedded: they are found once they are added with new vectors."""
+        return self.store.outdated(limit)
+
+    def stats(self) -> dict[str, int | str | None]:
+        """Return counts for the operator; they cover everybody's records."""
+        layers = self._caught_up()
+        generation, sizes = layers.generation, layers.sizes()
+        shelves = generation.shelves.values() if generation else ()
+        annoy = [shelf.annoy.search_k for shelf in shelves if shelf.annoy]
+        return {
+            "sequence": layers.seq, "encoder_id": self.store.encoder_id, "dim": self.store.dim,
+            "groups": sum(sizes.values()), "scopes": len(sizes), "fresh_rows": layers.fresh,
+            "generation": generation.name if generation else None,
+            "generation_rows": len(generation) if generation else 0,
+            "generation_bytes": generation.bytes_on_disk if generation else 0,
+            "annoy_files": len(annoy), "n_trees": generation.n_trees if annoy else None,
+            "search_k": max(annoy) if annoy else None, "outdated": len(self.outdated(100_000)),
+        }  # fmt: skip
+
+    def verify(self) -> list[str]:
+        """Read every file anew and count against the store; return what is wrong, in words."""
+        problems = []
+        try:
+            if self.folder.open_current(self.store) is None and len(self._caught_up().generation or ()):
+                problems.append("the folder was deleted: a rebuild brings it back")
+        except Damaged as error:
+            problems.append(f"damaged: {error}")
+        for _ in range(10):  # until nothing is written meanwhile
+            layers = self._caught_up()
+            sequence, counted, stored = layers.seq, layers.sizes(), self.store.scope_sizes()
+            if self.store.sequence() == sequence:
+                if counted != stored:
+                    found, there = sum(counted.values()), sum(stored.values())
+                    problems.append(f"{found} groups can be found, the store has {there}")
+                break
+        return problems
+
+    # Keeping the file fresh
+
+    def rebuild(self) -> None:
+        """Build a generation of all that is committed now, and use it. Raises OSError, RuntimeError."""
+        with self.folder.lease(wait=True) as lease:
+            self._build(lease)
+
+    def tend(self) -> None:
+        """Take over another process's generation; rebuild and delete what is due, if nobody else does."""
+        sound = self.refresh()
+        layers = self._caught_up()
+        using = layers.generation.name if layers.generation else None
+        due = not sound or self._wants_rebuild(layers)
+        del layers  # lets the generation go once no search uses it
+        if due or self.folder.leftovers(using):
+            with self.folder.lease() as lease:
+                if lease is not None and due:
+                    self._build(lease)
+                elif lease is not None:
+                    self.folder.sweep(using)
+
+    def refresh(self) -> bool:
+        """Use the folder's current generation if it is a new one; return False if it has to be built again."""
+        using = self._current_layers().generation
+        try:
+            pointer = self.folder.current()
+        except Damaged:
+            return False
+        if pointer is None:
+            return using is None
+        if using and pointer[0] == using.name:
+            return True
+        generation = self._open_generation() if pointer != self._refused else None
+        if generation is None:
+            return using is not None
+        fresh = Layers(self.store, generation)
+        fresh.catch_up(self.store.sequence())  # while searches still use the old ones
+        self._layers = fresh
+        return True
+
+    def close(self) -> None:
+        """Stop the background thread. Whoever still searches may go on."""
+        if self._keeper:
+            self._keeper.stop()
+
+    def _build(self, lease: int) -> None:
+        build(self.folder, self.store, self.options, lease)
+        self.refresh()
+        using = self._current_layers().generation
+        self.folder.sweep(using.name if using else None)
+
+    def _wants_rebuild(self, layers: Layers) -> bool:
+        rows = len(layers.generation) if layers.generation else 0
+        if layers.fresh > max(self.options.exact_below, self.options.fresh_share * rows):
+            return True
+        since = layers.erasing_since
+        return since is not None and time.monotonic() - since >= self.options.erase_within
+
+    def _current_layers(self) -> Layers:
+        if self._layers is None:
+            with self._opening:
+                if self._layers is None:
+                    self._layers = Layers(self.store, self._open_generation())
+        return self._layers
+
+    def _caught_up(self) -> Layers:
+        layers = self._current_layers()
+        layers.catch_up(self.store.sequence())
+        return layers
+
+    def _open_generation(self) -> Generation | None:
+        pointer = None
+        try:
+            pointer = self.folder.current()
+            return self.folder.open_current(self.store)
+        except Damaged as error:
+            self._refused = pointer
+            logger.warning("index: not opened, searching exactly until it is rebuilt: %s", error)
+            return None

@@ -1,0 +1,88 @@
+"""What goes into the index and what comes out of it, checked where it enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PUBLIC = ""  # the scope of what everyone may see; every other scope is an owner's own
+MAX_NAME = 512  # characters of an id, a group or an owner
+MAX_K = 1_000
+
+
+class UnknownId(ValueError):
+    """The store has no live record of this id."""
+
+
+class RefusedRecord(ValueError):
+    """The record contradicts what the store already holds under its id."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One prompt to be found: `vector` is (dim,), of any positive length; `group` names equal prompts."""
+
+    id: str
+    group: str
+    vector: np.ndarray
+    owner: str
+    public: bool
+
+    def __post_init__(self) -> None:
+        for field in ("id", "group", "owner"):
+            check_name(field, getattr(self, field))
+        if not isinstance(self.public, bool | np.bool_):
+            raise ValueError(f"public is {self.public!r}: it must be True or False")
+
+    @property
+    def scope(self) -> str:
+        return PUBLIC if self.public else self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One group found: the id of its newest record that the viewer may see, and that record's cosine."""
+
+    id: str
+    group: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The newest record of one (scope, group): the one that stands for it. `vector` is (dim,), unit."""
+
+    number: int
+    id: str
+    group: str
+    scope: str
+    vector: np.ndarray
+
+
+def check_name(field: str, value: str) -> str:
+    """Return `value` if it can be stored and compared anywhere: non-empty text without NUL or surrogates."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME:
+        raise ValueError(f"{field} is {value!r}: it must be text of 1 to {MAX_NAME} characters")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"{field} is {value!r}: NUL and lone surrogates cannot be stored")
+    return value
+
+
+def check_k(k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MAX_K:
+        raise ValueError(f"k is {k!r}: it must be a whole number from 1 to {MAX_K}")
+    return int(k)
+
+
+def unit(vector: np.ndarray, dim: int) -> np.ndarray:
+    """Return (dim,) float32 of length 1; raise ValueError for another shape, NaN, infinity or zero."""
+    row = np.asarray(vector, dtype=np.float64)
+    if row.shape != (dim,):
+        raise ValueError(f"vector has shape {row.shape}, the index has dim {dim}: it must be ({dim},)")
+    length = np.linalg.norm(row)
+    if not np.isfinite(length):
+        raise ValueError("vector holds NaN or infinity: only finite numbers have a direction")
+    if length < 1e-12:
+        raise ValueError("vector is zero: it has no direction to compare")
+    return (row / length).astype(np.float32)

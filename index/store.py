@@ -1,0 +1,284 @@
+"""The truth: one row per record, in SQLAlchemy Core (SQLite or PostgreSQL).
+
+Every write takes the next sequence numbers from a counter row, under that row's lock. So they are committed
+in their own order, and "everything after number n" misses nothing. A scope is who sees a record: everyone
+(`PUBLIC`) or its owner. A removed record keeps its id, number and sequence number, and nothing else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from index.records import PUBLIC, Leader, Record, RefusedRecord, UnknownId, check_name, unit
+
+metadata = sa.MetaData()
+Count = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows only in INTEGER columns
+
+counter = sa.Table(
+    "prompt_index", metadata,
+    sa.Column("seq", Count, nullable=False),
+    sa.Column("store_id", sa.Text, nullable=False),
+    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
+)
+encoders = sa.Table(
+    "prompt_encoders", metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("encoder_id", sa.Text, nullable=False, unique=True),
+    sa.Column("dim", sa.Integer, nullable=False),
+)
+prompts = sa.Table(
+    "prompt_vectors", metadata,
+    sa.Column("number", Count, primary_key=True),  # grows with every new id: a group's newest is highest
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("seq", Count, nullable=False, unique=True),  # grows with every change
+    sa.Column("encoder", sa.Integer),  # NULL once removed, like all that follow
+    sa.Column("scope", sa.Text),  # PUBLIC or the owner
+    sa.Column("group", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("vector", sa.LargeBinary),  # dim × float32, little-endian, length 1
+    sa.Index("prompt_vectors_leaders", "encoder", "scope", "group", "number"),
+    sqlite_autoincrement=True,
+)
+
+_SEQUENCE = sa.select(counter.c.seq)
+_CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be checkpointed between them
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that changed at `seq`; a removed one has neither group nor owner."""
+
+    seq: int
+    number: int
+    group: str | None
+    owner: str | None
+
+
+class Store:
+    """Records of one encoder, read and written on `engine`; the tables are made where they are absent."""
+
+    def __init__(self, engine: sa.Engine, dim: int, encoder_id: str) -> None:
+        if not 1 <= dim <= 65_536:
+            raise ValueError(f"dim is {dim}: it must be from 1 to 65536")
+        self.engine, self.dim, self.encoder_id = engine, dim, check_name("encoder_id", encoder_id)
+        create_tables(engine)
+        self.encoder = self._register_encoder()
+        with engine.connect() as connection:
+            self.store_id: str = connection.execute(sa.select(counter.c.store_id)).scalar_one()
+
+    def sequence(self) -> int:
+        """Return the sequence number of the last committed change; 0 for a new store."""
+        with self.engine.connect() as connection:
+            return connection.execute(_SEQUENCE).scalar_one()
+
+    # Writing
+
+    def add(self, records: Sequence[Record], connection: sa.Connection | None = None) -> None:
+        """Write records, all or none; one whose id is known gives it a new vector and visibility."""
+        vectors = [unit(record.vector, self.dim).astype("<f4").tobytes() for record in records]
+        ids = [record.id for record in records]
+        if len(set(ids)) < len(ids):
+            raise RefusedRecord("one call names an id twice: name each once")
+        with self._writing(connection, len(records)) as (writer, first):
+            known = self._known(writer, records)
+            fresh, again = [], []
+            for seq, record, vector in zip(range(first, first + len(records)), records, vectors, strict=True):
+                row = {"seq": seq, "scope": record.scope, "vector": vector, "encoder": self.encoder}
+                if record.id in known:
+                    again.append({"number_": known[record.id], **row})
+                else:
+                    fresh.append({"id": record.id, "group": record.group, "owner": record.owner, **row})
+            if fresh:
+                writer.execute(sa.insert(prompts), fresh)
+            if again:
+                writer.execute(sa.update(prompts).where(prompts.c.number == sa.bindparam("number_")), again)
+
+    def set_visibility(self, id: str, public: bool, connection: sa.Connection | None = None) -> None:
+        """Show a record to everyone, or to its owner alone. Raises UnknownId."""
+        scope = sa.literal(PUBLIC) if public else prompts.c.owner
+        with self._writing(connection, 1) as (writer, seq):
+            self._update_live(writer, id, scope=scope, seq=seq)
+
+    def remove(self, id: str, connection: sa.Connection | None = None) -> None:
+        """Erase all of a record but its id. Removing it again changes nothing. Raises UnknownId."""
+        erased = dict.fromkeys(("scope", "group", "owner", "vector", "encoder"), sa.null())
+        with self._writing(connection, 1) as (writer, seq):
+            if self.engine.dialect.name == "sqlite":
+                writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
+            if self.removal(id, writer) is None:
+                self._update_live(writer, id, seq=seq, **erased)
+
+    # Reading
+
+    def removal(self, id: str, connection: sa.Connection | None = None) -> int | None:
+        """Return the sequence number of an id's removal, None while it lives. Raises UnknownId."""
+        statement = sa.select(prompts.c.seq, prompts.c.scope).where(prompts.c.id == check_name("id", id))
+        with self._reading(connection) as reader:
+            row = reader.execute(statement).one_or_none()
+        if row is None:
+            raise UnknownId(f"id {id!r} is not in the index")
+        return row.seq if row.scope is None else None
+
+    def changes(self, after: int, limit: int = _CHUNK) -> list[Change]:
+        """Return the records that changed after a sequence number, oldest change first."""
+        columns = (prompts.c.seq, prompts.c.number, prompts.c.group, prompts.c.owner)
+        statement = sa.select(*columns).where(prompts.c.seq > after).order_by(prompts.c.seq).limit(limit)
+        with self.engine.connect() as connection:
+            return [Change(*row) for row in connection.execute(statement)]
+
+    def leaders(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Leader]:
+        """Return the newest live record of each (scope, group) that has one."""
+        wanted = set(keys)
+        scopes, groups = {scope for scope, _ in wanted}, sorted({group for _, group in wanted})
+        found: dict[tuple[str, str], Leader] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(groups), 500):
+                some = prompts.c.group.in_(groups[start : start + 500])
+                newest = self._newest(some, prompts.c.scope.in_(scopes)).subquery()
+                for leader in self._rows(connection, newest):
+                    if (leader.scope, leader.group) in wanted:
+                        found[leader.scope, leader.group] = leader
+        return found
+
+    def every_leader(self) -> Iterator[Leader]:
+        """Yield all leaders, scope by scope; what changes meanwhile may or may not be seen."""
+        position = ("", "")
+        while True:
+            beyond = sa.tuple_(prompts.c.scope, prompts.c.group) > sa.tuple_(*map(sa.literal, position))
+            order = (prompts.c.scope, prompts.c.group)
+            newest = self._newest(beyond).order_by(*order).limit(_CHUNK).subquery()
+            with self.engine.connect() as connection:
+                rows = list(self._rows(connection, newest, newest.c.scope, newest.c.group))
+            yield from rows
+            if not rows:
+                return
+            position = (rows[-1].scope, rows[-1].group)
+
+    def scope_sizes(self) -> dict[str, int]:
+        """Return how many groups each scope holds."""
+        newest = self._newest().subquery()
+        statement = sa.select(newest.c.scope, sa.func.count()).group_by(newest.c.scope)
+        with self.engine.connect() as connection:
+            return dict(connection.execute(statement).tuples().all())
+
+    def outdated(self, limit: int = 1_000) -> list[str]:
+        """Return ids of live records made by another encoder, oldest first: add them again, embedded anew."""
+        other = sa.and_(prompts.c.scope.is_not(None), prompts.c.encoder != self.encoder)
+        statement = sa.select(prompts.c.id).where(other).order_by(prompts.c.number).limit(limit)
+        with self.engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def vector(self, id: str) -> np.ndarray:
+        """Return the (dim,) unit vector of a live record of this encoder. Raises UnknownId."""
+        live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.encoder == self.encoder)
+        with self.engine.connect() as connection:
+            blob = connection.execute(sa.select(prompts.c.vector).where(live)).scalar_one_or_none()
+        if blob is None:
+            raise UnknownId(f"id {id!r} is not in the index, or waits to be embedded by {self.encoder_id!r}")
+        return np.frombuffer(blob, dtype="<f4")
+
+    # Below: how
+
+    def _newest(self, *conditions: sa.ColumnElement[bool]) -> sa.Select:
+        """Select scope, group and the highest number of each key, from the index on them alone."""
+        key = (prompts.c.scope, prompts.c.group)
+        mine = sa.and_(prompts.c.encoder == self.encoder, *conditions)  # a removed record has no encoder
+        return sa.select(*key, sa.func.max(prompts.c.number).label("number")).where(mine).group_by(*key)
+
+    def _rows(self, connection: sa.Connection, newest: sa.Subquery,
+              *order: sa.ColumnElement[str]) -> Iterator[Leader]:
+        live = prompts.c.number == newest.c.number
+        columns = (prompts.c.number, prompts.c.id, prompts.c.group, prompts.c.scope, prompts.c.vector)
+        for *names, blob in connection.execute(sa.select(*columns).join(newest, live).order_by(*order)):
+            yield Leader(*names, np.frombuffer(blob, dtype="<f4"))
+
+    def _known(self, writer: sa.Connection, records: Sequence[Record]) -> dict[str, int]:
+        """Return the number of each id that is there already. Raises RefusedRecord for a contradiction."""
+        by_id, known = {record.id: record for record in records}, {}
+        ids, c = list(by_id), prompts.c
+        for start in range(0, len(ids), 500):
+            some = c.id.in_(ids[start : start + 500])
+            statement = sa.select(c.id, c.number, c.scope, c.group, c.owner).where(some)
+            for id, number, scope, group, owner in writer.execute(statement):
+                if scope is None:
+                    raise RefusedRecord(f"id {id!r} was removed and never returns: add it under a new id")
+                if (group, owner) != (by_id[id].group, by_id[id].owner):
+                    raise RefusedRecord(f"id {id!r} has another group or owner already: use a new id")
+                known[id] = number
+        return known
+
+    def _update_live(self, writer: sa.Connection, id: str, **values: object) -> None:
+        live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.scope.is_not(None))
+        if writer.execute(sa.update(prompts).where(live).values(**values)).rowcount == 0:
+            raise UnknownId(f"id {id!r} is not in the index")
+
+    @contextmanager
+    def _writing(self, connection: sa.Connection | None, n: int) -> Iterator[tuple[sa.Connection, int]]:
+        """Yield a connection and the first of `n` sequence numbers; the caller commits its own connection."""
+        if connection is None:
+            with self.engine.begin() as own, self._writing(own, n) as writing:
+                yield writing
+            return
+        taken = sa.update(counter).values(seq=counter.c.seq + n).returning(counter.c.seq)
+        yield connection, connection.execute(taken).scalar_one() - n + 1
+
+    @contextmanager
+    def _reading(self, connection: sa.Connection | None) -> Iterator[sa.Connection]:
+        if connection is not None:
+            yield connection
+            return
+        with self.engine.connect() as own:
+            yield own
+
+    def _register_encoder(self) -> int:
+        mine = sa.select(encoders.c.number, encoders.c.dim).where(encoders.c.encoder_id == self.encoder_id)
+        for _ in range(2):
+            with self.engine.connect() as connection:
+                row = connection.execute(mine).one_or_none()
+            if row is None:
+                values = {"encoder_id": self.encoder_id, "dim": self.dim}
+                _insert_once(self.engine, sa.insert(encoders).values(values))
+                continue
+            if row.dim != self.dim:
+                raise ValueError(f"index has dim {row.dim} for encoder {self.encoder_id!r}, {self.dim} came: "
+                                 "give another encoder id to another encoder")
+            return row.number
+        raise RuntimeError("the encoder could not be registered")
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Make the tables and the counter row where they are absent; safe while another process does the same."""
+    try:
+        metadata.create_all(engine)
+    except (OperationalError, ProgrammingError):  # another process was quicker, or there is no database
+        metadata.create_all(engine)
+    with engine.connect() as connection:
+        empty = connection.execute(_SEQUENCE).one_or_none() is None
+    if empty:
+        _insert_once(engine, sa.insert(counter).values(key=1, seq=0, store_id=uuid.uuid4().hex))
+
+
+def newest_encoder(engine: sa.Engine) -> tuple[int, str]:
+    """Return (dim, encoder_id) of the encoder registered last. Raises ValueError for an empty store."""
+    create_tables(engine)
+    statement = sa.select(encoders.c.dim, encoders.c.encoder_id).order_by(encoders.c.number.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise ValueError("this database holds no prompt index yet: the studio makes it when it starts")
+    return row.dim, row.encoder_id
+
+
+def _insert_once(engine: sa.Engine, statement: sa.Insert) -> None:
+    try:
+        with engine.begin() as connection:
+            connection.execute(statement)
+    except IntegrityError:
+        pass  # another process was quicker, with the same row
