@@ -1,7 +1,7 @@
-"""English captions in sixteen shapes: keywords, noun phrases, requests, sentences, tags and shop copy.
+"""English captions in seventeen shapes: keywords, noun phrases, requests, sentences, tags and shop copy.
 
-Every attribute stands right before its garment or in a clause that only one garment can own, so that nobody has to
-guess what is striped. At most about 60 CLIP tokens for three garments: long shapes give way to short ones.
+Every attribute stands right before its garment or in a clause that only one garment can own, so that nobody
+has to guess what is striped. At most about 60 CLIP tokens for three garments: long shapes give way to short ones.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _SCENIC = frozenset({"room", "street", "park", "hanok"})
 _PEOPLE = ("a person", "someone", "a figure", "a model")
 _SLOT_NAMES = {"head": "hat", "neck": "scarf", "top": "top", "outer": "outer layer", "whole": "one-piece",
                "bottom": "bottom", "feet": "shoes", "hand": "bag"}  # fmt: skip
+_REQUESTS = ("draw", "please draw", "draw me", "I want", "show me", "make a picture of", "I'd like to see")
 _ESSENTIALS = (
     "is an essential for every wardrobe", "is a must-have this season", "goes with everything you own",
     "will be your new favourite", "is made to be worn on repeat",
@@ -37,7 +38,7 @@ _ESSENTIALS = (
 
 
 def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
-    """Return the text and the name of its shape. Raises ValueError for a shape that does not fit the scene."""
+    """Return the text and the name of its shape. Raises ValueError for a shape that does not fit."""
     figure = said.scene.layout == "figure"
     fitting = _FITTING[figure, len(said.scene.garments) > 1]
     if shape is not None and shape not in fitting:
@@ -60,6 +61,7 @@ class _Speech:
         if len(self.garments) > 1:
             rng.shuffle(self.garments)
         self.many = len(self.garments) > 1
+        self.figure = said.scene.layout == "figure"
         self.background, self.style = said.background, said.style
 
     def pick(self, options: tuple[str, ...]) -> str:
@@ -75,11 +77,11 @@ class _Speech:
             return " and ".join(self.pick(word("detail", detail).en) for detail in garment.details)
         return self.pick(word(field, getattr(garment, field)).en)
 
-    def phrase(self, garment: Garment, fields: tuple[str, ...], article: bool = True, trail: bool = True) -> str:
-        """A noun phrase: an orange striped cotton t-shirt with pockets. Trailing clauses only where one garment is."""
+    def phrase(self, garment: Garment, fields: tuple[str, ...], article: bool = True) -> str:
+        """A noun phrase: an orange striped cotton t-shirt with pockets. "with …" only where one garment is."""
         kind = GARMENT_BY_ID[garment.kind]
         order = _ORDERS[int(self.chance() * len(_ORDERS))]
-        behind = [f for f in fields if f in _TRAILING and trail and not self.many and self.chance() < 0.5]
+        behind = [f for f in fields if f in _TRAILING and not self.many and self.chance() < 0.5]
         before = [self.modifier(garment, field) for field in order if field in fields and field not in behind]
         text = " ".join((*before, self.pick(kind.en)))
         if behind:
@@ -100,10 +102,17 @@ class _Speech:
 
     def person(self) -> str:
         """A person wearing A, B and C; a garment alone is just itself."""
-        if self.said.scene.layout != "figure":
+        if not self.figure:
             return self.series()
-        verb = self.pick(("wearing", "in", "dressed in"))
-        return f"{self.pick(_PEOPLE)} {verb} {self.series()}"
+        return f"{self.pick(_PEOPLE)} {self.worn(self.pick(('wearing', 'in', 'dressed in')), 'carrying')}"
+
+    def worn(self, wearing: str, carrying: str) -> str:
+        """What is worn and, since nobody wears a bag, what is carried: wearing A and B and carrying C."""
+        texts = []
+        for verb, carried in ((wearing, False), (carrying, True)):
+            items = [self.phrase(g, fields) for g, fields in self.garments if (_slot(g) == "hand") is carried]
+            texts += [f"{verb} {_and(items)}"] if items else []
+        return " and ".join(texts)
 
     def place(self) -> str:
         """The background with its preposition, once: " in a park" or nothing."""
@@ -129,15 +138,11 @@ class _Speech:
 
 
 def _keywords(s: _Speech) -> str:
-    person = [s.pick(("person wearing", "worn by a model", "outfit on a figure"))] if s.said.scene.layout == "figure" else []
-    items = s.all(article=False)
-    if person and person[0] == "person wearing":
-        items[0] = f"person wearing {items[0]}"
-        person = []
     background = s.pick(word("background", s.background).en) if s.background else ""
     s.background = None
-    extra = [*person, _bare(background), s.style_name()]
-    return ", ".join([*items, *(e for e in extra if e)])
+    person = s.pick(("worn by a model", "outfit on a figure", "on a person")) if s.figure else ""
+    extra = (person, background.removeprefix("a "), s.style_name())
+    return ", ".join([*s.all(article=False), *(e for e in extra if e)])
 
 
 def _noun(s: _Speech) -> str:
@@ -151,7 +156,7 @@ def _sentence_noun(s: _Speech) -> str:
 
 
 def _request(s: _Speech) -> str:
-    start = s.pick(("draw", "please draw", "draw me", "I want", "show me", "make a picture of", "I'd like to see"))
+    start = s.pick(_REQUESTS)
     style = f" as {_medium(s.style_name())}" if s.style and s.chance() < 0.5 else ""
     return f"{start} {s.person()}{s.place()}{style}{s.rest()}"
 
@@ -177,14 +182,15 @@ def _shop_copy(s: _Speech) -> str:
         line = line.replace("is made", "are made").replace("goes", "go")
     tail = s.pick(("shown", "photographed", "pictured"))
     place = f", {tail}{place}" if (place := s.place()) else ""
-    model = ", worn by a model" if s.said.scene.layout == "figure" else ""
-    return f"{'These' if plural else 'This'} {s.phrase(garment, fields, False)} {line}{model}{place}{s.rest()}."
+    model = ", worn by a model" if s.figure else ""
+    this = "These" if plural else "This"
+    return f"{this} {s.phrase(garment, fields, article=False)} {line}{model}{place}{s.rest()}."
 
 
 def _shop_outfit(s: _Speech) -> str:
     first, *others = s.all()
-    start = s.pick(("Our model pairs", "Style", "The model wears", "Complete the look:"))
-    joint = " and " if start in ("The model wears", "Complete the look:") else " with "
+    start = s.pick(("Our model pairs", "Style", "Pair", "Complete the look:"))
+    joint = ", " if start == "Complete the look:" else " with "
     return f"{start} {first}{joint}{_and(others)}{s.place()}{s.rest()}."
 
 
@@ -201,7 +207,7 @@ def _sentences(s: _Speech) -> str:
         if having:
             text += f"{' and' if plain else ''} {has} {_and(having)}"
         texts.append(text if plain or having else f"there {verb} {s.with_article(s.pick(kind.en), kind)}")
-    start = s.pick(("a person is wearing this: ", "on a figure: ")) if s.said.scene.layout == "figure" else ""
+    start = s.pick(("a person is wearing this: ", "on a figure: ")) if s.figure else ""
     return start + ". ".join(texts) + s.rest()
 
 
@@ -212,7 +218,7 @@ def _tags(s: _Speech) -> str:
         inside = ", ".join(s.modifier(garment, field) for field in fields)
         noun = s.pick(GARMENT_BY_ID[garment.kind].en)
         items.append(f"{noun} ({inside})" if inside else noun)
-    person = ", on a person" if s.said.scene.layout == "figure" else ""
+    person = ", on a person" if s.figure else ""
     return ", ".join(items) + person + s.rest()
 
 
@@ -224,13 +230,13 @@ def _in_cloth(s: _Speech) -> str:
     having = [s.noun_word(garment, f) for f in ("sleeve", "neckline", "hem", "details") if f in fields]
     text = s.with_article(s.pick(kind.en), kind) + (f" in {cloth}" if cloth else "")
     text += f" with {_and(having)}" if having else ""
-    on = s.pick((", worn by a person", ", on a model")) if s.said.scene.layout == "figure" else ""
+    on = s.pick((", worn by a person", ", on a model")) if s.figure else ""
     return text + on + s.rest()
 
 
 def _there_is(s: _Speech) -> str:
     person = s.person()
-    plural = s.said.scene.layout != "figure" and GARMENT_BY_ID[s.garments[0][0].kind].plural
+    plural = not s.figure and GARMENT_BY_ID[s.garments[0][0].kind].plural
     verb = "there are" if plural and not person.startswith("a pair") else "there is"
     return f"{verb} {person}{s.place()}{s.rest()}"
 
@@ -252,16 +258,19 @@ def _outfit(s: _Speech) -> str:
 
 
 def _wears(s: _Speech) -> str:
-    who = s.pick(("the person wears", "the model is wearing", "someone wears", "the figure has on"))
-    return f"{who} {s.series()}{s.place()}{s.rest()}"
+    who = s.pick(("the person", "the model", "someone", "the figure"))
+    wears, carries = s.pick((("wears", "carries"), ("is wearing", "is carrying"), ("is in", "holds")))
+    return f"{who} {s.worn(wears, carries)}{s.place()}{s.rest()}"
 
 
 def _slots(s: _Speech) -> str:
     """hat: pink bucket hat; top: white t-shirt."""
-    items = [
-        f"{_SLOT_NAMES[GARMENT_BY_ID[g.kind].slot]}: {s.phrase(g, fields, article=False)}" for g, fields in s.garments
-    ]
+    items = [f"{_SLOT_NAMES[_slot(g)]}: {s.phrase(g, fields, article=False)}" for g, fields in s.garments]
     return "; ".join(items) + s.rest()
+
+
+def _slot(garment: Garment) -> str:
+    return GARMENT_BY_ID[garment.kind].slot
 
 
 def _and(items: list[str]) -> str:
@@ -276,10 +285,6 @@ def _medium(style: str) -> str:
     return style if style.endswith(" art") else _article(style)
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("a ")
-
-
 def _weight(text: str) -> int:
     """About how many CLIP tokens the text takes: words, signs, and two more for every hyphen."""
     return 2 + len(text.split()) + 2 * text.count("-") + sum(map(text.count, ",.:;()+"))
@@ -288,8 +293,8 @@ def _weight(text: str) -> int:
 SHAPES: dict[str, Callable[[_Speech], str]] = {
     "keywords": _keywords, "noun": _noun, "sentence_noun": _sentence_noun, "request": _request,
     "question": _question, "picture_of": _picture_of, "shop_copy": _shop_copy, "shop_outfit": _shop_outfit,
-    "sentences": _sentences, "tags": _tags, "in_cloth": _in_cloth, "there_is": _there_is, "style_first": _style_first,
-    "place_first": _place_first, "outfit": _outfit, "wears": _wears, "slots": _slots,
+    "sentences": _sentences, "tags": _tags, "in_cloth": _in_cloth, "there_is": _there_is,
+    "style_first": _style_first, "place_first": _place_first, "outfit": _outfit, "wears": _wears, "slots": _slots,
 }  # fmt: skip
 _ONE_ONLY, _MANY_ONLY, _FIGURE_ONLY = {"shop_copy", "in_cloth"}, {"shop_outfit", "outfit", "slots"}, {"wears"}
 _FITTING: dict[tuple[bool, bool], tuple[str, ...]] = {

@@ -1,7 +1,7 @@
-"""Korean captions in twenty-one shapes: keywords, noun phrases, requests, descriptions, tags, shop copy.
+"""Korean captions in twenty-two shapes: keywords, noun phrases, requests, descriptions, tags, shop copy.
 
-Particles agree with the word before them (`hangul.particles`), clothes are put on with their own verbs (모자를 쓰고,
-신발을 신고, 가방을 들고), and attributes come in several orders right before their garment.
+Particles agree with the word before them (`hangul.particles`), clothes are put on with their own verbs
+(모자를 쓰고, 신발을 신고, 가방을 들고), and attributes come in several orders right before their garment.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fashion.lexicon import GARMENT_BY_ID, word
+from fashion.lexicon import GARMENT_BY_ID, WORDS, word
 from fashion.scene import Garment
 from hangul.particles import attach
 
@@ -19,33 +19,48 @@ if TYPE_CHECKING:
 
 _ORDERS = (
     ("details", "color", "pattern", "material", "sleeve", "neckline", "hem"),
-    ("color", "pattern", "material", "neckline", "sleeve", "hem", "details"),
-    ("sleeve", "details", "color", "pattern", "material", "neckline", "hem"),
-    ("material", "details", "color", "pattern", "sleeve", "neckline", "hem"),
-    ("pattern", "color", "details", "material", "neckline", "sleeve", "hem"),
+    ("details", "color", "pattern", "neckline", "material", "sleeve", "hem"),
+    ("details", "sleeve", "color", "pattern", "material", "neckline", "hem"),
+    ("details", "material", "color", "pattern", "sleeve", "neckline", "hem"),
+    ("details", "pattern", "color", "material", "neckline", "sleeve", "hem"),
     ("details", "neckline", "sleeve", "material", "color", "pattern", "hem"),
 )
+_CLAUSE_ENDINGS = ("린", "는", "은", "긴", "인", "단", "른", "낸")
+# 주머니가 달린, 기장이 짧은: they come first, or 초록 주머니가 달린 티 would have green pockets
+_CLAUSES = frozenset(
+    form for words in WORDS.values() for entry in words for form in entry.modifiers
+    if " " in form and form.endswith(_CLAUSE_ENDINGS)
+)  # fmt: skip
 _WEAR = {  # conjunctive, adnominal, and how a sentence ends: by where the garment goes
-    "head": (("쓰고", "쓴", "쓰고 있어요"),), "neck": (("두르고", "두른", "두르고 있어요"), ("하고", "한", "하고 있어요")),
-    "outer": (("걸치고", "걸친", "걸치고 있어요"), ("입고", "입은", "입고 있어요")), "feet": (("신고", "신은", "신고 있어요"),),
+    "head": (("쓰고", "쓴", "쓰고 있어요"),),
+    "neck": (("두르고", "두른", "두르고 있어요"), ("하고", "한", "하고 있어요")),
+    "outer": (("걸치고", "걸친", "걸치고 있어요"), ("입고", "입은", "입고 있어요")),
+    "feet": (("신고", "신은", "신고 있어요"),),
     "hand": (("들고", "든", "들고 있어요"),),
-}  # fmt: skip
+}
 _WEAR_BODY = (("입고", "입은", "입고 있어요"),)  # tops, bottoms, one-pieces
-_SLOT_NAMES = {"head": "모자", "neck": "목에는", "top": "상의", "outer": "겉옷", "whole": "옷", "bottom": "하의",
-               "feet": "신발", "hand": "손에는"}  # fmt: skip
+_SLOT_NAMES = {
+    "head": "모자", "neck": "목에는", "top": "상의", "outer": "겉옷", "whole": "옷", "bottom": "하의",
+    "feet": "신발", "hand": "손에는",
+}  # fmt: skip
 _PEOPLE = ("사람", "사람", "모델", "인물")
 _SCENIC = frozenset({"room", "street", "park", "hanok"})
-_BACKDROP = {"white": "흰색", "cream": "크림색", "pastel": "파스텔톤", "hanji": "한지", "room": "방 안", "street": "거리",
-             "park": "공원", "hanok": "한옥 마당"}  # fmt: skip
+_BACKDROP = {
+    "white": "흰색", "cream": "크림색", "pastel": "파스텔톤", "hanji": "한지", "room": "방 안", "street": "거리",
+    "park": "공원", "hanok": "한옥 마당",
+}  # fmt: skip
 _REQUESTS = ("그려줘", "그려 줘", "그려줘요", "그려 봐", "그려줄래?")
 _POLITE_REQUESTS = ("그려 주세요", "그려주세요", "그려 주시겠어요?", "그려 주세요!", "그려 주시면 좋겠어요")
 _QUESTIONS = ("그려 줄 수 있어?", "그려 주실 수 있나요?", "그려 줄 수 있을까요?", "그려 볼 수 있을까?")
-_SHOP_LINES = ("매일 손이 가는 {np}입니다", "이번 시즌에 꼭 있어야 할 {np}입니다", "어디에나 잘 어울리는 {np}예요",
-               "옷장에 하나쯤은 있어야 하는 {np}", "신상 {np}, 지금 만나 보세요")  # fmt: skip
+_SHOP_LINES = (
+    "매일 손이 가는 {np}입니다", "이번 시즌에 꼭 있어야 할 {np}입니다", "어디에나 잘 어울리는 {np}예요",
+    "옷장에 하나쯤은 있어야 하는 {np}", "신상 {np}, 지금 만나 보세요",
+)  # fmt: skip
+_SHOP_LOOKS = ("데일리 룩입니다", "오늘의 추천 코디", "주말에 입기 좋은 코디예요")
 
 
 def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
-    """Return the text and the name of its shape. Raises ValueError for a shape that does not fit the scene."""
+    """Return the text and the name of its shape. Raises ValueError for a shape that does not fit."""
     fitting = _FITTING[said.scene.layout == "figure", len(said.scene.garments) > 1]
     if shape is not None and shape not in fitting:
         raise ValueError(f"shape {shape!r} does not fit: use one of {', '.join(fitting)}")
@@ -98,6 +113,9 @@ class _Speech:
         """A noun phrase: 주머니가 달린 빨간 체크무늬 면 셔츠."""
         order = _ORDERS[int(self.chance() * len(_ORDERS))]
         parts = [self.modifier(garment, field) for field in order if field in fields]
+        clauses = [part for part in parts if part in _CLAUSES]
+        if clauses:
+            parts = clauses + [part for part in parts if part not in _CLAUSES]
         parts.append(self.noun(garment))
         return " ".join(parts)
 
@@ -224,20 +242,17 @@ def _question(s: _Speech) -> str:
 
 
 def _one_picture(s: _Speech) -> str:
-    count = s.pick(("한 명", "한 사람")) if s.figure else "하나"
     subject = s.placed(1.0)
-    if s.figure:
-        subject = subject.rsplit(" ", 1)[0] + " 사람"
-    return f"{subject} {count} {s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}"
+    return f"{subject} {'한 명' if s.figure else '하나'} {s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}"
 
 
 def _wish(s: _Speech) -> str:
-    style = s.style_name()
-    subject = s.placed(1.0)
-    picture = f"{subject} {style or '그림'}"
+    style = s.style_name() or "그림"
+    picture = f"{s.placed(1.0)} {style}"
+    subject, object = attach(picture, "이"), attach(picture, "을")
     return s.pick((
-        f"{attach(picture, '이')} 필요해요", f"{attach(picture, '이')} 있으면 좋겠어요", f"{attach(picture, '을')} 갖고 싶어요",
-        f"{attach(picture, '을')} 보고 싶어", f"{attach(picture, '을')} 부탁해요", f"{picture} 부탁드립니다",
+        f"{subject} 필요해요", f"{subject} 있으면 좋겠어요", f"{object} 갖고 싶어요", f"{object} 보고 싶어",
+        f"{object} 부탁해요", f"{picture} 부탁드립니다",
     ))  # fmt: skip
 
 
@@ -275,7 +290,7 @@ def _statement(s: _Speech) -> str:
 
 def _shop(s: _Speech) -> str:
     if s.figure:
-        line = f"{s.placed(1.0)}, {s.pick(('데일리 룩입니다', '오늘의 추천 코디', '주말에 입기 좋은 코디예요'))}"
+        line = f"{s.placed(1.0)}, {s.pick(_SHOP_LOOKS)}"
     else:
         line = s.pick(_SHOP_LINES).format(np=s.phrase(*s.garments[0]))
         if line.endswith("예요"):
@@ -326,7 +341,8 @@ def _outfit(s: _Speech) -> str:
         joined = f"{attach(joined, '과')} {other}"
     end = s.pick(("코디", "조합", "착장", "매치", "옷차림"))
     if len(others) == 1 and s.maybe(0.4):
-        return f"{first}에 {attach(others[0], '을')} {s.pick(('매치한 코디', '맞춘 착장', '더한 옷차림'))}{s.rest()}"
+        end = s.pick(("매치한 코디", "맞춘 착장", "더한 옷차림"))
+        return f"{first}에 {attach(others[0], '을')} {end}{s.rest()}"
     return f"{joined} {end}{s.rest()}"
 
 
@@ -367,7 +383,8 @@ def _there_is(s: _Speech) -> str:
 
 
 def _only(s: _Speech) -> str:
-    return f"다른 건 없이 {s.phrase(*s.garments[0])}만 {s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}{s.rest()}"
+    request = f"{s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}"
+    return f"다른 건 없이 {s.phrase(*s.garments[0])}만 {request}{s.rest()}"
 
 
 def _title(s: _Speech) -> str:
@@ -375,11 +392,12 @@ def _title(s: _Speech) -> str:
 
 
 SHAPES: dict[str, Callable[[_Speech], str]] = {
-    "keywords": _keywords, "noun": _noun, "picture": _picture, "request": _request, "polite_request": _polite_request,
-    "question": _question, "one_picture": _one_picture, "wish": _wish, "tags": _tags, "described": _described,
-    "statement": _statement, "shop": _shop, "style_first": _style_first, "place_first": _place_first,
-    "hashtags": _hashtags, "slots": _slots, "outfit": _outfit, "then_details": _then_details, "casual": _casual,
-    "there_is": _there_is, "only": _only, "title": _title,
+    "keywords": _keywords, "noun": _noun, "picture": _picture, "request": _request,
+    "polite_request": _polite_request, "question": _question, "one_picture": _one_picture, "wish": _wish,
+    "tags": _tags, "described": _described, "statement": _statement, "shop": _shop,
+    "style_first": _style_first, "place_first": _place_first, "hashtags": _hashtags, "slots": _slots,
+    "outfit": _outfit, "then_details": _then_details, "casual": _casual, "there_is": _there_is,
+    "only": _only, "title": _title,
 }  # fmt: skip
 _ONE_ONLY, _MANY_ONLY, _ALONE_ONLY = {"then_details", "casual"}, {"slots", "outfit"}, {"only"}
 _FITTING: dict[tuple[bool, bool], tuple[str, ...]] = {

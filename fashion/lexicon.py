@@ -68,7 +68,7 @@ COLORS: tuple[Color, ...] = (
     Color("pink", ("분홍", "분홍색", "핑크", "핑크색"), ("pink", "rose pink"), ("분홍", "분홍색", "핑크", "핑크색"), (244, 138, 178), loan=("핑크",)),
     Color("burgundy", ("자주", "자주색", "버건디", "와인색"), ("burgundy", "wine red", "maroon"), ("자주색", "버건디", "와인색", "검붉은"), (116, 22, 56), loan=("버건디", "와인")),
     Color("brown", ("갈색", "밤색", "브라운", "고동색"), ("brown", "chestnut brown", "chocolate brown"), ("갈색", "밤색", "고동색", "브라운"), (122, 78, 46), loan=("브라운",)),
-    Color("beige", ("베이지", "베이지색", "모래색"), ("beige", "sand", "tan"), ("베이지", "베이지색", "모래색"), (222, 198, 160), loan=("베이지",)),
+    Color("beige", ("베이지", "베이지색", "모래색"), ("beige", "tan", "sandy beige"), ("베이지", "베이지색", "모래색"), (222, 198, 160), loan=("베이지",)),
     Color("white", ("하양", "흰색", "화이트", "하얀색"), ("white", "off-white"), ("흰", "하얀", "흰색", "새하얀", "화이트"), (246, 246, 243), loan=("화이트",)),
     Color("gray", ("회색", "그레이", "잿빛", "쥐색"), ("gray", "grey"), ("회색", "그레이", "잿빛"), (146, 149, 154), loan=("그레이",)),
     Color("black", ("검정", "검은색", "블랙", "까만색"), ("black", "jet black"), ("검은", "까만", "검정", "검은색", "블랙"), (34, 34, 38), loan=("블랙",)),
@@ -106,9 +106,9 @@ SLEEVES: tuple[Word, ...] = (
 )
 
 HEMS: tuple[Word, ...] = (
-    Word("mini", ("미니", "짧은 기장", "미니 기장"), ("mini length", "a short hem"), ("미니", "짧은", "짧은 기장의", "기장이 짧은"), en_before=("mini", "short-length"), loan=("미니",)),
-    Word("knee", ("미디", "무릎길이", "무릎 기장"), ("knee length", "a midi hem"), ("미디", "무릎길이", "무릎까지 오는", "무릎 기장의"), en_before=("knee-length", "midi"), loan=("미디",)),
-    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("maxi length", "a long hem"), ("롱", "맥시", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시")),
+    Word("mini", ("미니", "짧은 기장", "미니 기장"), ("a mini length", "a short hem"), ("미니", "짧은", "짧은 기장의", "기장이 짧은"), en_before=("mini", "short-length"), loan=("미니",)),
+    Word("knee", ("미디", "무릎길이", "무릎 기장"), ("a knee length", "a midi hem"), ("미디", "무릎길이", "무릎까지 오는", "무릎 기장의"), en_before=("knee-length", "midi"), loan=("미디",)),
+    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("a maxi length", "a long hem"), ("롱", "맥시", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시")),
 )
 
 NECKLINES: tuple[Word, ...] = (
@@ -131,10 +131,10 @@ _ALL_SLEEVES = ("sleeveless", "short", "long")
 _ALL_HEMS = ("mini", "knee", "maxi")
 
 GARMENTS: tuple[GarmentKind, ...] = (
-    GarmentKind("jeogori", ("저고리", "한복 저고리", "한복 윗도리"), ("jeogori", "hanbok jacket"), slot="top", materials=("cotton", "satin"), hanbok=True),
-    GarmentKind("hanbok_skirt", ("한복 치마", "한복치마", "전통 치마"), ("hanbok skirt", "chima"), slot="bottom", materials=("cotton", "satin"), hems=("knee", "maxi"), hanbok=True),
+    GarmentKind("jeogori", ("저고리", "한복 저고리"), ("jeogori", "hanbok jacket"), slot="top", materials=("cotton", "satin"), hanbok=True),
+    GarmentKind("hanbok_skirt", ("한복 치마", "한복치마", "풀치마"), ("hanbok skirt", "chima"), slot="bottom", materials=("cotton", "satin"), hems=("knee", "maxi"), hanbok=True),
     GarmentKind("durumagi", ("두루마기", "한복 두루마기", "한복 외투"), ("durumagi", "hanbok overcoat"), slot="outer", materials=("cotton", "satin"), hanbok=True),
-    GarmentKind("baeja", ("배자", "한복 조끼", "한복 배자"), ("baeja", "hanbok vest"), slot="outer", materials=("cotton", "satin", "fur"), hanbok=True),
+    GarmentKind("baeja", ("배자", "한복 조끼"), ("baeja", "hanbok vest"), slot="outer", materials=("cotton", "satin", "fur"), hanbok=True),
     GarmentKind("gat", ("갓", "한국 전통 갓", "선비 갓"), ("gat", "Korean gat hat"), slot="head", materials=(), solid_only=True, hanbok=True),
     GarmentKind("kkotsin", ("꽃신", "한복 꽃신", "한복 신발"), ("kkotsin", "hanbok flower shoes"), slot="feet", materials=("satin",), hanbok=True, plural=True),
     GarmentKind("bucket_hat", ("버킷햇", "벙거지 모자", "버킷 모자", "벙거지"), ("bucket hat",), slot="head", materials=("cotton", "denim", "fur"), loan=("버킷햇",)),
@@ -142,9 +142,9 @@ GARMENTS: tuple[GarmentKind, ...] = (
     GarmentKind("beanie", ("비니", "털모자", "니트 모자"), ("beanie", "knit hat"), slot="head", materials=("knit",), details=(), loan=("비니",)),
     GarmentKind("t_shirt", ("티셔츠", "티", "면티"), ("t-shirt", "tee"), slot="top", sleeves=_ALL_SLEEVES, necklines=("round", "v"), details=("pockets",), loan=("티셔츠",)),
     GarmentKind("shirt", ("셔츠", "남방", "와이셔츠"), ("shirt", "button-up shirt"), slot="top", materials=("cotton", "denim"), sleeves=("short", "long"), details=("pockets",), loan=("셔츠",)),
-    GarmentKind("blouse", ("블라우스", "블라우스 상의"), ("blouse",), slot="top", materials=("cotton", "satin"), sleeves=_ALL_SLEEVES, necklines=("round", "v", "square"), details=("ribbon", "one_shoulder"), loan=("블라우스",)),
+    GarmentKind("blouse", ("블라우스",), ("blouse",), slot="top", materials=("cotton", "satin"), sleeves=_ALL_SLEEVES, necklines=("round", "v", "square"), details=("ribbon", "one_shoulder"), loan=("블라우스",)),
     GarmentKind("knit", ("스웨터", "니트 스웨터", "풀오버"), ("sweater", "jumper"), slot="top", materials=("knit",), sleeves=("short", "long"), necklines=("round", "v", "turtleneck"), loan=("스웨터",)),
-    GarmentKind("hoodie", ("후드티", "후디", "모자 달린 티"), ("hoodie", "hooded sweatshirt"), slot="top", sleeves=("short", "long"), details=("pockets",), loan=("후디",)),
+    GarmentKind("hoodie", ("후드티", "후디", "후드 티"), ("hoodie", "hooded sweatshirt"), slot="top", sleeves=("short", "long"), details=("pockets",), loan=("후디",)),
     GarmentKind("vest", ("조끼", "베스트"), ("vest", "waistcoat"), slot="outer", materials=("cotton", "knit", "denim", "leather", "fur"), details=("buttons", "pockets"), loan=("베스트",)),
     GarmentKind("cardigan", ("가디건", "카디건"), ("cardigan",), slot="outer", materials=("knit", "cotton"), sleeves=("short", "long"), details=("pockets",), loan=("카디건",)),
     GarmentKind("jacket", ("재킷", "자켓", "점퍼"), ("jacket",), slot="outer", materials=("cotton", "denim", "leather", "satin"), details=("buttons", "pockets"), loan=("재킷",)),
@@ -159,7 +159,7 @@ GARMENTS: tuple[GarmentKind, ...] = (
     GarmentKind("scarf", ("목도리", "스카프", "머플러"), ("scarf", "muffler"), slot="neck", materials=("knit", "satin", "fur"), loan=("머플러",)),
     GarmentKind("bag", ("가방", "핸드백", "손가방"), ("bag", "handbag"), slot="hand", materials=("leather", "cotton", "fur"), details=("ribbon",), loan=("백",)),
     GarmentKind("sneakers", ("운동화", "스니커즈"), ("sneakers", "trainers"), slot="feet", materials=("cotton", "leather"), plural=True, loan=("스니커즈",)),
-    GarmentKind("boots", ("부츠", "장화", "부츠 신발"), ("boots",), slot="feet", materials=("leather", "fur"), plural=True, loan=("부츠",)),
+    GarmentKind("boots", ("부츠", "장화"), ("boots",), slot="feet", materials=("leather", "fur"), plural=True, loan=("부츠",)),
 )
 
 BACKGROUNDS: tuple[Word, ...] = (
