@@ -1,0 +1,284 @@
+"""The thirteen patterns as vector motifs on a lattice that turns and shrinks with the cloth.
+
+In: a pattern's id, the garment's colour and the box that must be covered. Out: SVG in scene units (256 × 256), to be
+clipped by the panel. Each colour of a pattern is one compound path, which a rasteriser fills far faster than it
+samples an SVG <pattern>: 1 ms instead of 15 for a blouse at 256 px. The garment's own colour keeps at least 55 % of
+the area, so that its name stays true.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fashion.drawing.tones import Tones, hex_of
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+Subpath = tuple[float, float, str]  # where it starts in its tile, then relative commands
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """How the cloth of one panel lies: its grain's angle in degrees, its scale and where the lattice starts."""
+
+    angle: float = 0.0
+    scale: float = 1.0
+    phase: tuple[float, float] = (0.0, 0.0)
+    variant: int = 0
+
+
+@dataclass(frozen=True)
+class Motif:
+    """Shapes of one colour that repeat every `width` × `height`, shifted by half a height on odd columns if `drop`."""
+
+    subpaths: tuple[Subpath, ...]
+    width: float
+    height: float
+    drop: bool = False
+    fill: str = "#000"
+    opacity: float = 1.0
+
+
+def pattern_svg(pattern: str, tones: Tones, box: Box, cloth: Cloth) -> str:
+    """Draw a pattern over `box` (scene units). Empty for solid. Raises ValueError for an unknown pattern."""
+    if pattern == "solid":
+        return ""
+    try:
+        motifs = _MAKERS[pattern]
+    except KeyError:
+        raise ValueError(f"pattern {pattern!r} cannot be drawn: use one of solid, {', '.join(_MAKERS)}") from None
+    return lattice_svg(motifs(tones, cloth.variant), box, cloth)
+
+
+def lattice_svg(motifs: tuple[Motif, ...], box: Box, cloth: Cloth) -> str:
+    """Repeat motifs over `box`, turned and scaled by `cloth`."""
+    ox, oy = 128 + cloth.phase[0], 128 + cloth.phase[1]
+    local = _to_local(box, cloth, ox, oy)
+    paths = "".join(
+        f'<path d="{_tiles(m, local)}" fill="{m.fill}"' + (f' fill-opacity="{m.opacity}"' if m.opacity < 1 else "") + "/>"
+        for m in motifs
+    )
+    return f'<g transform="translate({ox:.2f} {oy:.2f}) rotate({cloth.angle:.2f}) scale({cloth.scale:.3f})">{paths}</g>'
+
+
+def _to_local(box: Box, cloth: Cloth, ox: float, oy: float) -> Box:
+    cos, sin = math.cos(math.radians(-cloth.angle)), math.sin(math.radians(-cloth.angle))
+    xs, ys = [], []
+    for x, y in ((box[0], box[1]), (box[2], box[1]), (box[0], box[3]), (box[2], box[3])):
+        dx, dy = (x - ox) / cloth.scale, (y - oy) / cloth.scale
+        xs.append(dx * cos - dy * sin)
+        ys.append(dx * sin + dy * cos)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _tiles(motif: Motif, box: Box) -> str:
+    w, h = motif.width, motif.height
+    out = []
+    for i in range(math.floor(box[0] / w) - 1, math.ceil(box[2] / w) + 1):
+        shift = h / 2 if motif.drop and i % 2 else 0.0
+        for j in range(math.floor((box[1] - shift) / h) - 1, math.ceil((box[3] - shift) / h) + 1):
+            x, y = i * w, j * h + shift
+            out.extend(f"M{x + dx:.2f} {y + dy:.2f}{rel}" for dx, dy, rel in motif.subpaths)
+    return "".join(out)
+
+
+# --- shapes -------------------------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(r"[MLCQZ]|-?\d*\.?\d+")
+
+
+@lru_cache(maxsize=None)
+def shape(path: str, x: float = 0.0, y: float = 0.0, turn: float = 0.0, size: float = 1.0) -> tuple[Subpath, ...]:
+    """Absolute path data (M L C Q Z) as relative subpaths, turned and scaled about its origin, moved to (x, y)."""
+    cos, sin = math.cos(math.radians(turn)) * size, math.sin(math.radians(turn)) * size
+    subpaths: list[Subpath] = []
+    start, body, here, command, numbers = (0.0, 0.0), "", (0.0, 0.0), "", []
+    for token in _TOKEN.findall(path) + ["M"]:
+        if not token.isalpha():
+            numbers.append(float(token))
+            continue
+        points = [(a * cos - b * sin + x, a * sin + b * cos + y) for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        if command == "M":
+            start = here = points[0]
+        elif points:
+            step = {"L": 1, "C": 3, "Q": 2}[command]
+            for k in range(0, len(points), step):
+                group = points[k : k + step]
+                body += command.lower() + " ".join(f"{a - here[0]:.2f} {b - here[1]:.2f}" for a, b in group)
+                here = group[-1]
+        if token == "Z":
+            body += "z"
+        if token == "M" and body:
+            subpaths.append((start[0], start[1], body))
+            body = ""
+        command, numbers = token, []
+    return tuple(subpaths)
+
+
+def disc(x: float, y: float, r: float, ry: float | None = None) -> tuple[Subpath, ...]:
+    """A circle, or an ellipse with another vertical radius."""
+    v = r if ry is None else ry
+    return ((x - r, y, f"a{r} {v} 0 1 0 {2 * r} 0a{r} {v} 0 1 0 {-2 * r} 0z"),)
+
+
+def rect(x: float, y: float, w: float, h: float) -> tuple[Subpath, ...]:
+    return ((x, y, f"h{w}v{h}h{-w}z"),)
+
+
+def ring(path: str, x: float, y: float, number: int, size: float = 1.0, start: float = 0.0) -> tuple[Subpath, ...]:
+    """`number` copies of a petal around (x, y)."""
+    return tuple(s for k in range(number) for s in shape(path, x, y, start + 360 * k / number, size))
+
+
+# --- the patterns -------------------------------------------------------------------------------------------------
+
+_PETAL = "M0 0 C-3.4 -2.2 -3 -6.6 0 -7 C3 -6.6 3.4 -2.2 0 0 Z"
+_LEAF = "M0 -10 C5 -6 5.6 3 0 9 C-5.6 3 -5 -6 0 -10 Z"
+_LEAF_VEIN = "M-0.5 -7 L0.5 -7 L0.7 11 L-0.7 11 Z M0 0 L4 -3.4 L4.4 -2.6 L0 1.4 Z M0 3 L-3.8 -0.4 L-4.2 0.4 L0 4.4 Z"
+_DROP = "M1 -10 C8 -9 9 -1 7 4 C5 10 -5 11 -7 4 C-8.4 -1 -4 -4.4 -1 -4.6 C2.4 -5 3 -8 1 -10 Z"
+_DROP_IN = "M1.6 -4 C5.4 -3 5.4 1 4.4 3.6 C3 7 -3 7.4 -4.4 3.6 C-5.2 0.6 -2.4 -1.6 -0.4 -2 C0.8 -2.3 1.4 -3 1.6 -4 Z"
+_DROP_CORE = "M0.4 -0.2 C2.6 0.4 2.4 3 0.6 3.8 C-1.4 4.4 -2.6 2.6 -1.8 1.2 C-1.2 0.2 -0.4 -0.1 0.4 -0.2 Z"
+_STAR = "M0 -6 L1.6 -2 L5.8 -1.8 L2.5 0.9 L3.6 5 L0 2.7 L-3.6 5 L-2.5 0.9 L-5.8 -1.8 L-1.6 -2 Z"
+_HEART = "M0 5.4 C-8 0 -5.4 -6 -2 -5.2 C-0.8 -4.9 -0.2 -4 0 -3.2 C0.2 -4 0.8 -4.9 2 -5.2 C5.4 -6 8 0 0 5.4 Z"
+_SMILE = "M-4 1 C-2.6 4.8 2.6 4.8 4 1 C2.4 3 -2.4 3 -4 1 Z"
+_CLOUD = (
+    "M-13 5 C-15.4 1 -11.6 -2 -9 -0.6 C-10 -5.6 -4 -8.4 -1 -4.6 C1 -9.6 8.6 -8 7.8 -2.4 "
+    "C11.6 -3.6 13.6 1 10.6 3 C14 3 16 4.4 18 6.2 C13 5 11 6.6 7 6.6 C3 6.6 1 5 -3 6.4 C-7 7.8 -11 7.6 -13 5 Z"
+)
+_CLOUD_SWIRL = (
+    "M-8.6 4.6 C-10.8 3.4 -9.6 0.6 -7.4 1.2 C-6 1.6 -6 3.4 -7.4 3.5 C-6.8 2.4 -8 1.8 -8.5 2.7 C-8.9 3.5 -8.2 4.2 -7.2 4.7 Z "
+    "M-3.4 1.8 C-6.6 -0.6 -3.8 -4.8 -0.8 -3 C1.4 -1.6 0.4 1.4 -1.6 1 C-3 0.6 -2.6 -1.2 -1.4 -1 C-1.8 -0.2 -0.6 0.2 -0.3 -0.8 "
+    "C0.1 -2.4 -2.2 -2.8 -2.9 -1.2 C-3.4 0.2 -2.6 1.4 -1.4 2.2 Z "
+    "M4 2.6 C1.4 0 3.4 -4.2 6 -2.8 C7.8 -1.6 7 0.8 5.4 0.5 C4.2 0.2 4.4 -1.2 5.4 -1.1 C5.2 -0.4 6.2 -0.4 6.2 -1.2 "
+    "C6 -2.2 4.4 -1.8 4.2 -0.4 C4.2 0.8 5 1.8 6 2.6 Z"
+)
+_BLOB_A = "M-9 -3 C-8 -9 -1 -6 3 -8 C9 -10 12 -3 8 0 C5 3 8 7 2 8 C-2 9 -3 4 -7 5 C-12 5 -11 0 -9 -3 Z"
+_BLOB_B = "M-7 -1 C-7 -6 -2 -4 1 -6 C6 -8 8 -1 5 1 C3 3 3 6 -1 5 C-4 4 -8 4 -7 -1 Z"
+_ROSETTE = (
+    "M-5 -1 C-5 -5 -1 -6 1 -5 L0.4 -2.6 C-1.4 -3 -2.8 -2 -2.8 0 Z M3 -4.4 C6 -3 6 1 4.6 2.6 L2.4 1 C3.4 -0.4 3.2 -2 2 -2.6 Z "
+    "M2.8 4.4 C0 6.4 -4 5 -4.8 2 L-2.6 1.4 C-2 3 -0.4 3.6 1.4 2.6 Z"
+)
+_SPOT = "M-2 -0.6 C-1.6 -2.4 1.4 -2.2 2 -0.4 C2.2 1.4 -0.6 2.4 -1.6 1.2 Z"
+
+
+def _stripes(t: Tones, variant: int) -> tuple[Motif, ...]:
+    if variant % 2:  # across the body
+        return (Motif(rect(0, 0, 60.5, 7), 60, 19, fill=t.accent),)
+    return (Motif(rect(0, 0, 7, 60.5), 19, 60, fill=t.accent),)
+
+
+def _checkered(t: Tones, variant: int) -> tuple[Motif, ...]:
+    size = 24.0
+    band = 7.5
+    return (
+        Motif(rect(0, 0, band, 2 * size + 0.2), size, 2 * size, fill=t.accent, opacity=0.5),
+        Motif(rect(0, 0, 2 * size + 0.2, band), 2 * size, size, fill=t.accent, opacity=0.5),
+        Motif(rect(15, 0, 1.3, 2 * size + 0.2), size, 2 * size, fill=t.third, opacity=0.75),
+        Motif(rect(0, 15, 2 * size + 0.2, 1.3), 2 * size, size, fill=t.third, opacity=0.75),
+    )
+
+
+def _dots(t: Tones, variant: int) -> tuple[Motif, ...]:
+    return (Motif(disc(7, 8, 4.3), 13, 18, drop=True, fill=t.accent),)
+
+
+def _floral(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 21.0, 28.0
+    leaves = shape(_LEAF, 17, 12, 60, 0.36) + shape(_LEAF, 3.2, 13, -60, 0.36) + shape(_LEAF, 10, 21, 10, 0.34)
+    return (
+        Motif(leaves, w, h, drop=True, fill=t.leaf),
+        Motif(ring(_PETAL, 10, 9, 5, 1.02), w, h, drop=True, fill=t.accent),
+        Motif(disc(10, 9, 2.1), w, h, drop=True, fill=t.heart),
+    )
+
+
+def _leaves(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 19.0, 30.0
+    leaf = shape(_LEAF, 8, 9, 32, 0.98) + shape(_LEAF, 9, 24, -36, 0.78)
+    vein = shape(_LEAF_VEIN, 8, 9, 32, 0.9) + shape(_LEAF_VEIN, 9, 24, -36, 0.72)
+    return (Motif(leaf, w, h, drop=True, fill=t.accent), Motif(vein, w, h, drop=True, fill=t.base))
+
+
+def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 22.0, 30.0
+    put = ((9, 9, 14), (10, 25, 194))
+
+    def both(path: str, size: float) -> tuple[Subpath, ...]:
+        return tuple(s for x, y, turn in put for s in shape(path, x, y, turn, size * (1 if turn < 90 else 0.72)))
+
+    beads = tuple(s for x, y in ((19, 4), (20, 19), (1, 17)) for s in disc(x, y, 1.2))
+    return (
+        Motif(both(_DROP, 0.98) + beads, w, h, drop=True, fill=t.accent),
+        Motif(both(_DROP_IN, 0.98), w, h, drop=True, fill=t.base),
+        Motif(both(_DROP_CORE, 1.15), w, h, drop=True, fill=t.heart),
+    )
+
+
+def _zigzag(t: Tones, variant: int) -> tuple[Motif, ...]:
+    band = ((0.0, 9.0, "l9 -9l9 9v6.6l-9 -9l-9 9z"),)
+    return (Motif(band, 18, 17.5, fill=t.accent),)
+
+
+def _cheetah(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 15.0, 19.0
+    rosettes = shape(_ROSETTE, 7, 6, 15, 1.06) + shape(_SPOT, 3, 14, 40, 0.95) + shape(_SPOT, 11.4, 15.4, -20, 1.0)
+    return (
+        Motif(disc(7, 6, 3.4, 3.1), w, h, drop=True, fill=t.mid),
+        Motif(rosettes, w, h, drop=True, fill=t.spot),
+    )
+
+
+def _cartoon(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 24.0, 36.0
+    face = disc(9, 9, 6.6) + disc(4, 3.6, 2.5) + disc(14, 3.6, 2.5)
+    features = disc(6.6, 8, 1.05) + disc(11.4, 8, 1.05) + shape(_SMILE, 9, 9.4, 0, 0.8)
+    return (
+        Motif(face, w, h, drop=True, fill=t.accent),
+        Motif(features, w, h, drop=True, fill=t.ink),
+        Motif(shape(_STAR, 17, 24, 12, 0.85), w, h, drop=True, fill=t.gold),
+        Motif(shape(_HEART, 5, 26, -12, 0.8), w, h, drop=True, fill=t.rose),
+    )
+
+
+def _camouflage(t: Tones, variant: int) -> tuple[Motif, ...]:
+    return (
+        Motif(shape(_BLOB_A, 10, 10, 0, 0.92), 28, 24, drop=True, fill=t.camo_dark),
+        Motif(shape(_BLOB_A, 22, 20, 100, 0.72), 31, 29, drop=True, fill=t.camo_light),
+        Motif(shape(_BLOB_B, 6, 18, 40, 0.8), 25, 31, drop=True, fill=t.camo_deep),
+    )
+
+
+def _dancheong(t: Tones, variant: int) -> tuple[Motif, ...]:
+    """Ridge bands in the five colours and a lotus medallion between them."""
+    w, h = 26.0, 36.0
+    bands = ((0.0, 1.9, t.obang_green), (1.9, 1.3, "#f4efe2"), (3.2, 1.9, t.obang_red), (5.1, 1.3, t.obang_yellow))
+    out = [Motif(rect(0, y, 2 * w + 0.2, d), 2 * w, h, fill=fill) for y, d, fill in bands]
+    x, y = 13.0, 21.5
+    out += [
+        Motif(ring(_PETAL, x, y, 8, 1.28), w, h, fill=t.obang_green),
+        Motif(ring(_PETAL, x, y, 8, 0.98, 22.5), w, h, fill="#f4efe2"),
+        Motif(ring(_PETAL, x, y, 8, 0.76), w, h, fill=t.obang_red),
+        Motif(disc(x, y, 2.2), w, h, fill=t.obang_yellow),
+        Motif(shape("M0 -3.6 L2.6 0 L0 3.6 L-2.6 0 Z", 0, y, 0, 1), w, h, fill=t.obang_blue),
+    ]
+    return tuple(out)
+
+
+def _cloud(t: Tones, variant: int) -> tuple[Motif, ...]:
+    w, h = 27.0, 34.0
+    put = ((12, 9, 0.8),)
+    body = tuple(s for x, y, size in put for s in shape(_CLOUD, x, y, 0, size))
+    swirl = tuple(s for x, y, size in put for s in shape(_CLOUD_SWIRL, x, y, 0, size * 1.05))
+    return (Motif(body, w, h / 1.6, drop=True, fill=t.accent), Motif(swirl, w, h / 1.6, drop=True, fill=t.base))
+
+
+_MAKERS: dict[str, Callable[[Tones, int], tuple[Motif, ...]]] = {
+    "stripes": _stripes, "checkered": _checkered, "dots": _dots, "floral": _floral, "leaves": _leaves,
+    "paisley": _paisley, "zigzag": _zigzag, "cheetah": _cheetah, "cartoon": _cartoon, "camouflage": _camouflage,
+    "dancheong": _dancheong, "cloud": _cloud,
+}  # fmt: skip
+
+__all__ = ["Box", "Cloth", "Motif", "disc", "hex_of", "lattice_svg", "pattern_svg", "rect", "shape"]
