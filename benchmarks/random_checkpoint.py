@@ -1,0 +1,255 @@
+"""Write checkpoints with random weights in the layouts that the pipeline reads: tiny for tests, any size for
+speed.
+
+Out: folders that `diffusion.load.load_pipeline` and diffusers' own `from_pretrained` open. Speed and memory
+do not depend on the values of weights, and tests need the layout, not the pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 1.0}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Widths of a checkpoint; the defaults are those of a tiny one."""
+
+    base_channels: tuple[int, ...] = (16, 32)
+    base_layers: int = 1
+    refiner_channels: tuple[int, ...] = (16, 32)
+    base_size: int = 32
+    latent_channels: int = 4
+    vae_width: int = 8
+    text_width: int = 32
+    text_layers: int = 2
+    pooled: int = 24
+    heads: int = 4
+    groups: int = 8
+
+
+TINY = Sizes()
+SMALL = Sizes(  # about what ships: 16×16×8 latents, then 32×32×8
+    base_channels=(64, 96, 160),
+    refiner_channels=(48, 64, 96),
+    base_size=128,
+    latent_channels=8,
+    vae_width=48,
+    text_width=192,
+    text_layers=4,
+    pooled=192,
+    heads=8,
+    groups=16,
+)
+
+
+def write_checkpoint(folder: Path, sizes: Sizes = TINY, seed: int = 0, refiner: bool = True) -> Path:
+    """Write our own layout: parts stored once as float16, and a manifest with sizes and SHA-256."""
+    torch.manual_seed(seed)
+    _save(tiny_vae(sizes), folder / "vae")
+    _save(base_unet(sizes), folder / "base")
+    DPMSolverMultistepScheduler(**FLOW).save_pretrained(folder / "base" / "scheduler")
+    if refiner:
+        _save(refiner_unet(sizes), folder / "refiner")
+    _save(clip(sizes), folder / "clip")
+    write_tokenizer(folder / "clip")
+    write_manifest(folder, sizes, refiner)
+    return folder
+
+
+def write_manifest(folder: Path, sizes: Sizes = TINY, refiner: bool = True) -> None:
+    """(Re)write manifest.json for the files that lie in the folder."""
+    shared = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip", "scheduler": "base/scheduler"}
+    base = {"steps": 4, "guidance_scale": 3.0}
+    stages = {"base": {"unet": "base", "size": sizes.base_size, "defaults": base, **shared}}
+    if refiner:
+        light = {"steps": 2, "guidance_scale": 1.0, "strength": 0.4}
+        stages["refiner"] = {"unet": "refiner", "size": 2 * sizes.base_size, "defaults": light, **shared}
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "manifest.json":
+            data = path.read_bytes()
+            name = path.relative_to(folder).as_posix()
+            files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {"format": 1, "files": files, "stages": stages}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+
+
+def write_stable_diffusion(folder: Path, prediction: str = "epsilon", sizes: Sizes = TINY, seed: int = 0) -> Path:
+    """Write the layout of Stable Diffusion 1.5 (epsilon) or 2 (v_prediction)."""
+    torch.manual_seed(seed)
+    _save(base_unet(sizes), folder / "unet", half=False)
+    _save(kl_vae(sizes), folder / "vae", half=False)
+    _save(CLIPTextModel(_text_config(sizes)), folder / "text_encoder", half=False)
+    write_tokenizer(folder / "tokenizer")
+    _scheduler(prediction).save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "feature_extractor": [None, None],
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "requires_safety_checker": False,
+    }
+    (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
+    return folder
+
+
+def write_sdxl_refiner(folder: Path, sizes: Sizes = TINY, seed: int = 1) -> Path:
+    """Write the layout of the SDXL refiner: a second text encoder only, and its own autoencoder."""
+    torch.manual_seed(seed)
+    _save(refiner_unet(sizes), folder / "unet", half=False)
+    _save(kl_vae(sizes), folder / "vae", half=False)
+    _save(CLIPTextModelWithProjection(_text_config(sizes)), folder / "text_encoder_2", half=False)
+    write_tokenizer(folder / "tokenizer_2")
+    _scheduler("epsilon").save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionXLImg2ImgPipeline",
+        "force_zeros_for_empty_prompt": False,
+        "requires_aesthetics_score": True,
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": [None, None],
+        "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+        "tokenizer": [None, None],
+        "tokenizer_2": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
+    return folder
+
+
+def base_unet(sizes: Sizes) -> UNet2DConditionModel:
+    """A text-to-image U-Net."""
+    return UNet2DConditionModel(**_unet_settings(sizes, sizes.base_channels, sizes.base_size // 8))
+
+
+def refiner_unet(sizes: Sizes) -> UNet2DConditionModel:
+    """A U-Net with the SDXL refiner's addition: five numbers (size, crop, aesthetic score) and a pooled
+    embedding.
+    """
+    each = 32
+    return UNet2DConditionModel(
+        **_unet_settings(sizes, sizes.refiner_channels, sizes.base_size // 4),
+        addition_embed_type="text_time",
+        addition_time_embed_dim=each,
+        projection_class_embeddings_input_dim=5 * each + sizes.pooled,
+    )
+
+
+def tiny_vae(sizes: Sizes) -> AutoencoderTiny:
+    """An AutoencoderTiny with factor 8."""
+    widths = (sizes.vae_width,) * 4
+    return AutoencoderTiny(
+        encoder_block_out_channels=widths,
+        decoder_block_out_channels=widths,
+        latent_channels=sizes.latent_channels,
+    )
+
+
+def kl_vae(sizes: Sizes) -> AutoencoderKL:
+    """An AutoencoderKL with factor 8."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(sizes.vae_width,) * 4,
+        latent_channels=sizes.latent_channels,
+        norm_num_groups=min(sizes.groups, sizes.vae_width),
+    )
+
+
+def clip(sizes: Sizes) -> CLIPModel:
+    """A whole CLIP with a minimal image tower."""
+    vision = {
+        "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": 32, "patch_size": 16, "projection_dim": sizes.pooled,
+    }  # fmt: skip
+    text = _text_config(sizes).to_dict()
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=sizes.pooled)
+    return CLIPModel(config)
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Write a CLIP tokenizer that knows ASCII's letters, digits and stops, and no merges."""
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = list(string.ascii_lowercase + string.digits + string.punctuation)
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: i for i, word in enumerate(words)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
+    special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    settings = {**special, "pad_token": "<|endoftext|>", "model_max_length": 77, "tokenizer_class": "CLIPTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+
+
+def _unet_settings(sizes: Sizes, channels: tuple[int, ...], side: int) -> dict[str, object]:
+    n = len(channels)
+    plain = n > 2  # the deepest level of a larger one has no attention, as in Stable Diffusion
+    downs = ("CrossAttnDownBlock2D",) * (n - plain) + ("DownBlock2D",) * plain
+    ups = ("UpBlock2D",) * plain + ("CrossAttnUpBlock2D",) * (n - plain)
+    return {
+        "sample_size": side,
+        "in_channels": sizes.latent_channels,
+        "out_channels": sizes.latent_channels,
+        "block_out_channels": channels,
+        "layers_per_block": sizes.base_layers,
+        "down_block_types": downs,
+        "up_block_types": ups,
+        "cross_attention_dim": sizes.text_width,
+        "attention_head_dim": sizes.heads,
+        "norm_num_groups": sizes.groups,
+    }
+
+
+def _text_config(sizes: Sizes) -> CLIPTextConfig:
+    words = 2 * len(string.ascii_lowercase + string.digits + string.punctuation) + 2
+    return CLIPTextConfig(
+        vocab_size=words,
+        hidden_size=sizes.text_width,
+        intermediate_size=2 * sizes.text_width,
+        num_hidden_layers=sizes.text_layers,
+        num_attention_heads=4,
+        projection_dim=sizes.pooled,
+        bos_token_id=words - 2,
+        eos_token_id=words - 1,
+        pad_token_id=words - 1,
+    )
+
+
+def _scheduler(prediction: str) -> DDIMScheduler:
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type=prediction,
+    )
+
+
+def _save(model: torch.nn.Module, folder: Path, half: bool = True) -> None:
+    model.save_pretrained(folder, safe_serialization=True)
+    if half:
+        (path,) = folder.glob("*.safetensors")
+        state = {key: value.half().contiguous() for key, value in load_file(path).items()}
+        save_file(state, path, metadata={"format": "pt"})
+
+
+def copy_checkpoint(source: Path, target: Path) -> Path:
+    """A writable copy, for a test that damages it."""
+    return Path(shutil.copytree(source, target))

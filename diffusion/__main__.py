@@ -1,0 +1,145 @@
+"""Draw from the shell: python -m diffusion "a red checkered dress" -n 4 --seed 7 -o out/
+
+Uses the checkpoint's own English text encoder. The output folder receives nothing but pictures, none
+overwritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusion.recipe import png_bytes
+from diffusion.request import DrawSettings, Shot, shots_for
+
+CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
+HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A checked command line."""
+
+    shots: list[Shot]
+    settings: DrawSettings
+    out: Path
+    checkpoint: str
+    device: str | None
+    dtype: str | None
+    low_memory: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, draw, save; return the exit status (2: a bad request, 1: a bad checkpoint)."""
+    try:
+        order = parse(argv)
+    except ValueError as error:
+        print(f"python -m diffusion: {error}", file=sys.stderr)
+        return 2
+    try:
+        for path in draw_and_save(order):
+            print(path)
+    except (ValueError, OSError) as error:
+        print(f"python -m diffusion: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse(argv: Sequence[str] | None = None) -> Order:
+    """Turn arguments into an order; raises ValueError for what is out of range or written in Hangul."""
+    given = _parser().parse_args(argv)
+    for text in (given.prompt, given.negative_prompt):
+        if HANGUL.search(text):
+            raise ValueError(
+                f"{text!r} is Korean, and the checkpoint's own encoder reads English: "
+                f'use python -m demo generate "{text}"'
+            )
+    source = _open_source(given.source) if given.source else None
+    shots = shots_for(given.prompt, given.number, given.seed, given.negative_prompt, source)
+    settings = DrawSettings(
+        steps=given.steps,
+        guidance_scale=given.guidance_scale,
+        size=given.size,
+        refine=not given.no_refine,
+        refine_strength=given.refine_strength,
+        scheduler=given.scheduler,
+        style=given.style,
+        style_weight=given.style_weight,
+        strength=given.strength,
+    )
+    return Order(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
+
+
+def draw_and_save(order: Order) -> list[Path]:
+    """Draw an order and write its pictures; returns their paths."""
+    from tqdm import tqdm
+
+    from diffusion.load import load_pipeline
+
+    pipeline = load_pipeline(order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory)
+    with tqdm(desc="drawing", unit="step", disable=not sys.stderr.isatty()) as bar:
+
+        def on_step(progress: object) -> None:
+            bar.set_description(progress.stage, refresh=False)  # type: ignore[attr-defined]
+            bar.set_postfix_str(f"{progress.seconds_left:.1f} s left", refresh=False)  # type: ignore[attr-defined]
+            bar.update()
+
+        drawing = pipeline.draw(order.shots, order.settings, on_step)
+    order.out.mkdir(parents=True, exist_ok=True)
+    named = zip(order.shots, drawing.images, drawing.recipes, strict=True)
+    return [_save(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
+
+
+def _save(folder: Path, shot: Shot, data: bytes) -> Path:
+    """Write to the first free name "<prompt>-<seed>[-k].png"; an existing picture is never touched."""
+    stem = re.sub(r"[^a-z0-9]+", "-", shot.prompt.lower()).strip("-")[:60] or "picture"
+    k = 1
+    while True:
+        path = folder / (f"{stem}-{shot.seed}.png" if k == 1 else f"{stem}-{shot.seed}-{k}.png")
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+            return path
+        except FileExistsError:
+            k += 1
+
+
+def _open_source(path: Path) -> object:
+    from PIL import Image
+
+    with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
+        image.load()
+        return image
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m diffusion", description=__doc__.splitlines()[0])
+    add: Callable[..., argparse.Action] = parser.add_argument
+    add("prompt")
+    add("-n", "--number", type=int, default=1, help="how many pictures, 1-10")
+    add("-o", "--out", type=Path, default=Path("out"), help="folder for the pictures")
+    add("--seed", type=int, default=0, help="picture i has seed + i")
+    add("--negative-prompt", default="")
+    add("--checkpoint", default=str(CHECKPOINT), help="folder, hub id, or base+refiner")
+    add("--steps", type=int)
+    add("--guidance-scale", type=float)
+    add("--size", type=int, help="side of the base picture in pixels")
+    add("--no-refine", action="store_true")
+    add("--refine-strength", type=float)
+    add("--scheduler")
+    add("--style", help="name of a LoRA")
+    add("--style-weight", type=float, default=1.0)
+    add("--source", type=Path, help="a picture to vary")
+    add("--strength", type=float, default=0.6, help="how much of the source is drawn anew")
+    add("--device", help="cpu or cuda")
+    add("--dtype", help="float32, bfloat16 or float16")
+    add("--low-memory", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

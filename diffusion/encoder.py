@@ -1,0 +1,79 @@
+"""The seam to text: what a text encoder gives the pipeline, and the checkpoint's own (English) one.
+
+`base` gives hidden states (n, 77, d); `refiner` gives hidden states (n, 77, d2) and a pooled embedding (n,
+p).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+LENGTH = 77
+
+
+class TextEncoder(Protocol):
+    """Anything that turns prompts into what a U-Net attends to. `teachers`: head → fingerprint of its
+    teacher.
+    """
+
+    teachers: Mapping[str, str]
+
+    def base(self, prompts: Sequence[str]) -> torch.Tensor: ...
+
+    def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+class EncoderMismatch(ValueError):
+    """A text encoder that reproduces another teacher than this checkpoint's."""
+
+
+class ClipTextEncoder:
+    """The checkpoint's own encoder: CLIP's text towers, as stock Stable Diffusion reads them."""
+
+    def __init__(
+        self,
+        base: tuple[CLIPTokenizer, CLIPTextModel],
+        refiner: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None,
+        teachers: Mapping[str, str],
+    ) -> None:
+        self.teachers = dict(teachers)
+        self._base = base
+        self._refiner = refiner
+
+    @torch.inference_mode()
+    def base(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Last hidden states (n, 77, d), after the final layer norm."""
+        tokenizer, tower = self._base
+        return tower(_ids(tokenizer, prompts, tower.device)).last_hidden_state
+
+    @torch.inference_mode()
+    def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Penultimate hidden states (n, 77, d2) and the projected pooled embedding (n, p)."""
+        if self._refiner is None:
+            raise ValueError("this checkpoint has no refiner, so its encoder has no refiner head")
+        tokenizer, tower = self._refiner
+        out = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True)
+        return out.hidden_states[-2], out.text_embeds
+
+
+def check_teachers(encoder: TextEncoder, wanted: Mapping[str, str]) -> None:
+    """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder."""
+    for head, teacher in wanted.items():
+        recorded = encoder.teachers.get(head)
+        if recorded is None:
+            raise EncoderMismatch(f"the text encoder has no {head} head, and this checkpoint needs one: distil it")
+        if recorded != teacher:
+            raise EncoderMismatch(
+                f"the text encoder's {head} head reproduces {recorded}, this checkpoint's encoder is {teacher}: "
+                "choose the encoder distilled for this checkpoint"
+            )
+
+
+def _ids(tokenizer: CLIPTokenizer, prompts: Sequence[str], device: torch.device) -> torch.Tensor:
+    return tokenizer(
+        list(prompts), padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
+    ).input_ids.to(device)  # (n, 77)

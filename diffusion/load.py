@@ -1,0 +1,137 @@
+"""Open a checkpoint: find its folders, check them, load each part once, and compose the pipeline.
+
+In: what names a checkpoint (see diffusion/specs.py) and, if not its own, a text encoder. Out: a
+`TwoStagePipeline`. Every way in is local safetensors: a hub id is downloaded to a folder first, without
+pickle and without code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
+from diffusion.lora import LoraShelf
+from diffusion.memory import save_memory, use_attention
+from diffusion.parts import open_text_tower, open_tokenizer, open_unet, open_vae, scheduler_config
+from diffusion.pipeline import TwoStagePipeline
+from diffusion.precision import choose_device, choose_dtype, dtype_name
+from diffusion.specs import CheckpointSpec, StageSpec, resolve
+from diffusion.stage import Stage
+from diffusion.weights import fingerprint
+
+logger = logging.getLogger(__name__)
+STYLES = "styles"
+T = TypeVar("T")
+
+
+def load_pipeline(
+    checkpoint: str | Path,
+    text_encoder: TextEncoder | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    *,
+    styles: str | Path | None = None,
+    low_memory: bool = False,
+    attention: str = "sdpa",
+    download: Callable[[str], Path] | None = None,
+) -> TwoStagePipeline:
+    """Open a checkpoint for drawing.
+
+    `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large
+    checkpoints on a small device. `attention`: "sdpa" or "xformers". `download`: hub id → folder.
+    Raises FileNotFoundError (absent), WeightsError (damaged, misshapen), EncoderMismatch (another teacher's
+    encoder).
+    """
+    spec = resolve(checkpoint, download)
+    teachers = {role: _fingerprint(spec, stage, "text_encoder") for role, stage in spec.stages.items()}
+    if text_encoder is not None:
+        check_teachers(text_encoder, teachers)
+    device, memo = choose_device(device), _Once()
+    dtype = choose_dtype(dtype, device)
+    where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
+    stages = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
+    encoder = text_encoder or _own_encoder(spec, teachers, dtype, device, memo)
+    for stage in stages.values():
+        stage.device = device
+        use_attention(stage.unet, attention, device)
+        if low_memory:
+            save_memory(stage, device)
+    shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
+    logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(stages), dtype_name(dtype), device)
+    return TwoStagePipeline(stages, encoder, _checkpoint_id(spec), shelf)
+
+
+def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> dict[str, str]:
+    """Role → fingerprint of the text encoder that a student must reproduce to draw with this checkpoint."""
+    spec = resolve(checkpoint, download)
+    return {role: _fingerprint(spec, stage, "text_encoder") for role, stage in spec.stages.items()}
+
+
+class _Once:
+    """Opens each folder once: parts that two stages share are one object in memory."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[str, Path], object] = {}
+
+    def __call__(self, kind: str, folder: Path, opening: Callable[[], T]) -> T:
+        key = (kind, folder.resolve())
+        if key not in self._opened:
+            self._opened[key] = opening()
+        return self._opened[key]  # type: ignore[return-value]
+
+
+def _open_stage(spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once) -> Stage:
+    unet = memo("unet", spec.folder("unet"), lambda: open_unet(spec.folder("unet"), dtype, device))
+    vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, device))
+    return Stage(spec.role, unet, vae, scheduler_config(spec.folder("scheduler")), spec.defaults, spec.size)
+
+
+def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
+    """SDXL's autoencoder overflows in float16 and says so (force_upcast); channels_last halves a CPU's
+    decoding.
+    """
+    vae = open_vae(folder, dtype, device)
+    if dtype is torch.float16 and vae.config.get("force_upcast"):
+        vae = open_vae(folder, torch.float32, device)
+    return vae.to(memory_format=torch.channels_last)
+
+
+def _own_encoder(
+    spec: CheckpointSpec, teachers: dict[str, str], dtype: torch.dtype, device: torch.device, memo: _Once
+) -> ClipTextEncoder:
+    """CLIP's towers, in float32 on a CPU: they run once a draw, and a picture must not depend on its batch."""
+    precise = torch.float32 if device.type == "cpu" else dtype
+
+    def tower(role: str, projected: bool) -> tuple[object, object]:
+        text, words = spec.stages[role].folder("text_encoder"), spec.stages[role].folder("tokenizer")
+        opened = memo(f"text {projected}", text, lambda: open_text_tower(text, projected, precise, device))
+        return memo("tokenizer", words, lambda: open_tokenizer(words)), opened
+
+    refiner = tower("refiner", True) if "refiner" in spec.stages else None
+    base = tower("base", False)
+    if refiner and spec.stages["base"].folder("text_encoder") == spec.stages["refiner"].folder("text_encoder"):
+        base = refiner  # the same tower, with a projection that the base does not read
+    return ClipTextEncoder(base, refiner, teachers)  # type: ignore[arg-type]
+
+
+def _fingerprint(spec: CheckpointSpec, stage: StageSpec, part: str) -> str:
+    return fingerprint(stage.folder(part), spec.manifest_files)
+
+
+def _checkpoint_id(spec: CheckpointSpec) -> str:
+    """ "sha256:<hex>" over the weights and settings that a picture depends on, wherever the folder lies."""
+    digest = hashlib.sha256()
+    for role, stage in sorted(spec.stages.items()):
+        for part in ("unet", "vae", "text_encoder", "scheduler"):
+            folder = stage.folder(part)
+            config = folder / ("scheduler_config.json" if part == "scheduler" else "config.json")
+            digest.update(f"{role}/{part}".encode() + config.read_bytes())
+            if part != "scheduler":
+                digest.update(_fingerprint(spec, stage, part).encode())
+    return f"sha256:{digest.hexdigest()}"

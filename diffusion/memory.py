@@ -1,0 +1,56 @@
+"""Draw with little memory: weights fetched group by group, large pictures decoded in tiles, one picture at a
+time.
+
+With a GPU the weights stay in the CPU's memory and each layer travels when it is its turn (diffusers' group
+offload). On a CPU the weights are in memory anyway; there, tiles and single pictures bound what is needed on
+top.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from diffusion.stage import Stage
+
+ATTENTIONS = ("sdpa", "xformers")
+
+
+def save_memory(stage: Stage, device: torch.device) -> None:
+    """Turn on offloading (GPU), tiles and single pictures for one stage whose weights are on the CPU."""
+    stage.pictures_at_once = 1
+    for part in (stage.unet, stage.vae):
+        if hasattr(part, "enable_tiling") and hasattr(part, "use_tiling"):
+            part.enable_tiling()
+        if device.type == "cuda":
+            _offload(part, device)
+
+
+def use_attention(unet: torch.nn.Module, attention: str, device: torch.device) -> None:
+    """Choose the attention kernel; raises ValueError where xformers is asked for and cannot work."""
+    if attention not in ATTENTIONS:
+        raise ValueError(f"attention is {attention!r}: choose one of {', '.join(ATTENTIONS)}")
+    if attention == "xformers":
+        if device.type != "cuda" or importlib.util.find_spec("xformers") is None:
+            raise ValueError("attention xformers needs a GPU and the xformers package: use sdpa, which is everywhere")
+        unet.enable_xformers_memory_efficient_attention()
+
+
+def _offload(part: torch.nn.Module, device: torch.device) -> None:
+    from diffusers.hooks import apply_group_offloading
+
+    # Two parts may be shared by both stages: hooks are set once.
+    if getattr(part, "_offloaded", False):
+        return
+    apply_group_offloading(
+        part,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        use_stream=True,
+        low_cpu_mem_usage=True,
+    )
+    part._offloaded = True

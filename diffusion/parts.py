@@ -1,0 +1,147 @@
+"""Open the stock parts of a stage from their folders: U-Net, autoencoder, CLIP text tower, tokenizer,
+scheduler.
+
+In: a folder in the Hugging Face layout. Out: the stock class, in evaluation mode, with every weight accounted
+for. The model is laid out on the meta device, its keys and shapes are compared with the file's header, and
+only then are tensors read: a wrong file is refused in milliseconds and nothing is ever left at random values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from diffusion.weights import WeightsError, match_keys, read_json, read_state, stored_shapes
+
+VAE_CLASSES: dict[str, type[torch.nn.Module]] = {"AutoencoderTiny": AutoencoderTiny, "AutoencoderKL": AutoencoderKL}
+Autoencoder = AutoencoderTiny | AutoencoderKL
+
+# Names that a CLIPModel folder or an old text encoder holds beside what a text tower needs.
+BESIDE_TEXT = (
+    "vision_model.",
+    "visual_projection.",
+    "text_projection.",
+    "logit_scale",
+    "text_model.embeddings.position_ids",
+)
+# diffusers before 0.18 called an autoencoder's attention layers so (Stable Diffusion 1.5 is stored that way).
+OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:
+    """Open a U-Net; raises FileNotFoundError or WeightsError."""
+    return _fill(lay_out_unet(folder), folder, dtype, device)
+
+
+def open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> Autoencoder:
+    """Open an AutoencoderTiny or AutoencoderKL; raises FileNotFoundError or WeightsError."""
+    return _fill(lay_out_vae(folder), folder, dtype, device, rename=vae_name)
+
+
+def open_text_tower(
+    folder: Path, projected: bool, dtype: torch.dtype, device: torch.device
+) -> CLIPTextModel | CLIPTextModelWithProjection:
+    """Open CLIP's text tower, from its own folder or a whole CLIPModel's; `projected`: with the pooled
+    projection.
+    """
+    tower = lay_out_text_tower(folder, projected)
+    return _fill(tower, folder, dtype, device, rename=text_namer(tower), ignored=BESIDE_TEXT)
+
+
+def open_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Open a CLIP tokenizer; raises FileNotFoundError where the folder has none."""
+    if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
+        raise FileNotFoundError(f"{folder} has neither tokenizer.json nor vocab.json: copy the checkpoint again")
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def scheduler_config(folder: Path) -> dict[str, object]:
+    """A scheduler's settings, or a file error."""
+    return read_json(folder / "scheduler_config.json")
+
+
+def lay_out_unet(folder: Path) -> UNet2DConditionModel:
+    """A U-Net on the meta device, as config.json says."""
+    config = read_json(folder / "config.json")
+    _of_class(config, ("UNet2DConditionModel",), folder)
+    with init_empty_weights(include_buffers=False):
+        return UNet2DConditionModel.from_config(config)
+
+
+def lay_out_vae(folder: Path) -> Autoencoder:
+    """An autoencoder on the meta device, as config.json says."""
+    config = read_json(folder / "config.json")
+    name = _of_class(config, tuple(VAE_CLASSES), folder)
+    if name == "AutoencoderTiny":
+        config.pop("block_out_channels", None)  # written by diffusers, not read by it
+    with init_empty_weights(include_buffers=False):
+        return VAE_CLASSES[name].from_config(config)  # type: ignore[attr-defined]
+
+
+def lay_out_text_tower(folder: Path, projected: bool) -> CLIPTextModel | CLIPTextModelWithProjection:
+    """A text tower on the meta device; the projection's width is read from the weights (configs disagree on
+    it).
+    """
+    config_json = read_json(folder / "config.json")
+    config = CLIPTextConfig(**config_json.get("text_config", config_json))  # type: ignore[arg-type]
+    if projected:
+        projection = stored_shapes(folder).get("text_projection.weight")
+        if projection is None:
+            raise WeightsError(f"{folder} lacks text_projection.weight, which the refiner's pooled embedding needs")
+        config.projection_dim = projection[0]
+    with init_empty_weights(include_buffers=False):
+        return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def check_part(
+    model: torch.nn.Module, folder: Path, rename: Callable[[str], str], ignored: Iterable[str]
+) -> dict[str, str]:
+    """Compare a laid-out model with a folder's headers; return stored key → key, or raise WeightsError."""
+    return match_keys(_shapes(model), stored_shapes(folder), folder, rename, ignored)
+
+
+def vae_name(key: str) -> str:
+    """Today's name of an autoencoder's weight."""
+    return re.sub(r"(attentions\.\d+)\.(query|key|value|proj_attn)\.", lambda m: f"{m[1]}.{OLD_ATTENTION[m[2]]}.", key)
+
+
+def text_namer(tower: torch.nn.Module) -> Callable[[str], str]:
+    """How stored names ("text_model.…") become those of this class (CLIPTextModel itself has no prefix)."""
+    if any(key.startswith("text_model.") for key in tower.state_dict()):
+        return lambda key: key
+    return lambda key: key.removeprefix("text_model.")
+
+
+def _fill(
+    model: torch.nn.Module,
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    rename: Callable[[str], str] = lambda key: key,
+    ignored: Iterable[str] = (),
+) -> torch.nn.Module:
+    pairs = check_part(model, folder, rename, ignored)
+    state = read_state(folder, pairs, dtype, _shapes(model))
+    model.load_state_dict(state, strict=True, assign=True)
+    for buffer in model.buffers():
+        if buffer.is_meta:
+            raise WeightsError(f"{folder}: a buffer of {type(model).__name__} is neither stored nor computed")
+    # .to(device) alone: weights have their dtype already, and diffusers warns about casting whole models.
+    return model.requires_grad_(False).eval().to(device)
+
+
+def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
+
+
+def _of_class(config: dict[str, object], allowed: tuple[str, ...], folder: Path) -> str:
+    name = config.get("_class_name")
+    if name not in allowed:
+        raise WeightsError(f"{folder}/config.json is a {name}: understood are {', '.join(allowed)}")
+    return str(name)

@@ -1,0 +1,130 @@
+"""From settings with gaps to a plan without: every default filled in, everything checked against the
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from diffusion.request import DrawSettings
+from diffusion.schedulers import build_scheduler, default_scheduler, make_schedule, real_steps, scheduler_names
+from diffusion.stage import Stage
+
+FALLBACK_STEPS = 25
+FALLBACK_STRENGTH = 0.3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One batch's resolved settings. `base_steps` and `refine_steps` are real ones; `strength` is 1 but for
+    vary.
+    """
+
+    steps_asked: int
+    base_steps: int
+    guidance_scale: float
+    size: int
+    scheduler: str
+    vary: bool
+    strength: float
+    strength_asked: float
+    style: str | None
+    style_weight: float
+    refine: bool
+    refined_size: int = 0
+    refine_steps: int = 0
+    refine_strength: float = FALLBACK_STRENGTH
+    refiner_scheduler: str = ""
+    refiner_guidance: float = 1.0
+
+    def settings(self) -> DrawSettings:
+        """The same as settings in which nothing is left open."""
+        return DrawSettings(
+            steps=self.steps_asked,
+            guidance_scale=self.guidance_scale,
+            size=self.size,
+            refine=self.refine,
+            refine_strength=self.refine_strength,
+            scheduler=self.scheduler,
+            style=self.style,
+            style_weight=self.style_weight,
+            strength=self.strength_asked,
+            refine_steps=self.refine_steps or None,
+            refine_guidance=self.refiner_guidance if self.refine else None,
+        )
+
+    def steps(self) -> dict[str, int]:
+        """Real steps per stage."""
+        return {"base": self.base_steps} | ({"refiner": self.refine_steps} if self.refine else {})
+
+    def side(self, stage: Stage) -> int:
+        return self.size if stage.role == "base" else self.refined_size
+
+    def step_work(self, stage: Stage, pictures: int, guided: bool) -> float:
+        """Work of one step: U-Net parameters × latent cells × pictures (twice with guidance)."""
+        cells = (self.side(stage) // stage.factor) ** 2
+        return stage.unet_parameters * cells * pictures * (2 if guided else 1)
+
+    def decode_work(self, stage: Stage, pictures: int) -> float:
+        """Work of decoding: decoder parameters × pixels, most of its layers being at the full size."""
+        return stage.vae_parameters * self.side(stage) ** 2 * pictures / 2
+
+    def work(self, stages: Mapping[str, Stage], pictures: int) -> dict[str, float]:
+        """All the work of this plan by part."""
+        parts: dict[str, float] = {}
+        for role, steps in self.steps().items():
+            stage, scale = stages[role], self.guidance_scale if role == "base" else self.refiner_guidance
+            name, strength = (self.scheduler, self.strength)
+            if role == "refiner":
+                name, strength = self.refiner_scheduler, self.refine_strength
+            guided = stage.guided_steps(make_schedule(stage.scheduler, name, steps, strength), scale)
+            parts[role] = sum(self.step_work(stage, pictures, each) for each in guided)
+            parts[f"{role} decode"] = self.decode_work(stage, pictures)
+        return parts
+
+
+def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -> Plan:
+    """Fill in the checkpoint's defaults and check the result; raises ValueError naming what cannot be done.
+
+    Without a refiner in the checkpoint, `refine` is resolved to False (and the recipe says so).
+    """
+    base = stages["base"]
+    steps = settings.steps or base.defaults.steps or FALLBACK_STEPS
+    scheduler = settings.scheduler or default_scheduler(base.scheduler)
+    build_scheduler(base.scheduler, scheduler)
+    size = settings.size or base.size
+    base.check_size(size)
+    guidance = base.defaults.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
+    plan = Plan(
+        steps_asked=steps,
+        base_steps=real_steps(steps, settings.strength) if vary else steps,
+        guidance_scale=guidance,
+        size=size,
+        scheduler=scheduler,
+        vary=vary,
+        strength=settings.strength if vary else 1.0,
+        strength_asked=settings.strength,
+        style=settings.style,
+        style_weight=settings.style_weight,
+        refine=settings.refine and "refiner" in stages,
+    )
+    return _with_refiner(plan, stages, settings) if plan.refine else plan
+
+
+def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSettings) -> Plan:
+    base, refiner = stages["base"], stages["refiner"]
+    size = round(plan.size * refiner.size / base.size)
+    refiner.check_size(size)
+    strength = settings.refine_strength or refiner.defaults.strength or FALLBACK_STRENGTH
+    steps = settings.refine_steps or refiner.defaults.steps or real_steps(plan.steps_asked, strength)
+    allowed = plan.scheduler in scheduler_names(refiner.scheduler)
+    guidance = settings.refine_guidance
+    return replace(
+        plan,
+        refined_size=size,
+        refine_steps=steps,
+        refine_strength=strength,
+        refiner_scheduler=plan.scheduler if allowed else default_scheduler(refiner.scheduler),
+        refiner_guidance=refiner.defaults.guidance_scale if guidance is None else guidance,
+    )

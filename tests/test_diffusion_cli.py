@@ -1,0 +1,49 @@
+"""The command line: it saves pictures and nothing else, overwrites none, and sends Korean to the Korean command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.random_checkpoint import write_checkpoint
+from diffusion.__main__ import main
+from diffusion.recipe import read_recipe
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("own"))
+
+
+def test_draws_pictures_that_never_overwrite_each_other(checkpoint: Path, tmp_path: Path) -> None:
+    arguments = ["A red, checkered dress!", "-n", "2", "--seed", "7", "-o", str(tmp_path / "out"), "--steps", "2"]
+    for _ in range(2):
+        assert main([*arguments, "--checkpoint", str(checkpoint)]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [f"a-red-checkered-dress-{rest}.png" for rest in ("7-2", "7", "8-2", "8")]
+    assert read_recipe(tmp_path / "out" / names[1])["seed"] == 7
+
+
+def test_hangul_names_the_korean_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["빨간 원피스", "-o", str(tmp_path / "out")]) == 2
+    assert 'python -m demo generate "빨간 원피스"' in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_value_out_of_range_and_a_missing_checkpoint_have_their_own_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["a dress", "-n", "11"]) == 2
+    assert "n is 11" in capsys.readouterr().err
+    assert main(["a dress", "--checkpoint", str(tmp_path), "-o", str(tmp_path / "out")]) == 1
+    assert "not a checkpoint folder" in capsys.readouterr().err
+
+
+def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> None:
+    common = ["--checkpoint", str(checkpoint), "--steps", "4", "--no-refine"]
+    assert main(["a dress", "-o", str(tmp_path / "one"), *common]) == 0
+    (source,) = (tmp_path / "one").iterdir()
+    assert main(["a coat", "-o", str(tmp_path / "two"), "--source", str(source), "--strength", "0.5", *common]) == 0
+    (varied,) = (tmp_path / "two").iterdir()
+    assert read_recipe(varied)["source_sha256"] is not None
