@@ -1,0 +1,68 @@
+# 그려줘: everything that can be done here. `make` alone prints this list.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PORT ?= 5000
+MINUTES ?= 8
+PRESET ?= cpu
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-quick lint bench gallery screenshots pool train-embedded train-scorers train-korean clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.run: requirements.txt
+	@command -v c++ >/dev/null || { echo "a C++ compiler is needed to build annoy: on Debian, apt-get install g++ python3-dev"; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) with the checkpoint that ships
+	exec $(PY) -m demo serve
+
+test: $(VENV)/.dev  ## run every test
+	$(PY) -m pytest -q
+
+test-quick: $(VENV)/.dev  ## run the tests that take seconds
+	$(PY) -m pytest -q -m "not slow and not browser"
+
+lint: $(VENV)/.dev  ## check style
+	$(PY) -m ruff check .
+
+bench: $(VENV)/.dev  ## print every benchmark's table (an hour on two cores)
+	@for name in drawing scorers checkpoint pipeline ko_clip korean index service; do \
+	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
+
+gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)
+	$(PY) -m demo gallery
+
+screenshots: $(VENV)/.dev  ## take the README's screenshots again
+	$(PY) -m benchmarks.screenshots
+
+pool: $(VENV)/.dev  ## draw the pictures that training reads (4 GB in runs/pool)
+	$(PY) -m fashion.pool runs/pool --workers 2
+	$(PY) -m fashion.pool runs/pool --seed 9 --split held_out --count 2048 --workers 2
+
+train-embedded: pool  ## train VAE, CLIP, base and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
+	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m ko_clip.contrastive --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.refiner --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.manifest checkpoints
+
+train-scorers: pool  ## train the two attribute scorers, each for MINUTES
+	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m fashion.scorer_training reporting --preset $(PRESET) --minutes $(MINUTES)
+
+train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
+	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES)
+
+clean:  ## remove what tests and builds left (never data/ or runs/)
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,129 @@
+"""Train the tiny autoencoder whose latents base and refiner share.
+
+In: drawn pictures, as 64-px crops of 256-px drawings (an autoencoder learns as well on crops and much faster). Out: an
+`AutoencoderTiny`, factor 8, latents of about unit scale. Loss: absolute error, squared error and the error of image
+gradients (edges), with noise on the latents so that the decoder forgives what a denoiser leaves.
+Ref: the layout of TAESD, https://github.com/madebyollin/taesd; latent noise as in Hafner et al. and SD-VAE practice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderTiny
+
+from fashion.pool import PicturePool
+from fitting.loop import fit
+from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+
+logger = logging.getLogger(__name__)
+CROP = 64
+MAX_LATENT_NOISE = 0.15
+
+
+@dataclass(frozen=True)
+class AutoencoderShape:
+    width: int = 32
+    latent_channels: int = 8
+
+    def build(self) -> AutoencoderTiny:
+        widths = (self.width,) * 4
+        return AutoencoderTiny(
+            latent_channels=self.latent_channels, encoder_block_out_channels=widths, decoder_block_out_channels=widths,
+            num_encoder_blocks=(1, 3, 3, 3), num_decoder_blocks=(3, 3, 3, 1), scaling_factor=1.0,
+        )  # fmt: skip
+
+
+def reconstruction_losses(vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Losses of crops (batch, 3, 64, 64) in -1..1; `noise` (batch, c, 8, 8) is laid on their latents."""
+    latents = vae.encoder(crops)  # (batch, c, 8, 8)
+    output = vae.decoder(latents + noise)
+    absolute, squared = F.l1_loss(output, crops), F.mse_loss(output, crops)
+    edges = F.l1_loss(output.diff(dim=-1), crops.diff(dim=-1)) + F.l1_loss(output.diff(dim=-2), crops.diff(dim=-2))
+    mean, deviation = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    scale = mean.square().mean() + (deviation - 1).square().mean()
+    loss = absolute + 2 * squared + 0.5 * edges + 0.01 * scale
+    return {"loss": loss, "absolute": absolute, "psnr": 10 * torch.log10(4 / squared.detach()), "latent_scale": deviation.mean()}
+
+
+def crop_batch(pool: PicturePool, step: int, batch: int, pictures: int) -> torch.Tensor:
+    """Crops (batch, 3, 64, 64) in -1..1 of `batch` draws from the pool, flipped half the time. Decided by the step."""
+    rng = np.random.default_rng((17, step))
+    indexes = rng.integers(0, pictures, batch)
+    tops, lefts = rng.integers(0, 256 - CROP + 1, (2, batch))
+    crops = np.stack([
+        pool.pictures(indexes[i : i + 1])[0, tops[i] : tops[i] + CROP, lefts[i] : lefts[i] + CROP] for i in range(batch)
+    ])  # fmt: skip
+    tensor = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    flips = torch.from_numpy(rng.random(batch) < 0.5)
+    tensor[flips] = tensor[flips].flip(-1)
+    return tensor
+
+
+@torch.no_grad()
+def masked_psnr(vae: AutoencoderTiny, pool: PicturePool, indexes: np.ndarray) -> float:
+    """PSNR in dB inside the garments' masks, over pictures (n, 256, 256, 3); the mean squared error of all pixels first."""
+    error = torch.zeros(())
+    pixels = torch.zeros(())
+    for index in indexes:
+        picture = torch.from_numpy(pool.pictures(np.array([index]))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        output = vae.decoder(vae.encoder(picture)).clamp(-1, 1)
+        labels = torch.from_numpy(pool.labels(np.array([index])).copy())
+        mask = F.interpolate((labels > 0).float()[:, None], size=256, mode="nearest")
+        error += ((output - picture).div(2).square().mean(1, keepdim=True) * mask).sum()
+        pixels += mask.sum()
+    return float(-10 * torch.log10(error / pixels))
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.autoencoder", description=__doc__)
+    add_fit_options(parser, steps=9000, batch=32, learning_rate=1e-3)
+    parser.add_argument("--width", type=int, default=AutoencoderShape.width)
+    parser.add_argument("--latent-channels", type=int, default=AutoencoderShape.latent_channels)
+    options = parser.parse_args(argv)
+    run = open_run(options, "vae")
+    vae = AutoencoderShape(options.width, options.latent_channels).build()
+    first_step = latest_weights(vae, run)
+    pool = PicturePool(options.pool, options.pictures)
+    held_out = PicturePool(options.pool, 256, seed=9, split="held_out")
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        crops = crop_batch(pool, step, options.batch, options.pictures)
+        generator = torch.Generator().manual_seed(step)
+        noise = torch.randn((len(crops), options.latent_channels, CROP // 8, CROP // 8), generator=generator)
+        noise *= torch.rand((len(crops), 1, 1, 1), generator=generator) * MAX_LATENT_NOISE
+        return reconstruction_losses(vae, crops.to(run.device), noise.to(run.device))
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        shown = AutoencoderShape(options.width, options.latent_channels).build()
+        shown.load_state_dict(average)
+        logger.info("held-out psnr inside masks %.2f dB", masked_psnr(shown, held_out, np.arange(48)))
+        with torch.no_grad():
+            pictures = torch.from_numpy(held_out.pictures(np.arange(8))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+            outputs = shown.decoder(shown.encoder(pictures)).clamp(-1, 1)
+        sample_grid(torch.cat([pictures, outputs]), run.folder / f"sample-{step:06d}.png", columns=8)
+
+    result = fit(vae, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    vae.load_state_dict(result.average)
+    _measure_scale(vae, pool)
+    psnr = masked_psnr(vae, held_out, np.arange(256))
+    logger.info("held-out psnr inside masks %.2f dB at step %d", psnr, result.step)
+    save_part(vae, run.part, step=result.step, facts={"held_out_psnr_inside_masks_db": round(psnr, 2)})
+
+
+@torch.no_grad()
+def _measure_scale(vae: AutoencoderTiny, pool: PicturePool) -> None:
+    """Record 1 / standard deviation of the latents, by which pipelines scale them."""
+    pictures = torch.from_numpy(pool.pictures(np.arange(min(128, len(pool))))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    deviation = torch.cat([vae.encoder(part) for part in pictures.split(16)]).std().item()
+    vae.register_to_config(scaling_factor=round(1 / deviation, 5))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Train the base U-Net: 128-px pictures from the English CLIP's hidden states, by rectified flow in latents.
+
+In: drawn pictures with captions made anew at every step. Out: `checkpoints/base` (U-Net, scheduler). One caption in ten is
+left out for classifier-free guidance. Text tower and autoencoder stay as they ship.
+Ref: the layout of Rombach et al. 2022, arXiv:2112.10752, with attention only below the first level as in SDXL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
+from transformers import CLIPModel, CLIPTokenizer
+
+from diffusion.training.flow import (
+    TIMESTEPS,
+    Conditioning,
+    disturb,
+    euler_sample,
+    logit_normal_times,
+    scheduler_config,
+)
+from diffusion.training.latents import LatentPool
+from fashion.captions import caption
+from fashion.pool import PicturePool
+from fashion.scene import Garment, Scene, permutation_outfits
+from fitting.loop import fit
+from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+
+logger = logging.getLogger(__name__)
+SIZE = 128
+CAPTIONS_DROPPED = 0.1
+
+
+@dataclass(frozen=True)
+class BaseShape:
+    channels: tuple[int, ...] = (64, 112, 128)
+    heads: tuple[int, ...] = (4, 7, 8)
+
+    def build(self, latent_channels: int, text_width: int) -> UNet2DConditionModel:
+        return UNet2DConditionModel(
+            sample_size=SIZE // 8, in_channels=latent_channels, out_channels=latent_channels,
+            block_out_channels=self.channels, layers_per_block=1, attention_head_dim=self.heads,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=text_width, norm_num_groups=16, use_linear_projection=True,
+        )  # fmt: skip
+
+
+def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, Conditioning]:
+    """The autoencoder and the text tower that ship, frozen. Raises OSError where one is not trained yet."""
+    vae = AutoencoderTiny.from_pretrained(checkpoints / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
+    clip = CLIPModel.from_pretrained(checkpoints / "clip", dtype=torch.float32)
+    tokenizer = CLIPTokenizer.from_pretrained(checkpoints / "clip")
+    return vae.to(run.device), Conditioning(clip.to(run.device), tokenizer)
+
+
+def shown_scenes() -> list[Scene]:
+    """What the sample grid shows at every look: single garments of all kinds, then outfits never trained on."""
+    singles = [
+        Scene((Garment("dress", "red", "checkered", "cotton", "short", "knee", "round"),)),
+        Scene((Garment("t_shirt", "yellow", "stripes", "cotton", "long", None, "v"),)),
+        Scene((Garment("jeogori", "pink", "solid", "satin"),)),
+        Scene((Garment("hanbok_skirt", "blue", "floral", "satin", None, "maxi"),)),
+        Scene((Garment("coat", "black", "dots", "cotton", None, "maxi"),)),
+        Scene((Garment("jeans", "blue", "solid", "denim"),)),
+        Scene((Garment("gat", "black"),)),
+        Scene((Garment("boots", "green", "zigzag", "leather"),)),
+        Scene((Garment("hoodie", "purple", "cartoon", "cotton", "long"),)),
+        Scene((Garment("skirt", "orange", "leaves", "cotton", None, "mini"),)),
+    ]
+    return singles + [Scene(garments, "figure") for garments in permutation_outfits()]
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
+    add_fit_options(parser, steps=20_000, batch=32, learning_rate=8e-4)
+    options = parser.parse_args(argv)
+    run = open_run(options, "base")
+    vae, conditioning = open_frozen(options.checkpoints, run)
+    text_width = conditioning.clip.config.text_config.hidden_size
+    unet = BaseShape().build(vae.config.latent_channels, text_width)
+    first_step = latest_weights(unet, run)
+    unet.to(run.device)
+    pool = PicturePool(options.pool, options.pictures)
+    latents = LatentPool(pool, vae, options.checkpoints / "vae", SIZE)
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        rng = np.random.default_rng((29, step))
+        generator = torch.Generator().manual_seed(step)
+        indexes = rng.integers(0, options.pictures, options.batch)
+        flips = rng.random(options.batch) < 0.5
+        clean = latents.read(indexes, flips).to(run.device)  # (batch, c, 16, 16)
+        texts = [
+            "" if rng.random() < CAPTIONS_DROPPED else caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text
+            for n, i in enumerate(indexes)
+        ]
+        times = logit_normal_times(options.batch, generator).to(run.device)
+        noise = torch.randn(clean.shape, generator=generator).to(run.device)
+        noisy, goal = disturb(clean, noise, times)
+        with run.autocast():
+            said = unet(noisy, times * TIMESTEPS, conditioning.base(texts)).sample
+        return {"loss": F.mse_loss(said.float(), goal)}
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        shown = BaseShape().build(vae.config.latent_channels, text_width).to(run.device).eval()
+        shown.load_state_dict(average)
+        sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
+
+    result = fit(unet, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    unet.load_state_dict(result.average)
+    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
+    DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
+
+
+@torch.no_grad()
+def draw_shown(
+    unet: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: Conditioning, run: Run, steps: int = 12,
+    guidance_scale: float = 3.0,
+) -> torch.Tensor:  # fmt: skip
+    """Pictures (n, 3, 128, 128) of `shown_scenes`, the same noise at every look."""
+    texts = [caption(scene, "en", seed=3).text for scene in shown_scenes()]
+    hidden = {True: conditioning.base(texts), False: conditioning.base([""] * len(texts))}
+    noise = torch.randn(
+        (len(texts), vae.config.latent_channels, SIZE // 8, SIZE // 8), generator=torch.Generator().manual_seed(7)
+    ).to(run.device)
+
+    def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
+        with run.autocast():
+            return unet(x, times * TIMESTEPS, hidden[guided]).sample.float()
+
+    latents = euler_sample(predict, noise, steps, guidance_scale)
+    logger.info("latent deviation of samples %s", json.dumps(round(latents.std().item(), 3)))
+    return vae.decoder(latents / vae.config.scaling_factor).cpu()
+
+
+if __name__ == "__main__":
+    main()

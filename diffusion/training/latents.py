@@ -1,0 +1,57 @@
+"""Latents of a picture pool, encoded once by the autoencoder that ships and read from one memory-mapped file after.
+
+In: a `PicturePool` and an autoencoder. Out: scaled latents (n, c, size/8, size/8), float32 (stored as float16), of the
+pictures and of their mirror images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+
+from fashion.pool import PicturePool
+
+logger = logging.getLogger(__name__)
+BATCH = 64
+
+
+class LatentPool:
+    """Every picture of `pool` at `size` px as latents. `vae_folder` names the weights that the file belongs to."""
+
+    def __init__(self, pool: PicturePool, vae: AutoencoderTiny, vae_folder: Path, size: int) -> None:
+        weights = next(vae_folder.glob("*.safetensors")).read_bytes()
+        mark = hashlib.sha256(weights).hexdigest()[:12]
+        self.path = pool.folder / f"latents-{size}-{mark}-{len(pool)}.npy"
+        self.size = size
+        if not self.path.exists():
+            self._encode(pool, vae)
+        self._latents = np.load(self.path, mmap_mode="r")  # (n, 2, c, h, w)
+
+    def read(self, indexes: np.ndarray, flips: np.ndarray) -> torch.Tensor:
+        """Latents (len(indexes), c, h, w); the mirror image's where `flips`."""
+        return torch.from_numpy(self._latents[indexes, flips.astype(int)]).float()
+
+    @torch.no_grad()
+    def _encode(self, pool: PicturePool, vae: AutoencoderTiny) -> None:
+        device = next(vae.parameters()).device
+        side, channels = self.size // 8, vae.config.latent_channels
+        beside = self.path.with_suffix(".writing.npy")
+        file = np.lib.format.open_memmap(beside, "w+", np.float16, (len(pool), 2, channels, side, side))
+        for start in range(0, len(pool), BATCH):
+            indexes = np.arange(start, min(start + BATCH, len(pool)))
+            pictures = torch.from_numpy(pool.pictures(indexes)).to(device).permute(0, 3, 1, 2).float()
+            if self.size != pictures.shape[-1]:
+                pictures = torch.nn.functional.interpolate(pictures, size=(self.size, self.size), mode="area")
+            pictures = pictures.div(127.5).sub(1)
+            for flip, view in enumerate((pictures, pictures.flip(-1))):
+                latents = vae.encoder(view) * vae.config.scaling_factor
+                file[indexes, flip] = latents.half().cpu().numpy()
+            if start // BATCH % 20 == 0:
+                logger.info("encoded %d of %d pictures at %d px", start, len(pool), self.size)
+        file.flush()
+        beside.replace(self.path)

@@ -1,0 +1,169 @@
+"""Train the refiner U-Net: 256-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's conditioning.
+
+In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
+shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the way to
+the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t, which is what
+diffusers' flow schedulers ask for.
+Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
+arXiv:2209.03003.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderTiny, UNet2DConditionModel
+
+from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
+from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample
+from diffusion.training.latents import LatentPool
+from fashion.captions import caption
+from fashion.pool import PicturePool
+from fitting.loop import fit
+from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+
+logger = logging.getLogger(__name__)
+SIZE = 256
+LOWEST_START, HIGHEST_START = 0.1, 0.45
+TIME_IDS = (float(SIZE), float(SIZE), 0.0, 0.0, 6.0)  # original size, crop, aesthetic score, as the SDXL refiner is told
+BASE_REDRAWN_FROM = 0.35
+BASE_STEPS = 2
+
+
+@dataclass(frozen=True)
+class RefinerShape:
+    channels: tuple[int, ...] = (32, 64, 96)
+    heads: tuple[int, ...] = (2, 4, 6)
+    time_width: int = 32
+
+    def build(self, latent_channels: int, text_width: int, pooled_width: int) -> UNet2DConditionModel:
+        return UNet2DConditionModel(
+            sample_size=SIZE // 8, in_channels=latent_channels, out_channels=latent_channels,
+            block_out_channels=self.channels, layers_per_block=1, attention_head_dim=self.heads,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=text_width, norm_num_groups=16, use_linear_projection=True,
+            addition_embed_type="text_time", addition_time_embed_dim=self.time_width,
+            projection_class_embeddings_input_dim=pooled_width + len(TIME_IDS) * self.time_width,
+        )  # fmt: skip
+
+
+def straight_start(
+    clean: torch.Tensor, enlarged: torch.Tensor, noise: torch.Tensor, start: torch.Tensor, share: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A point on the line from x(t0) to the clean latents, its time, and what is to be predicted there.
+
+    clean, enlarged, noise (n, c, h, w); start (n,) is t0, share (n,) in 0..1 how much of the way is still to go.
+    """
+    t0 = start.view(-1, 1, 1, 1)
+    t = t0 * share.view(-1, 1, 1, 1)
+    goal = noise - clean + (1 - t0) / t0 * (enlarged - clean)
+    return clean + t * goal, t.view(-1), goal
+
+
+class BaseOutputs:
+    """What the base stage makes of a picture: shrunk, disturbed to `BASE_REDRAWN_FROM`, drawn again with its caption."""
+
+    def __init__(self, unet: UNet2DConditionModel, vae: AutoencoderTiny, run: Run) -> None:
+        self.unet, self.vae, self.run = unet.eval().requires_grad_(False), vae, run
+
+    @torch.no_grad()
+    def enlarged_latents(self, small: torch.Tensor, hidden: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Scaled latents (n, c, 32, 32) of the enlarged redrawn pictures, from scaled latents (n, c, 16, 16)."""
+
+        def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
+            with self.run.autocast():
+                return self.unet(x, times * TIMESTEPS, hidden).sample.float()
+
+        start = (1 - BASE_REDRAWN_FROM) * small + BASE_REDRAWN_FROM * noise
+        redrawn = euler_sample(predict, start, BASE_STEPS, first_time=BASE_REDRAWN_FROM)
+        scale = self.vae.config.scaling_factor
+        with self.run.autocast():
+            pictures = self.vae.decoder(redrawn / scale).clamp(-1, 1)
+            large = F.interpolate(pictures.float(), size=(SIZE, SIZE), mode="bicubic", antialias=False).clamp(-1, 1)
+            return self.vae.encoder(large).float() * scale
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
+    add_fit_options(parser, steps=8000, batch=12, learning_rate=8e-4)
+    options = parser.parse_args(argv)
+    run = open_run(options, "refiner")
+    vae, conditioning = open_frozen(options.checkpoints, run)
+    text, latent = conditioning.clip.config, vae.config.latent_channels
+    unet = RefinerShape().build(latent, text.text_config.hidden_size, text.projection_dim)
+    first_step = latest_weights(unet, run)
+    unet.to(run.device)
+    base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
+    outputs = BaseOutputs(base, vae, run)
+    pool = PicturePool(options.pool, options.pictures)
+    small = LatentPool(pool, vae, options.checkpoints / "vae", SIZE // 2)
+    large = LatentPool(pool, vae, options.checkpoints / "vae", SIZE)
+    time_ids = torch.tensor([TIME_IDS], device=run.device)
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        rng = np.random.default_rng((31, step))
+        generator = torch.Generator().manual_seed(step)
+        indexes = rng.integers(0, options.pictures, options.batch)
+        flips = rng.random(options.batch) < 0.5
+        texts = [caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text for n, i in enumerate(indexes)]
+        told = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
+        small_latents = small.read(indexes, flips).to(run.device)
+        clean = large.read(indexes, flips).to(run.device)  # (batch, c, 32, 32)
+        start = LOWEST_START + (HIGHEST_START - LOWEST_START) * torch.rand(options.batch, generator=generator)
+        share = torch.rand(options.batch, generator=generator).sqrt().clamp(min=0.02)
+        small_noise = torch.randn(small_latents.shape, generator=generator).to(run.device)
+        noise = torch.randn(clean.shape, generator=generator).to(run.device)
+        enlarged = outputs.enlarged_latents(small_latents, conditioning.base(texts), small_noise)
+        noisy, times, goal = straight_start(clean, enlarged, noise, start.to(run.device), share.to(run.device))
+        hidden, pooled = conditioning.refiner(told)
+        added = {"text_embeds": pooled, "time_ids": time_ids.expand(options.batch, -1)}
+        with run.autocast():
+            said = unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample
+        return {"loss": F.mse_loss(said.float(), goal)}
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        shown = RefinerShape().build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
+        shown.load_state_dict(average)
+        sheet = _before_and_after(shown, outputs, conditioning, pool, small, run)
+        sample_grid(sheet, run.folder / f"sample-{step:06d}.png", columns=6)
+
+    result = fit(unet, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    unet.load_state_dict(result.average)
+    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
+
+
+@torch.no_grad()
+def _before_and_after(
+    unet: UNet2DConditionModel, outputs: BaseOutputs, conditioning: Conditioning, pool: PicturePool, small: LatentPool,
+    run: Run, start: float = 0.3, steps: int = 3,
+) -> torch.Tensor:  # fmt: skip
+    """Pictures (18, 3, 256, 256): six enlarged base outputs, the same refined, and the drawings."""
+    indexes = np.arange(6)
+    generator = torch.Generator().manual_seed(5)
+    texts = [caption(pool.scene(int(i)), "en", seed=3).text for i in indexes]
+    low = small.read(indexes, np.zeros(6, bool)).to(run.device)
+    noise = torch.randn(low.shape, generator=generator).to(run.device)
+    enlarged = outputs.enlarged_latents(low, conditioning.base(texts), noise)
+    hidden, pooled = conditioning.refiner(texts)
+    added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(6, -1)}
+
+    def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
+        with run.autocast():
+            return unet(x, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
+
+    noise = torch.randn(enlarged.shape, generator=generator).to(run.device)
+    refined = euler_sample(predict, (1 - start) * enlarged + start * noise, steps, first_time=start)
+    decoded = [outputs.vae.decoder(x / outputs.vae.config.scaling_factor).cpu() for x in (enlarged, refined)]
+    truth = torch.from_numpy(pool.pictures(indexes)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    return torch.cat([*decoded, truth])
+
+
+if __name__ == "__main__":
+    main()

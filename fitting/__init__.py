@@ -1,0 +1,1 @@
+"""Fitting networks within a time budget: the loop, its resumable state, and the parts that ship. Knows no domain."""

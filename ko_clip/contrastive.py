@@ -1,0 +1,224 @@
+"""Train a CLIP by contrast: the English one that ships, from nothing on drawn pictures; or any, on an imagefolder.
+
+In: pictures and captions. Out: a `CLIPModel` folder in the Hugging Face layout, measured before and after on the same
+seeded held-out pairs; one that got worse is not promoted. Captions that are the same text share credit.
+Drawn scenes of several garments bring their own hard negatives: the same caption with the colours swapped between the
+garments (Yuksekgonul et al. 2023, arXiv:2210.01936). From nothing, two probes that read every garment's attributes off
+the pooled vectors speed the start up and are thrown away.
+Ref: Radford et al. 2021, arXiv:2103.00020.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import CLIPModel, CLIPTokenizer
+
+from fashion.captions import caption
+from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
+from fashion.pool import PicturePool
+from fashion.scene import Scene, scenes
+from fitting.loop import fit
+from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, save_part
+from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
+
+logger = logging.getLogger(__name__)
+PIXEL_MEAN, PIXEL_STD = 0.5, 0.5
+
+
+# --- the loss -----------------------------------------------------------------------------------------------------
+
+
+def contrastive_loss(
+    image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor, same: torch.Tensor, wrong_text: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Symmetric cross-entropy of unit vectors image (n, d) and text (n, d).
+
+    `same` (n, n) is true where two captions are the same text: they share the credit. `wrong_text` (m, d) are further
+    captions that fit no picture of the batch.
+    """
+    credit = same.float() / same.float().sum(dim=1, keepdim=True)
+    candidates = text if wrong_text is None else torch.cat([text, wrong_text])  # (n + m, d)
+    by_image = scale * image @ candidates.T  # (n, n + m)
+    by_text = scale * text @ image.T  # (n, n)
+    image_loss = -(credit * by_image.log_softmax(dim=1)[:, : len(text)]).sum(dim=1).mean()
+    text_loss = -(credit * by_text.log_softmax(dim=1)).sum(dim=1).mean()
+    return (image_loss + text_loss) / 2
+
+
+class AttributeProbe(nn.Module):
+    """Reads, for every kind of garment, whether it is there and its colour, pattern, sleeve and hem off one vector."""
+
+    FIELDS = (("color", COLORS), ("pattern", PATTERNS), ("sleeve", SLEEVES), ("hem", HEMS))
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict(
+            {field: nn.Linear(width, len(GARMENTS) * (len(words) + 1)) for field, words in self.FIELDS}
+        )
+
+    def loss(self, vectors: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Cross-entropy of vectors (n, d); targets[field] (n, garments) holds 0 where there is none, else 1 + word."""
+        total = vectors.new_zeros(())
+        for field, words in self.FIELDS:
+            logits = self.heads[field](vectors).view(len(vectors), len(GARMENTS), len(words) + 1)
+            total = total + F.cross_entropy(logits.flatten(0, 1).float(), targets[field].flatten())
+        return total
+
+
+_KIND_INDEX = {kind.id: i for i, kind in enumerate(GARMENTS)}
+
+
+def attribute_targets(batch: Sequence[Scene]) -> dict[str, torch.Tensor]:
+    """For each field a tensor (n, garments): 0 where the garment or the attribute is absent, else 1 + the word's place."""
+    targets = {field: torch.zeros(len(batch), len(GARMENTS), dtype=torch.long) for field, _ in AttributeProbe.FIELDS}
+    for row, scene in enumerate(batch):
+        for garment in scene.garments:
+            for field, words in AttributeProbe.FIELDS:
+                value = getattr(garment, field)
+                if value is not None:
+                    targets[field][row, _KIND_INDEX[garment.kind]] = 1 + [w.id for w in words].index(value)
+    return targets
+
+
+def swap_colors(scene: Scene) -> Scene | None:
+    """The same outfit with its colours moved on by one garment; None where that changes nothing."""
+    colors = [garment.color for garment in scene.garments]
+    if len(set(colors)) < 2:
+        return None
+    moved = colors[1:] + colors[:1]
+    return replace(scene, garments=tuple(replace(g, color=c) for g, c in zip(scene.garments, moved, strict=True)))
+
+
+# --- encoding -----------------------------------------------------------------------------------------------------
+
+
+def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str], pad_to: int | None = None) -> torch.Tensor:
+    """Ids (n, longest) or (n, pad_to). The tower is causal, so a shorter row changes no vector."""
+    padding = "max_length" if pad_to else "longest"
+    length = pad_to or MAX_TOKENS
+    return tokenizer(list(texts), padding=padding, truncation=True, max_length=length, return_tensors="pt").input_ids
+
+
+def text_vectors(clip: CLIPModel, ids: torch.Tensor) -> torch.Tensor:
+    """Unit vectors (n, projection) of ids (n, length)."""
+    pooled = clip.text_model(ids).pooler_output
+    return F.normalize(clip.text_projection(pooled).float(), dim=-1)
+
+
+def image_vectors(clip: CLIPModel, pictures: torch.Tensor) -> torch.Tensor:
+    """Unit vectors (n, projection) of pictures (n, 3, size, size) in -1..1, resized to what the tower reads."""
+    size = clip.config.vision_config.image_size
+    if pictures.shape[-1] != size:
+        pictures = F.interpolate(pictures, size=(size, size), mode="area")
+    pooled = clip.vision_model(pictures).pooler_output
+    return F.normalize(clip.visual_projection(pooled).float(), dim=-1)
+
+
+def to_tensor(pictures: np.ndarray) -> torch.Tensor:
+    """Pictures (n, h, w, 3) uint8 as (n, 3, h, w) in -1..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+@torch.no_grad()
+def retrieval(image: torch.Tensor, text: torch.Tensor, captions: Sequence[str]) -> dict[str, float]:
+    """R@1 and R@5 in percent, both ways, of unit vectors (n, d) each; a caption that occurs twice may find either picture."""
+    groups = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
+    group = torch.tensor([groups[caption] for caption in captions])
+    facts: dict[str, float] = {}
+    for name, queries, answers in (("text_to_image", text, image), ("image_to_text", image, text)):
+        best = (queries @ answers.T).topk(min(5, len(answers)), dim=1).indices  # (n, 5)
+        hits = group[best] == group[:, None]
+        facts[f"{name}_r1"] = round(100 * hits[:, 0].float().mean().item(), 2)
+        facts[f"{name}_r5"] = round(100 * hits.any(dim=1).float().mean().item(), 2)
+    return facts
+
+
+# --- the English CLIP that ships ------------------------------------------------------------------------------------
+
+
+def english_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer in `folder`, learnt there once from drawn captions."""
+    if (folder / "tokenizer.json").exists():
+        return CLIPTokenizer.from_pretrained(folder)
+    texts = (caption(scene, "en", seed=i).text for i, scene in enumerate(scenes(5, 60_000, "any")))
+    tokenizer = train_tokenizer(texts)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m ko_clip.contrastive", description=__doc__)
+    add_fit_options(parser, steps=2400, batch=128, learning_rate=1e-3)
+    options = parser.parse_args(argv)
+    run = open_run(options, "clip")
+    tokenizer = english_tokenizer(run.part)
+    clip = EnglishClipShape().build(tokenizer).to(run.device)
+    first_step = latest_weights(clip, run)
+    probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
+    both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
+    pool = PicturePool(options.pool, options.pictures)
+    held_out = PicturePool(options.pool, 1024, seed=9, split="held_out")
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        rng = np.random.default_rng((23, step))
+        indexes = rng.integers(0, options.pictures, options.batch)
+        batch = [pool.scene(int(i)) for i in indexes]
+        texts = [caption(scene, "en", seed=step * 100_003 + i).text for i, scene in enumerate(batch)]
+        swapped = [caption(wrong, "en", seed=i).text for i, s in enumerate(batch) if (wrong := swap_colors(s))]
+        ids = tokenize(tokenizer, texts + swapped).to(run.device)
+        pictures = to_tensor(_halved(pool.pictures(indexes))).to(run.device)
+        with run.autocast():
+            image = image_vectors(clip, pictures)
+            text = text_vectors(clip, ids)
+        same = torch.tensor([[a == b for b in texts] for a in texts], device=run.device)
+        contrast = contrastive_loss(
+            image, text[: len(batch)], clip.logit_scale.exp().clamp(max=100), same, text[len(batch) :]
+        )
+        targets = {field: rows.to(run.device) for field, rows in attribute_targets(batch).items()}
+        root = image.shape[1] ** 0.5  # unit vectors made as long as a layer expects
+        read = probes["image"].loss(root * image, targets) + probes["text"].loss(root * text[: len(batch)], targets)
+        return {"loss": contrast + 0.5 * read, "contrast": contrast, "read": read}
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        logger.info("held-out %s", json.dumps(_measure(clip, tokenizer, held_out)))
+
+    result = fit(both, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    both.load_state_dict(result.average)
+    facts = _measure(clip, tokenizer, held_out)
+    logger.info("held-out %s at step %d", json.dumps(facts), result.step)
+    save_part(clip, run.part, step=result.step, facts={"held_out_of_1024": facts})
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (n, 256, 256, 3) at half the size, by the mean of four pixels."""
+    n, height, width, _ = pictures.shape
+    sums = pictures.reshape(n, height // 2, 2, width // 2, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
+    return ((sums + 2) // 4).astype(np.uint8)
+
+
+@torch.no_grad()
+def _measure(clip: CLIPModel, tokenizer: CLIPTokenizer, pool: PicturePool) -> dict[str, float]:
+    clip.eval()
+    captions = [caption(pool.scene(i), "en", seed=i).text for i in range(len(pool))]
+    device = clip.logit_scale.device
+    image, text = [], []
+    for start in range(0, len(pool), 128):
+        indexes = np.arange(start, min(start + 128, len(pool)))
+        image.append(image_vectors(clip, to_tensor(_halved(pool.pictures(indexes))).to(device)).cpu())
+        text.append(text_vectors(clip, tokenize(tokenizer, [captions[i] for i in indexes]).to(device)).cpu())
+    clip.train()
+    return retrieval(torch.cat(image), torch.cat(text), captions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A training run that is cut and started again ends with the same weights; elsewhere it starts warm."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from fitting.loop import FitConfig, fit, load_average
+from fitting.parts import Run, latest_weights, save_part
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(8, 16), nn.SiLU(), nn.LayerNorm(16), nn.Linear(16, 8))
+
+
+def losses_of(model: nn.Module):
+    def step_losses(step: int) -> dict[str, torch.Tensor]:
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        return {"loss": (model(x) - x.flip(-1)).square().mean()}
+
+    return step_losses
+
+
+def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch.Tensor]:
+    """Fit to `steps`; `stop_at` kills the leg there, as a signal would, after the loop's last save."""
+    model = make_model()
+    config = FitConfig(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
+    step_losses = losses_of(model)
+
+    def killed(step: int) -> dict[str, torch.Tensor]:
+        if step == stop_at:
+            raise KeyboardInterrupt
+        return step_losses(step)
+
+    try:
+        fit(model, killed, config, folder)
+    except KeyboardInterrupt:
+        return {}
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", 40)
+    assert run(tmp_path / "cut", 40, stop_at=17) == {}
+    resumed = run(tmp_path / "cut", 40)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    average_whole, step = load_average(tmp_path / "whole")
+    average_cut, _ = load_average(tmp_path / "cut")
+    assert step == 40
+    assert all(torch.equal(average_whole[name], average_cut[name]) for name in average_whole)
+
+
+def test_a_leg_ends_with_its_minutes_and_the_next_goes_on(tmp_path: Path) -> None:
+    model = make_model()
+    config = FitConfig(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
+    first = fit(model, losses_of(model), config, tmp_path)
+    second = fit(model, losses_of(model), config, tmp_path)
+    assert not first.finished
+    assert second.step > first.step > 0
+
+
+def test_fitting_lowers_the_loss(tmp_path: Path) -> None:
+    model = make_model()
+    before = losses_of(model)(0)["loss"].item()
+    fit(model, losses_of(model), FitConfig(steps=200, learning_rate=1e-2, warmup=10), tmp_path)
+    assert losses_of(model)(0)["loss"].item() < before / 2
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_path: Path) -> None:
+    model = make_model()
+    step_losses = losses_of(model)
+
+    def broken(step: int) -> dict[str, torch.Tensor]:
+        scale = float("nan") if step == 7 else 1.0
+        return {"loss": step_losses(step)["loss"] * scale}
+
+    with pytest.raises(FloatingPointError, match="step 7"):
+        fit(model, broken, FitConfig(steps=20, save_minutes=0.0), tmp_path)
+    assert load_average(tmp_path)[1] == 7
+
+
+def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> None:
+    from diffusers import AutoencoderTiny
+
+    def build() -> AutoencoderTiny:
+        return AutoencoderTiny(
+            encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), num_encoder_blocks=(1, 1),
+            num_decoder_blocks=(1, 1), latent_channels=4,
+        )  # fmt: skip
+
+    trained, fresh = build(), build()
+    here = Run(tmp_path / "runs", tmp_path / "part", torch.device("cpu"), False)
+    assert latest_weights(fresh, here) == 0
+    save_part(trained, here.part, step=120, facts={"loss": 0.5})
+    assert latest_weights(fresh, here) == 120
+    for name, value in trained.state_dict().items():
+        assert torch.allclose(fresh.state_dict()[name], value, atol=1e-3)
+    assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "minutes": 0.0}, {"steps": 5, "ema": 1.0}])
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="give"):
+        FitConfig(**wrong)
+
+
+def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from fitting.parts import open_run
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
+    with pytest.raises(SystemExit, match="--preset cpu"):
+        open_run(options, "vae")
