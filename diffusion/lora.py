@@ -9,6 +9,7 @@ arXiv:2106.09685.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -17,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 
 from diffusion.weights import WeightsError
 
 logger = logging.getLogger(__name__)
+HEADER = "lora_adapter_metadata"  # where diffusers keeps a LoRA's settings
 DIFFUSERS_NAME = "pytorch_lora_weights.safetensors"
 TEXT_PREFIXES = ("text_encoder.", "text_encoder_2.", "lora_te_", "lora_te1_", "lora_te2_")
 # Ways of naming the two factors: diffusers/PEFT (A, B), kohya and diffusers' old form (down, up).
@@ -114,7 +115,7 @@ def _group(
         if key.startswith("lora_unet_"):
             layer = flat.get(layer.removeprefix("lora_unet_"), layer)
         else:
-            layer = _modern(layer.removeprefix("unet."))
+            layer = _modern(layer.removeprefix("unet.").removeprefix("base_model.model."))
         groups.setdefault(layer, {})[part] = tensor
     return groups, text_keys
 
@@ -148,7 +149,29 @@ def _delta(layer: str, parts: dict[str, torch.Tensor], weight: torch.Tensor | No
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a file; scales that diffusers wrote into its header become "<layer>.alpha" tensors."""
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            header = file.metadata() or {}
     except SafetensorError as error:
         raise WeightsError(f"{path} is truncated or damaged ({error}): copy it again") from error
+    config = json.loads(header.get(HEADER, "{}"))
+    return state | _alphas(state, {key.removeprefix("unet."): value for key, value in config.items()}, path)
+
+
+def _alphas(state: dict[str, torch.Tensor], config: dict[str, object], path: Path) -> dict[str, torch.Tensor]:
+    if config.get("use_dora"):
+        raise ValueError(f"{path} is a DoRA, which is not read: only plain LoRA")
+    if "lora_alpha" not in config:
+        return {}
+    alphas: dict[str, torch.Tensor] = {}
+    for key, tensor in state.items():
+        layer, part = _split(key, path.stem)
+        if part == "down" and not key.startswith(TEXT_PREFIXES):
+            alpha = float(config["lora_alpha"])  # type: ignore[arg-type]
+            for pattern, value in dict(config.get("alpha_pattern") or {}).items():  # type: ignore[call-overload]
+                alpha = float(value) if layer.endswith(pattern) else alpha
+            root = tensor.shape[0] ** 0.5 if config.get("use_rslora") else 1.0
+            alphas[f"{layer}.alpha"] = torch.tensor(alpha * root)
+    return alphas

