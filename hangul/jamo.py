@@ -1,21 +1,33 @@
-"""Hangul letters: taking syllables apart, putting them together, and the slips of a finger on the keyboard.
+"""Hangul letters: taking syllables apart, putting them together, prefixes as they are typed, slips of a finger.
 
+All letters are compatibility jamo (ㄱ-ㅣ), as keyboards and people write them.
 Ref: The Unicode Standard, section 3.12, Conjoining Jamo Behavior; KS X 5002 (the two-set keyboard).
 """
 
 from __future__ import annotations
 
 import random
+import unicodedata
 
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 MEDIALS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 FINALS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _FIRST, _LAST = 0xAC00, 0xD7A3
-# neighbours on the two-set keyboard, and the vowels that people mix up by ear
-_NEAR_INITIALS = {"ㅂ": "ㅈㅁㅃ", "ㅈ": "ㅂㄷㅉ", "ㄷ": "ㅈㄱㄸ", "ㄱ": "ㄷㅅㄲ", "ㅅ": "ㄱㅎㅆ", "ㅁ": "ㄴㅂ", "ㄴ": "ㅁㅇ",
-                  "ㅇ": "ㄴㄹ", "ㄹ": "ㅇㅎ", "ㅎ": "ㄹㅅ", "ㅋ": "ㅌ", "ㅌ": "ㅋㅊ", "ㅊ": "ㅌㅍ", "ㅍ": "ㅊ"}  # fmt: skip
-_NEAR_MEDIALS = {"ㅐ": "ㅔㅑ", "ㅔ": "ㅐ", "ㅗ": "ㅓㅜ", "ㅓ": "ㅗㅏ", "ㅏ": "ㅓㅣ", "ㅣ": "ㅏㅡ", "ㅜ": "ㅡㅠ", "ㅡ": "ㅜ",
-                 "ㅠ": "ㅜ", "ㅛ": "ㅕ", "ㅕ": "ㅛㅑ", "ㅑ": "ㅕㅐ", "ㅟ": "ㅣ", "ㅘ": "ㅏ", "ㅝ": "ㅓ"}  # fmt: skip
+# letters that take two keys on the two-set keyboard (ㄲ and its like take one, with shift)
+_TWO_KEYS = {
+    "ㅘ": "ㅗㅏ", "ㅙ": "ㅗㅐ", "ㅚ": "ㅗㅣ", "ㅝ": "ㅜㅓ", "ㅞ": "ㅜㅔ", "ㅟ": "ㅜㅣ", "ㅢ": "ㅡㅣ",
+    "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ", "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ",
+    "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ", "ㅄ": "ㅂㅅ",
+}  # fmt: skip
+# neighbours on the two-set keyboard, the shifted key, and vowels that people mix up by ear
+_NEAR_INITIALS = {
+    "ㅂ": "ㅈㅁㅃ", "ㅈ": "ㅂㄷㅉ", "ㄷ": "ㅈㄱㄸ", "ㄱ": "ㄷㅅㄲ", "ㅅ": "ㄱㅎㅆ", "ㅁ": "ㄴㅂ", "ㄴ": "ㅁㅇ",
+    "ㅇ": "ㄴㄹ", "ㄹ": "ㅇㅎ", "ㅎ": "ㄹㅅ", "ㅋ": "ㅌ", "ㅌ": "ㅋㅊ", "ㅊ": "ㅌㅍ", "ㅍ": "ㅊ",
+}  # fmt: skip
+_NEAR_MEDIALS = {
+    "ㅐ": "ㅔㅑ", "ㅔ": "ㅐ", "ㅗ": "ㅓㅜ", "ㅓ": "ㅗㅏ", "ㅏ": "ㅓㅣ", "ㅣ": "ㅏㅡ", "ㅜ": "ㅡㅠ", "ㅡ": "ㅜ",
+    "ㅠ": "ㅜ", "ㅛ": "ㅕ", "ㅕ": "ㅛㅑ", "ㅑ": "ㅕㅐ", "ㅟ": "ㅣ", "ㅘ": "ㅏ", "ㅝ": "ㅓ",
+}  # fmt: skip
 
 
 def is_syllable(character: str) -> bool:
@@ -38,6 +50,32 @@ def join(initial: str, medial: str, final: str = "") -> str:
     except ValueError:
         raise ValueError(f"{initial!r}, {medial!r}, {final!r} do not make a syllable") from None
     return chr(_FIRST + index)
+
+
+def keys(text: str) -> str:
+    """The keys that type the text: 빨간 is ㅃㅏㄹㄱㅏㄴ, 과 is ㄱㅗㅏ. What is not Hangul stays."""
+    typed = []
+    for character in unicodedata.normalize("NFC", text):
+        letters = split(character) if is_syllable(character) else (character,)
+        typed += [_TWO_KEYS.get(letter, letter) for letter in letters]
+    return "".join(typed)
+
+
+def initials(text: str) -> str:
+    """The first letters of the syllables, as people abbreviate: 빨간 원피스 is ㅃㄱ ㅇㅍㅅ."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join(INITIALS[(ord(c) - _FIRST) // 588] if is_syllable(c) else c for c in text)
+
+
+def is_prefix(typed: str, word: str) -> bool:
+    """Whether the word can still become what is being typed, in composition too: 빨, 빨ㄱ and 갑 begin 빨간 and 가방.
+
+    First letters alone begin a word as well: ㅃㄱ begins 빨간. An empty text begins everything.
+    """
+    if keys(word).startswith(keys(typed)):
+        return True
+    typed = unicodedata.normalize("NFC", typed)
+    return all(letter in INITIALS or letter == " " for letter in typed) and initials(word).startswith(typed)
 
 
 def slip(syllable: str, rng: random.Random) -> str:

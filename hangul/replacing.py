@@ -1,0 +1,102 @@
+"""Swap words in a Korean sentence and keep its particles right: 원피스를 to 치마를, 코트를 to 재킷을.
+
+In: a text and what to put for what. Out: the text in NFC with whole words replaced. A morphological analyser decides
+what a word is and what is its particle: 고양이 is one word, so 고양 is not found in it, while 사람이 is 사람 and 이.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from hangul.analyser import Morpheme, morphemes
+from hangul.particles import PAIRS, ending_of, fitting
+
+_BY_FORM = {form: pair for pair in PAIRS for form in pair[:2]}
+_WRITTEN_BOTH = {
+    both: pair for pair in PAIRS for both in (pair[2], f"{pair[0]}({pair[1]})", f"{pair[1]}({pair[0]})")
+}  # fmt: skip
+_TAILS = ("서", "써", "부터")  # 으로서, 으로써, 으로부터
+# the copula after a vowel and after a consonant, longest first; 이다 and its like may drop 이 after a vowel
+_COPULA = (
+    ("예요", "이에요"), ("여서", "이어서"), ("였", "이었"), ("여도", "이어도"), ("라서", "이라서"), ("라고", "이라고"),
+    ("라는", "이라는"), ("라도", "이라도"), ("고", "이고"), ("며", "이며"), ("면", "이면"), ("다", "이다"),
+    ("야", "이야"), ("지", "이지"), ("네", "이네"), ("라", "이라"), ("든", "이든"),
+)  # fmt: skip
+
+
+def replace_words(text: str, replacements: Mapping[str, str]) -> str:
+    """Return the text with every whole word replaced and the particle after it made to agree.
+
+    Keys may be several words (흰 배경) or inflected forms (빨간); where two fit, the longer wins. What is replaced once
+    is not looked at again. Raises ValueError for an empty key.
+    """
+    text = unicodedata.normalize("NFC", text)
+    wanted = {unicodedata.normalize("NFC", old): new for old, new in replacements.items()}
+    if "" in wanted:
+        raise ValueError("an empty word cannot be replaced: give at least one letter")
+    if not any(old in text for old in wanted):
+        return text
+    found = morphemes(text)
+    starts, ends = {m.start for m in found}, {m.end for m in found}
+    pieces, position = [], 0
+    for start, end, new in _matches(text, wanted, starts, ends):
+        pieces += [text[position:start], new]
+        position = end
+        old_tail, new_tail = _particle(text, end, new, found)
+        pieces.append(new_tail)
+        position = end + len(old_tail)
+    return "".join((*pieces, text[position:]))
+
+
+def replace_word(text: str, old: str, new: str) -> str:
+    """Replace one word: replace_word("원피스를 입은 고양이", "원피스", "재킷") is 재킷을 입은 고양이."""
+    return replace_words(text, {old: new})
+
+
+def _matches(
+    text: str, wanted: Mapping[str, str], starts: set[int], ends: set[int]
+) -> list[tuple[int, int, str]]:
+    """Places of whole words from left to right, the longest first where several begin."""
+    keys = sorted(wanted, key=len, reverse=True)
+    matches, i = [], 0
+    while i < len(text):
+        for old in keys if i in starts else ():
+            if text.startswith(old, i) and i + len(old) in ends:
+                matches.append((i, i + len(old), wanted[old]))
+                i += len(old) - 1
+                break
+        i += 1
+    return matches
+
+
+def _particle(text: str, end: int, new: str, found: list[Morpheme]) -> tuple[str, str]:
+    """What stands right after the word, and what has to stand there now; both empty where nothing depends on it."""
+    for both, pair in _WRITTEN_BOTH.items():
+        if text.startswith(both, end):
+            return both, fitting(new, pair[0])
+    after = next((m for m in found if m.start == end and (m.is_particle or m.is_copula)), None)
+    if after is None:
+        return "", ""
+    if after.is_copula or after.form in ("이에요", "예요"):
+        return _copula(text[end:], new)
+    written = text[end : after.end]
+    for tail in ("", *_TAILS):
+        if tail and not written.endswith(tail):
+            continue
+        stem = written.removesuffix(tail)
+        if stem in _BY_FORM:
+            return stem, fitting(new, stem)
+    return "", ""
+
+
+def _copula(rest: str, new: str) -> tuple[str, str]:
+    """The copula as the new word wants it: 원피스예요 but 재킷이에요; 원피스다 but 재킷이다."""
+    ending = ending_of(new)
+    for after_vowel, after_consonant in _COPULA:
+        for written in (after_consonant, after_vowel):
+            if rest.startswith(written):
+                if ending is None:
+                    return "", ""
+                return written, after_vowel if ending == "vowel" else after_consonant
+    return "", ""
