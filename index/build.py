@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
+from typing import BinaryIO
 
 import numpy as np
 import sqlalchemy as sa
@@ -83,8 +84,9 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
 def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int]) -> str:
     """Write all files of a generation, flushed; return the SHA-256 of its manifest."""
     seq = int(target.name.split("-")[0])
-    rows, scopes = _Rows(target), []
-    with (target / FLAT).open("wb") as flat:
+    scopes = []
+    with (target / FLAT).open("wb") as flat, (target / TEXT).open("wb") as text:
+        rows = _Rows(text)
         for scope, leaders in itertools.groupby(store.every_leader(), key=lambda leader: leader.scope):
             start, annoy_name, search_k = len(rows.numbers), None, 0
             vectors = rows.note(leaders)
@@ -95,7 +97,7 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
             else:
                 flat.writelines(vector.astype("<f4").tobytes() for vector in vectors)
             scopes.append([scope, start, len(rows.numbers) - start, annoy_name, search_k])
-    rows.finish()
+    rows.write_arrays(target)
     manifest = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
                 "store_id": store.store_id, "seq": seq, "n_trees": options.n_trees, "recall": options.recall,
                 "count": len(rows.numbers), "scopes": scopes,
@@ -117,28 +119,28 @@ def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
 class _Rows:
     """Everything about the rows but their vectors, written as they come by."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, text: BinaryIO) -> None:
         self.numbers: list[int] = []
-        self._target, self._keys, self._ends, self._end = target, [], [], 0
-        self._text = (target / TEXT).open("wb")
+        self._keys: list[int] = []
+        self._ends: list[int] = []
+        self._text = text
 
     def note(self, leaders: Iterable[Leader]) -> Iterator[np.ndarray]:
         """Note each leader and pass its vector on."""
         for leader in leaders:
             self.numbers.append(leader.number)
             self._keys.append(key_hash(leader.scope, leader.group))
-            for text in (leader.id.encode(), leader.group.encode()):
-                self._end += self._text.write(text)
-                self._ends.append(self._end)
+            for name in (leader.id, leader.group):
+                self._text.write(name.encode())
+                self._ends.append(self._text.tell())
             yield leader.vector
 
-    def finish(self) -> None:
-        self._text.close()
+    def write_arrays(self, target: Path) -> None:
         numbers, keys = np.array(self.numbers, np.int64), np.array(self._keys, np.uint64)
         order, by_key = np.argsort(numbers, kind="stable"), np.argsort(keys, kind="stable")
         arrays = (numbers, order, keys[by_key], by_key, np.array(self._ends, np.int64))
         for (name, kind), array in zip(ARRAYS.items(), arrays, strict=True):
-            array.astype(kind).tofile(self._target / name)
+            array.astype(kind).tofile(target / name)
 
 
 def _sealed(path: Path) -> dict:

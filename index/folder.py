@@ -37,7 +37,7 @@ class IndexFolder:
         try:
             pointer = json.loads((self.path / CURRENT).read_bytes())
             name, sha256 = pointer["generation"], pointer["manifest_sha256"]
-            _seq_in(name)
+            _seq_in(str(name))
             return name, sha256
         except FileNotFoundError:
             return None

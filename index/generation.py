@@ -109,6 +109,8 @@ class Generation:
         self.bytes_on_disk = sum(file["size"] for file in manifest["files"].values())
         arrays = {name: np.frombuffer(map_file(folder / name), kind) for name, kind in ARRAYS.items()}
         self.numbers, self._order, self._keys, self._key_rows, self._ends = arrays.values()
+        if len(self.numbers) != manifest["count"]:
+            raise Damaged(f"{folder.name} has {len(self.numbers)} rows, its manifest says {manifest['count']}")
         self._text = map_file(folder / TEXT)
         dim, flat_start, self.shelves = manifest["dim"], 0, {}
         flat = np.frombuffer(map_file(folder / FLAT), "<f4").reshape(-1, dim)

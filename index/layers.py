@@ -21,6 +21,7 @@ from index.records import PUBLIC, Hit
 from index.store import Change, Store
 from index.tail import Tail
 
+_DECIMALS = 6  # what float32 vectors can tell apart; of equal scores the newer record comes first
 _SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
 _EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has changed since
 
@@ -59,7 +60,7 @@ class Layers:
             return []
         vectors = np.stack([candidate.vector for candidate in found])
         exact = vectors.astype(np.float64) @ query.astype(np.float64)
-        scores = np.clip(exact, -1, 1).astype(np.float32).tolist()
+        scores = np.clip(exact.round(_DECIMALS), -1, 1).tolist()
         best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
         return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
 

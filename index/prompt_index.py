@@ -75,8 +75,7 @@ class PromptIndex:
         query, k = unit(vector, self.store.dim), check_k(k)
         if viewer is not None:
             check_name("viewer", viewer)
-        layers = self._current_layers()
-        layers.catch_up(self.store.sequence())
+        layers = self._caught_up()
         if self._keeper:
             self._keeper.watch(urgent=self._wants_rebuild(layers))
         return layers.search(query, k, viewer)
@@ -185,8 +184,10 @@ class PromptIndex:
         return self._layers
 
     def _caught_up(self) -> Layers:
-        layers = self._current_layers()
-        layers.catch_up(self.store.sequence())
+        layers, sequence = self._current_layers(), self.store.sequence()
+        if sequence < layers.seq:  # an older database was put in place: all that was read of the other is void
+            layers = self._layers = Layers(self.store, self._open_generation())
+        layers.catch_up(sequence)
         return layers
 
     def _open_generation(self) -> Generation | None:

@@ -166,7 +166,7 @@ class Store:
         newest = self._newest().subquery()
         statement = sa.select(newest.c.scope, sa.func.count()).group_by(newest.c.scope)
         with self.engine.connect() as connection:
-            return dict(connection.execute(statement).tuples().all())
+            return dict(connection.execute(statement).all())
 
     def outdated(self, limit: int = 1_000) -> list[str]:
         """Return ids of live records made by another encoder, oldest first: add them again, embedded anew."""
