@@ -1,42 +1,79 @@
 """How cloth looks: stitches of a knit, twill of denim, gloss of satin and leather, hair of fur.
 
-In: a material's id, the path and box of one panel. Out: SVG over the panel's colour, to be clipped by the panel
-(`surface`), and marks that cross its edge (`edge`). Only flat fills and strokes: gradients and blur cost ten times more.
+`weave` gives the motifs of a repeating light map (128 is neutral); `sheen` the smooth gloss at each pixel; `edge` and
+`topstitch` the marks at a panel's outline, as SVG.
 """
 
 from __future__ import annotations
 
-import random
+import numpy as np
 
-from fashion.drawing.patterns import Box, Cloth, Motif, lattice_svg, shape
+from fashion.drawing.patterns import Motif, shape
 from fashion.drawing.tones import Tones, hex_of, luminance, mix
 
-_KNIT = "M0 0 C1.2 0.2 2.4 1.4 2.5 3.2 C1.2 3 0.1 1.8 0 0 Z M5 0 C3.8 0.2 2.6 1.4 2.5 3.2 C3.8 3 4.9 1.8 5 0 Z"
-_TUFT = "M0 0 C0.6 2.6 0.2 5 -1.6 7.4 C-0.2 7.2 2.2 4 1.2 0 Z"
+_KNIT = "M0 0 C1.4 0.2 2.9 1.6 3.1 4.0 C1.5 3.6 0.1 2.2 0 0 Z M6.2 0 C4.8 0.2 3.3 1.6 3.1 4.0 C4.7 3.6 6.1 2.2 6.2 0 Z"
+_TUFT = "M0 0 C0.6 2.6 0.2 5 -1.6 7.6 C-0.2 7.2 2.6 4 1.4 0 Z"
 
 
-def surface(material: str | None, t: Tones, path: str, box: Box, cloth: Cloth, seed: int) -> str:
-    """The texture inside a panel; empty for cotton (matte) and for what has no material."""
+def weave(material: str, t: Tones) -> tuple[Motif, ...]:
+    """The light map of a material that has stitches, threads or hair. Dark cloth needs stronger marks to show them."""
+    dark_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 215
+    deep, high = (0.62, 0.3) if dark_cloth else (0.24, 0.5) if pale else (0.36, 0.36)
     if material == "knit":
-        return _knit(t, box, cloth)
+        return (
+            Motif(shape(_KNIT), 7.4, 5.0, fill="#fff", opacity=high * 0.55),
+            Motif(((6.1, -0.1, "h1.4v5.2h-1.4z"),), 7.4, 5.0, fill="#000", opacity=deep),
+            Motif(shape("M0 0.2 L3.1 4.3 L6.2 0.2 L6.2 1.3 L3.1 5.3 L0 1.3 Z"), 7.4, 5.0, fill="#000", opacity=deep * 0.8),
+        )
     if material == "denim":
-        return _denim(t, path, box, cloth)
+        return (
+            Motif(((0.0, -0.1, "h1.5v7.4h-1.5z"),), 3.6, 7.2, fill="#fff", opacity=high * 0.75),
+            Motif(((2.2, -0.1, "h0.9v7.4h-0.9z"),), 3.6, 7.2, fill="#000", opacity=deep * 0.75),
+            Motif(((0.0, 1.0, "h3.6v0.8h-3.6z"),), 3.6, 3.6, fill="#000", opacity=deep * 0.25),
+        )
+    under = shape(_TUFT, 2, 1, 12) + shape(_TUFT, 8.6, 6, -16, 0.9)
+    over = shape(_TUFT, 5.4, 3, -8) + shape(_TUFT, 10.6, 9, 20, 0.9)
+    return (
+        Motif(under, 11.6, 11.0, drop=True, fill="#000", opacity=deep),
+        Motif(over, 11.6, 11.0, drop=True, fill="#fff", opacity=high * 0.9),
+    )
+
+
+def weave_angle(material: str | None) -> float:
+    """How far the threads lean from the grain, in degrees."""
+    return 32.0 if material == "denim" else 0.0
+
+
+def sheen(
+    material: str | None, t: Tones, u: np.ndarray, v: np.ndarray, drift: np.ndarray, bevel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Darkening (a factor) and lightening (towards white, 0..1) per pixel of satin and leather; None for the others.
+
+    u, v: cloth coordinates in scene units; drift: slow noise; bevel: -1..1, positive where the light falls. All (n,).
+    """
+    dark_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 215
     if material == "satin":
-        return _satin(t, box, cloth, seed)
+        wave = np.cos((u * 1.0 + 9.0 * np.sin(v * 0.03 + drift) + 7.0 * drift) * (2 * np.pi / 34))
+        shine = np.clip((wave - 0.25) / 0.75, 0, 1) ** 1.6 * (0.42 if dark_cloth else 0.9 if pale else 0.52)
+        dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.2 if pale else 0.17)
+        return dusk, shine
     if material == "leather":
-        return _leather(t, path, box, cloth, seed)
-    if material == "fur":
-        return _fur(t, box, cloth)
-    return ""
+        wave = np.cos((u + 5.0 * np.sin(v * 0.05 + drift * 1.5) + 6.0 * drift) * (2 * np.pi / 46))
+        streak = np.clip((wave - 0.86) / 0.08, 0, 1) * np.clip((drift + 0.15) * 2.2, 0, 1)
+        rim = np.clip((bevel - 0.34) / 0.12, 0, 1)
+        shine = np.maximum(streak * 0.55, rim * 0.34) * (0.8 if dark_cloth else 1.3 if pale else 1.0)
+        dusk = 0.9 - 0.16 * np.clip(-wave, 0, 1) - 0.12 * np.clip(-bevel, 0, 1)
+        return dusk, np.clip(shine, 0, 0.95)
+    return None
 
 
 def edge(material: str | None, t: Tones, path: str, scale: float) -> str:
-    """Marks that cross a panel's outline: the fringe of fur. Painted before the panel itself."""
+    """The fringe of fur, painted before the panel itself; empty for other materials."""
     if material != "fur":
         return ""
-    line, soft = t.line, hex_of(mix(t.rgb, (255, 255, 255), 0.25))
+    soft = hex_of(mix(t.rgb, (255, 255, 255), 0.25))
     s = max(scale, 0.5)
-    dashes = ((8.4, "1.1 2.6 0.8 1.9", 0, line), (7.2, "1.6 1.7 1.2 2.2", 0.6, t.base), (5.4, "1.2 2.1 1.7 2.5", 1.4, soft))
+    dashes = ((8.6, "1.1 2.6 0.8 1.9", 0, t.line), (7.4, "1.6 1.7 1.2 2.2", 0.6, t.base), (5.4, "1.2 2.1 1.7 2.5", 1.4, soft))
     return "".join(
         f'<path d="{path}" fill="none" stroke="{color}" stroke-width="{width * s:.2f}" stroke-dasharray="{dash}" '
         f'stroke-dashoffset="{offset}"/>'
@@ -46,94 +83,19 @@ def edge(material: str | None, t: Tones, path: str, scale: float) -> str:
 
 def edge_width(material: str | None, scale: float) -> float:
     """How far the marks of `edge` reach over the outline, as the width of a stroke, in scene units."""
-    return 8.4 * max(scale, 0.5) if material == "fur" else 0.0
+    return 8.6 * max(scale, 0.5) if material == "fur" else 0.0
 
 
-def inset(path: str, box: Box, by: float, attributes: str) -> str:
-    """The path once more, `by` units inside its outline (scaled about the middle of its box)."""
+def topstitch(material: str | None, t: Tones, path: str, box: tuple[float, float, float, float]) -> str:
+    """The light seam along a panel of denim; empty for other materials and for pieces too small to sew."""
     w, h = box[2] - box[0], box[3] - box[1]
-    if w < 3 * by or h < 3 * by:
+    by = 3.2
+    if material != "denim" or w < 5 * by or h < 4 * by:
         return ""
     sx, sy = 1 - 2 * by / w, 1 - 2 * by / h
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return f'<path d="{path}" transform="matrix({sx:.4f} 0 0 {sy:.4f} {cx * (1 - sx):.3f} {cy * (1 - sy):.3f})" {attributes}/>'
-
-
-def _contrast(t: Tones) -> tuple[str, str]:
-    """A darker and a lighter tone of the cloth that both show on it."""
-    dark = mix(t.rgb, (10, 8, 20), 0.34 if luminance(t.rgb) > 60 else 0.55)
-    return hex_of(dark), hex_of(mix(t.rgb, (255, 255, 255), 0.38 if luminance(t.rgb) > 60 else 0.24))
-
-
-def _knit(t: Tones, box: Box, cloth: Cloth) -> str:
-    dark, light = _contrast(t)
-    grain = Cloth(cloth.angle, max(cloth.scale, 0.6) * 1.5, cloth.phase)
-    stitches = Motif(shape(_KNIT), 6.2, 4.2, fill=dark, opacity=0.5)
-    ribs = Motif(((5.1, 0.0, "h0.8v42.1h-0.8z"),), 6.2, 42, fill=light, opacity=0.42)
-    return lattice_svg((stitches, ribs), box, grain)
-
-
-def _denim(t: Tones, path: str, box: Box, cloth: Cloth) -> str:
-    dark, light = _contrast(t)
-    twill = Cloth(cloth.angle + 32, max(cloth.scale, 0.6), cloth.phase)
-    threads = Motif(((0.0, 0.0, "h1.1v60.1h-1.1z"),), 3.4, 60, fill=light, opacity=0.46)
-    weft = Motif(((1.7, 0.0, "h0.7v60.1h-0.7z"),), 6.8, 60, fill=dark, opacity=0.5)
     thread = "#f0b45a" if luminance(t.rgb) < 190 else "#b4762e"
-    stitch = f'fill="none" stroke="{thread}" stroke-width="1.1" stroke-dasharray="3.2 1.8"'
-    return lattice_svg((threads, weft), box, twill) + inset(path, box, 3.2, stitch)
-
-
-def _waves(box: Box, cloth: Cloth, rng: random.Random, number: int, width: float) -> list[str]:
-    """Soft upright bands that run down the cloth, as closed paths of the given width."""
-    left, top, right, bottom = box
-    height = bottom - top
-    out = []
-    for k in range(number):
-        x = left + (right - left) * (k + 0.3 + 0.5 * rng.random()) / number
-        a, b, end = (rng.uniform(-0.16, 0.16) * height for _ in range(3))
-        w = width * rng.uniform(0.7, 1.3)
-        out.append(
-            f"M{x:.1f} {top - 2:.1f}C{x + a:.1f} {top + height * 0.3:.1f} {x + b:.1f} {top + height * 0.6:.1f} {x + end:.1f} {bottom + 2:.1f}"
-            f"L{x + end + w * 0.6:.1f} {bottom + 2:.1f}C{x + b + w * 1.6:.1f} {top + height * 0.6:.1f} {x + a + w * 1.5:.1f} {top + height * 0.3:.1f} {x + w * 0.5:.1f} {top - 2:.1f}Z"
-        )
-    return out
-
-
-def _satin(t: Tones, box: Box, cloth: Cloth, seed: int) -> str:
-    rng = random.Random(seed)
-    wide = box[2] - box[0]
-    number = max(1, round(wide / 34))
-    white = 0.22 if luminance(t.rgb) < 215 else 0.5
-    shine = _waves(box, cloth, rng, number, min(11.0, wide * 0.24))
-    dusk = _waves(box, cloth, rng, number, min(9.0, wide * 0.2))
-    out = f'<path d="{"".join(dusk)}" fill="{t.line}" fill-opacity="0.16"/>'
-    for growth, opacity in ((5.0, white * 0.45), (2.0, white * 0.7), (0.0, white)):
-        stroke = f' stroke="#fff" stroke-opacity="{opacity:.3f}" stroke-width="{growth}"' if growth else ""
-        out += f'<path d="{"".join(shine)}" fill="#fff" fill-opacity="{opacity:.3f}"{stroke}/>'
-    return out
-
-
-def _leather(t: Tones, path: str, box: Box, cloth: Cloth, seed: int) -> str:
-    rng = random.Random(seed)
-    gloss = 0.62 if luminance(t.rgb) < 215 else 0.95
-    wide, high = box[2] - box[0], box[3] - box[1]
-    thin = min(4.2, wide * 0.1)
-    out = f'<path d="{path}" fill="{t.line}" fill-opacity="0.16"/>'
-    for share, length in ((0.2, 0.34), (0.68, 0.22)):
-        x, y = box[0] + wide * (share + rng.uniform(-0.05, 0.05)), box[1] + high * rng.uniform(0.08, 0.2)
-        lean, span = rng.uniform(-0.06, 0.1) * high, high * length
-        streak = (
-            f"M{x:.1f} {y:.1f}C{x + thin:.1f} {y + span * 0.3:.1f} {x + thin + lean:.1f} {y + span * 0.7:.1f} {x + lean:.1f} {y + span:.1f}"
-            f"C{x + lean - thin * 0.4:.1f} {y + span * 0.6:.1f} {x - thin * 0.4:.1f} {y + span * 0.3:.1f} {x:.1f} {y:.1f}Z"
-        )
-        out += f'<path d="{streak}" fill="#fff" fill-opacity="{gloss}" stroke="#fff" stroke-opacity="{gloss * 0.3:.2f}" stroke-width="2.4"/>'
-    rim = f'fill="none" stroke="#fff" stroke-opacity="{gloss * 0.5:.2f}" stroke-width="1.1"'
-    return out + inset(path, box, 2.6, rim)
-
-
-def _fur(t: Tones, box: Box, cloth: Cloth) -> str:
-    dark, light = _contrast(t)
-    hair = Cloth(cloth.angle, max(cloth.scale, 0.55), cloth.phase)
-    under = Motif(shape(_TUFT, 2, 1, 12) + shape(_TUFT, 8.6, 6, -16, 0.9), 11.6, 11.0, drop=True, fill=dark, opacity=0.5)
-    over = Motif(shape(_TUFT, 5.4, 3, -8) + shape(_TUFT, 10.6, 9, 20, 0.9), 11.6, 11.0, drop=True, fill=light, opacity=0.62)
-    return lattice_svg((under, over), box, hair)
+    return (
+        f'<path d="{path}" transform="matrix({sx:.4f} 0 0 {sy:.4f} {cx * (1 - sx):.3f} {cy * (1 - sy):.3f})" fill="none" '
+        f'stroke="{thread}" stroke-width="1.1" stroke-dasharray="3.2 1.8"/>'
+    )

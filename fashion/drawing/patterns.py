@@ -1,9 +1,8 @@
-"""The thirteen patterns as vector motifs on a lattice that turns and shrinks with the cloth.
+"""The thirteen patterns as vector motifs that repeat over the cloth.
 
-In: a pattern's id, the garment's colour and the box that must be covered. Out: SVG in scene units (256 × 256), to be
-clipped by the panel. Each colour of a pattern is one compound path, which a rasteriser fills far faster than it
-samples an SVG <pattern>: 1 ms instead of 15 for a blouse at 256 px. The garment's own colour keeps at least 55 % of
-the area, so that its name stays true.
+In: a pattern's id, the tones of the garment's colour. Out: motifs on a common lattice, in scene units, that
+`textures` rasterises into one small seamless tile and lays along the grain of every panel. The garment's own colour
+keeps at least 55 % of the area, so that its name stays true.
 """
 
 from __future__ import annotations
@@ -12,22 +11,11 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
-from fashion.drawing.tones import Tones, hex_of
+from fashion.drawing.tones import Tones
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 Subpath = tuple[float, float, str]  # where it starts in its tile, then relative commands
-
-
-@dataclass(frozen=True)
-class Cloth:
-    """How the cloth of one panel lies: its grain's angle in degrees, its scale and where the lattice starts."""
-
-    angle: float = 0.0
-    scale: float = 1.0
-    phase: tuple[float, float] = (0.0, 0.0)
-    variant: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,44 +30,38 @@ class Motif:
     opacity: float = 1.0
 
 
-def pattern_svg(pattern: str, tones: Tones, box: Box, cloth: Cloth) -> str:
-    """Draw a pattern over `box` (scene units). Empty for solid. Raises ValueError for an unknown pattern."""
+def motifs_of(pattern: str, tones: Tones, variant: int = 0) -> tuple[Motif, ...]:
+    """The motifs of a pattern, lowest first; none for solid. Raises ValueError for an unknown pattern."""
     if pattern == "solid":
-        return ""
+        return ()
     try:
-        motifs = _MAKERS[pattern]
+        maker = _MAKERS[pattern]
     except KeyError:
         raise ValueError(f"pattern {pattern!r} cannot be drawn: use one of solid, {', '.join(_MAKERS)}") from None
-    return lattice_svg(motifs(tones, cloth.variant), box, cloth)
+    return maker(tones, variant)
 
 
-def lattice_svg(motifs: tuple[Motif, ...], box: Box, cloth: Cloth) -> str:
-    """Repeat motifs over `box`, turned and scaled by `cloth`."""
-    ox, oy = 128 + cloth.phase[0], 128 + cloth.phase[1]
-    local = _to_local(box, cloth, ox, oy)
-    paths = "".join(
-        f'<path d="{_tiles(m, local)}" fill="{m.fill}"' + (f' fill-opacity="{m.opacity}"' if m.opacity < 1 else "") + "/>"
+def period(motifs: tuple[Motif, ...]) -> tuple[float, float]:
+    """Width and height after which all motifs repeat, in scene units."""
+    widths = [m.width * (2 if m.drop else 1) for m in motifs]
+    heights = [m.height for m in motifs]
+    return max(widths), max(heights)
+
+
+def tile_svg(motifs: tuple[Motif, ...], width: float, height: float) -> str:
+    """The elements that fill one tile from (0, 0) to (width, height), seamless at its borders."""
+    return "".join(
+        f'<path d="{_repeated(m, width, height)}" fill="{m.fill}"' + (f' fill-opacity="{m.opacity}"' if m.opacity < 1 else "") + "/>"
         for m in motifs
     )
-    return f'<g transform="translate({ox:.2f} {oy:.2f}) rotate({cloth.angle:.2f}) scale({cloth.scale:.3f})">{paths}</g>'
 
 
-def _to_local(box: Box, cloth: Cloth, ox: float, oy: float) -> Box:
-    cos, sin = math.cos(math.radians(-cloth.angle)), math.sin(math.radians(-cloth.angle))
-    xs, ys = [], []
-    for x, y in ((box[0], box[1]), (box[2], box[1]), (box[0], box[3]), (box[2], box[3])):
-        dx, dy = (x - ox) / cloth.scale, (y - oy) / cloth.scale
-        xs.append(dx * cos - dy * sin)
-        ys.append(dx * sin + dy * cos)
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _tiles(motif: Motif, box: Box) -> str:
+def _repeated(motif: Motif, width: float, height: float) -> str:
     w, h = motif.width, motif.height
     out = []
-    for i in range(math.floor(box[0] / w) - 1, math.ceil(box[2] / w) + 1):
+    for i in range(-2, math.ceil(width / w) + 1):
         shift = h / 2 if motif.drop and i % 2 else 0.0
-        for j in range(math.floor((box[1] - shift) / h) - 1, math.ceil((box[3] - shift) / h) + 1):
+        for j in range(-2, math.ceil(height / h) + 1):
             x, y = i * w, j * h + shift
             out.extend(f"M{x + dx:.2f} {y + dy:.2f}{rel}" for dx, dy, rel in motif.subpaths)
     return "".join(out)
@@ -90,7 +72,7 @@ def _tiles(motif: Motif, box: Box) -> str:
 _TOKEN = re.compile(r"[MLCQZ]|-?\d*\.?\d+")
 
 
-@lru_cache(maxsize=None)
+@cache
 def shape(path: str, x: float = 0.0, y: float = 0.0, turn: float = 0.0, size: float = 1.0) -> tuple[Subpath, ...]:
     """Absolute path data (M L C Q Z) as relative subpaths, turned and scaled about its origin, moved to (x, y)."""
     cos, sin = math.cos(math.radians(turn)) * size, math.sin(math.radians(turn)) * size
@@ -166,18 +148,17 @@ _SPOT = "M-2 -0.6 C-1.6 -2.4 1.4 -2.2 2 -0.4 C2.2 1.4 -0.6 2.4 -1.6 1.2 Z"
 
 def _stripes(t: Tones, variant: int) -> tuple[Motif, ...]:
     if variant % 2:  # across the body
-        return (Motif(rect(0, 0, 60.5, 7), 60, 19, fill=t.accent),)
-    return (Motif(rect(0, 0, 7, 60.5), 19, 60, fill=t.accent),)
+        return (Motif(rect(0, 0, 19.2, 7), 19, 19, fill=t.accent),)
+    return (Motif(rect(0, 0, 7, 19.2), 19, 19, fill=t.accent),)
 
 
 def _checkered(t: Tones, variant: int) -> tuple[Motif, ...]:
-    size = 24.0
-    band = 7.5
+    size, band = 24.0, 8.0
     return (
-        Motif(rect(0, 0, band, 2 * size + 0.2), size, 2 * size, fill=t.accent, opacity=0.5),
-        Motif(rect(0, 0, 2 * size + 0.2, band), 2 * size, size, fill=t.accent, opacity=0.5),
-        Motif(rect(15, 0, 1.3, 2 * size + 0.2), size, 2 * size, fill=t.third, opacity=0.75),
-        Motif(rect(0, 15, 2 * size + 0.2, 1.3), 2 * size, size, fill=t.third, opacity=0.75),
+        Motif(rect(0, 0, band, size), size, size, fill=t.accent, opacity=0.5),
+        Motif(rect(0, 0, size, band), size, size, fill=t.accent, opacity=0.5),
+        Motif(rect(15.4, 0, 1.4, size), size, size, fill=t.third, opacity=0.75),
+        Motif(rect(0, 15.4, size, 1.4), size, size, fill=t.third, opacity=0.75),
     )
 
 
@@ -244,10 +225,13 @@ def _cartoon(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _camouflage(t: Tones, variant: int) -> tuple[Motif, ...]:
-    return (
-        Motif(shape(_BLOB_A, 10, 10, 0, 0.92), 28, 24, drop=True, fill=t.camo_dark),
-        Motif(shape(_BLOB_A, 22, 20, 100, 0.72), 31, 29, drop=True, fill=t.camo_light),
-        Motif(shape(_BLOB_B, 6, 18, 40, 0.8), 25, 31, drop=True, fill=t.camo_deep),
+    w, h = 30.0, 46.0
+    dark = shape(_BLOB_A, 9, 10, 10, 0.98) + shape(_BLOB_A, 22, 34, 95, 0.8)
+    light = shape(_BLOB_B, 24, 12, 70, 1.0) + shape(_BLOB_A, 6, 33, 200, 0.62)
+    deep = shape(_BLOB_B, 15, 23, -20, 0.85) + shape(_BLOB_B, 1, 22, 130, 0.6)
+    return tuple(
+        Motif(blobs, w, h, drop=True, fill=fill)
+        for blobs, fill in ((dark, t.camo_dark), (light, t.camo_light), (deep, t.camo_deep))
     )
 
 
@@ -255,7 +239,7 @@ def _dancheong(t: Tones, variant: int) -> tuple[Motif, ...]:
     """Ridge bands in the five colours and a lotus medallion between them."""
     w, h = 26.0, 36.0
     bands = ((0.0, 1.9, t.obang_green), (1.9, 1.3, "#f4efe2"), (3.2, 1.9, t.obang_red), (5.1, 1.3, t.obang_yellow))
-    out = [Motif(rect(0, y, 2 * w + 0.2, d), 2 * w, h, fill=fill) for y, d, fill in bands]
+    out = [Motif(rect(0, y, w + 0.1, d), w, h, fill=fill) for y, d, fill in bands]
     x, y = 13.0, 21.5
     out += [
         Motif(ring(_PETAL, x, y, 8, 1.28), w, h, fill=t.obang_green),
@@ -268,11 +252,9 @@ def _dancheong(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _cloud(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 27.0, 34.0
-    put = ((12, 9, 0.8),)
-    body = tuple(s for x, y, size in put for s in shape(_CLOUD, x, y, 0, size))
-    swirl = tuple(s for x, y, size in put for s in shape(_CLOUD_SWIRL, x, y, 0, size * 1.05))
-    return (Motif(body, w, h / 1.6, drop=True, fill=t.accent), Motif(swirl, w, h / 1.6, drop=True, fill=t.base))
+    w, h = 28.0, 22.0
+    body, swirl = shape(_CLOUD, 12, 10, 0, 0.82), shape(_CLOUD_SWIRL, 12, 10, 0, 0.88)
+    return (Motif(body, w, h, drop=True, fill=t.accent), Motif(swirl, w, h, drop=True, fill=t.base))
 
 
 _MAKERS: dict[str, Callable[[Tones, int], tuple[Motif, ...]]] = {
@@ -280,5 +262,3 @@ _MAKERS: dict[str, Callable[[Tones, int], tuple[Motif, ...]]] = {
     "paisley": _paisley, "zigzag": _zigzag, "cheetah": _cheetah, "cartoon": _cartoon, "camouflage": _camouflage,
     "dancheong": _dancheong, "cloud": _cloud,
 }  # fmt: skip
-
-__all__ = ["Box", "Cloth", "Motif", "disc", "hex_of", "lattice_svg", "pattern_svg", "rect", "shape"]

@@ -20,5 +20,10 @@ def rasterise(svg: str, size: int, crisp: bool = False) -> np.ndarray:
         svg_string=svg, width=size, height=size, skip_system_fonts=True,
         shape_rendering="crisp_edges" if crisp else "geometric_precision",
     )  # fmt: skip
+    return decode(png)
+
+
+def decode(png: bytes) -> np.ndarray:
+    """PNG to (height, width, 4) uint8."""
     with Image.open(io.BytesIO(png)) as picture:
         return np.asarray(picture.convert("RGBA"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from fashion.drawing.noise import fractal, noise
 from fashion.drawing.tones import Tones
@@ -40,19 +41,22 @@ class Look:
     def line_color(self, t: Tones) -> str:
         return self.line or t.line
 
-    def outline(self, path: str, t: Tones, soft: bool = False) -> str:
-        """The outline of a panel; `soft` for fur, whose edge is hair."""
-        color = self.line_color(t)
-        if soft:
-            return "" if not self.brush else f'<path d="{path}" fill="none" stroke="{color}" stroke-opacity="0.3" stroke-width="1.4"/>'
-        out = f'<path d="{path}" fill="none" stroke="{color}" stroke-width="{self.outline_width}" stroke-linejoin="round"/>'
+    def stroke(self, t: Tones) -> str:
+        """The outline of a panel, as attributes of its path."""
+        return f' stroke="{self.line_color(t)}" stroke-width="{self.outline_width}" stroke-linejoin="round"'
+
+    def extra_outline(self, path: str, t: Tones) -> str:
+        """A second line: what a brush adds on one side, or a pencil that draws twice."""
         if self.brush:
-            dx, dy = self.brush, self.brush * 0.7
-            moved = f'<g transform="translate({dx:.2f} {dy:.2f})">'
-            out += f'{moved}<path d="{path}" fill="none" stroke="{color}" stroke-width="{self.outline_width * 0.7:.2f}" stroke-opacity="0.75" stroke-linejoin="round"/></g>'
-        if self.sketch:
-            out += f'<g transform="translate(0.9 -0.7) rotate(0.5 128 128)"><path d="{path}" fill="none" stroke="{color}" stroke-opacity="0.5" stroke-width="{self.outline_width * 0.6:.2f}"/></g>'
-        return out
+            move, width, opacity = f"translate({self.brush:.2f} {self.brush * 0.7:.2f})", 0.8, 0.75
+        elif self.sketch:
+            move, width, opacity = "translate(0.9 -0.7) rotate(0.5 128 128)", 0.6, 0.5
+        else:
+            return ""
+        return (
+            f'<path d="{path}" transform="{move}" fill="none" stroke="{self.line_color(t)}" stroke-opacity="{opacity}" '
+            f'stroke-width="{self.outline_width * width:.2f}" stroke-linejoin="round"/>'
+        )
 
 
 LOOKS: dict[str, Look] = {
@@ -64,9 +68,31 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def finish(style: str, layer: np.ndarray, ground: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Turn a layer (n, n, 4) uint8 and a ground (n, n, 3) uint8 into a picture (size, size, 3) uint8."""
-    return _FINISHERS[style](layer, ground, size, seed % VARIANTS)
+def finish(style: str, layer: np.ndarray, ground: np.ndarray, size: int, seed: int, standing: bool) -> np.ndarray:
+    """Turn a layer (n, n, 4) uint8 and a ground (n, n, 3) uint8 into a picture (size, size, 3) uint8.
+
+    `standing`: a figure throws its shadow under its feet, a garment laid out just beside itself.
+    """
+    shaded = ground - ground * _shadow(layer[..., 3], standing)[..., None]
+    return _FINISHERS[style](layer, shaded, size, seed % VARIANTS)
+
+
+def _shadow(alpha: np.ndarray, standing: bool) -> np.ndarray:
+    """How much the ground is darkened, (n, n) float32 in 0..1."""
+    size = alpha.shape[0]
+    if standing:
+        return _pool(size)
+    small = Image.fromarray(alpha).resize((64, 64), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.1))
+    away = ImageChops.offset(small, 1, 1)
+    return np.asarray(away.resize((size, size), Image.Resampling.BILINEAR), np.float32) * np.float32(0.24 / 255)
+
+
+@lru_cache(maxsize=16)
+def _pool(size: int) -> np.ndarray:
+    """The soft shadow under a figure's feet."""
+    y, x = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) * (256 / size)
+    far = ((x - 130) / 52) ** 2 + ((y - 245) / 8) ** 2
+    return 0.2 * np.clip(1 - far, 0, 1) ** 0.8
 
 
 def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -88,9 +114,8 @@ def _flat(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.
 
 def _over(layer: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Straight alpha over an opaque ground."""
-    alpha = layer[..., 3:].astype(np.uint16)
-    mixed = layer[..., :3] * alpha + ground * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    alpha = layer[..., 3:].astype(np.float32) * np.float32(1 / 255)
+    return _bytes(ground + (layer[..., :3] - ground) * alpha)
 
 
 # --- wandering edges ----------------------------------------------------------------------------------------------
@@ -204,8 +229,6 @@ def _pixel(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np
     color = np.where(solid, cells[..., :3] / np.maximum(cells[..., 3:], 1) * 255, 0)
     behind = ground.reshape(CELLS, 2, CELLS, 2, 3).mean(axis=(1, 3))
     color = np.where(solid, np.rint(color / 17) * 17, np.rint(behind / 12) * 12)
-    shadow = (cells[..., 3:] > 10) & ~solid
-    color = np.where(shadow, color * 0.9, color)
     index = np.arange(size) * CELLS // size
     return _bytes(color)[index[:, None], index]
 

@@ -7,7 +7,7 @@ name and every pattern its contrast.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from fashion.lexicon import COLOR_BY_ID
 
@@ -73,7 +73,7 @@ def far_from(rgb: Rgb, first: Rgb, second: Rgb) -> str:
     return hex_of(first if distance(rgb, first) > 90 else second)
 
 
-@lru_cache(maxsize=None)
+@cache
 def tones_of(color: str) -> Tones:
     rgb = COLOR_BY_ID[color].rgb
     accent = _ACCENTS[color]

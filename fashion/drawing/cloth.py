@@ -1,0 +1,108 @@
+"""Cloth at each pixel: pattern, weave, gloss and soft shade over the flat colours of a picture.
+
+In: the colour layer (n, n, 4), the light layer, and the pieces that were cut. Out: RGBA (n, n, 4) uint8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from fashion.drawing.layers import MAX_PANELS, Cut, Piece, mark_of, weave_grain
+from fashion.drawing.materials import sheen
+from fashion.drawing.noise import noise
+from fashion.drawing.textures import Grain, lay, pattern_tile, weave_tile
+from fashion.drawing.tones import luminance, tones_of
+
+_COARSE = 64  # soft shade is computed on a grid of this many cells a side
+
+
+def dress(colors: np.ndarray, light: np.ndarray, taken: Cut) -> np.ndarray:
+    """Lay cloth on the panels of `colors` (n, n, 4) and light the whole by `light` (n, n) uint8 (128 is neutral)."""
+    size = colors.shape[0]
+    pieces = sorted(taken.pieces.values(), key=lambda piece: piece.number)
+    where, numbers = _find(colors, pieces)
+    rgb = colors[..., :3].reshape(-1, 3).astype(np.float32)
+    lift = light.reshape(-1).astype(np.float32) - 128
+    owner = np.array([piece.garment for piece in pieces], np.intp)[numbers]
+    for i in range(len(taken.scene.garments)):
+        mine = owner == i
+        if mine.any():
+            pixels, own = where[mine], numbers[mine]
+            rgb[pixels] = _cloth(taken, i, pieces, pixels, own, size)
+    factor = 1 + np.minimum(lift, 0) / 128
+    gain = np.maximum(lift, 0) / 127
+    rgb = rgb * factor[:, None]
+    rgb += (255 - rgb) * gain[:, None]
+    result = np.empty((size, size, 4), np.uint8)
+    result[..., :3] = np.clip(rgb + 0.5, 0, 255).reshape(size, size, 3)
+    result[..., 3] = colors[..., 3]
+    return result
+
+
+def _find(colors: np.ndarray, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of the pixels that show nothing but cloth, and the number of the piece at each."""
+    wide = colors.reshape(-1, 4).astype(np.int32)
+    packed = wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]
+    marks = mark_of(wide[:, 0], wide[:, 1], wide[:, 2])
+    fills = np.full(MAX_PANELS, -1, np.int32)
+    number = np.zeros(MAX_PANELS, np.intp)
+    for piece in pieces:
+        r, g, b = piece.fill
+        mark = mark_of(r, g, b)
+        fills[mark], number[mark] = r << 16 | g << 8 | b, piece.number
+    where = np.flatnonzero((fills[marks] == packed) & (wide[:, 3] == 255))
+    return where, number[marks[where]]
+
+
+def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.ndarray, size: int) -> np.ndarray:
+    """The colours of one garment at its pixels: (k, 3) float32."""
+    garment, look = taken.scene.garments[i], taken.look
+    t = tones_of(garment.color)
+    x = ((pixels % size) + 0.5).astype(np.float32) * np.float32(256 / size)
+    y = ((pixels // size) + 0.5).astype(np.float32) * np.float32(256 / size)
+    u, v = _along([piece.grain for piece in pieces], own, x, y)
+    scale = pieces[int(own[len(own) // 2])].grain.scale
+    variant = taken.scene.seed >> i & 1
+    tile = pattern_tile(garment.pattern, garment.color, variant, size / 256 * scale)
+    if tile is None:
+        rgb = np.broadcast_to(np.array(t.rgb, np.float32), (len(pixels), 3)).copy()
+    else:
+        rgb = lay(tile, u, v).astype(np.float32)
+    dark, bright = np.ones(len(pixels), np.float32), np.zeros(len(pixels), np.float32)
+    threads = weave_tile(garment.material, garment.color, size / 256 * 0.9)
+    if threads is not None:
+        grains = [weave_grain(piece, garment.material, look) for piece in pieces]
+        lift = lay(threads, *_along(grains, own, x, y))[:, 0].astype(np.float32) - 128
+        dark, bright = 1 + np.minimum(lift, 0) / 128, np.maximum(lift, 0) / 127
+    bevel = _bevel(pixels, size)
+    drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
+    if gloss := sheen(garment.material, t, u * scale, v * scale, drift, bevel):
+        dark, bright = dark * gloss[0], np.maximum(bright, gloss[1])
+    pale = luminance(t.rgb) > 215
+    relief = look.shade * bevel
+    dark = dark * (1 - (0.26 if pale else 0.34) * np.clip(-relief, 0, 1))
+    bright = np.clip(bright + 0.17 * np.clip(relief, 0, 1), 0, 1)
+    rgb *= dark[:, None]
+    rgb += (255 - rgb) * bright[:, None]
+    return rgb
+
+
+def _along(grains: list[Grain], own: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cloth coordinates u, v (k,) float32 of pixels at scene (x, y) on the pieces `own`."""
+    a, b, c, d, e, f = np.array([grain.affine() for grain in grains], np.float32).T
+    return a[own] * x + b[own] * y + c[own], d[own] * x + e[own] * y + f[own]
+
+
+def _bevel(pixels: np.ndarray, size: int) -> np.ndarray:
+    """How each pixel of one garment turns to the light at the upper left: -1..1, from the blurred shape itself."""
+    shape = np.zeros(size * size, np.uint8)
+    shape[pixels] = 255
+    picture = Image.fromarray(shape.reshape(size, size))
+    coarse = np.asarray(
+        picture.resize((_COARSE, _COARSE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.7)), np.float32
+    )
+    padded = np.pad(coarse, 2)
+    slope = (padded[4:, 4:] - padded[:-4, :-4]) / 255
+    fine = np.asarray(Image.fromarray(slope).resize((size, size), Image.Resampling.BILINEAR))
+    return fine.reshape(-1)[pixels]
