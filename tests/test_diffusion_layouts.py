@@ -1,0 +1,45 @@
+"""The public checkpoints at full size: every key and shape is accepted, without a byte of their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.public_layouts import GIGABYTES, PARAMETERS, layouts, write_layout
+from diffusion.parts import (
+    BESIDE_TEXT,
+    check_part,
+    lay_out_text_tower,
+    lay_out_unet,
+    lay_out_vae,
+    text_namer,
+    vae_name,
+)
+from diffusion.weights import WeightsError
+
+
+@pytest.mark.parametrize("name", sorted(layouts()))
+def test_a_public_layout_is_accepted_at_full_size(name: str, tmp_path: Path) -> None:
+    parameters = write_layout(tmp_path, name)
+    assert parameters == PARAMETERS.get(name, parameters)
+    assert round(2 * parameters / 1e9, 2) == GIGABYTES.get(name, round(2 * parameters / 1e9, 2))
+    pairs = _check(name, tmp_path)
+    assert len(pairs) == len(set(pairs.values()))
+
+
+def test_one_public_checkpoint_is_not_taken_for_another(tmp_path: Path) -> None:
+    write_layout(tmp_path / "sd15", "sd15/unet")
+    write_layout(tmp_path / "sd2", "sd2/unet")
+    (tmp_path / "sd15" / "config.json").write_bytes((tmp_path / "sd2" / "config.json").read_bytes())
+    with pytest.raises(WeightsError, match="has shape"):
+        _check("sd15/unet", tmp_path / "sd15")
+
+
+def _check(name: str, folder: Path) -> dict[str, str]:
+    if "text" in name:
+        tower = lay_out_text_tower(folder, projected=name.endswith("_2"))
+        return check_part(tower, folder, text_namer(tower), BESIDE_TEXT)
+    if name.endswith("vae"):
+        return check_part(lay_out_vae(folder), folder, vae_name, ())
+    return check_part(lay_out_unet(folder), folder, lambda key: key, ())
