@@ -1,0 +1,121 @@
+"""Korean-English pairs to train on: tables kept on disk, and drawn captions by seed (`ko_clip.drawn`).
+
+A corpus answers `pair(index, epoch)` with (what the student reads, the English that the teachers read). The English
+of an index never changes, so teachers' outputs are kept by index; what the student reads varies with the epoch:
+Korean worded anew and with the noise of real typing, or the English itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ko_clip.recipe import CorpusRecipe
+from ko_clip.tables import Report, read_pairs
+
+logger = logging.getLogger(__name__)
+
+
+class Corpus(Protocol):
+    """Pairs by index. `heads`: those it trains, none named meaning all. `identity`: changes when the English does."""
+
+    name: str
+    heads: tuple[str, ...]
+    identity: str
+
+    def __len__(self) -> int: ...
+
+    def pair(self, index: int, epoch: int) -> tuple[str, str]: ...
+
+
+class StoredCorpus:
+    """Pairs in two memory-mapped files: text in UTF-8, and where each begins. Four million take no memory."""
+
+    def __init__(self, folder: Path, recipe: CorpusRecipe) -> None:
+        self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
+        self.offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+        self.blob = np.memmap(folder / "texts.utf8", dtype=np.uint8, mode="r")
+        self.identity = json.loads((folder / "report.json").read_text("utf-8"))["identity"]
+
+    def __len__(self) -> int:
+        return (len(self.offsets) - 1) // 2
+
+    def texts(self, index: int) -> tuple[str, str]:
+        """(Korean, English) of one row."""
+        start, middle, end = (int(x) for x in self.offsets[2 * index : 2 * index + 3])
+        return bytes(self.blob[start:middle]).decode("utf-8"), bytes(self.blob[middle:end]).decode("utf-8")
+
+    def pair(self, index: int, epoch: int) -> tuple[str, str]:
+        korean, english = self.texts(index)
+        draw = random.Random(f"{self.recipe.seed}/{index}/{epoch}")
+        return (korean if draw.random() < self.recipe.korean_share else english), english
+
+
+def open_corpora(recipes: Iterable[CorpusRecipe], folder: Path) -> list[Corpus]:
+    """Open every corpus, reading tables into `folder` once. An optional one that is missing is left out, and said."""
+    found: list[Corpus] = []
+    for number, recipe in enumerate(recipes):
+        if recipe.kind == "drawn":
+            from ko_clip.drawn import DrawnCorpus  # the drawn domain, for training alone
+
+            found.append(DrawnCorpus(recipe))
+        elif recipe.optional and not Path(recipe.path).exists():
+            logger.warning("corpus %s is missing and optional: left out", recipe.path)
+        else:
+            found.append(store(recipe, folder / f"{number:02d}-{Path(recipe.path).name}"))
+    if not found:
+        raise FileNotFoundError("no corpus of the recipe is there: check the paths under corpora")
+    return found
+
+
+def store(recipe: CorpusRecipe, folder: Path) -> StoredCorpus:
+    """Read a table into `folder` unless it was read before, and open it."""
+    report_file = folder / "report.json"
+    stamp = _stamp(recipe)
+    if report_file.is_file() and json.loads(report_file.read_text("utf-8")).get("stamp") == stamp:
+        return StoredCorpus(folder, recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    report = Report()
+    rows = read_pairs(Path(recipe.path), report, recipe.ko, recipe.en, recipe.encoding)
+    identity = _write(rows, folder)
+    if not report.kept:
+        raise ValueError(f"{recipe.path} gave no pair: {report.summary()}")
+    logger.info("%s: %s", recipe.path, report.summary())
+    values = {"stamp": stamp, "identity": identity, **report.to_dict()}
+    report_file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return StoredCorpus(folder, recipe)
+
+
+def _write(rows: Iterator[tuple[str, str]], folder: Path) -> str:
+    """Write text and offsets as rows come; return the identity of the English side."""
+    from array import array
+
+    offsets, digest = array("q", [0]), hashlib.sha256()
+    with (folder / "texts.utf8").open("wb") as file:
+        for korean, english in rows:
+            for text in (korean.encode("utf-8"), english.encode("utf-8")):
+                file.write(text)
+                offsets.append(offsets[-1] + len(text))
+            digest.update(english.encode("utf-8") + b"\n")
+    np.save(folder / "offsets.npy", np.frombuffer(offsets, dtype=np.int64))
+    return digest.hexdigest()[:16]
+
+
+def _identity(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode("utf-8")).hexdigest()[:16]
+
+
+def _stamp(recipe: CorpusRecipe) -> str:
+    path = Path(recipe.path)
+    if not path.exists():
+        raise FileNotFoundError(f"corpus {path} is missing: check the path, or mark it optional: true")
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return _identity([repr((facts, recipe.ko, recipe.en, recipe.encoding))])

@@ -1,0 +1,323 @@
+"""The text stage: a student learns to say in the teacher's slots what its teacher says of the English.
+
+In: a recipe. Out: a run folder with the encoder. No pictures, no U-Net. One step: a batch of one corpus (Korean or
+English in), the teachers' kept outputs of its English, the student's answer at every slot with content and at a
+sample of the padding, their distance.
+Ref: Reimers & Gurevych 2020, arXiv:2004.09813 (multilingual by distillation); GlueGen, arXiv:2303.10056.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from ko_clip.batches import Batch, Sampler
+from ko_clip.card import model_card
+from ko_clip.corpora import Corpus, open_corpora
+from ko_clip.held_out import HeldOut
+from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan
+from ko_clip.model import HeadOutput, KoClipModel
+from ko_clip.recipe import Recipe, TextStage
+from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state, write_facts
+from ko_clip.student import build_student, learn_statistics, open_tokenizer, save_encoder, word_list
+from ko_clip.targets import Targets
+from ko_clip.teachers import ClipTeacher, Target, Teacher, open_teachers
+from ko_clip.tokenizer import PromptTokenizer, TokenizerRecipe, train_tokenizer
+
+logger = logging.getLogger(__name__)
+STATE = "state.safetensors"
+_TOKENIZER_LINES = 400_000
+
+
+@dataclass
+class Workshop:
+    """What a run works with, opened once."""
+
+    recipe: Recipe
+    folder: Path
+    teachers: Mapping[str, Teacher]
+    corpora: list[Corpus]
+    tokenizer: PromptTokenizer
+    student: KoClipModel
+    variances: dict[str, Tensor]
+
+
+def distil(recipe: Recipe, minutes: float | None = None, finish: bool = False) -> Path:
+    """Run or resume the text stage; returns the folder of the encoder. `finish`: end the whole stage in `minutes`."""
+    stage = recipe.text
+    if stage.threads:
+        torch.set_num_threads(stage.threads)
+    accelerator = Accelerator(
+        mixed_precision=precision(stage.precision), cpu=not torch.cuda.is_available(),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )  # fmt: skip
+    with accelerator.main_process_first():
+        shop = open_workshop(recipe)
+    return _Trainer(shop, accelerator).run(minutes, finish)
+
+
+def precision(wanted: str) -> str:
+    """accelerate's name of the precision: bfloat16 by itself only where the hardware has it."""
+    if wanted == "float32":
+        return "no"
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "bf16" if torch.cuda.is_bf16_supported() else "no"
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
+    return "bf16"
+
+
+def open_workshop(recipe: Recipe) -> Workshop:
+    """Open teachers and corpora, train or open the tokenizer, build the student. Begun runs keep what they have."""
+    folder = Path(recipe.run)
+    write_facts(folder, recipe)
+    teachers = open_teachers(recipe.heads, "cuda" if torch.cuda.is_available() else "cpu")
+    corpora = open_corpora(recipe.corpora, folder / "corpora")
+    tokenizer = _tokenizer(recipe, corpora, folder / "tokenizer")
+    torch.manual_seed(recipe.seed)
+    student = build_student(recipe, tokenizer, teachers)
+    kept = folder / "statistics.safetensors"
+    if kept.is_file() and (folder / STATE).is_file():
+        return Workshop(recipe, folder, teachers, corpora, tokenizer, student, load_file(kept))
+    variances = learn_statistics(student, teachers, corpora)
+    save_file({name: value.contiguous().float() for name, value in variances.items()}, kept)
+    return Workshop(recipe, folder, teachers, corpora, tokenizer, student, variances)
+
+
+def _tokenizer(recipe: Recipe, corpora: list[Corpus], folder: Path) -> PromptTokenizer:
+    if (folder / "tokenizer.json").is_file():
+        return PromptTokenizer.load(folder)
+    tokenizer = open_tokenizer(recipe)
+    if tokenizer is None:
+        share = _TOKENIZER_LINES // len(corpora)
+        spread = ((corpus, math.ceil(len(corpus) / share)) for corpus in corpora)
+        lines = (side for corpus, every in spread for i in range(0, len(corpus), every) for side in corpus.pair(i, 0))
+        words = word_list(recipe)
+        settings = {**vars(recipe.tokenizer), "word_list": str(words) if words else None}
+        limit = int(recipe.student.get("max_tokens", 128))
+        tokenizer = train_tokenizer(lines, TokenizerRecipe(**settings), limit)  # type: ignore[arg-type]
+        logger.info("tokenizer trained: %d pieces", tokenizer.vocab_size)
+    tokenizer.save(folder)
+    return tokenizer
+
+
+class _Trainer:
+    """The loop. Every random choice is a function of the seed and the step, so a resumed run goes the same way."""
+
+    def __init__(self, shop: Workshop, accelerator: Accelerator) -> None:
+        self.shop, self.accelerator, self.stage = shop, accelerator, shop.recipe.text
+        self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
+        self.targets = self._open_targets()
+        self.sampler = Sampler(
+            shop.corpora, [r.weight for r in self._used()], shop.tokenizer, self.stage.batch, shop.recipe.seed,
+            self.stage.pool, accelerator.process_index, accelerator.num_processes,
+        )  # fmt: skip
+        student = shop.student.to(accelerator.device)
+        optimizer = torch.optim.AdamW(
+            _groups(student, self.stage.weight_decay), self.stage.learning_rate, betas=(0.9, 0.98), fused=True
+        )
+        self.model, self.optimizer = accelerator.prepare(student, optimizer)
+        self.student: KoClipModel = accelerator.unwrap_model(self.model)
+        self.average = Average(self.student, self.stage.ema)
+        self.variances = {name: v.to(accelerator.device) for name, v in shop.variances.items()}
+        self.held_out = HeldOut.open(shop.recipe, shop.teachers, shop.folder, shop.tokenizer)
+
+    def run(self, minutes: float | None, finish: bool) -> Path:
+        self._resume()
+        writer = SummaryWriter(str(self.shop.folder / "tensorboard")) if self.accelerator.is_main_process else None
+        bar = tqdm(total=self.steps, initial=self.step, unit="step", disable=not self._shows_progress())
+        with Clock(minutes) as clock, bar:
+            first, began, losses, saved = self.step, self.pairs, {}, 0.0
+            while self.step < self.steps and not self._everyone(clock.is_over()):
+                losses = self._train_step()
+                bar.update()
+                if finish and minutes and clock.seconds > 60 and self.steps != self.planned(clock, first, minutes):
+                    self.steps, finish = self.planned(clock, first, minutes), False
+                    logger.info("at this pace the stage ends after %d steps", self.steps)
+                if self.step % 50 == 0:
+                    pace = (self.pairs - began) / max(clock.seconds, 1e-6)
+                    self._report(writer, bar, losses, pace, clock)
+                if self.step % self.stage.evaluate_every == 0:
+                    self._evaluate(writer)
+                if clock.seconds - saved > 60 * self.stage.save_minutes:
+                    self._save()
+                    saved = clock.seconds
+        return self._end(writer)
+
+    def planned(self, clock: Clock, first: int, minutes: float) -> int:
+        """Steps after which the stage is over if it is to end in these minutes."""
+        pace = (self.step - first) / clock.seconds
+        return self.step + max(1, int(pace * (60 * minutes - clock.seconds) * 0.97))
+
+    def _train_step(self) -> dict[str, float]:
+        batch, device = self.sampler.at(self.step), self.accelerator.device
+        torch.manual_seed((self.shop.recipe.seed << 32) + (self.step << 8) + self.accelerator.process_index)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.stage, self.step, self.steps)
+        self.model.train()
+        names, plan = self._heads_of(batch), self._plan(batch)
+        with self.accelerator.autocast():
+            said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device))
+        parts = self._losses(batch, said, plan)
+        loss = sum(parts.values())
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.average.update(self.student, self.step)
+        self.step += 1
+        self.pairs += len(batch.everyone)
+        return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}  # type: ignore[dict-item]
+
+    def _losses(self, batch: Batch, said: Mapping[str, HeadOutput], plan: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        which, weights = plan
+        parts, rows = {}, len(batch.indices)
+        for targets in self.targets[batch.corpus]:
+            for name, target in targets.fetch(batch.indices, batch.texts).items():
+                recipe, answer = self.shop.recipe.heads[name], said[name]
+                if target.states is not None:
+                    wanted = self._tensor(target.states[:, which.numpy()])
+                    variance = self.variances[f"{name}.slots"][which]
+                    value = sequence_loss(answer.states, wanted, variance, weights.to(wanted.device))
+                    parts[f"{name}.sequence"] = self.stage.sequence_weight * recipe.weight * value
+                if target.pooled is not None:
+                    parts |= self._pooled_losses(name, answer.pooled, target, batch.texts)
+        if not parts:
+            raise ValueError(f"nothing to learn from {rows} rows of {self.shop.corpora[batch.corpus].name}")
+        return parts
+
+    def _pooled_losses(self, name: str, answer: Tensor, target: Target, texts: tuple[str, ...]) -> dict[str, Tensor]:
+        recipe, wanted, parts = self.shop.recipe.heads[name], self._tensor(target.pooled), {}
+        weight = recipe.weight * self.stage.pooled_weight
+        if self.student.heads[name].spec.unit:
+            parts[f"{name}.cosine"] = recipe.weight * cosine_loss(answer, wanted)
+        else:
+            parts[f"{name}.pooled"] = weight * pooled_loss(answer, wanted, self.variances[f"{name}.pooled"])
+        if recipe.contrast:
+            same = torch.tensor([[a == b for b in texts] for a in texts], device=wanted.device)
+            parts[f"{name}.contrast"] = recipe.contrast * contrast_loss(answer, wanted, same)
+        return parts
+
+    def _heads_of(self, batch: Batch) -> list[str]:
+        wanted = self.shop.corpora[batch.corpus].heads
+        return [name for name in self.shop.recipe.heads if not wanted or name in wanted]
+
+    def _plan(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        clips = [t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher)]
+        generator = torch.Generator().manual_seed((self.shop.recipe.seed << 32) + self.step)
+        served = [t for t in clips if set(t.heads) & set(self._heads_of(batch))]
+        if not served:
+            return torch.arange(0), torch.zeros(0)
+        content = max(int(teacher.lengths(batch.everyone).max()) for teacher in served)
+        return slot_plan(content, self.student.config.slots, self.stage.pad_slots, generator)
+
+    def _open_targets(self) -> list[list[Targets]]:
+        """Per corpus, the kept outputs of each teacher that it is used with."""
+        root = self.shop.folder.parent / "targets"
+        found = []
+        for corpus in self.shop.corpora:
+            mine = []
+            for teacher in self.shop.teachers.values():
+                if not corpus.heads or set(corpus.heads) & set(teacher.heads):
+                    key = f"{corpus.identity}-{len(corpus)}-{teacher.fingerprint[7:19]}-{'-'.join(teacher.heads)}"
+                    mine.append(Targets(root / key, teacher, len(corpus), self.stage.cache))
+            found.append(mine)
+        return found
+
+    def _used(self) -> list:
+        names = {corpus.name for corpus in self.shop.corpora}
+        return [recipe for recipe in self.shop.recipe.corpora if recipe.name in names]
+
+    def _evaluate(self, writer: SummaryWriter | None) -> None:
+        if not self.accelerator.is_main_process or self.held_out is None:
+            return
+        self.average.swap(self.student)
+        found = self.held_out.measure(self.student)
+        self.average.swap(self.student)
+        logger.info("step %d held out: %s", self.step, ", ".join(f"{k} {v:.4f}" for k, v in found.items()))
+        add_metrics(self.shop.folder, {"step": self.step, **found})
+        for name, value in found.items():
+            writer.add_scalar(f"held_out/{name}", value, self.step)
+        if found["score"] > self.best:
+            self.best = found["score"]
+            self._write_encoder(self.shop.folder / "best", found)
+
+    def _write_encoder(self, folder: Path, figures: Mapping[str, float]) -> None:
+        self.average.swap(self.student)
+        save_encoder(self.student, self.shop.tokenizer, folder, model_card(self.shop.recipe, self.step, figures))
+        self.average.swap(self.student)
+
+    def _report(self, writer: SummaryWriter | None, bar: tqdm, losses: dict, pace: float, clock: Clock) -> None:
+        values = {name: float(value) for name, value in losses.items()}
+        left = (self.steps - self.step) * self.stage.batch * self.accelerator.num_processes / max(pace, 1e-6)
+        bar.set_postfix_str(f"loss {values['loss']:.4f} {pace:.0f} pairs/s")
+        if writer is None:
+            return
+        for name, value in values.items():
+            writer.add_scalar(f"train/{name}", value, self.step)
+        if self.step % 500 == 0:
+            shown = " ".join(f"{k} {v:.4f}" for k, v in values.items())
+            logger.info("step %d/%d %s, %.0f pairs/s, %.0f min left", self.step, self.steps, shown, pace, left / 60)
+            add_metrics(self.shop.folder, {"step": self.step, "pairs_per_second": round(pace, 1), **values})
+
+    def _resume(self) -> None:
+        state = self.shop.folder / STATE
+        if state.is_file():
+            facts = load_state(state, self.student, self.average, self.optimizer)
+            self.step, self.best, self.pairs = int(facts["step"]), facts["best"], int(facts["pairs"])
+            logger.info("resumed at step %d", self.step)
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
+            facts = {"step": self.step, "steps": self.steps, "best": self.best, "pairs": self.pairs}
+            save_state(self.shop.folder / STATE, self.student, self.average, self.optimizer, facts)
+        self.accelerator.wait_for_everyone()
+
+    def _end(self, writer: SummaryWriter | None) -> Path:
+        self._save()
+        folder = self.shop.folder / "model"
+        if self.accelerator.is_main_process:
+            self._evaluate(writer)
+            self._write_encoder(folder, {"step": self.step})
+            writer.close()
+            logger.info("step %d of %d: encoder in %s", self.step, self.steps, folder)
+        self.accelerator.wait_for_everyone()
+        return folder
+
+    def _everyone(self, over: bool) -> bool:
+        """Whether any process is to stop."""
+        if self.accelerator.num_processes == 1:
+            return over
+        asked = torch.tensor([float(over)], device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked, "sum").item() > 0)
+
+    def _shows_progress(self) -> bool:
+        return self.accelerator.is_main_process and os.isatty(2)
+
+    def _tensor(self, values: object) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=self.accelerator.device)
+
+
+def learning_rate(stage: TextStage, step: int, steps: int) -> float:
+    """Warm up, stay, cool down linearly over the last share of the steps."""
+    left = (steps - step) / max(1.0, steps * stage.cooldown)
+    return stage.learning_rate * min(1.0, (step + 1) / max(1, stage.warmup), left)
+
+
+def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, object]]:
+    """Weight decay on matrices alone."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    return [{"params": matrices, "weight_decay": decay},
+            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip

@@ -1,0 +1,90 @@
+"""Captions of drawn scenes as pairs: Korean in many wordings, and English in one canonical wording.
+
+What a Korean sentence says must decide every slot of its target. If the English could be worded in sixteen shapes
+and several synonyms, the best answer to each slot would be their average, and nothing draws an average. So the
+target of a Korean caption is the English noun phrase that says the same, in the same words each time, garments from
+head to foot. English itself is learned in every wording, reproduced as it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import replace
+
+from fashion import captions_english, captions_korean
+from fashion.caption_noise import NOISES, add_noise
+from fashion.captions import Caption, Said, caption
+from fashion.lexicon import GARMENTS
+from fashion.scene import Scene, sample_scene
+from ko_clip.recipe import CorpusRecipe
+
+_BODY = ("head", "neck", "outer", "top", "whole", "bottom", "feet", "hand")
+_RANK = {kind.id: (_BODY.index(kind.slot), place) for place, kind in enumerate(GARMENTS)}
+_SCENES_PER_SEED = 10**7  # as fashion.scene.scenes counts them
+
+
+class DrawnCorpus:
+    """Pairs by index. korean_share 0: English in any wording, its own target."""
+
+    def __init__(self, recipe: CorpusRecipe) -> None:
+        self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
+        english = "\n".join(self.pair(i, 0)[1] for i in range(min(len(self), 64)))
+        settings = repr((recipe.seed, recipe.split, recipe.short, recipe.korean_share == 0))
+        self.identity = hashlib.sha256((settings + english).encode("utf-8")).hexdigest()[:16]
+
+    def __len__(self) -> int:
+        return self.recipe.count
+
+    def pair(self, index: int, epoch: int) -> tuple[str, str]:
+        """(what the student reads, the English that the teacher reads); only the first varies with the epoch."""
+        recipe = self.recipe
+        scene = sample_scene(recipe.seed * _SCENES_PER_SEED + index, recipe.split)
+        own = random.Random(f"{recipe.seed}/{index}")
+        spoken = caption(scene, "en", seed=own.randrange(2**31), short=own.random() < recipe.short)
+        if recipe.korean_share == 0:
+            return spoken.text, spoken.text
+        said, draw = said_by(spoken, scene), random.Random(f"{recipe.seed}/{index}/{epoch}")
+        english = canonical(said)
+        if draw.random() >= recipe.korean_share:
+            return english, english
+        return korean(said, draw, recipe.noise), english
+
+
+def said_by(spoken: Caption, scene: Scene) -> Said:
+    """What a caption says, free of its wording."""
+    fields = tuple(tuple(name for name in mention if name != "kind") for mention in spoken.mentions)
+    return Said(scene, fields, spoken.background, spoken.style)
+
+
+def canonical(said: Said) -> str:
+    """The one English wording of what is said: first names, garments from head to foot."""
+    garments = sorted(zip(said.scene.garments, said.fields, strict=True), key=lambda pair: _RANK[pair[0].kind])
+    scene = replace(said.scene, garments=tuple(garment for garment, _ in garments))
+    ordered = Said(scene, tuple(fields for _, fields in garments), said.background, said.style)
+    return captions_english.say(ordered, _First(), "noun")[0]
+
+
+def korean(said: Said, draw: random.Random, noise: float) -> str:
+    """One Korean wording, with the noise of real typing in a share of cases."""
+    kinds = draw.sample(NOISES, draw.choice((1, 1, 1, 2))) if draw.random() < noise else []
+    said = replace(said, konglish="konglish" in kinds)
+    text, _ = captions_korean.say(said, draw, None)
+    for kind in kinds:
+        text = add_noise(text, kind, "ko", draw)
+    return text
+
+
+def canonical_of(spoken: Caption, scene: Scene) -> str:
+    """The canonical English of any caption, Korean or English."""
+    return canonical(said_by(spoken, scene))
+
+
+class _First(random.Random):
+    """Chance that always takes the first option and keeps the order."""
+
+    def random(self) -> float:
+        return 0.0
+
+    def shuffle(self, x: list) -> None:  # type: ignore[override]
+        return None

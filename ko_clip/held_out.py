@@ -1,0 +1,106 @@
+"""Pairs kept out of training, and how well a student does on them while it trains.
+
+In: held-out corpora of the recipe. Out: per pooled head, how often a Korean sentence finds its own English among the
+teacher's vectors (R@1); per sequence head, the error of the states in units of their variance; and one score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ko_clip.batches import pad
+from ko_clip.corpora import open_corpora
+from ko_clip.model import KoClipModel
+from ko_clip.recipe import Recipe
+from ko_clip.teachers import Target, Teacher
+from ko_clip.tokenizer import PromptTokenizer
+
+_ROWS = 400
+
+
+class HeldOut:
+    """Rows with the teachers' answers, computed once."""
+
+    def __init__(self, sets: list[tuple[list[list[int]], list[str], dict[str, Target]]], pad_id: int) -> None:
+        self.sets, self.pad_id = sets, pad_id
+
+    @classmethod
+    def open(
+        cls, recipe: Recipe, teachers: Mapping[str, Teacher], folder: Path, tokenizer: PromptTokenizer
+    ) -> HeldOut | None:
+        """Read the held-out corpora; None where the recipe has none."""
+        if not recipe.held_out:
+            return None
+        sets = []
+        for corpus in open_corpora(recipe.held_out, folder / "held_out"):
+            rows = range(0, len(corpus), max(1, len(corpus) // _ROWS))
+            pairs = [corpus.pair(i, 0) for i in list(rows)[:_ROWS]]
+            korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
+            said: dict[str, Target] = {}
+            for teacher in teachers.values():
+                parts = [teacher.encode(english[i : i + 64]) for i in range(0, len(english), 64)]
+                for name in teacher.heads:
+                    if not corpus.heads or name in corpus.heads:
+                        said[name] = _joined([part[name] for part in parts])
+            sets.append(([list(each.ids) for each in tokenizer.encode_all(korean)], english, said))
+        return cls(sets, tokenizer.pad_id)
+
+    @torch.no_grad()
+    def measure(self, student: KoClipModel) -> dict[str, float]:
+        """Figures by head and set, and `score`, which grows as the student gets better."""
+        was_training = student.training
+        student.eval()
+        figures: dict[str, float] = {}
+        for number, (ids, english, said) in enumerate(self.sets):
+            for name, target in said.items():
+                states, pooled = self._answers(student, ids, name)
+                label = f"{name}{number or ''}"
+                if target.states is not None:
+                    figures[f"{label}.error"] = relative_error(states, target.states)
+                if target.pooled is not None:
+                    figures[f"{label}.r@1"] = recall(pooled, target.pooled, english)
+        student.train(was_training)
+        signs = {name: -1.0 if name.endswith(".error") else 1.0 for name in figures}
+        figures["score"] = sum(signs[name] * value for name, value in figures.items()) / max(1, len(figures))
+        return figures
+
+    def _answers(self, student: KoClipModel, ids: list[list[int]], name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+        states, pooled = [], []
+        for start in range(0, len(ids), 64):
+            found = student.encode(pad(ids[start : start + 64], self.pad_id).to(student.device), [name])[name]
+            states += [found.states.float().cpu().numpy()] if found.states is not None else []
+            pooled += [found.pooled.float().cpu().numpy()] if found.pooled is not None else []
+        return (np.concatenate(states) if states else None, np.concatenate(pooled) if pooled else None)
+
+
+def relative_error(student: np.ndarray, teacher: np.ndarray) -> float:
+    """Mean squared error of (rows, slots, dim) over the teacher's variance across rows."""
+    centred = teacher - teacher.mean(0)
+    return float(np.square(student - teacher).mean() / max(np.square(centred).mean(), 1e-12))
+
+
+def recall(queries: np.ndarray, keys: np.ndarray, texts: list[str], k: int = 1) -> float:
+    """Share of queries whose own text is among the k nearest keys; identical texts share credit."""
+    return float((ranks(queries, keys, texts) < k).mean())
+
+
+def ranks(queries: np.ndarray, keys: np.ndarray, texts: list[str]) -> np.ndarray:
+    """Rank (0 the best) of each query's own text among the different texts, by cosine."""
+    unit = [x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9) for x in (queries, keys)]
+    scores = unit[0] @ unit[1].T  # (rows, rows)
+    _, first, group = np.unique(np.array(texts), return_index=True, return_inverse=True)
+    best = np.full((len(texts), len(first)), -np.inf, dtype=np.float32)
+    for column, owner in enumerate(group):
+        best[:, owner] = np.maximum(best[:, owner], scores[:, column])
+    own = best[np.arange(len(texts)), group]
+    return (best > own[:, None] + 1e-7).sum(1)
+
+
+def _joined(parts: list[Target]) -> Target:
+    states = [p.states for p in parts if p.states is not None]
+    pooled = [p.pooled for p in parts if p.pooled is not None]
+    return Target(np.concatenate(states) if states else None, np.concatenate(pooled) if pooled else None)

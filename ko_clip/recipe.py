@@ -1,0 +1,227 @@
+"""A training recipe: what is learned from whom, on which corpora, for how long. Read from YAML, checked once.
+
+Short form, enough for a first encoder of one's own:
+
+    teacher: checkpoints/clip      # a CLIP text encoder in the Hugging Face layout
+    corpus: pairs.csv              # Korean-English pairs
+    run: runs/mine                 # where everything is written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from ko_clip.tokenizer import TokenizerRecipe
+
+Kind = TypeVar("Kind")
+OUTPUTS = ("last_hidden_state", "penultimate", "none")
+KINDS = ("clip", "sentence")
+STARTS = ("nothing", "teacher", "hub", "student")
+PRECISIONS = ("auto", "float32", "bfloat16")
+CACHES = ("auto", "full", "pooled", "none")
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """One head and its teacher. `output`: which hidden states of a CLIP; `pooled`: its pooled embedding too."""
+
+    teacher: str
+    kind: str = "clip"
+    output: str = "last_hidden_state"
+    pooled: bool = False
+    weight: float = 1.0
+    contrast: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, KINDS)
+        _one_of("output", self.output, OUTPUTS)
+        if self.kind == "sentence" and self.output != "none":
+            object.__setattr__(self, "output", "none")
+        if self.output == "none" and not (self.pooled or self.kind == "sentence"):
+            raise ValueError("a head without hidden states needs pooled: true")
+
+
+@dataclass(frozen=True)
+class CorpusRecipe:
+    """One corpus. `kind` drawn: captions of drawn scenes; file: a table of pairs. `weight`: its share of steps."""
+
+    kind: str = "file"
+    path: str = ""
+    weight: float = 1.0
+    heads: tuple[str, ...] = ()
+    korean_share: float = 0.75
+    ko: str | None = None
+    en: str | None = None
+    encoding: str | None = None
+    optional: bool = False
+    seed: int = 1
+    count: int = 60000
+    split: str = "train"
+    noise: float = 0.35
+    short: float = 0.2
+
+    def __post_init__(self) -> None:
+        _one_of("corpus kind", self.kind, ("file", "drawn"))
+        if self.kind == "file" and not self.path:
+            raise ValueError("a corpus of kind 'file' needs a path")
+        if self.weight <= 0:
+            raise ValueError(f"the weight of {self.name} is {self.weight}: give a positive number")
+        if not 0 <= self.korean_share <= 1:
+            raise ValueError(f"korean_share is {self.korean_share}: give a share from 0 to 1")
+        object.__setattr__(self, "heads", tuple(self.heads))
+
+    @property
+    def name(self) -> str:
+        return self.path or f"{self.kind}-{self.seed}-{self.split}"
+
+
+@dataclass(frozen=True)
+class TextStage:
+    """Distillation on text alone: the teacher's hidden states and pooled embedding, slot by slot."""
+
+    steps: int = 20000
+    batch: int = 96
+    learning_rate: float = 1e-3
+    warmup: int = 300
+    cooldown: float = 0.3
+    weight_decay: float = 0.01
+    ema: float = 0.998
+    pad_slots: int = 8
+    sequence_weight: float = 1.0
+    pooled_weight: float = 0.3
+    swap_contrast: float = 0.0
+    precision: str = "auto"
+    threads: int = 0
+    cache: str = "auto"
+    save_minutes: float = 3.0
+    evaluate_every: int = 1000
+    pool: int = 16
+
+    def __post_init__(self) -> None:
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("cache", self.cache, CACHES)
+        for name in ("steps", "batch", "pad_slots", "evaluate_every", "pool"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"text.{name} is {getattr(self, name)}: give at least 1")
+        if not 0 <= self.cooldown <= 1:
+            raise ValueError(f"text.cooldown is {self.cooldown}: give a share of the steps from 0 to 1")
+
+
+@dataclass(frozen=True)
+class UNetStage:
+    """Distillation through the frozen U-Net, without pictures. No steps: no such stage."""
+
+    steps: int = 0
+    unet: str = ""
+    scheduler: str = ""
+    head: str = "base"
+    batch: int = 16
+    size: int = 0
+    learning_rate: float = 1e-4
+    warmup: int = 50
+    ema: float = 0.995
+    inference_steps: int = 6
+    guidance_scale: float = 3.0
+    prediction_weight: float = 1.0
+    block_weight: float = 0.1
+    text_weight: float = 0.3
+    save_minutes: float = 3.0
+    threads: int = 0
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that one training run needs. `start` says where the student's weights come from."""
+
+    run: str
+    heads: Mapping[str, HeadRecipe]
+    corpora: tuple[CorpusRecipe, ...]
+    held_out: tuple[CorpusRecipe, ...] = ()
+    seed: int = 0
+    start: str = "nothing"
+    start_path: str = ""
+    tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
+    tokenizer_path: str = ""
+    student: Mapping[str, int | float] = field(default_factory=dict)
+    text: TextStage = field(default_factory=TextStage)
+    unet: UNetStage = field(default_factory=UNetStage)
+
+    def __post_init__(self) -> None:
+        _one_of("start", self.start, STARTS)
+        if self.start in ("hub", "student") and not self.start_path:
+            raise ValueError(f"start: {self.start} needs start_path, a folder in the Hugging Face layout")
+        if not self.heads:
+            raise ValueError("the recipe names no head: give `teacher:` or `heads:`")
+        if not self.corpora:
+            raise ValueError("the recipe names no corpus: give `corpus:` or `corpora:`")
+        for corpus in (*self.corpora, *self.held_out):
+            if wrong := [name for name in corpus.heads if name not in self.heads]:
+                raise ValueError(f"{corpus.name} trains head {wrong[0]!r}; the recipe has {', '.join(self.heads)}")
+
+
+def load_recipe(path: str | Path, **overrides: object) -> Recipe:
+    """Read a YAML recipe. `overrides` replace top-level keys. Raises ValueError naming the key that is wrong."""
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"recipe {file} is missing: see ko_clip/config/ for those that ship")
+    data = yaml.safe_load(file.read_text("utf-8"))
+    if not isinstance(data, dict):
+        raise ValueError(f"{file} is not a recipe: it needs keys such as teacher, corpus and run")
+    return recipe_from({**data, **{k: v for k, v in overrides.items() if v is not None}})
+
+
+def recipe_from(data: Mapping[str, object]) -> Recipe:
+    """Build a recipe from plain data, long or short form."""
+    values = dict(data)
+    teacher, corpus = values.pop("teacher", None), values.pop("corpus", None)
+    if teacher is not None:
+        values.setdefault("heads", standard_heads(str(teacher)))
+    if corpus is not None:
+        values.setdefault("corpora", [corpus if isinstance(corpus, Mapping) else {"path": str(corpus)}])
+    values.setdefault("run", "runs/ko_clip")
+    heads = values.get("heads") or {}
+    values["heads"] = {name: _build(HeadRecipe, spec, f"heads.{name}") for name, spec in heads.items()}  # type: ignore[union-attr]
+    for key in ("corpora", "held_out"):
+        values[key] = tuple(_build(CorpusRecipe, each, key) for each in values.get(key) or ())  # type: ignore[union-attr]
+    for key, kind in (("tokenizer", TokenizerRecipe), ("text", TextStage), ("unet", UNetStage)):
+        values[key] = _build(kind, values.get(key) or {}, key)
+    return _build(Recipe, values, "recipe")
+
+
+def standard_heads(teacher: str) -> dict[str, dict[str, object]]:
+    """base and refiner from one CLIP text encoder with a projection, as the checkpoint that ships uses it."""
+    return {
+        "base": {"teacher": teacher, "output": "last_hidden_state"},
+        "refiner": {"teacher": teacher, "output": "penultimate", "pooled": True},
+    }
+
+
+def with_text(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with some settings of its text stage replaced, those given as None kept."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(recipe, text=replace(recipe.text, **given))
+
+
+def _build(kind: type[Kind], values: object, where: str) -> Kind:
+    if isinstance(values, kind):
+        return values
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{where} must be a mapping, not {values!r}")
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    if wrong := [str(key) for key in values if key not in known]:
+        raise ValueError(f"{where} has no key {wrong[0]!r}: it knows {', '.join(known)}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r}: use {', '.join(allowed)}")

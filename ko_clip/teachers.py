@@ -1,0 +1,156 @@
+"""The encoders that a student learns from: CLIP text towers and sentence-transformers models, run frozen.
+
+In: English sentences. Out, in float32: for each head that the teacher serves, hidden states (n, 77, dim) and a pooled
+embedding (n, p). A teacher is known by its fingerprint, the SHA-256 of its weights' file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from ko_clip.recipe import HeadRecipe
+
+_WEIGHTS = ("model.safetensors", "model.fp16.safetensors")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one teacher says of n texts, for one head."""
+
+    states: np.ndarray | None = None
+    pooled: np.ndarray | None = None
+
+
+class ClipTeacher:
+    """A CLIP text tower (alone, or inside a CLIPModel folder) and the heads that learn from it."""
+
+    slots = 77
+
+    def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
+        self.folder, self.heads, self.device = resolve(folder), dict(heads), device
+        self.fingerprint = fingerprint(self.folder)
+        self.tokenizer = CLIPTokenizer.from_pretrained(_tokenizer_folder(self.folder))
+        projected = any(head.pooled for head in heads.values())
+        kind = CLIPTextModelWithProjection if projected and self._has_projection() else CLIPTextModel
+        self.model = kind.from_pretrained(self.folder, dtype=torch.float32).eval().requires_grad_(False).to(device)
+        if projected and kind is CLIPTextModel:
+            name = next(name for name, head in heads.items() if head.pooled)
+            raise ValueError(
+                f"head {name!r} asks for a pooled embedding, but {self.folder} has no text_projection: "
+                "set pooled: false or name a CLIPTextModelWithProjection"
+            )
+
+    def widths(self, name: str) -> tuple[int, int]:
+        """(dim of the states, width of the pooled embedding) of one head; 0 where it has none."""
+        config, head = self.model.config, self.heads[name]
+        return (config.hidden_size if head.output != "none" else 0, config.projection_dim if head.pooled else 0)
+
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        """Slots that say something, begin and end included: (n,) int, at most 77."""
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.slots).input_ids
+        return np.array([len(row) for row in ids], dtype=np.int64)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> dict[str, Target]:
+        """Targets of every head for n texts."""
+        ids = self.tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=self.slots, return_tensors="pt"
+        ).input_ids  # (n, 77)
+        found = self.model(ids.to(self.device), output_hidden_states=True)
+        outputs = {"last_hidden_state": found.last_hidden_state, "penultimate": found.hidden_states[-2], "none": None}
+        pooled = getattr(found, "text_embeds", None)
+        return {
+            name: Target(_array(outputs[head.output]), _array(pooled) if head.pooled else None)
+            for name, head in self.heads.items()
+        }
+
+    def _has_projection(self) -> bool:
+        names = json.loads((self.folder / "config.json").read_text("utf-8")).get("architectures") or []
+        return any(name in ("CLIPModel", "CLIPTextModelWithProjection") for name in names)
+
+
+class SentenceTeacher:
+    """A sentence-transformers model; its unit vectors are the pooled target of its heads."""
+
+    slots = 0
+
+    def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self.folder, self.heads = resolve(folder), dict(heads)
+        self.fingerprint = fingerprint(self.folder)
+        self.model = SentenceTransformer(str(self.folder), device=device)
+
+    def widths(self, name: str) -> tuple[int, int]:
+        return 0, int(self.model.get_embedding_dimension() or 0)
+
+    def encode(self, texts: Sequence[str]) -> dict[str, Target]:
+        rows = self.model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
+        return {name: Target(None, np.asarray(rows, dtype=np.float32)) for name in self.heads}
+
+
+Teacher = ClipTeacher | SentenceTeacher
+
+
+def open_teachers(heads: Mapping[str, HeadRecipe], device: str = "cpu") -> dict[str, Teacher]:
+    """Each teacher once, by its folder, with the heads that it serves."""
+    served: dict[tuple[str, str], dict[str, HeadRecipe]] = {}
+    for name, head in heads.items():
+        served.setdefault((head.teacher, head.kind), {})[name] = head
+    kinds = {"clip": ClipTeacher, "sentence": SentenceTeacher}
+    return {folder: kinds[kind](folder, mine, device) for (folder, kind), mine in served.items()}
+
+
+def resolve(folder: str | Path) -> Path:
+    """The teacher's folder. `package:NAME/sub` is a folder inside an installed Python package."""
+    text = str(folder)
+    if text.startswith("package:"):
+        package, _, inner = text.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError(f"teacher package {package} is not installed: pip install {package.replace('_', '-')}")
+        path = Path(spec.origin).parent / inner
+    else:
+        path = Path(text)
+    if not (path / "config.json").is_file():
+        raise FileNotFoundError(f"teacher {path} has no config.json: give a folder in the Hugging Face layout")
+    return path
+
+
+def weights_file(folder: Path) -> Path:
+    """The one safetensors file of a model folder."""
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{folder} has no model.safetensors: pickled weights are not opened, convert them first")
+
+
+def fingerprint(folder: str | Path) -> str:
+    """"sha256:…" of the bytes of the weights' file."""
+    digest = hashlib.sha256()
+    with weights_file(resolve(folder)).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _tokenizer_folder(folder: Path) -> Path:
+    """A CLIPModel folder has its tokenizer inside, a diffusers checkpoint beside the encoder."""
+    beside = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}.get(folder.name, "tokenizer")
+    for place in (folder, folder.parent / beside):
+        if (place / "tokenizer.json").is_file() or (place / "vocab.json").is_file():
+            return place
+    raise FileNotFoundError(f"teacher {folder} has no tokenizer in it, nor in {folder.parent / beside}")
+
+
+def _array(x: torch.Tensor | None) -> np.ndarray | None:
+    return None if x is None else x.float().cpu().numpy()

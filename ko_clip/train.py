@@ -1,0 +1,67 @@
+"""Train a Korean-English text encoder: `python -m ko_clip.train --config ko_clip/config/small.yaml`.
+
+The same command resumes a run that was killed, and runs on several processes under `accelerate launch`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # python ko_clip/train.py
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ko_clip.recipe import load_recipe, with_text
+
+STAGES = ("text", "unet", "all")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, train, say where the encoder is. Wrong input ends with one line that says the cure."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
+    quiet_libraries()
+    try:
+        print(train(args))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def quiet_libraries() -> None:
+    """No bars and no tables of unused weights from transformers: a CLIP's image tower is unused on purpose."""
+    from transformers.utils import logging as hub_logging
+
+    hub_logging.set_verbosity_error()
+    hub_logging.disable_progress_bar()
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+
+
+def train(args: argparse.Namespace) -> Path:
+    """Run the stages asked for; returns the encoder's folder."""
+    recipe = load_recipe(args.config, run=args.run, seed=args.seed)
+    recipe = with_text(recipe, steps=args.steps, batch=args.batch, threads=args.threads)
+    from ko_clip.distill import distil
+
+    return distil(recipe, args.minutes, args.finish)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ko_clip.train", description=__doc__)
+    parser.add_argument("--config", required=True, help="a YAML recipe; ko_clip/config/ has those that ship")
+    parser.add_argument("--run", help="folder of the run, in place of the recipe's")
+    parser.add_argument("--minutes", type=float, help="stop and save after so many minutes; the same command goes on")
+    parser.add_argument("--finish", action="store_true", help="with --minutes: fit the rest of the stage into them")
+    parser.add_argument("--steps", type=int, help="steps of the text stage, in place of the recipe's")
+    parser.add_argument("--batch", type=int, help="pairs of a step and process, in place of the recipe's")
+    parser.add_argument("--threads", type=int, help="CPU threads; 0 leaves it to torch")
+    parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
