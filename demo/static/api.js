@@ -1,0 +1,132 @@
+/**
+ * Talk to /api/v1 and know whether the server is there. The shapes are those of docs/api.md.
+ */
+import { hasWords, lang, w } from "./words.js";
+
+/**
+ * @typedef {{id: string, kind: string, generation_id: string | null, url: string, thumbnail_url: string, base_url: string | null,
+ *   width: number, height: number, seed: number | null}} Picture
+ * @typedef {{stage: "base" | "refiner", step: number, steps: number, seconds_left: number, preview_url: string | null,
+ *   preview_urls: string[]}} Progress
+ * @typedef {{id: string, status: "queued" | "running" | "succeeded" | "failed" | "cancelled", created_at: string, prompt: string,
+ *   negative_prompt: string, n: number, seed: number, steps: number | null, guidance_scale: number | null, refine: boolean,
+ *   refine_strength: number | null, style: string | null, style_weight: number, source_image: string | null,
+ *   strength: number | null, visibility: "private" | "public", mine: boolean, position: number | null, progress: Progress | null,
+ *   images: Picture[], timings?: Record<string, number>, warnings?: {code: string, message: string}[],
+ *   error: {code: string, message: string} | null, similar?: Past[]}} Generation
+ * @typedef {{generation_id: string, prompt: string, score?: number, created_at: string, mine: boolean, seed: number,
+ *   images: Picture[]}} Past
+ */
+
+export const API = "/api/v1";
+
+/** A refusal in words a person can act on. */
+export class Problem extends Error {
+  /**
+   * @param {string} code  the server's code, or "offline" when no answer came
+   * @param {string} message  the server's words, shown where the page has none of its own
+   * @param {number} [status]
+   * @param {number} [retryAfter]  seconds
+   */
+  constructor(code, message, status = 0, retryAfter = 0) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * Say what went wrong and what to do next.
+ * @param {{code: string, message: string, retryAfter?: number}} problem
+ * @returns {{what: string, next: string}}
+ */
+export function explain(problem) {
+  const known = hasWords(`problem.${problem.code}`);
+  const next = hasWords(`cure.${problem.code}`) ? `cure.${problem.code}` : "cure.other";
+  return {
+    what: known ? w(`problem.${problem.code}`) : problem.message || w("problem.other"),
+    next: w(next, { n: problem.retryAfter || 10 }),
+  };
+}
+
+/**
+ * Ask once. JSON in, JSON out; FormData goes as it is.
+ * @param {string} method
+ * @param {string} path  under /api/v1
+ * @param {{body?: object | FormData, signal?: AbortSignal, key?: string, keepalive?: boolean}} [options]
+ * @returns {Promise<any>}
+ * @throws {Problem} for every answer that is not a success; an abort stays an AbortError
+ */
+export async function call(method, path, { body, signal, key, keepalive } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { "Accept-Language": lang };
+  if (body && !(body instanceof FormData)) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  let answer;
+  try {
+    const payload = body instanceof FormData ? body : body && JSON.stringify(body);
+    answer = await fetch(API + path, { method, headers, body: payload, signal, keepalive });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    connection.lost();
+    throw new Problem("offline", w("problem.offline"));
+  }
+  if ([502, 504].includes(answer.status)) {
+    connection.lost();
+    throw new Problem("offline", w("problem.offline"), answer.status);
+  }
+  connection.found();
+  if (answer.status === 204) return null;
+  const said = await answer.json().catch(() => ({}));
+  if (answer.ok) return said;
+  const { code = "other", message = "" } = said.error || {};
+  throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+const get = (/** @type {string} */ path, /** @type {AbortSignal} */ signal) => call("GET", path, { signal });
+export { get };
+
+/**
+ * Whether the server answers. While it does not, /healthz is asked with growing pauses; listeners hear both changes.
+ */
+export const connection = {
+  up: true,
+  /** @type {Set<(up: boolean) => void>} */
+  listeners: new Set(),
+  pause: 0,
+  timer: 0,
+  lost() {
+    if (this.up) {
+      this.up = false;
+      this.pause = 700;
+      this.listeners.forEach((tell) => tell(false));
+    }
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.probe(), this.pause);
+  },
+  found() {
+    clearTimeout(this.timer);
+    if (this.up) return;
+    this.up = true;
+    this.listeners.forEach((tell) => tell(true));
+  },
+  async probe() {
+    try {
+      const answer = await fetch("/healthz", { cache: "no-store" });
+      if (answer.ok) return this.found();
+    } catch {
+      // Not there yet: ask again, a little later each time.
+    }
+    this.pause = Math.min(this.pause * 1.6, 8000);
+    this.timer = window.setTimeout(() => this.probe(), this.pause);
+  },
+  /** @returns {Promise<void>} once the server answers */
+  async back() {
+    if (this.up) return;
+    await new Promise((resolve) => {
+      const tell = (/** @type {boolean} */ up) => up && (this.listeners.delete(tell), resolve(undefined));
+      this.listeners.add(tell);
+    });
+  },
+};

@@ -1,0 +1,89 @@
+/**
+ * The row of words under the prompt: completions of what is being typed (half-typed Hangul included), and words that can be drawn.
+ */
+import { get } from "./api.js";
+import { h, one, settled } from "./dom.js";
+import { told, w } from "./words.js";
+
+/** @type {{kind: string, label: string, words: string[]}[]} */
+const kinds = told.chips;
+let kind = kinds[0]?.kind ?? "";
+/** @type {{text: string, completed: string}[]} */
+let offers = [];
+let rest = "";
+let asking = new AbortController();
+
+/** @type {{prompt: HTMLTextAreaElement, set: (values: {prompt: string}) => void}} */
+let composer;
+
+/** @param {typeof composer} given */
+export function begin(given) {
+  composer = given;
+  one("#chips").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => move(event));
+  render();
+}
+
+/** Complete what stands before the cursor. */
+export const complete = settled(async (/** @type {string} */ before, /** @type {string} */ after) => {
+  asking.abort();
+  asking = new AbortController();
+  rest = after;
+  if (!before.trim() || /\s$/.test(before)) return offer([]);
+  try {
+    offer((await get(`/suggest?limit=8&q=${encodeURIComponent(before.normalize("NFC"))}`, asking.signal)).suggestions);
+  } catch {
+    // Overtaken by the next letter, or no connection.
+  }
+}, 90);
+
+/** @param {typeof offers} given */
+function offer(given) {
+  if (!given.length && !offers.length) return;
+  offers = given;
+  render();
+}
+
+function render() {
+  const completing = offers.length > 0;
+  one("#kinds").replaceChildren(
+    ...kinds.map((k) => h("button.kind", { "aria-pressed": String(!completing && k.kind === kind), onclick: () => ((kind = k.kind), (offers = []), render(), pressed()) }, k.label)));
+  const words = completing
+    ? offers.map((o) => h("button.chip.offer", { onclick: () => take(o.completed + rest) }, o.text))
+    : (kinds.find((k) => k.kind === kind)?.words || []).map((word) => h("button.chip", { onclick: () => add(word) }, word));
+  const chips = one("#chips");
+  chips.replaceChildren(...words);
+  chips.setAttribute("aria-label", completing ? w("chips.offers") : w("chips.words"));
+  chips.scrollTo(0, 0);
+}
+
+function pressed() {
+  one('#kinds [aria-pressed="true"]').focus({ preventScroll: true });
+}
+
+/** @param {string} text  the whole prompt */
+function take(text) {
+  offers = [];
+  composer.set({ prompt: text });
+  const at = text.length - rest.length;
+  composer.prompt.focus();
+  composer.prompt.setSelectionRange(at, at);
+}
+
+/** @param {string} word  goes where the cursor is, with a space on either side */
+function add(word) {
+  const { value, selectionEnd: at } = composer.prompt;
+  const before = value.slice(0, at).trimEnd();
+  rest = value.slice(at).trimStart();
+  take(`${before}${before ? " " : ""}${word}${rest ? " " : ""}${rest}`);
+}
+
+/** @param {KeyboardEvent} event  arrows walk along the words, Up and Escape go back to the prompt */
+function move(event) {
+  const buttons = [...one("#chips").children];
+  const at = buttons.indexOf(/** @type {Element} */ (document.activeElement));
+  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: -1, Escape: -1 }[event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  if (to < 0) composer.prompt.focus();
+  else buttons[Math.min(to, buttons.length - 1)].focus();
+}
