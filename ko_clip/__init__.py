@@ -1,0 +1,1 @@
+"""Korean-English text encoders that stand in for a CLIP text encoder, distilled without pictures."""

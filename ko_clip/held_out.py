@@ -68,7 +68,9 @@ class HeldOut:
         figures["score"] = sum(signs[name] * value for name, value in figures.items()) / max(1, len(figures))
         return figures
 
-    def _answers(self, student: KoClipModel, ids: list[list[int]], name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _answers(
+        self, student: KoClipModel, ids: list[list[int]], name: str
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
         states, pooled = [], []
         for start in range(0, len(ids), 64):
             found = student.encode(pad(ids[start : start + 64], self.pad_id).to(student.device), [name])[name]

@@ -18,7 +18,9 @@ def sequence_loss(student: Tensor, teacher: Tensor, variance: Tensor, weights: T
     student, teacher: (batch, slots, dim); variance: (slots,) of the teacher over the corpus; weights: (slots,).
     """
     if student.shape != teacher.shape:
-        raise ValueError(f"student gives {tuple(student.shape)}, teacher {tuple(teacher.shape)}: head and teacher differ")
+        raise ValueError(
+            f"student gives {tuple(student.shape)}, teacher {tuple(teacher.shape)}: head and teacher differ"
+        )
     error = (student.float() - teacher.float()).square().mean(-1) / variance  # (batch, slots)
     return (error * weights).sum(-1).mean() / weights.sum()
 
@@ -26,7 +28,9 @@ def sequence_loss(student: Tensor, teacher: Tensor, variance: Tensor, weights: T
 def pooled_loss(student: Tensor, teacher: Tensor, variance: Tensor) -> Tensor:
     """Squared error of (batch, p) over the mean variance of the teacher's."""
     if student.shape != teacher.shape:
-        raise ValueError(f"student gives {tuple(student.shape)}, teacher {tuple(teacher.shape)}: head and teacher differ")
+        raise ValueError(
+            f"student gives {tuple(student.shape)}, teacher {tuple(teacher.shape)}: head and teacher differ"
+        )
     return (student.float() - teacher.float()).square().mean() / variance
 
 

@@ -87,9 +87,7 @@ class KoClipModel(PreTrainedModel):
         specs = config.head_specs()
         self.pooled_names = [name for name, spec in specs.items() if spec.pooled]
         self.decoder = SlotDecoder(config, config.slots + len(self.pooled_names))
-        self.heads = nn.ModuleDict(
-            {name: Head(spec, config, self.backbone.bag_width) for name, spec in specs.items()}
-        )
+        self.heads = nn.ModuleDict({name: Head(spec, config, self.backbone.bag_width) for name, spec in specs.items()})
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -197,7 +195,10 @@ class Backbone(nn.Module):
         self.up = nn.Linear(config.embedding_size, config.width)
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.layers = nn.ModuleList(
-            [Layer(config.width, config.attention_heads, config.mlp_ratio, config.dropout) for _ in range(config.layers)]
+            [
+                Layer(config.width, config.attention_heads, config.mlp_ratio, config.dropout)
+                for _ in range(config.layers)
+            ]
         )
         self.norm = nn.LayerNorm(config.width)
         self.bag_weight = nn.Embedding(config.vocab_size, 1)
@@ -244,7 +245,11 @@ class Layer(nn.Module):
             raise ValueError(f"width {width} is not a multiple of {heads} attention heads")
         self.heads, self.dropout = heads, dropout
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.key_value, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.query, self.key_value, self.out = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
         self.up, self.down = nn.Linear(width, mlp_ratio * width), nn.Linear(mlp_ratio * width, width)
 
     def forward(self, hidden: Tensor, memory: Tensor, keys: Tensor) -> Tensor:

@@ -79,7 +79,8 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
         had = known.get(name)
         if had is None or (had.dim, had.pooled) != (spec.dim, spec.pooled):
             raise ValueError(
-                f"head {name!r} of {folder} gives {had and (had.dim, had.pooled)}, its teacher {(spec.dim, spec.pooled)}: "
+                f"head {name!r} of {folder} gives (states, pooled) {had and (had.dim, had.pooled)}, "
+                f"its teacher {(spec.dim, spec.pooled)}: "
                 "start from nothing, or name the teacher that it was trained with"
             )
     student.config.heads = {name: vars(specs.get(name, spec)) for name, spec in known.items()}
@@ -87,7 +88,10 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
 
 
 def _from_teacher(
-    common: Mapping[str, object], sizes: Mapping[str, object], tokenizer: PromptTokenizer, teachers: Mapping[str, Teacher]
+    common: Mapping[str, object],
+    sizes: Mapping[str, object],
+    tokenizer: PromptTokenizer,
+    teachers: Mapping[str, Teacher],
 ) -> KoClipModel:
     """The first CLIP teacher's layers, read in both directions, over our vocabulary."""
     clips = [teacher for teacher in teachers.values() if isinstance(teacher, ClipTeacher)]

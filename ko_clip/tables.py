@@ -22,7 +22,20 @@ from typing import BinaryIO
 
 SUFFIXES = (".xlsx", ".csv", ".tsv", ".json", ".jsonl", ".zip")
 ENCODINGS = ("utf-8-sig", "cp949", "utf-16")
-_KOREAN_NAMES = ("ko", "kor", "korean", "원문", "한국어", "국문", "한글", "korea", "ko_text", "source_ko", "text_ko", "ko원문")
+_KOREAN_NAMES = (
+    "ko",
+    "kor",
+    "korean",
+    "원문",
+    "한국어",
+    "국문",
+    "한글",
+    "korea",
+    "ko_text",
+    "source_ko",
+    "text_ko",
+    "ko원문",
+)
 _ENGLISH_NAMES = ("en", "eng", "english", "번역문", "영어", "영문", "en_text", "text_en", "en번역문", "번역", "mt")
 _MOST = 512  # characters of one side
 _SPACES = re.compile(r"\s+")
@@ -85,7 +98,9 @@ def read_pairs(
 def clean(text: str) -> str:
     """NFC, one space between words, no control or zero-width characters."""
     text = unicodedata.normalize("NFC", text)
-    text = "".join(c for c in text if c in "\n\t \u200d\ufe0f" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn"))
+    text = "".join(
+        c for c in text if c in "\n\t \u200d\ufe0f" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn")
+    )
     return _SPACES.sub(" ", text).strip()
 
 

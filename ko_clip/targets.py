@@ -36,7 +36,9 @@ class Targets:
             return self._ask(list(texts))
         self.fill(indices, texts)
         at = np.asarray(indices)
-        return {name: Target(*(self._read(name, what, at) for what in ("states", "pooled"))) for name in self.teacher.heads}
+        return {
+            name: Target(*(self._read(name, what, at) for what in ("states", "pooled"))) for name in self.teacher.heads
+        }
 
     def fill(self, indices: Sequence[int], texts: Sequence[str]) -> None:
         """Compute and store the rows that are missing, in the order given."""
@@ -54,7 +56,10 @@ class Targets:
 
     def _ask(self, texts: list[str]) -> dict[str, Target]:
         parts = [self.teacher.encode(texts[i : i + self.chunk]) for i in range(0, len(texts), self.chunk)]
-        return {name: Target(_join([p[name].states for p in parts]), _join([p[name].pooled for p in parts])) for name in parts[0]}
+        return {
+            name: Target(_join([p[name].states for p in parts]), _join([p[name].pooled for p in parts]))
+            for name in parts[0]
+        }
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

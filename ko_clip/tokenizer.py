@@ -160,7 +160,9 @@ def _assemble(pieces: list[tuple[str, float]]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated")]
     )
-    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Replace(_WORD_START, " "), decoders.Fuse()])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Replace(_WORD_START, " "), decoders.Fuse()]
+    )
     tokenizer.add_special_tokens(list(SPECIAL))
     ends = [(token, tokenizer.token_to_id(token)) for token in (BOS, EOS)]
     tokenizer.post_processor = processors.TemplateProcessing(f"{BOS} $A {EOS}", f"{BOS} $A {EOS} $B {EOS}", ends)
