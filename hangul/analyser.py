@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,12 +23,14 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Morpheme:
-    """One morpheme: its dictionary form, its Sejong tag, and text[start:end] where it was found (may be fused)."""
+    """One morpheme: form, Sejong tag, text[start:end] where it was found (may be fused), and whether the
+    dictionary has it or the analyser guessed it."""
 
     form: str
     tag: str
     start: int
     end: int
+    in_dictionary: bool = True
 
     @property
     def is_particle(self) -> bool:
@@ -39,16 +41,20 @@ class Morpheme:
         return self.tag.startswith("VCP")
 
 
-def morphemes(text: str, words: Iterable[str] = ()) -> list[Morpheme]:
+def morphemes(
+    text: str, words: Iterable[str] = (), nouns: Sequence[tuple[int, int]] = ()
+) -> list[Morpheme]:
     """Take an NFC text apart. `words` are nouns that the dictionary may lack: 버킷햇, 단청무늬.
 
-    Raises ValueError where the text is not NFC, since its places would be wrong.
+    `nouns` are places of this text, (start, end), that are known to be one noun each. Raises ValueError where the
+    text is not NFC, since its places would be wrong.
     """
     if not unicodedata.is_normalized("NFC", text):
         raise ValueError("the text is not in NFC: pass it through hangul.normalize.clean first")
     with _lock:
-        found = _kiwi(tuple(words)).tokenize(text)
-    return [Morpheme(token.form, str(token.tag), token.start, token.start + token.len) for token in found]
+        known = [(start, end, "NNP") for start, end in nouns]
+        found = _kiwi(tuple(words)).tokenize(text, pretokenized=known or None)
+    return [Morpheme(t.form, str(t.tag), t.start, t.start + t.len, not t.oov) for t in found]
 
 
 def content_words(text: str, words: Iterable[str] = ()) -> list[str]:

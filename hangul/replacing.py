@@ -38,6 +38,8 @@ def replace_words(text: str, replacements: Mapping[str, str]) -> str:
     if not any(old in text for old in wanted):
         return text
     found = morphemes(text)
+    if split_wrongly := _split_wrongly(text, wanted, found):
+        found = morphemes(text, nouns=split_wrongly)
     starts, ends = {m.start for m in found}, {m.end for m in found}
     pieces, position = [], 0
     for start, end, new in _matches(text, wanted, starts, ends):
@@ -52,6 +54,28 @@ def replace_words(text: str, replacements: Mapping[str, str]) -> str:
 def replace_word(text: str, old: str, new: str) -> str:
     """Replace one word: replace_word("원피스를 입은 고양이", "원피스", "재킷") is 재킷을 입은 고양이."""
     return replace_words(text, {old: new})
+
+
+def _split_wrongly(
+    text: str, wanted: Mapping[str, str], found: list[Morpheme]
+) -> list[tuple[int, int]]:
+    """Places of words that the analyser does not know and joined to what follows: 버킷햇과 as 버킷 and 햇과.
+
+    A morpheme that runs past the word's end is such a mistake if it begins inside the word or is a guess; a longer
+    word of the dictionary is none (티 in 티셔츠, 고양 in 고양이).
+    """
+    starts, ends, places = {m.start for m in found}, {m.end for m in found}, []
+    for old in sorted(wanted, key=len, reverse=True):
+        start = text.find(old)
+        while start >= 0:
+            end = start + len(old)
+            beyond = next((m for m in found if m.start < end < m.end), None)
+            mistaken = beyond is not None and (beyond.start > start or not beyond.in_dictionary)
+            taken = any(s < end and start < e for s, e in places)
+            if start in starts and end not in ends and mistaken and not taken:
+                places.append((start, end))
+            start = text.find(old, start + 1)
+    return sorted(places)
 
 
 def _matches(

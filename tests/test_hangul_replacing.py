@@ -54,7 +54,7 @@ def test_an_empty_key_is_refused():
         replace_words("원피스", {"": "재킷"})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(NOUNS), st.sampled_from(NOUNS), st.sampled_from(["을", "은", "과", "이랑", "으로", "이에요"]))
 def test_replacing_gives_what_attaching_gives(old, new, particle):
     text = f"흰 {attach(old, particle)}"
