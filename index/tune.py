@@ -1,0 +1,67 @@
+"""Measure what n_trees and search_k cost and find, over the vectors that are there, and keep the best setting.
+
+In: an index whose largest scope is large enough for an Annoy file. Out: one row per measured point, and
+`tuned.json` in the index folder, which every later build uses.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from index.annoy_file import AnnoyFile, build_annoy, choose_search_k
+from index.options import write_tuned
+from index.prompt_index import PromptIndex
+
+MIN_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of the curve; search_k 0 means that exact search is cheaper at this recall."""
+
+    n_trees: int
+    search_k: int
+    recall: float
+    milliseconds: float
+    build_seconds: float
+    megabytes: float
+
+
+def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator[Trial]:
+    """Yield the curve of each number of trees up to the first point that meets `recall`."""
+    sizes = index.store.scope_sizes()
+    scope = max(sizes, key=sizes.__getitem__, default=None)
+    if scope is None or sizes[scope] < MIN_ROWS:
+        raise ValueError(f"the largest scope has {sizes.get(scope, 0)} vectors: tuning takes {MIN_ROWS} or more, "
+                         "below that search is exact anyway")
+    index.folder.path.mkdir(parents=True, exist_ok=True)
+    for n_trees in trees:
+        with tempfile.TemporaryDirectory(dir=index.folder.path, prefix="tune-") as folder:
+            yield from _curve(Path(folder) / "trial.ann", index, scope, n_trees, recall)
+
+
+def choose(trials: Sequence[Trial], recall: float) -> Trial:
+    """Return the fastest trial that meets `recall`; of nearly equal ones the smaller file."""
+    good = [trial for trial in trials if trial.recall >= recall]
+    fastest = min(trial.milliseconds for trial in good)
+    return min((trial for trial in good if trial.milliseconds <= 1.1 * fastest), key=lambda trial: trial.n_trees)
+
+
+def keep(index: PromptIndex, trial: Trial, recall: float) -> None:
+    """Write the setting that later builds use; each of them chooses its own search_k for `recall`."""
+    write_tuned(replace(index.options, n_trees=trial.n_trees, recall=recall), index.folder.path)
+
+
+def _curve(path: Path, index: PromptIndex, scope: str, n_trees: int, recall: float) -> Iterator[Trial]:
+    started = time.monotonic()
+    leaders = itertools.dropwhile(lambda leader: leader.scope != scope, index.store.every_leader())
+    vectors = (leader.vector for leader in itertools.takewhile(lambda leader: leader.scope == scope, leaders))
+    count = build_annoy(path, vectors, index.store.dim, n_trees)
+    seconds, megabytes = time.monotonic() - started, path.stat().st_size / 1e6
+    for point in choose_search_k(AnnoyFile(path, index.store.dim, count, 0), recall):
+        yield Trial(n_trees, point.search_k, point.recall, point.milliseconds, seconds, megabytes)
