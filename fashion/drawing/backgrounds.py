@@ -53,7 +53,7 @@ def _hanji(size: int, variant: int) -> np.ndarray:
         for _ in range(90)
     )
     base = rasterise(document(f'<rect width="256" height="256" fill="#efe3c8"/>{fibres}'), size)[..., :3].astype(np.float32)
-    return base + (noise(size, 14, variant) * 9 + noise(size, 80, variant + 1) * 5)[..., None]
+    return base + (noise(size, 14, variant) * 3.2 + noise(size, 80, variant + 1) * 3)[..., None]
 
 
 def _place(id: str, size: int, variant: int) -> np.ndarray:

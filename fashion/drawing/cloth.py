@@ -20,24 +20,29 @@ _COARSE = 64  # soft shade is computed on a grid of this many cells a side
 def dress(colors: np.ndarray, light: np.ndarray, taken: Cut) -> np.ndarray:
     """Lay cloth on the panels of `colors` (n, n, 4) and light the whole by `light` (n, n) uint8 (128 is neutral)."""
     size = colors.shape[0]
-    pieces = sorted(taken.pieces.values(), key=lambda piece: piece.number)
+    pieces = taken.pieces
     where, numbers = _find(colors, pieces)
-    rgb = colors[..., :3].reshape(-1, 3).astype(np.float32)
-    lift = light.reshape(-1).astype(np.float32) - 128
+    result = colors.copy()
+    flat = result.reshape(-1, 4)
     owner = np.array([piece.garment for piece in pieces], np.intp)[numbers]
     for i in range(len(taken.scene.garments)):
-        mine = owner == i
-        if mine.any():
-            pixels, own = where[mine], numbers[mine]
-            rgb[pixels] = _cloth(taken, i, pieces, pixels, own, size)
-    factor = 1 + np.minimum(lift, 0) / 128
-    gain = np.maximum(lift, 0) / 127
-    rgb = rgb * factor[:, None]
-    rgb += (255 - rgb) * gain[:, None]
-    result = np.empty((size, size, 4), np.uint8)
-    result[..., :3] = np.clip(rgb + 0.5, 0, 255).reshape(size, size, 3)
-    result[..., 3] = colors[..., 3]
+        mine = np.flatnonzero(owner == i)
+        if mine.size:
+            flat[where[mine], :3] = _cloth(taken, i, pieces, where[mine], numbers[mine], size)
+    lit = np.flatnonzero(light.reshape(-1) != 128)
+    flat[lit, :3] = _lit(flat[lit, :3].astype(np.float32), light.reshape(-1)[lit])
     return result
+
+
+def _lit(rgb: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Colours (k, 3) under a light (k,) uint8, 128 neutral."""
+    factor, gain = _factors(light)
+    return rgb * factor[:, None] * (1 - gain[:, None]) + 255 * gain[:, None]
+
+
+def _factors(light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lift = light.astype(np.float32) - 128
+    return 1 + np.minimum(lift, 0) * np.float32(1 / 128), np.maximum(lift, 0) * np.float32(1 / 127)
 
 
 def _find(colors: np.ndarray, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +78,7 @@ def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.
     threads = weave_tile(garment.material, garment.color, size / 256 * 0.9)
     if threads is not None:
         grains = [weave_grain(piece, garment.material, look) for piece in pieces]
-        lift = lay(threads, *_along(grains, own, x, y))[:, 0].astype(np.float32) - 128
-        dark, bright = 1 + np.minimum(lift, 0) / 128, np.maximum(lift, 0) / 127
+        dark, bright = _factors(lay(threads, *_along(grains, own, x, y))[:, 0])
     bevel = _bevel(pixels, size)
     drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
     if gloss := sheen(garment.material, t, u * scale, v * scale, drift, bevel):

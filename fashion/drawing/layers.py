@@ -11,14 +11,15 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from fashion.drawing.materials import edge, edge_width, topstitch, weave_angle
 from fashion.drawing.raster import document
-from fashion.drawing.shapes import Panel, Silhouette, Stroke, Trim
+from fashion.drawing.shapes import Panel, Stroke, Trim
 from fashion.drawing.silhouettes import Composition
 from fashion.drawing.styles import Look
 from fashion.drawing.textures import Grain
-from fashion.drawing.tones import Rgb, Tones, hex_of, tones_of
+from fashion.drawing.tones import Rgb, Tones, hex_of, luminance, tones_of
 from fashion.scene import Garment, Scene
 
 FRONT_LAYER = 75  # what lies over the clothes (a hand, a lock of hair) lies under a hat
@@ -46,8 +47,14 @@ class Cut:
     scene: Scene
     composition: Composition
     look: Look
-    pieces: dict[int, Piece]  # by id() of the panel
+    back: tuple[tuple[Piece, ...], ...]  # of each garment
+    front: tuple[tuple[Piece, ...], ...]
     order: tuple[int, ...]
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """All pieces by number."""
+        return sorted((piece for group in (*self.back, *self.front) for piece in group), key=lambda piece: piece.number)
 
     def worn(self) -> Iterator[tuple[str, int]]:
         """What is painted one after the other: ("back", i), ("body", -1), ("garment", i), ("front", -1)."""
@@ -64,16 +71,20 @@ class Cut:
 
 def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
     """Number the panels and lay their cloth: the seed moves and scales a pattern a little."""
-    pieces: dict[int, Piece] = {}
+    numbers = count()
+    back, front = [], []
     for i, (garment, silhouette) in enumerate(zip(scene.garments, composition.silhouettes, strict=True)):
         rng = random.Random(f"paint/{scene.seed}/{i}")
         scale, x, y = rng.uniform(0.95, 1.12), 128 + rng.uniform(-12, 12), 128 + rng.uniform(-12, 12)
-        for panel in (*silhouette.back, *silhouette.panels):
-            number = len(pieces)
-            grain = Grain(panel.angle, max(scale * panel.scale * look.pattern_zoom, 0.3), x, y)
-            pieces[id(panel)] = Piece(number, i, panel, _marked(tones_of(garment.color).rgb, number), grain)
+        for panels, pieces in ((silhouette.back, back), (silhouette.panels, front)):
+            cloth = []
+            for panel in panels:
+                number = next(numbers)
+                grain = Grain(panel.angle, max(scale * panel.scale * look.pattern_zoom, 0.3), x, y)
+                cloth.append(Piece(number, i, panel, _marked(tones_of(garment.color).rgb, number), grain))
+            pieces.append(tuple(cloth))
     order = tuple(sorted(range(len(scene.garments)), key=lambda i: composition.silhouettes[i].layer))
-    return Cut(scene, composition, look, pieces, order)
+    return Cut(scene, composition, look, tuple(back), tuple(front), order)
 
 
 def weave_grain(piece: Piece, material: str | None, look: Look) -> Grain:
@@ -106,18 +117,17 @@ def color_layer(taken: Cut) -> str:
         elif what == "front":
             parts.append(_body(figure.front))
         else:
-            parts.append(_colored(taken, i, taken.composition.silhouettes[i], what == "back"))
+            parts.append(_colored(taken, i, what == "back"))
     return document("".join(parts))
 
 
-def _colored(taken: Cut, i: int, silhouette: Silhouette, back: bool) -> str:
+def _colored(taken: Cut, i: int, back: bool) -> str:
     garment, look = taken.scene.garments[i], taken.look
-    t = tones_of(garment.color)
-    panels = silhouette.back if back else silhouette.panels
-    out = "".join(_panel(taken.pieces[id(panel)], garment, t, look) for panel in panels)
+    silhouette, t = taken.composition.silhouettes[i], tones_of(garment.color)
+    out = "".join(_panel(piece, garment, t, look) for piece in (taken.back if back else taken.front)[i])
     if back:
         return out
-    out += "".join(_line(stroke, t, look) for stroke in silhouette.strokes)
+    out += "".join(_lace(stroke, t, look) for stroke in silhouette.strokes if stroke.role == "lace")
     return out + "".join(_trim(trim, t) for trim in silhouette.trims)
 
 
@@ -130,17 +140,9 @@ def _panel(piece: Piece, garment: Garment, t: Tones, look: Look) -> str:
     return out + topstitch(material, t, path, box_of(path))
 
 
-def _line(stroke: Stroke, t: Tones, look: Look) -> str:
-    if stroke.role in ("fold", "light"):
-        return ""
-    d = f'<path d="{stroke.path}" fill="none" stroke-linecap="round" '
-    color = look.line_color(t)
-    if stroke.role == "stitch":
-        return f'{d}stroke="{color}" stroke-opacity="0.7" stroke-width="{stroke.width:.2f}" stroke-dasharray="2.6 1.8"/>'
-    if stroke.role == "lace":
-        return f'{d}stroke="{color}" stroke-width="{stroke.width + 1.1:.2f}"/>{d}stroke="#fbf9f5" stroke-width="{stroke.width:.2f}"/>'
-    opacity = 0.45 if stroke.role == "rib" else 0.85
-    return f'{d}stroke="{color}" stroke-opacity="{opacity}" stroke-width="{stroke.width:.2f}"/>'
+def _lace(stroke: Stroke, t: Tones, look: Look) -> str:
+    d, w = f'<path d="{stroke.path}" fill="none" stroke-linecap="round"', stroke.width
+    return f'{d} stroke="{look.line_color(t)}" stroke-width="{w + 1.1:.2f}"/>{d} stroke="#fbf9f5" stroke-width="{w:.2f}"/>'
 
 
 def _trim(trim: Trim, t: Tones) -> str:
@@ -166,17 +168,17 @@ def _body_lines(strokes: tuple[Stroke, ...]) -> str:
 
 
 def light_layer(taken: Cut) -> str:
-    """Grey: 128 leaves a colour as it is, darker shades it, lighter lights it. Folds, and panels that lie deeper."""
+    """Grey: 128 leaves a colour as it is, darker shades it, lighter lights it. Folds, seams, panels that lie deeper."""
     parts = ['<rect width="256" height="256" fill="#808080"/>']
     figure = taken.composition.figure
     for what, i in taken.worn():
         if what in ("body", "front"):
             parts.append(_neutral(figure.body if what == "body" else figure.front))
             continue
-        silhouette = taken.composition.silhouettes[i]
-        parts += [_shaded(panel) for panel in (silhouette.back if what == "back" else silhouette.panels)]
+        parts += [_shaded(piece.panel) for piece in (taken.back if what == "back" else taken.front)[i]]
         if what == "garment":
-            parts += [_fold(stroke) for stroke in silhouette.strokes if stroke.role in ("fold", "light")]
+            silhouette, t = taken.composition.silhouettes[i], tones_of(taken.scene.garments[i].color)
+            parts += [_marks(stroke, t) for stroke in silhouette.strokes]
             parts.append(_neutral(silhouette.trims))
     return document("".join(parts))
 
@@ -186,13 +188,23 @@ def _shaded(panel: Panel) -> str:
     return f'<path d="{panel.path}" fill="{hex_of((round(value),) * 3)}"/>'
 
 
-def _fold(stroke: Stroke) -> str:
-    color, strength = ("#000", 0.2) if stroke.role == "fold" else ("#fff", 0.17)
-    return "".join(
-        f'<path d="{stroke.path}" fill="none" stroke-linecap="round" stroke="{color}" stroke-opacity="{strength * k:.3f}" '
-        f'stroke-width="{stroke.width * grow:.2f}"/>'
-        for grow, k in ((2.2, 0.5), (1.1, 0.9))
-    )
+def _marks(stroke: Stroke, t: Tones) -> str:
+    """Folds and lights in two soft steps; seams, stitches and ribs as thin lines, light ones on cloth near black."""
+    d = f'<path d="{stroke.path}" fill="none" stroke-linecap="round" '
+    dark_cloth = luminance(t.rgb) < 50
+    if stroke.role in ("fold", "light"):
+        color, strength = ("#000", 0.26 if dark_cloth else 0.2) if stroke.role == "fold" else ("#fff", 0.15)
+        return "".join(
+            f'{d}stroke="{color}" stroke-opacity="{strength * k:.3f}" stroke-width="{stroke.width * grow:.2f}"/>'
+            for grow, k in ((2.2, 0.5), (1.1, 0.9))
+        )
+    if stroke.role == "lace":
+        return f'{d}stroke="#808080" stroke-width="{stroke.width + 1.1:.2f}"/>'
+    color, opacity = ("#fff", 0.22) if dark_cloth else ("#000", 0.5)
+    if stroke.role == "stitch":
+        return f'{d}stroke="{color}" stroke-opacity="{opacity}" stroke-width="{stroke.width:.2f}" stroke-dasharray="2.6 1.8"/>'
+    opacity *= 0.55 if stroke.role == "rib" else 1.0
+    return f'{d}stroke="{color}" stroke-opacity="{opacity:.2f}" stroke-width="{stroke.width:.2f}"/>'
 
 
 def _neutral(parts: tuple[Trim, ...]) -> str:
@@ -216,9 +228,9 @@ def id_layer(taken: Cut) -> str:
             continue
         silhouette, material = taken.composition.silhouettes[i], taken.scene.garments[i].material
         color = f"#{id_of(i):02x}0000"
-        for panel in silhouette.back if what == "back" else silhouette.panels:
-            width = edge_width(material, panel.scale) or taken.look.outline_width
-            parts.append(_flat([panel.path], color, width))
+        for piece in (taken.back if what == "back" else taken.front)[i]:
+            width = edge_width(material, piece.panel.scale) or taken.look.outline_width
+            parts.append(_flat([piece.panel.path], color, width))
         if what == "garment":
             parts.append(_flat([trim.path for trim in silhouette.trims], color, 0.8))
     return document("".join(parts))

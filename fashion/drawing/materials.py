@@ -31,11 +31,12 @@ def weave(material: str, t: Tones) -> tuple[Motif, ...]:
             Motif(((2.2, -0.1, "h0.9v7.4h-0.9z"),), 3.6, 7.2, fill="#000", opacity=deep * 0.75),
             Motif(((0.0, 1.0, "h3.6v0.8h-3.6z"),), 3.6, 3.6, fill="#000", opacity=deep * 0.25),
         )
-    under = shape(_TUFT, 2, 1, 12) + shape(_TUFT, 8.6, 6, -16, 0.9)
-    over = shape(_TUFT, 5.4, 3, -8) + shape(_TUFT, 10.6, 9, 20, 0.9)
+    put = ((1.5, 1, 14), (6.0, 5.5, -14), (9.5, 0.5, -4), (3.5, 7.5, 4))
+    under = tuple(p for x, y, turn in put for p in shape(_TUFT, x, y, turn, 0.8))
+    over = tuple(p for x, y, turn in put for p in shape(_TUFT, x + 2.2, y + 2.0, -turn * 1.2, 0.85))
     return (
-        Motif(under, 11.6, 11.0, drop=True, fill="#000", opacity=deep),
-        Motif(over, 11.6, 11.0, drop=True, fill="#fff", opacity=high * 0.9),
+        Motif(under, 12.0, 12.0, drop=True, fill="#000", opacity=deep * 0.8),
+        Motif(over, 12.0, 12.0, drop=True, fill="#fff", opacity=high * 0.8),
     )
 
 
@@ -53,16 +54,16 @@ def sheen(
     """
     dark_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 215
     if material == "satin":
-        wave = np.cos((u * 1.0 + 9.0 * np.sin(v * 0.03 + drift) + 7.0 * drift) * (2 * np.pi / 34))
-        shine = np.clip((wave - 0.25) / 0.75, 0, 1) ** 1.6 * (0.42 if dark_cloth else 0.9 if pale else 0.52)
-        dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.2 if pale else 0.17)
-        return dusk, shine
+        wave = np.cos((u * 0.92 + v * 0.2 + 9.0 * drift) * (2 * np.pi / 46))
+        shine = np.clip((wave - 0.15) / 0.85, 0, 1) ** 2.0 * (0.36 if dark_cloth else 0.9 if pale else 0.46)
+        dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.17 if pale else 0.15)
+        return dusk, shine * (0.75 + 0.25 * np.clip(bevel * 3 + drift, -1, 1))
     if material == "leather":
-        wave = np.cos((u + 5.0 * np.sin(v * 0.05 + drift * 1.5) + 6.0 * drift) * (2 * np.pi / 46))
-        streak = np.clip((wave - 0.86) / 0.08, 0, 1) * np.clip((drift + 0.15) * 2.2, 0, 1)
-        rim = np.clip((bevel - 0.34) / 0.12, 0, 1)
-        shine = np.maximum(streak * 0.55, rim * 0.34) * (0.8 if dark_cloth else 1.3 if pale else 1.0)
-        dusk = 0.9 - 0.16 * np.clip(-wave, 0, 1) - 0.12 * np.clip(-bevel, 0, 1)
+        wave = np.cos((u + v * 0.12 + 9.0 * drift) * (2 * np.pi / 58))
+        streak = np.clip((wave - 0.93) / 0.04, 0, 1) * np.clip((drift - 0.1) * 4, 0, 1)
+        rim = np.clip((bevel - 0.3) / 0.1, 0, 1) * np.clip((0.62 - bevel) / 0.06, 0, 1)
+        shine = np.maximum(streak * 0.5, rim * 0.42) * (0.8 if dark_cloth else 1.5 if pale else 1.0)
+        dusk = 0.88 - 0.12 * np.clip(-wave, 0, 1) - 0.16 * np.clip(-bevel * 2, 0, 1)
         return dusk, np.clip(shine, 0, 0.95)
     return None
 
@@ -71,9 +72,12 @@ def edge(material: str | None, t: Tones, path: str, scale: float) -> str:
     """The fringe of fur, painted before the panel itself; empty for other materials."""
     if material != "fur":
         return ""
-    soft = hex_of(mix(t.rgb, (255, 255, 255), 0.25))
+    tip = hex_of(mix(t.rgb, (40, 34, 52), 0.26 if luminance(t.rgb) > 60 else 0.0))
     s = max(scale, 0.5)
-    dashes = ((8.6, "1.1 2.6 0.8 1.9", 0, t.line), (7.4, "1.6 1.7 1.2 2.2", 0.6, t.base), (5.4, "1.2 2.1 1.7 2.5", 1.4, soft))
+    dashes = (
+        (9.0, "0.9 1.7 0.7 2.6 1.1 1.3", 0, tip), (7.0, "1.3 1.1 0.9 1.6", 0.6, tip), (6.4, "1.0 1.9 1.5 1.2 0.8 2.3", 1.7, t.base),
+        (4.2, "2.0 0.7 1.4 0.9", 0.3, t.base),
+    )  # fmt: skip
     return "".join(
         f'<path d="{path}" fill="none" stroke="{color}" stroke-width="{width * s:.2f}" stroke-dasharray="{dash}" '
         f'stroke-dashoffset="{offset}"/>'
@@ -83,7 +87,7 @@ def edge(material: str | None, t: Tones, path: str, scale: float) -> str:
 
 def edge_width(material: str | None, scale: float) -> float:
     """How far the marks of `edge` reach over the outline, as the width of a stroke, in scene units."""
-    return 8.6 * max(scale, 0.5) if material == "fur" else 0.0
+    return 9.0 * max(scale, 0.5) if material == "fur" else 0.0
 
 
 def topstitch(material: str | None, t: Tones, path: str, box: tuple[float, float, float, float]) -> str:

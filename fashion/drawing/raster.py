@@ -26,4 +26,4 @@ def rasterise(svg: str, size: int, crisp: bool = False) -> np.ndarray:
 def decode(png: bytes) -> np.ndarray:
     """PNG to (height, width, 4) uint8."""
     with Image.open(io.BytesIO(png)) as picture:
-        return np.asarray(picture.convert("RGBA"))
+        return np.asarray(picture if picture.mode == "RGBA" else picture.convert("RGBA"))

@@ -61,7 +61,7 @@ class Look:
 
 LOOKS: dict[str, Look] = {
     "flat": Look(),
-    "ink_wash": Look(outline_width=1.5, shade=0.8, line="#2b2830", brush=1.1),
+    "ink_wash": Look(outline_width=1.6, shade=0.8, line="#2b2830", brush=1.2),
     "watercolor": Look(outline_width=0.9, shade=0.7),
     "pencil": Look(outline_width=1.2, shade=0.8, sketch=True),
     "pixel": Look(outline_width=3.4, shade=1.2, pattern_zoom=1.4, cells=CELLS),
@@ -73,26 +73,27 @@ def finish(style: str, layer: np.ndarray, ground: np.ndarray, size: int, seed: i
 
     `standing`: a figure throws its shadow under its feet, a garment laid out just beside itself.
     """
-    shaded = ground - ground * _shadow(layer[..., 3], standing)[..., None]
+    shaded = Image.fromarray(ground)  # a copy
+    shaded.paste((38, 32, 48), mask=_shadow(layer[..., 3], standing))
     return _FINISHERS[style](layer, shaded, size, seed % VARIANTS)
 
 
-def _shadow(alpha: np.ndarray, standing: bool) -> np.ndarray:
-    """How much the ground is darkened, (n, n) float32 in 0..1."""
+def _shadow(alpha: np.ndarray, standing: bool) -> Image.Image:
+    """How much the ground is darkened, as a mask (n, n)."""
     size = alpha.shape[0]
     if standing:
         return _pool(size)
     small = Image.fromarray(alpha).resize((64, 64), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.1))
-    away = ImageChops.offset(small, 1, 1)
-    return np.asarray(away.resize((size, size), Image.Resampling.BILINEAR), np.float32) * np.float32(0.24 / 255)
+    away = ImageChops.offset(small, 1, 1).point([round(value * 0.28) for value in range(256)])
+    return away.resize((size, size), Image.Resampling.BILINEAR)
 
 
 @lru_cache(maxsize=16)
-def _pool(size: int) -> np.ndarray:
+def _pool(size: int) -> Image.Image:
     """The soft shadow under a figure's feet."""
     y, x = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) * (256 / size)
     far = ((x - 130) / 52) ** 2 + ((y - 245) / 8) ** 2
-    return 0.2 * np.clip(1 - far, 0, 1) ** 0.8
+    return Image.fromarray((60 * np.clip(1 - far, 0, 1) ** 0.8).astype(np.uint8))
 
 
 def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -102,104 +103,110 @@ def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray
         cells = np.arange(size) * CELLS // size
         return ids[cells[:, None], cells]
     if style in _WOBBLES:
-        rows, columns = _wander(size, _WOBBLES[style], variant)
-        rows, columns = np.rint(rows).astype(np.intp), np.rint(columns).astype(np.intp)
-        return ids[rows, columns]
+        return ids.reshape(-1)[_wander(size, _WOBBLES[style], variant)]
     return ids
 
 
-def _flat(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.ndarray:
-    return _over(layer, ground)
-
-
-def _over(layer: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    """Straight alpha over an opaque ground."""
-    alpha = layer[..., 3:].astype(np.float32) * np.float32(1 / 255)
-    return _bytes(ground + (layer[..., :3] - ground) * alpha)
+def _flat(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
+    painted = Image.fromarray(layer)
+    ground.paste(painted, mask=painted)
+    return np.array(ground)
 
 
 # --- wandering edges ----------------------------------------------------------------------------------------------
 
-_WOBBLES = {"ink_wash": 1.5, "watercolor": 1.5, "pencil": 0.8}  # scene units
+_WOBBLES = {"ink_wash": 1.5, "watercolor": 1.3, "pencil": 0.8}  # scene units
 
 
-def _wander(size: int, reach: float, variant: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel is taken from: two (size, size) float32 fields of rows and columns, inside the picture."""
+@lru_cache(maxsize=32)
+def _wander(size: int, reach: float, variant: int, over: int = 1) -> np.ndarray:
+    """Flat index of the pixel that each pixel is taken from, (size, size), in a picture `over` times as large."""
     step = reach * size / 256 * 0.6
-    grid = np.arange(size, dtype=np.float32)
+    grid = np.arange(size, dtype=np.float32) + 0.5
     rows = grid[:, None] + step * fractal(size, 16, 10 + variant)
     columns = grid[None, :] + step * fractal(size, 16, 20 + variant)
-    return np.clip(rows, 0, size - 1), np.clip(columns, 0, size - 1)
+    rows, columns = (np.clip(np.floor(axis * over), 0, size * over - 1).astype(np.int64) for axis in (rows, columns))
+    return rows * (size * over) + columns
 
 
 def _moved(layer: np.ndarray, style: str, variant: int) -> np.ndarray:
-    """The layer with hand-drawn edges, bilinear, as premultiplied float32 (n, n, 4) in 0..255."""
+    """The layer with hand-drawn edges, as premultiplied float32 (n, n, 4) in 0..255."""
     size = layer.shape[0]
-    rows, columns = _wander(size, _WOBBLES[style], variant)
-    top, left = rows.astype(np.intp), columns.astype(np.intp)
-    bottom, right = np.minimum(top + 1, size - 1), np.minimum(left + 1, size - 1)
-    y, x = (rows - top)[..., None], (columns - left)[..., None]
-    flat = layer.astype(np.float32)
-    flat[..., :3] *= flat[..., 3:] / 255
-    upper = flat[top, left] * (1 - x) + flat[top, right] * x
-    lower = flat[bottom, left] * (1 - x) + flat[bottom, right] * x
-    return upper * (1 - y) + lower * y
+    large = Image.fromarray(layer).convert("RGBa").resize((size * 2, size * 2), Image.Resampling.BILINEAR)
+    packed = np.frombuffer(large.tobytes(), np.uint32)
+    moved = packed[_wander(size, _WOBBLES[style], variant, 2)]
+    return moved.view(np.uint8).reshape(size, size, 4).astype(np.float32)
 
 
 def _blurred(plane: np.ndarray, radius: float) -> np.ndarray:
-    """A plane (n, n) of 0..255 blurred by `radius` pixels: float32."""
-    picture = Image.fromarray(np.clip(plane, 0, 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(radius))
-    return np.asarray(picture, np.float32)
+    """A plane (n, n) of 0..255 blurred by `radius` scene units: float32 in 0..1."""
+    size = plane.shape[0]
+    small = Image.fromarray(plane.astype(np.uint8)).resize((128, 128), Image.Resampling.BOX)
+    soft = small.filter(ImageFilter.GaussianBlur(radius / 2)).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(soft, np.float32) * np.float32(1 / 255)
 
 
 # --- paper and paint ----------------------------------------------------------------------------------------------
 
 
-def _ink_wash(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.ndarray:
+def _ink_wash(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Tinted washes on hanji: the colour pools and thins, its edge bleeds into the paper."""
     moved = _moved(layer, "ink_wash", variant)
-    paper = _paper(ground, size, variant, (243, 232, 208), 0.42, 5.0)
-    alpha = moved[..., 3:] / 255
-    pool = fractal(size, 5, 30 + variant)[..., None]
-    thin = np.clip(0.14 + 0.085 * pool, 0.0, 0.36)
-    halo = _blurred(moved[..., 3], size / 256 * 5)[..., None] / 255 * (1 - alpha) * (0.30 + 0.12 * pool)
-    color = moved[..., :3] + (paper * alpha - moved[..., :3]) * thin
-    tint = _halo_color(moved)
-    picture = color + paper * (1 - alpha)
-    picture += (tint - paper) * np.clip(halo, 0, 0.5)
-    picture += (noise(size, max(size // 2, 32), 40 + variant) * 3.0)[..., None]
+    paper = _paper(ground, variant, (243, 232, 208), 0.42, 4.0)
+    alpha = moved[..., 3:] * np.float32(1 / 255)
+    around = _blurred(moved[..., 3], 4.5)[..., None]
+    bleed = np.clip((around - 0.06) * _field("bleed", size, variant), 0, 0.5) * (1 - alpha)
+    thin = _field("ink", size, variant)
+    picture = moved[..., :3] * (1 - thin) + paper * (1 - alpha * (1 - thin))
+    picture += (_mean_color(moved) - paper) * bleed
     return _bytes(picture)
 
 
-def _halo_color(moved: np.ndarray) -> np.ndarray:
+def _mean_color(moved: np.ndarray) -> np.ndarray:
     """The mean colour of what is painted, (3,): what bleeds out."""
-    weight = moved[..., 3].sum() / 255 + 1e-6
-    return moved[..., :3].sum(axis=(0, 1)) / weight
+    few = moved[::4, ::4]
+    return few[..., :3].sum(axis=(0, 1)) / (few[..., 3].sum() / 255 + 1e-6)
 
 
-def _watercolor(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.ndarray:
+def _watercolor(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Transparent colour: pale pools, granulation, and pigment that gathers at the wet edge."""
     moved = _moved(layer, "watercolor", variant)
-    paper = _paper(ground, size, variant, (252, 250, 245), 0.5, 3.0)
-    alpha = moved[..., 3:] / 255
-    inside = _blurred(moved[..., 3], size / 256 * 4)[..., None] / 255
-    wet = np.clip(1.25 - inside, 0.0, 0.6) * alpha
-    pool = fractal(size, 6, 50 + variant)[..., None]
-    grain = noise(size, max(min(size, 256) // 2, 32), 60 + variant)[..., None]
-    thin = np.clip(0.20 + 0.11 * pool + 0.04 * grain - 0.35 * wet, 0.0, 0.5)
-    color = moved[..., :3] + (paper * alpha - moved[..., :3]) * thin
-    color *= 1 - 0.16 * wet
-    return _bytes(color + paper * (1 - alpha))
+    paper = _paper(ground, variant, (252, 250, 245), 0.5, 3.0)
+    alpha = moved[..., 3:] * np.float32(1 / 255)
+    wet = np.clip(1.1 - 1.15 * _blurred(moved[..., 3], 3.0)[..., None], 0.0, 0.5)
+    thin = np.clip(_field("water", size, variant) - 0.5 * wet, 0.0, 0.42)
+    picture = moved[..., :3] * ((1 - thin) * (1 - 0.34 * wet)) + paper * (1 - alpha * (1 - thin))
+    return _bytes(picture)
 
 
-def _pencil(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.ndarray:
+def _pencil(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Hatching: slanted strokes that let the paper's grain through."""
     moved = _moved(layer, "pencil", variant)
-    paper = _paper(ground, size, variant, (250, 247, 240), 0.5, 3.0)
-    alpha = moved[..., 3:] / 255
-    bare = np.clip(0.20 + 0.15 * _hatching(size, variant) + 0.06 * noise(size, max(min(size, 320) // 2, 32), 70 + variant), 0.0, 0.62)
-    color = moved[..., :3] + (paper * alpha - moved[..., :3]) * bare[..., None]
-    return _bytes(color + paper * (1 - alpha))
+    paper = _paper(ground, variant, (250, 247, 240), 0.5, 3.0)
+    alpha = moved[..., 3:] * np.float32(1 / 255)
+    bare = _field("pencil", size, variant)
+    return _bytes(moved[..., :3] * (1 - bare) + paper * (1 - alpha * (1 - bare)))
+
+
+@lru_cache(maxsize=64)
+def _field(name: str, size: int, variant: int) -> np.ndarray:
+    """How thin paint lies (0: covering, 1: bare paper) in a style, or how far ink bleeds: (size, size, 1) float32."""
+    if name == "ink":
+        field = np.clip(0.13 + 0.09 * fractal(size, 5, 30 + variant) + 0.02 * _grain(size, 40 + variant), 0.0, 0.38)
+    elif name == "bleed":
+        field = np.clip(0.5 + 0.4 * fractal(size, 9, 35 + variant), 0.1, 1.2)
+    elif name == "water":
+        field = 0.21 + 0.085 * fractal(size, 5, 50 + variant) + 0.045 * _grain(size, 60 + variant)
+    else:
+        field = np.clip(0.20 + 0.15 * _hatching(size, variant) + 0.06 * _grain(size, 70 + variant), 0.0, 0.6)
+    field = field[..., None].astype(np.float32)
+    field.setflags(write=False)
+    return field
+
+
+def _grain(size: int, seed: int) -> np.ndarray:
+    """Grain as fine as two scene units, whatever the size: (size, size)."""
+    return noise(size, 128, seed)
 
 
 def _hatching(size: int, variant: int) -> np.ndarray:
@@ -211,24 +218,29 @@ def _hatching(size: int, variant: int) -> np.ndarray:
     return (lines / 0.8 * (0.75 + 0.25 * noise(size, 24, 90 + variant))).astype(np.float32)
 
 
-def _paper(ground: np.ndarray, size: int, variant: int, tint: tuple[int, int, int], share: float, grain: float) -> np.ndarray:
+def _paper(ground: Image.Image, variant: int, tint: tuple[int, int, int], share: float, grain: float) -> np.ndarray:
     """The ground as painted on paper: pulled towards the paper's tint, with its grain. (n, n, 3) float32."""
-    paper = ground + (np.array(tint, np.float32) - ground) * share
-    return paper + (grain * 0.6 * noise(size, max(min(size, 256) // 2, 32), 100 + variant) + grain * 0.5 * noise(size, 24, 110 + variant))[..., None]
+    return np.asarray(ground) * np.float32(1 - share) + _sheet(ground.width, variant, tint, share, grain)
+
+
+@lru_cache(maxsize=32)
+def _sheet(size: int, variant: int, tint: tuple[int, int, int], share: float, grain: float) -> np.ndarray:
+    rough = 0.6 * _grain(size, 100 + variant) + 0.5 * noise(size, 24, 110 + variant)
+    return (np.array(tint, np.float32) * share + (grain * rough)[..., None]).astype(np.float32)
 
 
 # --- pixel art ----------------------------------------------------------------------------------------------------
 
 
-def _pixel(layer: np.ndarray, ground: np.ndarray, size: int, variant: int) -> np.ndarray:
+def _pixel(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """64 × 64 cells of a limited palette, enlarged without smoothing."""
     cover = layer.astype(np.float32)
     cover[..., :3] *= cover[..., 3:] / 255
     cells = cover.reshape(CELLS, 2, CELLS, 2, 4).mean(axis=(1, 3))
     solid = cells[..., 3:] > 127
     color = np.where(solid, cells[..., :3] / np.maximum(cells[..., 3:], 1) * 255, 0)
-    behind = ground.reshape(CELLS, 2, CELLS, 2, 3).mean(axis=(1, 3))
-    color = np.where(solid, np.rint(color / 17) * 17, np.rint(behind / 12) * 12)
+    behind = np.asarray(ground.reduce(2), np.float32)
+    color = np.where(solid, np.rint(color / 17) * 17, np.rint(behind / 5) * 5)
     index = np.arange(size) * CELLS // size
     return _bytes(color)[index[:, None], index]
 
@@ -237,6 +249,6 @@ def _bytes(picture: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-_FINISHERS: dict[str, Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]] = {
+_FINISHERS: dict[str, Callable[[np.ndarray, Image.Image, int, int], np.ndarray]] = {
     "flat": _flat, "ink_wash": _ink_wash, "watercolor": _watercolor, "pencil": _pencil, "pixel": _pixel,
 }  # fmt: skip
