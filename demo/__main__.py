@@ -1,0 +1,10 @@
+"""`python -m demo`: serve the studio, and what its keeper needs besides. `--help` lists the commands."""
+
+from __future__ import annotations
+
+import sys
+
+from demo.commands import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""Similar prompts: the text encoder and the index, opened once, and the question "what is near, that I may see?".
+
+`Searcher.open` runs in a background thread of the web process, so that the server answers while it loads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from sqlalchemy import Connection, or_, select
+
+from demo.database import Database
+from demo.errors import ServiceError
+from demo.prompts import search_key
+from demo.settings import Settings
+from demo.tables import Generation
+
+logger = logging.getLogger(__name__)
+OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
+LEXICAL_WEIGHT = 0.3
+OWN_ROWS = 4000  # of one's own prompts that an own search looks through exactly
+
+
+class Encoder(Protocol):
+    """What `ko_clip.encoder.PromptEncoder` gives: unit vectors, tokens, and who it is."""
+
+    encoder_id: str
+    search_dim: int
+    max_tokens: int
+
+    def search(self, prompts: Sequence[str]) -> np.ndarray: ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an index must know of an encoder that is not here."""
+
+    encoder_id: str
+    search_dim: int
+
+
+class Hit(Protocol):
+    """A group found: the id of the record that stands for it, and its cosine."""
+
+    id: str
+    score: float
+
+
+class Index(Protocol):
+    """What `index.prompt_index.PromptIndex` gives."""
+
+    def add(
+        self, id: str, group: str, vector: np.ndarray, owner: str, public: bool, connection: Connection | None = None
+    ) -> None: ...
+
+    def set_visibility(self, id: str, public: bool, connection: Connection | None = None) -> None: ...
+
+    def remove(self, id: str, connection: Connection | None = None) -> None: ...
+
+    def removed(self, id: str) -> bool: ...
+
+    def search(self, vector: np.ndarray, k: int, viewer: str | None) -> Sequence[Hit]: ...
+
+    def outdated(self, limit: int) -> list[str]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """One similar generation."""
+
+    generation: Generation
+    score: float
+
+
+class Searcher:
+    """The encoder and the index behind one door; every method is safe from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        open_encoder: Callable[[Path], Encoder],
+        open_index: Callable[[Settings, Database, Encoder | Known], Index],
+    ) -> None:
+        self._settings, self._database = settings, database
+        self._open_encoder, self._open_index = open_encoder, open_index
+        self._done = threading.Event()
+        self._encoding = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._index: Index | None = None
+        self.problem: str | None = None
+
+    def open(self) -> None:
+        """Load the encoder and open the index; what fails is kept in `problem`."""
+        path = Path(self._settings.encoder)
+        try:
+            if not path.exists():
+                raise FileNotFoundError(f"{path} does not exist: set ENCODER, or train one (docs/ko_clip.md)")
+            encoder = self._open_encoder(path)
+            self._index = self._open_index(self._settings, self._database, encoder)
+            self._encoder, self.problem = encoder, None
+            logger.info("encoder %s is open, %d dimensions", encoder.encoder_id, encoder.search_dim)
+        except Exception as error:
+            logger.exception("the encoder or the index cannot be opened")
+            self.problem = f"{type(error).__name__}: {error}"
+        finally:
+            self._done.set()
+
+    def stay_closed(self) -> None:
+        """Do without an encoder: for commands that only delete or read."""
+        self.problem = "it was not opened"
+        self._done.set()
+
+    @property
+    def ready(self) -> bool:
+        return self._encoder is not None
+
+    def require(self) -> Encoder:
+        """The encoder. Raises ServiceError not_ready while it loads, encoder_missing where there is none."""
+        if self._encoder is None and not self._done.wait(OPENING_SECONDS):
+            raise ServiceError("not_ready")
+        if self._encoder is None:
+            raise ServiceError("encoder_missing", detail=self.problem)
+        return self._encoder
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The encoder if it is open by now."""
+        return self._encoder
+
+    @property
+    def index(self) -> Index:
+        """The index; without an encoder, the one that its records were last written with (for deleting).
+
+        Raises ServiceError while there is none.
+        """
+        if self._index is None and self._done.wait(OPENING_SECONDS) and self._index is None:
+            with self._encoding:
+                self._index = self._index or self._last_index()
+        if self._index is None:
+            self.require()
+        return self._index
+
+    def forget(self, index_id: str, connection: Connection) -> bool:
+        """Erase a record in the caller's transaction; False when the index never had it."""
+        from index.records import UnknownId
+
+        try:
+            self.index.remove(index_id, connection=connection)
+        except UnknownId:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Stop the index's background thread."""
+        if self._index is not None:
+            self._index.close()
+
+    def _last_index(self) -> Index | None:
+        from index.store import newest_encoder
+
+        try:
+            dim, encoder_id = newest_encoder(self._database.engine)
+        except ValueError:
+            return None
+        return self._open_index(self._settings, self._database, Known(encoder_id, dim))
+
+    def vector(self, prompt: str) -> np.ndarray:
+        """(search_dim,) float32, unit length."""
+        encoder = self.require()
+        with self._encoding:
+            return np.asarray(encoder.search([prompt])[0], dtype=np.float32)
+
+    def near(self, prompt: str, vector: np.ndarray, k: int, owner_id: str | None, scope: str = "all") -> list[Found]:
+        """The k generations nearest to a prompt that this person may see, best first.
+
+        `scope`: all (own and public), mine, public. Vector and lexical likeness are weighed together.
+        """
+        key = search_key(prompt)
+        if scope == "mine":
+            scored = self._near_own(vector, owner_id)
+        else:
+            viewer = owner_id if scope == "all" else None
+            wide = min(1000, max(2 * k, k + 20))
+            hits = self.index.search(vector, wide, viewer)
+            scored = self._rows({hit.id: hit.score for hit in hits}, viewer)
+        found = [
+            Found(row, round((1 - LEXICAL_WEIGHT) * score + LEXICAL_WEIGHT * likeness(key, row.prompt_key), 4))
+            for row, score in scored
+        ]
+        found.sort(key=lambda one: (-one.score, -one.generation.created_at))
+        return _one_of_each(found)[:k]
+
+    def _rows(self, scores: dict[str, float], viewer: str | None) -> list[tuple[Generation, float]]:
+        """The rows of index hits that this person may really see (the database has the last word)."""
+        public = (Generation.visibility == "public") & ~Generation.hidden
+        allowed = or_(public, Generation.owner_id == viewer) if viewer else public
+        with self._database.read() as session:
+            query = select(Generation).where(Generation.index_id.in_(scores), Generation.status == "succeeded", allowed)
+            return [(row, scores[row.index_id]) for row in session.scalars(query)]
+
+    def _near_own(self, vector: np.ndarray, owner_id: str | None) -> list[tuple[Generation, float]]:
+        encoder = self.require()
+        with self._database.read() as session:
+            query = (
+                select(Generation)
+                .where(Generation.owner_id == (owner_id or ""), Generation.status == "succeeded",
+                       Generation.encoder_id == encoder.encoder_id)
+                .order_by(Generation.created_at.desc()).limit(OWN_ROWS)
+            )  # fmt: skip
+            rows = [row for row in session.scalars(query) if row.vector]
+        if not rows:
+            return []
+        matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
+        scores = matrix.reshape(len(rows), -1) @ vector  # (rows,)
+        return [(row, float(score)) for row, score in zip(rows, scores, strict=True)]
+
+
+def likeness(a: str, b: str) -> float:
+    """Cosine of the sets of 1-3-grams of two search keys, 0-1; 1 where one is all of the other's beginning."""
+    if not a or not b:
+        return 0.0
+    grams_a, grams_b = _grams(a), _grams(b)
+    cosine = len(grams_a & grams_b) / (len(grams_a) * len(grams_b)) ** 0.5
+    return max(cosine, 0.9) if a in b and len(a) > 1 else cosine
+
+
+def _grams(key: str) -> set[str]:
+    text = key.replace(" ", "")[:300]
+    return {text[i : i + n] for n in (1, 2, 3) for i in range(len(text) - n + 1)}
+
+
+def _one_of_each(found: list[Found]) -> list[Found]:
+    """The newest of each prompt, in the order of the best."""
+    seen: dict[str, Found] = {}
+    for one in found:
+        seen.setdefault(one.generation.prompt_key, one)
+    return list(seen.values())

@@ -1,0 +1,147 @@
+"""One parent that starts and watches two children: the web server and the worker.
+
+The parent holds the listening socket, so that requests wait instead of failing while the web process is restarted. A
+child that dies is started again; both end when the parent does, however it ends (each watches a pipe that only the
+parent holds).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from demo.settings import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
+GRACE_SECONDS = 12.0
+SHORT_LIFE = 10.0  # a child that lived for less is started again ever more slowly
+BACKLOG = 512
+COMMAND = (sys.executable, "-m", "demo")
+
+
+@dataclass
+class Child:
+    """A process that should be running."""
+
+    name: str
+    arguments: Sequence[str]
+    fds: tuple[int, ...]
+    process: subprocess.Popen | None = None
+    started: float = 0.0
+    pause: float = 0.2
+    due: float = field(default=0.0)
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(self.arguments, pass_fds=self.fds, start_new_session=True)
+        logger.info("%s runs as process %d", self.name, self.process.pid)
+
+    def look(self) -> None:
+        """Start it when it is due; note when it has died."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.due:
+                self.start()
+        elif (code := self.process.poll()) is not None:
+            self.pause = 0.2 if now - self.started > SHORT_LIFE else min(5.0, self.pause * 2)
+            logger.warning("%s ended with %d; starting it again in %.1f s", self.name, code, self.pause)
+            self.process, self.due = None, now + self.pause
+
+
+def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
+    """Run until SIGINT or SIGTERM; returns the exit status. Raises SettingsError."""
+    settings.check_listening()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with hold(settings, "serve"), listen(settings) as listener:
+        pipe_out, pipe_in = os.pipe()  # only this process holds pipe_in: when it ends, the children read its end
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        host, port = listener.getsockname()[:2]
+        children = [
+            Child("web", (*command, "web", "--fd", str(listener.fileno()), "--parent", str(pipe_out)),
+                  (listener.fileno(), pipe_out)),
+            Child("worker", (*command, "worker", "--parent", str(pipe_out)), (pipe_out,)),
+        ]  # fmt: skip
+        logger.info("그려줘 listens on http://%s:%d/", host, port)
+        while not stop.is_set():
+            for child in children:
+                child.look()
+            stop.wait(0.1)
+        logger.info("stopping")
+        end(children)
+        os.close(pipe_in)
+        os.close(pipe_out)
+    return 0
+
+
+def end(children: Sequence[Child]) -> None:
+    """Ask children to end, and make them when they do not."""
+    running = [child.process for child in children if child.process is not None]
+    for process in running:
+        process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in running:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket. Raises SettingsError when the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({error}): set HOST or PORT") from error
+    return listener
+
+
+def hold(settings: Settings, name: str, wait: float = 0.0) -> IO[str]:
+    """Hold the lock `name` of the data folder until closed or dead. Raises SettingsError when somebody else does."""
+    file = (settings.data_dir / f"{name}.lock").open("a+")
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                file.close()
+                raise SettingsError(
+                    f"another {name} process works on {settings.data_dir}: stop it, or set DATA_DIR"
+                ) from error
+            time.sleep(0.05)
+
+
+def follow_parent(pipe: int | None) -> None:
+    """End this process as soon as the parent has ended."""
+    if pipe is None:
+        return
+
+    def watch() -> None:
+        while True:
+            try:
+                if os.read(pipe, 1) == b"":
+                    os._exit(1)
+            except InterruptedError:
+                continue
+            except OSError:
+                os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

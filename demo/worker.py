@@ -1,0 +1,372 @@
+"""The worker process: owns the diffusion models, draws what waits, and commits each result once.
+
+A batch of same-shape jobs is drawn together; each job ends by itself: files first, then one commit with rows,
+events and the index record, and only if the job is still this worker's. What a dead worker held is drawn again with
+the same seed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image as Picture
+
+from demo import jobs, pictures, words
+from demo.database import Database
+from demo.errors import ServiceError, from_failure
+from demo.jobs import Desk
+from demo.owners import Viewer
+from demo.readiness import missing_checkpoint
+from demo.searching import Encoder, Searcher
+from demo.settings import Settings
+from demo.storage import Storage
+from demo.tables import Generation, Image, WorkerRow, new_id
+from diffusion.progress import Cancelled, Progress
+from diffusion.request import DrawSettings, Shot, shots_for
+
+logger = logging.getLogger(__name__)
+IDLE_SECONDS = 0.1
+BEAT_SECONDS = 2.0
+REPORT_SECONDS = 0.25  # steps faster than this share a report
+OPEN_AGAIN_SECONDS = 5.0
+RESERVE = 50 * 2**20
+
+
+class Drawn(Protocol):
+    """What `diffusion.pipeline.Drawing` gives."""
+
+    images: list[Picture.Image]
+    base_images: list[Picture.Image]
+    recipes: list[dict[str, object]]
+    timings: dict[str, float]
+
+
+class Pipeline(Protocol):
+    """What `diffusion.pipeline.TwoStagePipeline` gives."""
+
+    checkpoint_id: str
+    default_settings: DrawSettings
+
+    def styles(self) -> list[str]: ...
+
+    def draw(
+        self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Drawn: ...  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Made:
+    """The pictures of one job out of a batch."""
+
+    images: list[Picture.Image]
+    base_images: list[Picture.Image]
+    recipes: list[dict]
+
+
+class Stopping(Exception):
+    """The worker was asked to end while it draws: its jobs go back to the queue."""
+
+
+class Worker:
+    """Claims, draws, commits; one thread draws, another keeps the leases."""
+
+    def __init__(
+        self, settings: Settings, database: Database, storage: Storage, searcher: Searcher,
+        open_pipeline: Callable[[Settings, Encoder], Pipeline], name: str = "worker-1",
+    ) -> None:  # fmt: skip
+        self._settings, self._database, self._storage = settings, database, storage
+        self._searcher, self._open_pipeline, self._name = searcher, open_pipeline, name
+        self._desk = Desk(database, settings, f"{name}:{new_id()[:12]}")
+        self._pipeline: Pipeline | None = None
+        self._drawing: list[Generation] = []
+        self._stop = threading.Event()
+        self._state: tuple[str, dict] = ("starting", {})
+
+    def stop(self) -> None:
+        """Ask to end: within one step, and what is being drawn waits again."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        self._take_over()
+        beat = threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True)
+        beat.start()
+        while not self._stop.is_set() and not self._open():
+            self._stop.wait(OPEN_AGAIN_SECONDS)
+        while not self._stop.is_set():
+            try:
+                if not self.work_once():
+                    self._stop.wait(IDLE_SECONDS)
+            except Exception as error:
+                known = from_failure(error)
+                logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
+                self._stop.wait(1.0)
+        beat.join(timeout=BEAT_SECONDS * 2)
+        self._say("stopped", {})
+
+    def work_once(self) -> bool:
+        """Draw one batch; False when nothing waits."""
+        batch = self._desk.claim()
+        if not batch:
+            return False
+        self._drawing = batch
+        try:
+            self._draw(batch)
+        except Stopping:
+            self._desk.give_back(batch)
+        finally:
+            self._drawing = []
+        return True
+
+    # Opening and speaking
+
+    def _take_over(self) -> None:
+        """The worker of this name before us is dead (we hold its lock): its jobs wait again."""
+        with self._database.write() as session:
+            before = session.get(WorkerRow, self._name)
+            if before is not None:
+                jobs.take_back(session, before.incarnation)
+        self._say("starting", {})
+
+    def _open(self) -> bool:
+        """Open the models; False, with the reason for everybody to read, when that cannot be done."""
+        problem = missing_checkpoint(self._settings.checkpoint)
+        if problem is None:
+            try:
+                if not self._searcher.ready:
+                    self._searcher.open()
+                self._pipeline = self._open_pipeline(self._settings, self._searcher.require())
+            except ServiceError:
+                problem = None  # the encoder is missing: the web process says so itself
+                self._say("starting", {})
+                return False
+            except Exception as error:
+                logger.exception("the checkpoint cannot be opened")
+                problem = f"{type(error).__name__}: {error}"
+        if problem is not None:
+            if self._state[0] != "missing":
+                logger.warning("no checkpoint to draw with: %s", problem)
+            self._say("missing", {"code": "checkpoint_missing", "message": problem})
+            return False
+        defaults = vars(self._pipeline.default_settings)
+        known = {"checkpoint_id": self._pipeline.checkpoint_id, "defaults": dict(defaults),
+                 "styles": self._pipeline.styles()}  # fmt: skip
+        self._say("ready", known)
+        logger.info("checkpoint %s is open", self._pipeline.checkpoint_id)
+        return True
+
+    def _say(self, state: str, detail: dict) -> None:
+        self._state = (state, detail)
+        row = WorkerRow(
+            name=self._name, incarnation=self._desk.worker, state=state, detail=detail, heartbeat=time.time()
+        )
+        with self._database.write() as session:
+            session.merge(row)
+
+    def _keep_beating(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                self._say(*self._state)
+                self._desk.renew(self._drawing)
+                with self._database.write() as session:
+                    jobs.take_back(session)
+            except Exception as error:
+                logger.warning("heartbeat: %s", error)
+
+    # Drawing
+
+    def _draw(self, batch: list[Generation]) -> None:
+        batch = [job for job in batch if not self._out_of_room(job)]
+        shots: list[tuple[Generation, Shot]] = []
+        for job in batch:
+            try:
+                shots += [(job, shot) for shot in self._shots(job)]
+            except (ServiceError, OSError, ValueError) as error:
+                logger.warning("job %s cannot begin: %s", job.id, error)
+                self._desk.fail(job, "source_gone")
+        batch = [job for job in batch if any(owner is job for owner, _ in shots)]
+        if not batch:
+            return
+        run = _Run(self._desk, batch, [job for job, _ in shots], self._stop)
+        try:
+            drawing = self._pipeline.draw([shot for _, shot in shots], _settings(batch[0]), run.on_step, run.cancelled)
+        except Cancelled:
+            return  # all of them were cancelled, or we are stopping: the caller knows
+        except Stopping:
+            raise
+        except Exception as error:
+            self._fail(batch, error)
+            return
+        for job in batch:
+            places = [place for place, (owner, _) in enumerate(shots) if owner is job]
+            self._finish(job, drawing, places)
+
+    def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
+        """One bad job must not take others of its batch with it: what failed together is drawn alone once."""
+        logger.exception("drawing failed")
+        if len(batch) == 1:
+            known = from_failure(error)
+            self._desk.fail(batch[0], known.code if known else "draw_failed", detail=type(error).__name__)
+            return
+        for job in batch:
+            if job.id in self._desk.still_running([job]):
+                self._draw([job])
+
+    def _out_of_room(self, job: Generation) -> bool:
+        if not self._storage.has_room(RESERVE):
+            return self._desk.fail(job, "disk_full")
+        return False
+
+    def _shots(self, job: Generation) -> list[Shot]:
+        styles = words.prompt_styles()
+        prompt = words.with_style(job.prompt, styles[job.style]) if job.style in styles else job.prompt
+        return shots_for(prompt, job.n, job.seed, job.negative_prompt, self._source(job))
+
+    def _source(self, job: Generation) -> Picture.Image | None:
+        """The picture to start from, if its owner may still see it. Raises ServiceError, OSError."""
+        if job.source_image is None:
+            return None
+        from demo.gallery import visible
+
+        with self._database.read() as session:
+            row = session.get(Image, job.source_image)
+            if row is None:
+                raise ServiceError("source_gone")
+            viewer = Viewer(job.owner_id)
+            if not viewer.owns(row.owner_id):
+                visible(session.get(Generation, row.generation_id) if row.generation_id else None, viewer)
+        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
+
+    # Ending
+
+    def _finish(self, job: Generation, drawing: Drawn, places: list[int]) -> None:
+        """Files, then one commit with rows, events and index record; nothing stays of a job that is not ours."""
+        if any(_flagged(drawing, place) for place in places):
+            self._desk.fail(job, "content_flagged")
+            return
+        if job.id not in self._desk.still_running([job]):
+            return
+        started, rows = time.perf_counter(), []
+        try:
+            for position, place in enumerate(places):
+                rows.append(self._store(job, drawing, position, place))
+            committed = self._commit(job, rows, drawing.timings, time.perf_counter() - started)
+        except Exception as error:
+            self._remove(rows)
+            known = from_failure(error)
+            if known is None:
+                logger.exception("job %s cannot be stored", job.id)
+            self._desk.fail(job, known.code if known else "draw_failed")
+            return
+        if not committed:
+            self._remove(rows)
+
+    def _store(self, job: Generation, drawing: Drawn, position: int, place: int) -> Image:
+        """Write one picture's files and give its row."""
+        id, image, base = new_id(), drawing.images[place], drawing.base_images[place]
+        source_type = pictures.EDITED if job.source_image else pictures.GENERATED
+        recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style}}
+        data = pictures.encode(image, "image/png", source_type, recipe)
+        files = {"final": self._storage.write(id, "final", "image/png", data)}
+        small = pictures.thumbnail(image, source_type)
+        files["thumbnail"] = self._storage.write(id, "thumbnail", "image/webp", small)
+        if job.refine and base is not image:
+            files["base"] = self._storage.write(
+                id, "base", "image/png", pictures.encode(base, "image/png", source_type, recipe)
+            )
+        return Image(
+            id=id, owner_id=job.owner_id, generation_id=job.id, position=position, kind="generation",
+            created_at=time.time(), width=image.width, height=image.height, seed=(job.seed + position) % 2**32,
+            media_type="image/png", recipe=recipe, source_type=source_type, files=files,
+            bytes=sum(file["bytes"] for file in files.values()),
+        )  # fmt: skip
+
+    def _commit(self, job: Generation, rows: list[Image], timings: dict[str, float], seconds: float) -> bool:
+        encoder_id = self._searcher.require().encoder_id
+        vector = self._searcher.vector(job.prompt) if job.encoder_id != encoder_id or not job.vector else None
+        with self._database.write() as session:
+            row = self._desk.own(session, job)
+            if row is None:
+                return False
+            if vector is not None:
+                row.vector, row.encoder_id = vector.tobytes(), encoder_id
+            for image in rows:
+                image.owner_id = row.owner_id  # may have moved to another browser meanwhile
+            session.add_all(rows)
+            session.flush()
+            drawn = {name: round(timings[name], 4) for name in ("base", "refiner") if name in timings}
+            row.timings = row.timings | {"base": 0.0, "refiner": 0.0} | drawn | {"store": round(seconds, 4)}
+            public = row.visibility == "public" and not row.hidden
+            self._searcher.index.add(row.index_id, row.prompt_key, np.frombuffer(row.vector, dtype=np.float32),
+                                     row.owner_id, public, connection=session.connection())  # fmt: skip
+            jobs.end(session, row, "succeeded")
+            return True
+
+    def _remove(self, rows: Sequence[Image]) -> None:
+        for row in rows:
+            for file in row.files.values():
+                self._storage.remove(file["key"])
+
+
+class _Run:
+    """One draw's callbacks: reports steps, asks whether anybody still waits."""
+
+    def __init__(self, desk: Desk, batch: list[Generation], owners: list[Generation], stop: threading.Event) -> None:
+        self._desk, self._batch, self._owners, self._stop = desk, batch, owners, stop
+        self._reported = self._asked = 0.0
+        self._done = 0
+
+    def on_step(self, progress: Progress) -> None:
+        self._done += 1
+        now = time.perf_counter()
+        if progress.step not in (1, progress.steps) and now - self._reported < REPORT_SECONDS:
+            return
+        self._reported = now
+        previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
+        for job, picture in zip(self._owners, progress.previews(), strict=True):
+            previews[job.id].append(pictures.preview(picture))
+        step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
+                "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
+        self._desk.report([job.id for job in self._batch], step, previews)
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
+        if self._stop.is_set():
+            raise Stopping
+        return not self._desk.still_running(self._batch)
+
+
+def _settings(job: Generation) -> DrawSettings:
+    """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
+    style = None if job.style in words.prompt_styles() else job.style
+    given = {} if job.strength is None else {"strength": job.strength}
+    return DrawSettings(
+        steps=job.steps, guidance_scale=job.guidance_scale, refine=job.refine, refine_strength=job.refine_strength,
+        style=style, style_weight=job.style_weight if style else 1.0, **given,
+    )  # fmt: skip
+
+
+def _flagged(drawing: Drawn, place: int) -> bool:
+    """Whether the checkpoint's safety checker, where it has one, objects to a picture."""
+    flagged = getattr(drawing, "flagged", None)
+    return bool(flagged and flagged[place])
+
+
+def open_pipeline(settings: Settings, encoder: Encoder) -> Pipeline:
+    """The checkpoint, drawing from the Korean encoder's conditioning."""
+    import torch
+
+    from diffusion.load import load_pipeline
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder)
+    pipeline.warm_up()
+    return pipeline

@@ -1,0 +1,150 @@
+"""Stand-ins for the models, for tests of the service only: an encoder of hashed letters, a pipeline of flat pictures.
+
+Run as a program it is the command line of the studio with these stand-ins: `serve`, `web` and `worker`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from demo.searching import Searcher
+from demo.services import open_index, open_services, open_worker_index
+from demo.settings import Settings
+from diffusion.progress import Cancelled, Progress
+from diffusion.request import DrawSettings, Shot
+
+DIM = 64
+STEPS = 4
+
+
+class FakeEncoder:
+    """Unit vectors of hashed 1-3-grams: like prompts are near, the same prompt is the same vector."""
+
+    search_dim = DIM
+    max_tokens = 77
+
+    def __init__(self, encoder_id: str = "fake-1") -> None:
+        self.encoder_id = encoder_id
+
+    def search(self, prompts: Sequence[str]) -> np.ndarray:
+        return np.stack([self._vector(prompt) for prompt in prompts])
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def _vector(self, prompt: str) -> np.ndarray:
+        row = np.full(DIM, 1e-3)
+        for n in (1, 2, 3):
+            for i in range(len(prompt) - n + 1):
+                row[int(hashlib.md5((self.encoder_id + prompt[i : i + n]).encode()).hexdigest(), 16) % DIM] += 1
+        return (row / np.linalg.norm(row)).astype(np.float32)
+
+
+@dataclass
+class FakeDrawing:
+    images: list[Image.Image]
+    base_images: list[Image.Image]
+    recipes: list[dict]
+    timings: dict[str, float]
+    flagged: list[bool] | None = None
+
+
+class FakePipeline:
+    """Pictures of one colour, made of prompt and seed alone, in STEPS slow steps a stage.
+
+    Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be flagged.
+    """
+
+    checkpoint_id = "fake-checkpoint"
+
+    def __init__(self, step_seconds: float = 0.02) -> None:
+        self.step_seconds = step_seconds
+        self.batches: list[list[Shot]] = []
+
+    @property
+    def default_settings(self) -> DrawSettings:
+        return DrawSettings(steps=STEPS, guidance_scale=3.0, size=64, refine_strength=0.4)
+
+    def styles(self) -> list[str]:
+        return ["minhwa"]
+
+    def draw(
+        self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> FakeDrawing:  # fmt: skip
+        self.batches.append(list(shots))
+        stages = ("base", "refiner") if settings.refine else ("base",)
+        for stage in stages:
+            for step in range(1, STEPS + 1):
+                time.sleep(self.step_seconds)
+                if any("die" in shot.prompt for shot in shots):
+                    os._exit(9)
+                if any("crash" in shot.prompt for shot in shots):
+                    raise RuntimeError("asked to crash")
+                if on_step:
+                    on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
+                if cancelled and cancelled():
+                    raise Cancelled
+        images = [_picture(shot, 128 if settings.refine else 64) for shot in shots]
+        recipes = [{"prompt": shot.prompt, "seed": shot.seed, "checkpoint": self.checkpoint_id} for shot in shots]
+        base = [_picture(shot, 64) for shot in shots] if settings.refine else images
+        return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
+                           ["flag" in shot.prompt for shot in shots])  # fmt: skip
+
+
+def _picture(shot: Shot, size: int) -> Image.Image:
+    digest = hashlib.md5(f"{shot.prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
+    return Image.new("RGB", (size, size), tuple(digest[:3]))
+
+
+def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
+    return open_services(settings, lambda path: FakeEncoder(encoder_id), open_index)
+
+
+def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> object:
+    from demo.database import open_database
+    from demo.storage import Storage
+    from demo.worker import Worker
+
+    database = open_database(settings)
+    searcher = Searcher(settings, database, lambda path: FakeEncoder(), open_worker_index)
+    made = pipeline or FakePipeline(float(os.environ.get("FAKE_STEP_SECONDS", "0.02")))
+    return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: made)
+
+
+def model_folders(folder: Path) -> dict[str, str]:
+    """Folders that are there, so that the service does not call them missing."""
+    for name in ("checkpoint", "encoder"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoint" / "manifest.json").write_text("{}")
+    return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
+
+
+def main(arguments: list[str]) -> int:
+    import logging
+
+    from demo.processes import run_web, run_worker
+    from demo.supervisor import serve
+
+    logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname).1s %(name)s: %(message)s")
+    settings = Settings.from_env()
+    if arguments[0] == "serve":
+        return serve(settings, (sys.executable, str(Path(__file__).resolve())))
+    values = dict(zip(arguments[1::2], map(int, arguments[2::2]), strict=True))
+    if arguments[0] == "web":
+        return run_web(settings, values["--fd"], values.get("--parent"), fake_services)
+    return run_worker(settings, values.get("--parent"), fake_worker)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.exit(main(sys.argv[1:]))

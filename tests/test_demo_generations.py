@@ -1,0 +1,143 @@
+"""The way of one prompt through the service: accepted with similar ones, drawn, watched, found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from demo_client import Studio, open_studio, wait_for
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    studio = open_studio(tmp_path_factory.mktemp("studio"))
+    yield studio
+    studio.close()
+
+
+def test_a_prompt_is_accepted_at_once_and_drawn(studio: Studio) -> None:
+    person = studio.person()
+    made = person.draw("분홍 버킷햇, 주황 재킷", n=2, seed=2**32 - 1)
+    assert made["status"] == "queued" and made["position"] == 0 and made["similar"] == []
+    done = person.until_end(made["id"])
+    assert done["status"] == "succeeded" and done["error"] is None and done["progress"] is None
+    assert [image["seed"] for image in done["images"]] == [2**32 - 1, 0]
+    assert set(done["timings"]) == {"encode", "search", "queue", "base", "refiner", "store"}
+    picture = person.get(done["images"][0]["url"].removeprefix("/api/v1"))
+    assert picture.status_code == 200 and picture.mimetype == "image/png"
+
+
+def test_a_finished_generation_is_found_by_the_next_prompt_and_search(studio: Studio) -> None:
+    person = studio.person()
+    first = person.finished("초록 체크무늬 코트")
+    similar = person.draw("초록 체크무늬 외투")["similar"]
+    assert similar[0]["generation_id"] == first["id"] and similar[0]["mine"] and similar[0]["images"]
+    found = person.get("/search?q=초록 체크 코트&k=3").json["results"]
+    assert found[0]["generation_id"] == first["id"]
+    assert person.get("/search?q=초록 체크 코트&scope=public").json["results"] == []
+    assert person.get("/search?q=초록&scope=mine").json["results"][0]["generation_id"] == first["id"]
+
+
+def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> None:
+    person = studio.person()
+    made = person.draw("하늘색 저고리", n=2)
+    events = read_events(person.get(f"/generations/{made['id']}/events"))
+    kinds = [event["kind"] for event in events]
+    assert kinds[0] == "queued" and kinds[-3:] == ["image", "image", "done"] and "progress" in kinds
+    assert events[-1]["data"]["status"] == "succeeded" and len(events[-1]["data"]["images"]) == 2
+    last = events[-2]["id"]
+    again = read_events(person.get(f"/generations/{made['id']}/events", headers={"Last-Event-ID": last}))
+    assert [event["kind"] for event in again] == ["done"]
+    end = person.get(f"/generations/{made['id']}/events", headers={"Last-Event-ID": events[-1]["id"]})
+    assert end.status_code == 204
+
+
+def test_a_running_job_shows_previews_and_is_cancelled_within_a_step(tmp_path: object) -> None:
+    studio = open_studio(tmp_path, step_seconds=0.3)
+    try:
+        person = studio.person()
+        id = person.draw("파란 치마", n=2)["id"]
+        wait_for(lambda: (person.get(f"/generations/{id}").json["progress"] or {}).get("preview_url"))
+        progress = person.get(f"/generations/{id}").json["progress"]
+        assert progress["stage"] == "base" and len(progress["preview_urls"]) == 2
+        assert person.get(progress["preview_url"].removeprefix("/api/v1")).mimetype == "image/webp"
+        assert person.post(f"/generations/{id}/cancel").json["status"] == "cancelled"
+        assert person.post(f"/generations/{id}/cancel").status_code == 409
+        second = person.until_end(person.draw("노란 치마")["id"])
+        assert second["status"] == "succeeded"
+        assert person.get(f"/generations/{id}").json["images"] == []
+        assert person.get(progress["preview_url"].removeprefix("/api/v1")).status_code == 404
+    finally:
+        studio.close()
+
+
+def test_the_same_idempotency_key_gives_the_same_generation(studio: Studio) -> None:
+    person = studio.person()
+    person.get("//")
+    body, key = {"prompt": "흰 블라우스"}, {"Idempotency-Key": "a-1"}
+    first = person.post("/generations", body, headers=key)
+    second = person.post("/generations", body, headers=key)
+    assert first.json["id"] == second.json["id"] and second.headers["Idempotency-Replayed"] == "true"
+    other = person.post("/generations", {"prompt": "다른 것"}, headers=key)
+    assert other.status_code == 422 and other.json["error"]["code"] == "idempotency_conflict"
+    assert studio.person().post("/generations", body, headers=key).json["id"] != first.json["id"]
+
+
+def test_lists_are_paged_newest_first(studio: Studio) -> None:
+    person = studio.person()
+    ids = [person.draw(f"원피스 {i}")["id"] for i in range(5)]
+    first = person.get("/generations?limit=3").json
+    rest = person.get(f"/generations?limit=3&cursor={first['next_cursor']}").json
+    assert [item["id"] for item in first["items"] + rest["items"]] == ids[::-1] and rest["next_cursor"] is None
+    assert person.get("/generations?cursor=abc").json["error"]["code"] == "bad_cursor"
+
+
+def test_a_public_generation_is_seen_by_all_and_can_be_made_private_again(studio: Studio) -> None:
+    person, other = studio.person(), studio.person()
+    done = person.finished("단청무늬 두루마기", visibility="public")
+    assert other.get("/gallery").json["items"][0]["id"] == done["id"]
+    seen = other.get(f"/generations/{done['id']}").json
+    assert not seen["mine"] and seen["timings"] == {} and seen["links"]["cancel"] is None
+    assert other.get("/search?q=단청무늬 두루마기").json["results"][0]["generation_id"] == done["id"]
+    person.call("PATCH", f"/generations/{done['id']}", {"visibility": "private"})
+    assert other.get(f"/generations/{done['id']}").status_code == 404
+    assert other.get("/search?q=단청무늬 두루마기").json["results"] == []
+    assert other.get(f"/images/{done['images'][0]['id']}").status_code == 404
+
+
+def test_a_variation_starts_from_a_picture_that_may_be_seen(studio: Studio) -> None:
+    person = studio.person()
+    source = person.finished("빨간 부츠", n=1)["images"][0]["id"]
+    varied = person.finished("빨간 부츠", n=2, source_image=source, strength=0.5)
+    assert varied["status"] == "succeeded" and varied["source_image"] == source
+    assert studio.pipeline.batches[-1][0].source is not None
+    other = studio.person().post("/generations", {"prompt": "부츠", "source_image": source})
+    assert other.json["error"]["code"] == "unknown_source_image"
+
+
+def test_styles_are_words_or_loras(studio: Studio) -> None:
+    person = studio.person()
+    styles = {style["name"]: style["kind"] for style in person.get("/styles").json["styles"]}
+    assert styles["ink_wash"] == "prompt" and styles["minhwa"] == "lora"
+    person.finished("갓", style="ink_wash", n=1)
+    assert studio.pipeline.batches[-1][0].prompt == "갓, 수묵화"
+    assert person.finished("갓", style="minhwa", n=1)["status"] == "succeeded"
+    assert person.post("/generations", {"prompt": "갓", "style": "x"}).json["error"]["code"] == "unknown_style"
+
+
+def test_failures_end_as_failures_with_a_reason(studio: Studio) -> None:
+    person = studio.person()
+    assert person.finished("crash")["error"]["code"] == "draw_failed"
+    flagged = person.finished("flag")
+    assert flagged["status"] == "failed" and flagged["error"]["code"] == "content_flagged" and not flagged["images"]
+
+
+def read_events(reply: object) -> list[dict]:
+    assert reply.status_code == 200, reply.text
+    events = []
+    for block in reply.text.split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and not line.startswith(":"))
+        if "event" in lines:
+            events.append({"id": lines.get("id"), "kind": lines["event"], "data": json.loads(lines["data"])})
+    return events
