@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (rows of SVG data)
 """Eight calm grounds. In: a background's id, a size and a seed. Out: (size, size, 3) uint8, made once and kept.
 
 Places (room, street, park, hanok) are muted vector scenes, blurred and lightened, so that the garment stands out.

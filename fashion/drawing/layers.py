@@ -154,13 +154,16 @@ def _trim(trim: Trim, t: Tones) -> str:
 
 def _body(parts: tuple[Trim, ...]) -> str:
     return "".join(
-        f'<path d="{p.path}" fill="{_TRIM_COLORS.get(p.tone, "#e9dccf")}" stroke="#a98f80" stroke-width="0.9"/>' for p in parts
+        f'<path d="{part.path}" fill="{_TRIM_COLORS.get(part.tone, _TRIM_COLORS["skin"])}" stroke="#a98f80" '
+        'stroke-width="0.9"/>'
+        for part in parts
     )
 
 
 def _body_lines(strokes: tuple[Stroke, ...]) -> str:
     return "".join(
-        f'<path d="{s.path}" fill="none" stroke="#7d6659" stroke-width="{s.width:.2f}" stroke-linecap="round"/>' for s in strokes
+        f'<path d="{s.path}" fill="none" stroke="#7d6659" stroke-width="{s.width:.2f}" stroke-linecap="round"/>'
+        for s in strokes
     )
 
 
@@ -202,7 +205,7 @@ def _marks(stroke: Stroke, t: Tones) -> str:
         return f'{d}stroke="#808080" stroke-width="{stroke.width + 1.1:.2f}"/>'
     color, opacity = ("#fff", 0.22) if dark_cloth else ("#000", 0.5)
     if stroke.role == "stitch":
-        return f'{d}stroke="{color}" stroke-opacity="{opacity}" stroke-width="{stroke.width:.2f}" stroke-dasharray="2.6 1.8"/>'
+        d += 'stroke-dasharray="2.6 1.8" '
     opacity *= 0.55 if stroke.role == "rib" else 1.0
     return f'{d}stroke="{color}" stroke-opacity="{opacity:.2f}" stroke-width="{stroke.width:.2f}"/>'
 
@@ -238,7 +241,8 @@ def id_layer(taken: Cut) -> str:
 
 def _flat(paths: list[str], color: str, width: float) -> str:
     return "".join(
-        f'<path d="{p}" fill="{color}" stroke="{color}" stroke-width="{width:.2f}" stroke-linejoin="round"/>' for p in paths
+        f'<path d="{path}" fill="{color}" stroke="{color}" stroke-width="{width:.2f}" stroke-linejoin="round"/>'
+        for path in paths
     )
 
 

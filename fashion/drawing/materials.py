@@ -12,6 +12,7 @@ from fashion.drawing.patterns import Motif, shape
 from fashion.drawing.tones import Tones, hex_of, luminance, mix
 
 _KNIT = "M0 0 C1.4 0.2 2.9 1.6 3.1 4.0 C1.5 3.6 0.1 2.2 0 0 Z M6.2 0 C4.8 0.2 3.3 1.6 3.1 4.0 C4.7 3.6 6.1 2.2 6.2 0 Z"
+_ROW = "M0 0.2 L3.1 4.3 L6.2 0.2 L6.2 1.3 L3.1 5.3 L0 1.3 Z"
 _TUFT = "M0 0 C0.6 2.6 0.2 5 -1.6 7.6 C-0.2 7.2 2.6 4 1.4 0 Z"
 
 
@@ -23,7 +24,7 @@ def weave(material: str, t: Tones) -> tuple[Motif, ...]:
         return (
             Motif(shape(_KNIT), 7.4, 5.0, fill="#fff", opacity=high * 0.55),
             Motif(((6.1, -0.1, "h1.4v5.2h-1.4z"),), 7.4, 5.0, fill="#000", opacity=deep),
-            Motif(shape("M0 0.2 L3.1 4.3 L6.2 0.2 L6.2 1.3 L3.1 5.3 L0 1.3 Z"), 7.4, 5.0, fill="#000", opacity=deep * 0.8),
+            Motif(shape(_ROW), 7.4, 5.0, fill="#000", opacity=deep * 0.8),
         )
     if material == "denim":
         return (
@@ -63,7 +64,7 @@ def sheen(
         streak = np.clip((wave - 0.93) / 0.04, 0, 1) * np.clip((drift - 0.1) * 4, 0, 1)
         rim = np.clip((bevel - 0.3) / 0.1, 0, 1) * np.clip((0.62 - bevel) / 0.06, 0, 1)
         shine = np.maximum(streak * 0.5, rim * 0.42) * (0.8 if dark_cloth else 1.5 if pale else 1.0)
-        dusk = 0.88 - 0.12 * np.clip(-wave, 0, 1) - 0.16 * np.clip(-bevel * 2, 0, 1)
+        dusk = (0.97 if pale else 0.88) - 0.1 * np.clip(-wave, 0, 1) - 0.14 * np.clip(-bevel * 2, 0, 1)
         return dusk, np.clip(shine, 0, 0.95)
     return None
 
@@ -75,8 +76,8 @@ def edge(material: str | None, t: Tones, path: str, scale: float) -> str:
     tip = hex_of(mix(t.rgb, (40, 34, 52), 0.26 if luminance(t.rgb) > 60 else 0.0))
     s = max(scale, 0.5)
     dashes = (
-        (9.0, "0.9 1.7 0.7 2.6 1.1 1.3", 0, tip), (7.0, "1.3 1.1 0.9 1.6", 0.6, tip), (6.4, "1.0 1.9 1.5 1.2 0.8 2.3", 1.7, t.base),
-        (4.2, "2.0 0.7 1.4 0.9", 0.3, t.base),
+        (9.0, "0.9 1.7 0.7 2.6 1.1 1.3", 0, tip), (7.0, "1.3 1.1 0.9 1.6", 0.6, tip),
+        (6.4, "1.0 1.9 1.5 1.2 0.8 2.3", 1.7, t.base), (4.2, "2.0 0.7 1.4 0.9", 0.3, t.base),
     )  # fmt: skip
     return "".join(
         f'<path d="{path}" fill="none" stroke="{color}" stroke-width="{width * s:.2f}" stroke-dasharray="{dash}" '
@@ -98,8 +99,7 @@ def topstitch(material: str | None, t: Tones, path: str, box: tuple[float, float
         return ""
     sx, sy = 1 - 2 * by / w, 1 - 2 * by / h
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    thread = "#f0b45a" if luminance(t.rgb) < 190 else "#b4762e"
-    return (
-        f'<path d="{path}" transform="matrix({sx:.4f} 0 0 {sy:.4f} {cx * (1 - sx):.3f} {cy * (1 - sy):.3f})" fill="none" '
-        f'stroke="{thread}" stroke-width="1.1" stroke-dasharray="3.2 1.8"/>'
-    )
+    color = "#f0b45a" if luminance(t.rgb) < 190 else "#b4762e"
+    matrix = f"matrix({sx:.4f} 0 0 {sy:.4f} {cx * (1 - sx):.3f} {cy * (1 - sy):.3f})"
+    thread = f'stroke="{color}" stroke-width="1.1" stroke-dasharray="3.2 1.8"'
+    return f'<path d="{path}" transform="{matrix}" fill="none" {thread}/>'

@@ -13,10 +13,8 @@ def noise(size: int, cells: int, seed: int) -> np.ndarray:
     """Smooth noise, (size, size) float32 of about unit spread: `cells` random cells a side, bicubically enlarged."""
     field = np.random.default_rng((seed, cells)).standard_normal((cells + 2, cells + 2)).astype(np.float32)
     picture = Image.fromarray(field)  # mode F
-    margin = 1.0
-    result = np.asarray(
-        picture.resize((size, size), Image.Resampling.BICUBIC, box=(margin, margin, cells + margin, cells + margin)), np.float32
-    )
+    inner = (1.0, 1.0, cells + 1.0, cells + 1.0)
+    result = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=inner), np.float32)
     result = result / max(float(result.std()), 1e-6)
     result.setflags(write=False)
     return result

@@ -51,8 +51,7 @@ def period(motifs: tuple[Motif, ...]) -> tuple[float, float]:
 def tile_svg(motifs: tuple[Motif, ...], width: float, height: float) -> str:
     """The elements that fill one tile from (0, 0) to (width, height), seamless at its borders."""
     return "".join(
-        f'<path d="{_repeated(m, width, height)}" fill="{m.fill}"' + (f' fill-opacity="{m.opacity}"' if m.opacity < 1 else "") + "/>"
-        for m in motifs
+        f'<path d="{_repeated(m, width, height)}" fill="{m.fill}" fill-opacity="{m.opacity}"/>' for m in motifs
     )
 
 
@@ -82,7 +81,8 @@ def shape(path: str, x: float = 0.0, y: float = 0.0, turn: float = 0.0, size: fl
         if not token.isalpha():
             numbers.append(float(token))
             continue
-        points = [(a * cos - b * sin + x, a * sin + b * cos + y) for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        points = [(a * cos - b * sin + x, a * sin + b * cos + y) for a, b in pairs]
         if command == "M":
             start = here = points[0]
         elif points:
@@ -131,8 +131,10 @@ _CLOUD = (
     "C11.6 -3.6 13.6 1 10.6 3 C14 3 16 4.4 18 6.2 C13 5 11 6.6 7 6.6 C3 6.6 1 5 -3 6.4 C-7 7.8 -11 7.6 -13 5 Z"
 )
 _CLOUD_SWIRL = (
-    "M-8.6 4.6 C-10.8 3.4 -9.6 0.6 -7.4 1.2 C-6 1.6 -6 3.4 -7.4 3.5 C-6.8 2.4 -8 1.8 -8.5 2.7 C-8.9 3.5 -8.2 4.2 -7.2 4.7 Z "
-    "M-3.4 1.8 C-6.6 -0.6 -3.8 -4.8 -0.8 -3 C1.4 -1.6 0.4 1.4 -1.6 1 C-3 0.6 -2.6 -1.2 -1.4 -1 C-1.8 -0.2 -0.6 0.2 -0.3 -0.8 "
+    "M-8.6 4.6 C-10.8 3.4 -9.6 0.6 -7.4 1.2 C-6 1.6 -6 3.4 -7.4 3.5 C-6.8 2.4 -8 1.8 -8.5 2.7 "
+    "C-8.9 3.5 -8.2 4.2 -7.2 4.7 Z "
+    "M-3.4 1.8 C-6.6 -0.6 -3.8 -4.8 -0.8 -3 C1.4 -1.6 0.4 1.4 -1.6 1 C-3 0.6 -2.6 -1.2 -1.4 -1 "
+    "C-1.8 -0.2 -0.6 0.2 -0.3 -0.8 "
     "C0.1 -2.4 -2.2 -2.8 -2.9 -1.2 C-3.4 0.2 -2.6 1.4 -1.4 2.2 Z "
     "M4 2.6 C1.4 0 3.4 -4.2 6 -2.8 C7.8 -1.6 7 0.8 5.4 0.5 C4.2 0.2 4.4 -1.2 5.4 -1.1 C5.2 -0.4 6.2 -0.4 6.2 -1.2 "
     "C6 -2.2 4.4 -1.8 4.2 -0.4 C4.2 0.8 5 1.8 6 2.6 Z"
@@ -140,7 +142,8 @@ _CLOUD_SWIRL = (
 _BLOB_A = "M-9 -3 C-8 -9 -1 -6 3 -8 C9 -10 12 -3 8 0 C5 3 8 7 2 8 C-2 9 -3 4 -7 5 C-12 5 -11 0 -9 -3 Z"
 _BLOB_B = "M-7 -1 C-7 -6 -2 -4 1 -6 C6 -8 8 -1 5 1 C3 3 3 6 -1 5 C-4 4 -8 4 -7 -1 Z"
 _ROSETTE = (
-    "M-5 -1 C-5 -5 -1 -6 1 -5 L0.4 -2.6 C-1.4 -3 -2.8 -2 -2.8 0 Z M3 -4.4 C6 -3 6 1 4.6 2.6 L2.4 1 C3.4 -0.4 3.2 -2 2 -2.6 Z "
+    "M-5 -1 C-5 -5 -1 -6 1 -5 L0.4 -2.6 C-1.4 -3 -2.8 -2 -2.8 0 Z M3 -4.4 C6 -3 6 1 4.6 2.6 L2.4 1 "
+    "C3.4 -0.4 3.2 -2 2 -2.6 Z "
     "M2.8 4.4 C0 6.4 -4 5 -4.8 2 L-2.6 1.4 C-2 3 -0.4 3.6 1.4 2.6 Z"
 )
 _SPOT = "M-2 -0.6 C-1.6 -2.4 1.4 -2.2 2 -0.4 C2.2 1.4 -0.6 2.4 -1.6 1.2 Z"
@@ -153,12 +156,12 @@ def _stripes(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _checkered(t: Tones, variant: int) -> tuple[Motif, ...]:
-    size, band = 24.0, 8.0
+    size, band = 24.0, 5.6
     return (
-        Motif(rect(0, 0, band, size), size, size, fill=t.accent, opacity=0.5),
-        Motif(rect(0, 0, size, band), size, size, fill=t.accent, opacity=0.5),
-        Motif(rect(15.4, 0, 1.4, size), size, size, fill=t.third, opacity=0.75),
-        Motif(rect(0, 15.4, size, 1.4), size, size, fill=t.third, opacity=0.75),
+        Motif(rect(0, 0, band, size), size, size, fill=t.accent, opacity=0.58),
+        Motif(rect(0, 0, size, band), size, size, fill=t.accent, opacity=0.58),
+        Motif(rect(14.2, 0, 1.2, size), size, size, fill=t.third, opacity=0.75),
+        Motif(rect(0, 14.2, size, 1.2), size, size, fill=t.third, opacity=0.75),
     )
 
 
@@ -226,8 +229,8 @@ def _cartoon(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 def _camouflage(t: Tones, variant: int) -> tuple[Motif, ...]:
     w, h = 30.0, 46.0
-    dark = shape(_BLOB_A, 9, 10, 10, 0.98) + shape(_BLOB_A, 22, 34, 95, 0.8)
-    light = shape(_BLOB_B, 24, 12, 70, 1.0) + shape(_BLOB_A, 6, 33, 200, 0.62)
+    dark = shape(_BLOB_A, 9, 10, 10, 0.9) + shape(_BLOB_A, 22, 34, 95, 0.72)
+    light = shape(_BLOB_B, 24, 12, 70, 0.92) + shape(_BLOB_A, 6, 33, 200, 0.56)
     deep = shape(_BLOB_B, 15, 23, -20, 0.85) + shape(_BLOB_B, 1, 22, 130, 0.6)
     return tuple(
         Motif(blobs, w, h, drop=True, fill=fill)
@@ -242,8 +245,8 @@ def _dancheong(t: Tones, variant: int) -> tuple[Motif, ...]:
     out = [Motif(rect(0, y, w + 0.1, d), w, h, fill=fill) for y, d, fill in bands]
     x, y = 13.0, 21.5
     out += [
-        Motif(ring(_PETAL, x, y, 8, 1.28), w, h, fill=t.obang_green),
-        Motif(ring(_PETAL, x, y, 8, 0.98, 22.5), w, h, fill="#f4efe2"),
+        Motif(ring(_PETAL, x, y, 8, 1.18), w, h, fill=t.obang_green),
+        Motif(ring(_PETAL, x, y, 8, 0.92, 22.5), w, h, fill="#f4efe2"),
         Motif(ring(_PETAL, x, y, 8, 0.76), w, h, fill=t.obang_red),
         Motif(disc(x, y, 2.2), w, h, fill=t.obang_yellow),
         Motif(shape("M0 -3.6 L2.6 0 L0 3.6 L-2.6 0 Z", 0, y, 0, 1), w, h, fill=t.obang_blue),

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from fashion.drawing.noise import fractal, noise
-from fashion.drawing.tones import Tones
+from fashion.drawing.tones import Rgb, Tones
 
 CELLS = 64  # pixel art has this many cells a side
 VARIANTS = 4  # of every noise texture
@@ -218,13 +218,13 @@ def _hatching(size: int, variant: int) -> np.ndarray:
     return (lines / 0.8 * (0.75 + 0.25 * noise(size, 24, 90 + variant))).astype(np.float32)
 
 
-def _paper(ground: Image.Image, variant: int, tint: tuple[int, int, int], share: float, grain: float) -> np.ndarray:
+def _paper(ground: Image.Image, variant: int, tint: Rgb, share: float, grain: float) -> np.ndarray:
     """The ground as painted on paper: pulled towards the paper's tint, with its grain. (n, n, 3) float32."""
     return np.asarray(ground) * np.float32(1 - share) + _sheet(ground.width, variant, tint, share, grain)
 
 
 @lru_cache(maxsize=32)
-def _sheet(size: int, variant: int, tint: tuple[int, int, int], share: float, grain: float) -> np.ndarray:
+def _sheet(size: int, variant: int, tint: Rgb, share: float, grain: float) -> np.ndarray:
     rough = 0.6 * _grain(size, 100 + variant) + 0.5 * noise(size, 24, 110 + variant)
     return (np.array(tint, np.float32) * share + (grain * rough)[..., None]).astype(np.float32)
 

@@ -87,7 +87,8 @@ def _tile(motifs: tuple[Motif, ...], ground: str, step: int) -> Tile:
     columns, rows = (min(max(round(side * density), 4), _MAX_TEXELS) for side in (width, height))
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns}" height="{rows}" viewBox="0 0 {width} {height}" '
-        f'preserveAspectRatio="none"><rect width="{width}" height="{height}" fill="{ground}"/>{tile_svg(motifs, width, height)}</svg>'
+        f'preserveAspectRatio="none"><rect width="{width}" height="{height}" fill="{ground}"/>'
+        f"{tile_svg(motifs, width, height)}</svg>"
     )
     texels = decode(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True))[..., :3].astype(np.float32)
     for axis in (0, 1):  # the mean over one pixel of the picture

@@ -97,7 +97,8 @@ def tones_of(color: str) -> Tones:
         camo_deep=hex_of(mix(rgb, (18, 22, 16), 0.62) if not dark_cloth else mix(rgb, black, 0.7)),
         dark=hex_of(mix(rgb, black, 0.4)), light=hex_of(mix(rgb, white, 0.45)),
         contrast=hex_of(accent),
-        obang_red=far_from(rgb, (206, 58, 48), (240, 150, 130)), obang_blue=far_from(rgb, (38, 84, 168), (120, 190, 230)),
+        obang_red=far_from(rgb, (206, 58, 48), (240, 150, 130)),
+        obang_blue=far_from(rgb, (38, 84, 168), (120, 190, 230)),
         obang_green=far_from(rgb, (46, 140, 104), (150, 214, 176)),
         obang_yellow=far_from(rgb, (244, 192, 62), (180, 90, 30)),
     )  # fmt: skip
