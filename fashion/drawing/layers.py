@@ -142,7 +142,8 @@ def _panel(piece: Piece, garment: Garment, t: Tones, look: Look) -> str:
 
 def _lace(stroke: Stroke, t: Tones, look: Look) -> str:
     d, w = f'<path d="{stroke.path}" fill="none" stroke-linecap="round"', stroke.width
-    return f'{d} stroke="{look.line_color(t)}" stroke-width="{w + 1.1:.2f}"/>{d} stroke="#fbf9f5" stroke-width="{w:.2f}"/>'
+    under = f'{d} stroke="{look.line_color(t)}" stroke-width="{w + 1.1:.2f}"/>'
+    return f'{under}{d} stroke="#fbf9f5" stroke-width="{w:.2f}"/>'
 
 
 def _trim(trim: Trim, t: Tones) -> str:

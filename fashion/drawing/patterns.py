@@ -156,7 +156,7 @@ def _stripes(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _checkered(t: Tones, variant: int) -> tuple[Motif, ...]:
-    size, band = 24.0, 5.6
+    size, band = 24.0, 5.2
     return (
         Motif(rect(0, 0, band, size), size, size, fill=t.accent, opacity=0.58),
         Motif(rect(0, 0, size, band), size, size, fill=t.accent, opacity=0.58),
@@ -180,24 +180,24 @@ def _floral(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _leaves(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 19.0, 30.0
-    leaf = shape(_LEAF, 8, 9, 32, 0.98) + shape(_LEAF, 9, 24, -36, 0.78)
-    vein = shape(_LEAF_VEIN, 8, 9, 32, 0.9) + shape(_LEAF_VEIN, 9, 24, -36, 0.72)
+    w, h = 22.0, 32.0
+    leaf = shape(_LEAF, 8, 10, 38, 1.12) + shape(_LEAF, 13, 26, -48, 0.86)
+    vein = shape(_LEAF_VEIN, 8, 10, 38, 1.0) + shape(_LEAF_VEIN, 13, 26, -48, 0.78)
     return (Motif(leaf, w, h, drop=True, fill=t.accent), Motif(vein, w, h, drop=True, fill=t.base))
 
 
 def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 22.0, 30.0
-    put = ((9, 9, 14), (10, 25, 194))
+    w, h = 27.0, 34.0
+    put = ((11, 11, 16, 1.12), (13, 29, 205, 0.7))
 
     def both(path: str, size: float) -> tuple[Subpath, ...]:
-        return tuple(s for x, y, turn in put for s in shape(path, x, y, turn, size * (1 if turn < 90 else 0.72)))
+        return tuple(part for x, y, turn, grown in put for part in shape(path, x, y, turn, size * grown))
 
-    beads = tuple(s for x, y in ((19, 4), (20, 19), (1, 17)) for s in disc(x, y, 1.2))
+    beads = tuple(part for x, y in ((23, 5), (24, 20), (2, 24)) for part in disc(x, y, 1.4))
     return (
-        Motif(both(_DROP, 0.98) + beads, w, h, drop=True, fill=t.accent),
-        Motif(both(_DROP_IN, 0.98), w, h, drop=True, fill=t.base),
-        Motif(both(_DROP_CORE, 1.15), w, h, drop=True, fill=t.heart),
+        Motif(both(_DROP, 1.0) + beads, w, h, drop=True, fill=t.accent),
+        Motif(both(_DROP_IN, 1.0), w, h, drop=True, fill=t.base),
+        Motif(both(_DROP_CORE, 1.2), w, h, drop=True, fill=t.heart),
     )
 
 
@@ -207,10 +207,10 @@ def _zigzag(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _cheetah(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 15.0, 19.0
-    rosettes = shape(_ROSETTE, 7, 6, 15, 1.06) + shape(_SPOT, 3, 14, 40, 0.95) + shape(_SPOT, 11.4, 15.4, -20, 1.0)
+    w, h = 18.5, 24.0
+    rosettes = shape(_ROSETTE, 8, 8, 15, 1.28) + shape(_SPOT, 3.4, 17.6, 40, 1.15) + shape(_SPOT, 13.6, 19, -20, 1.25)
     return (
-        Motif(disc(7, 6, 3.4, 3.1), w, h, drop=True, fill=t.mid),
+        Motif(disc(8, 8, 4.0, 3.6), w, h, drop=True, fill=t.mid),
         Motif(rosettes, w, h, drop=True, fill=t.spot),
     )
 
