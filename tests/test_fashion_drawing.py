@@ -1,0 +1,131 @@
+"""Pictures of scenes: the same bytes twice, any size, exact masks, and every word of the lexicon seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fashion.drawing import draw, draw_masks
+from fashion.lexicon import BACKGROUNDS, COLORS, GARMENT_BY_ID, GARMENTS, PATTERNS, STYLES
+from fashion.scene import Garment, Scene, scenes
+
+DRESS = Garment("dress", "red", "solid", "cotton", "short", "knee", "round")
+T_SHIRT = Garment("t_shirt", "blue", "solid", "cotton", "short", None, "round")
+OUTFIT = Scene(
+    (T_SHIRT, Garment("skirt", "yellow", "dots", "denim", None, "knee"), Garment("cap", "green", "solid", "cotton")),
+    layout="figure",
+    seed=7,
+)
+RGB = np.array([color.rgb for color in COLORS], np.float64)
+
+
+@pytest.mark.parametrize("style", [style.id for style in STYLES])
+def test_the_same_scene_gives_the_same_bytes(style: str) -> None:
+    scene = replace(OUTFIT, style=style, background="hanok")
+    assert draw(scene, 128).tobytes() == draw(scene, 128).tobytes()
+
+
+@pytest.mark.parametrize("style", [style.id for style in STYLES])
+@pytest.mark.parametrize("size", [64, 100, 256, 333])
+def test_every_size_is_drawn(style: str, size: int) -> None:
+    picture = draw(replace(OUTFIT, style=style), size)
+    assert picture.shape == (size, size, 3)
+    assert picture.dtype == np.uint8
+    assert draw_masks(replace(OUTFIT, style=style), size).shape == (3, size, size)
+
+
+def test_a_large_picture_shows_the_same_as_a_small_one() -> None:
+    large = draw(OUTFIT, 1024).reshape(128, 8, 128, 8, 3).mean(axis=(1, 3))
+    assert np.abs(large - draw(OUTFIT, 128)).mean() < 4
+
+
+@pytest.mark.parametrize("size", [63, 1025])
+def test_a_size_out_of_range_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="64 to 1024"):
+        draw(OUTFIT, size)
+
+
+def test_no_two_seeds_give_the_same_picture() -> None:
+    assert len({draw(replace(OUTFIT, seed=seed), 64).tobytes() for seed in range(8)}) == 8
+
+
+def test_masks_of_an_outfit_do_not_overlap() -> None:
+    masks = draw_masks(OUTFIT, 256)
+    assert masks.any(axis=(1, 2)).all()
+    assert masks.sum(axis=0).max() == 1
+
+
+@pytest.mark.parametrize("style", [style.id for style in STYLES])
+def test_a_mask_covers_what_changes_with_the_garment(style: str) -> None:
+    for i, other in ((0, "white"), (1, "purple"), (2, "red")):
+        garments = list(OUTFIT.garments)
+        garments[i] = replace(garments[i], color=other)
+        dressed = (OUTFIT.garments, tuple(garments))
+        before, after = (draw(replace(OUTFIT, garments=worn, style=style), 256) for worn in dressed)
+        changed = np.abs(before.astype(int) - after).max(axis=2) > 40
+        mask = draw_masks(replace(OUTFIT, style=style), 256)[i]
+        assert changed.sum() > 300
+        assert (changed & ~_grown(mask)).sum() <= 0.01 * changed.sum()
+        assert (changed & mask).sum() > 0.5 * mask.sum()
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """One pixel more on every side: the anti-aliased edge."""
+    padded = np.pad(mask, 2)
+    size = mask.shape[0]
+    return np.any([padded[y : y + size, x : x + size] for y in range(5) for x in range(5)], axis=0)
+
+
+def _pictures_differ(all_scenes: list[Scene], size: int = 128, by: float = 1.0) -> None:
+    pictures = [draw(scene, size).astype(int) for scene in all_scenes]
+    for i, one in enumerate(pictures):
+        for other in pictures[:i]:
+            assert np.abs(one - other).mean() > by
+
+
+def test_every_pattern_gives_another_picture() -> None:
+    garment = replace(DRESS, color="navy")
+    _pictures_differ([Scene((replace(garment, pattern=p.id),), seed=3) for p in PATTERNS])
+
+
+def test_every_material_gives_another_picture() -> None:
+    for kind in ("vest", "jacket"):
+        materials = GARMENT_BY_ID[kind].materials
+        _pictures_differ([Scene((Garment(kind, "brown", material=m),), seed=3) for m in materials], by=0.4)
+
+
+def test_every_style_gives_another_picture() -> None:
+    _pictures_differ([replace(OUTFIT, style=style.id) for style in STYLES])
+
+
+def test_every_background_gives_another_picture() -> None:
+    _pictures_differ([replace(OUTFIT, background=ground.id) for ground in BACKGROUNDS])
+
+
+@pytest.mark.parametrize("color", COLORS, ids=lambda color: color.id)
+@pytest.mark.parametrize("pattern", [pattern.id for pattern in PATTERNS])
+def test_the_main_colour_dominates(color: object, pattern: str) -> None:
+    scene = Scene((replace(DRESS, color=color.id, pattern=pattern),), seed=11)
+    inside = draw(scene, 128)[draw_masks(scene, 128)[0]].astype(float)
+    nearest = np.argmin(((inside[:, None] - RGB) ** 2).sum(axis=2), axis=1)
+    assert COLORS[np.bincount(nearest, minlength=len(COLORS)).argmax()].id == color.id
+
+
+@pytest.mark.parametrize("kind", GARMENTS, ids=lambda kind: kind.id)
+def test_the_median_colour_of_a_plain_garment_is_the_named_one(kind: object) -> None:
+    for material in kind.materials or (None,):
+        for color in COLORS:
+            first = {"sleeve": kind.sleeves, "hem": kind.hems, "neckline": kind.necklines}
+            attributes = {name: options[0] if options else None for name, options in first.items()}
+            scene = Scene((Garment(kind.id, color.id, material=material, **attributes),), seed=5)
+            median = np.median(draw(scene, 64)[draw_masks(scene, 64)[0]], axis=0)
+            nearest = COLORS[int(np.argmin(((RGB - median) ** 2).sum(axis=1)))]
+            assert nearest.id == color.id, f"{color.id} {material} {kind.id} looks {nearest.id}: {median}"
+
+
+def test_the_training_mix_can_be_drawn() -> None:
+    for scene in scenes(3, 60):
+        assert draw(scene, 64).std() > 1
+        assert draw_masks(scene, 64).shape == (len(scene.garments), 64, 64)
