@@ -35,21 +35,21 @@ class Sizes:
     text_width: int = 32
     text_layers: int = 2
     pooled: int = 24
-    heads: int = 4
+    head_width: int = 8
     groups: int = 8
 
 
 TINY = Sizes()
 SMALL = Sizes(  # about what ships: 16×16×8 latents, then 32×32×8
-    base_channels=(64, 96, 160),
-    refiner_channels=(48, 64, 96),
+    base_channels=(64, 112, 128),
+    refiner_channels=(32, 64, 96),
     base_size=128,
     latent_channels=8,
-    vae_width=48,
+    vae_width=32,
     text_width=192,
     text_layers=4,
     pooled=192,
-    heads=8,
+    head_width=16,
     groups=16,
 )
 
@@ -198,9 +198,9 @@ def write_tokenizer(folder: Path) -> None:
 
 def _unet_settings(sizes: Sizes, channels: tuple[int, ...], side: int) -> dict[str, object]:
     n = len(channels)
-    plain = n > 2  # the deepest level of a larger one has no attention, as in Stable Diffusion
-    downs = ("CrossAttnDownBlock2D",) * (n - plain) + ("DownBlock2D",) * plain
-    ups = ("UpBlock2D",) * plain + ("CrossAttnUpBlock2D",) * (n - plain)
+    plain = n > 2  # the widest level of a larger one has no attention: there are too many cells
+    downs = ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * (n - plain)
+    ups = ("CrossAttnUpBlock2D",) * (n - plain) + ("UpBlock2D",) * plain
     return {
         "sample_size": side,
         "in_channels": sizes.latent_channels,
@@ -210,8 +210,9 @@ def _unet_settings(sizes: Sizes, channels: tuple[int, ...], side: int) -> dict[s
         "down_block_types": downs,
         "up_block_types": ups,
         "cross_attention_dim": sizes.text_width,
-        "attention_head_dim": sizes.heads,
+        "attention_head_dim": tuple(width // sizes.head_width for width in channels),  # diffusers: how many heads
         "norm_num_groups": sizes.groups,
+        "use_linear_projection": n > 2,
     }
 
 

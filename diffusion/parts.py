@@ -15,7 +15,14 @@ from pathlib import Path
 import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from diffusion.weights import WeightsError, match_keys, read_json, read_state, stored_shapes
 
@@ -30,6 +37,7 @@ BESIDE_TEXT = (
     "logit_scale",
     "text_model.embeddings.position_ids",
 )
+OLD_POSITIONS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 # diffusers before 0.18 called an autoencoder's attention layers so (Stable Diffusion 1.5 is stored that way).
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -52,6 +60,14 @@ def open_text_tower(
     """
     tower = lay_out_text_tower(folder, projected)
     return _fill(tower, folder, dtype, device, rename=text_namer(tower), ignored=BESIDE_TEXT)
+
+
+def open_clip(folder: Path, dtype: torch.dtype, device: torch.device) -> CLIPModel:
+    """Open a whole CLIP, both towers; raises FileNotFoundError or WeightsError."""
+    config = CLIPConfig(**{k: v for k, v in read_json(folder / "config.json").items() if k != "model_type"})
+    with init_empty_weights(include_buffers=False):
+        model = CLIPModel(config)
+    return _fill(model, folder, dtype, device, ignored=OLD_POSITIONS)
 
 
 def open_tokenizer(folder: Path) -> CLIPTokenizer:

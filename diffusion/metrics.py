@@ -1,0 +1,221 @@
+"""How good pictures are, with intervals, always beside the pictures of a compared model on the same seeds.
+
+In: two lists of pictures of the same requests, what was asked (scenes, prompts), a scorer. Out: `Comparison` rows.
+Attribute accuracy and all features come from the fashion scorer, which knows the drawn domain; Inception knows
+photographs. So "FID" and "KID" here are the Fréchet and kernel distances on scorer features, and the Inception Score's
+formula is applied to the scorer's garment probabilities: comparable within this project, not with published numbers.
+Refs: Heusel et al. 2017, arXiv:1706.08500 (FID); Bińkowski et al. 2018, arXiv:1801.01401 (KID); Salimans et al. 2016,
+arXiv:1606.03498 (Inception Score); Hessel et al. 2021, arXiv:2104.08718 (CLIP score); Efron 1979 (bootstrap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+FEWEST = 50  # pictures under which a distribution's distance says nothing
+DRAWS = 1000
+DISTANCE_DRAWS = 100  # a Fréchet distance costs milliseconds, a mean microseconds
+
+
+class Seen(Protocol):
+    """One garment that a scorer sees (fashion.scorer.Detection)."""
+
+    garment: str
+    color: str
+    pattern: str
+    sleeve: str | None
+    hem: str | None
+    mask: np.ndarray
+    confidence: float
+
+
+class Scorer(Protocol):
+    """What the metrics need of a scorer (fashion.scorer.Scorer): detections and feature vectors (n, d)."""
+
+    def detect(self, pictures: Sequence[Image.Image]) -> Sequence[Sequence[Seen]]: ...
+
+    def vectors(self, pictures: Sequence[Image.Image]) -> np.ndarray: ...
+
+
+class TooFewPictures(ValueError):
+    """A distribution metric asked of fewer pictures than it needs."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two models on the same n requests; `difference` is ours - theirs, resampled in pairs."""
+
+    name: str
+    n: int
+    higher_is_better: bool
+    ours: Interval
+    theirs: Interval
+    difference: Interval
+
+    @property
+    def verdict(self) -> str:
+        """ "better", "worse", or "no difference shown" where the interval of the difference holds zero."""
+        if self.difference.low <= 0 <= self.difference.high:
+            return "no difference shown"
+        return "better" if (self.difference.value > 0) == self.higher_is_better else "worse"
+
+
+# A metric as a function of which pictures are counted (indices, repeats allowed).
+Measure = Callable[[np.ndarray], float]
+
+
+def compare(
+    name: str,
+    n: int,
+    ours: Measure,
+    theirs: Measure,
+    higher_is_better: bool = True,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Comparison:
+    """Bootstrap two measures in pairs: each draw takes the same requests of both models."""
+    rng = np.random.default_rng(seed)
+    whole = np.arange(n)
+    picks = [rng.integers(0, n, n) for _ in range(draws)]
+    samples = np.array([(ours(pick), theirs(pick)) for pick in picks])  # (draws, 2)
+    values = np.array([ours(whole), theirs(whole)])
+    spread = [_interval(values[i], samples[:, i]) for i in (0, 1)]
+    difference = _interval(values[0] - values[1], samples[:, 0] - samples[:, 1])
+    return Comparison(name, n, higher_is_better, spread[0], spread[1], difference)
+
+
+def compare_means(name: str, ours: np.ndarray, theirs: np.ndarray, higher_is_better: bool = True) -> Comparison:
+    """Compare means of one number per request (n,); NaN where a request has none."""
+    if ours.shape != theirs.shape or ours.ndim != 1:
+        raise ValueError(f"{name}: {ours.shape} against {theirs.shape}: give one number per request, the same requests")
+
+    def mean(values: np.ndarray) -> Measure:
+        return lambda pick: float(np.nanmean(values[pick]))
+
+    return compare(name, len(ours), mean(ours), mean(theirs), higher_is_better)
+
+
+def attribute_accuracy(right: Sequence[Sequence[Mapping[str, bool]]], attribute: str) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (n,) right and (n,) asked of one attribute, or of "all" (a garment with everything right).
+
+    `right`: per picture, per garment, attribute → whether it was seen right (fashion.scoring.score gives it).
+    """
+    hits, asked = np.zeros(len(right)), np.zeros(len(right))
+    for i, garments in enumerate(right):
+        answers = [all(each.values()) if attribute == "all" else each.get(attribute) for each in garments]
+        known = [answer for answer in answers if answer is not None]
+        hits[i], asked[i] = sum(known), len(known)
+    return hits, asked
+
+
+def clip_scores(texts: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """100 · max(cosine, 0) of each picture with its own prompt, (n,), from unit rows (n, d)."""
+    if texts.shape != pictures.shape:
+        raise ValueError(f"texts are {texts.shape}, pictures {pictures.shape}: give one vector each, in pairs")
+    return 100 * np.clip(np.sum(texts * pictures, axis=1), 0, None)
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Fréchet distance of two feature sets (n, d), (m, d) taken for Gaussians; 0 for the same set."""
+    for each in (a, b):
+        _enough(each, f"the Fréchet distance on {each.shape[1]} features", each.shape[1] + 1)
+    mean = np.sum((a.mean(0) - b.mean(0)) ** 2)
+    one, two = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, vectors = np.linalg.eigh(one)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ two @ root), 0, None)).sum()
+    return float(max(0.0, mean + np.trace(one) + np.trace(two) - 2 * cross))
+
+
+def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Squared MMD with the cubic kernel (x·y/d + 1)³, unbiased (so it may be slightly negative)."""
+    for each in (a, b):
+        _enough(each, "the kernel distance", FEWEST)
+    d = a.shape[1]
+
+    def within(x: np.ndarray) -> float:
+        kernel = (x @ x.T / d + 1) ** 3
+        return float((kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1)))
+
+    return within(a) + within(b) - 2 * float(((a @ b.T / d + 1) ** 3).mean())
+
+
+def inception_analogue(probabilities: np.ndarray) -> float:
+    """exp(mean KL(p(y|x) ‖ p(y))) of class probabilities (n, K): 1 for identical rows, K for balanced one-hot ones."""
+    n, classes = probabilities.shape
+    _enough(probabilities, f"an Inception-Score analogue over {classes} classes", classes)
+    if np.any(probabilities < 0) or not np.allclose(probabilities.sum(1), 1, atol=1e-4):
+        raise ValueError("probabilities must be rows of numbers from 0 that sum to 1")
+    p = np.clip(probabilities, 1e-12, None)
+    divergence = np.sum(probabilities * (np.log(p) - np.log(p.mean(0))), axis=1)
+    return float(np.exp(divergence.mean()))
+
+
+def garment_probabilities(seen: Sequence[Sequence[Seen]], garments: Sequence[str]) -> np.ndarray:
+    """Rows (n, K + 1) over garments and "none": each picture's surest detection with its confidence, the rest even."""
+    place = {garment: i for i, garment in enumerate(garments)}
+    rows = np.zeros((len(seen), len(garments) + 1))
+    for row, found in zip(rows, seen, strict=True):
+        surest = max(found, key=lambda each: each.confidence, default=None)
+        which = len(garments) if surest is None else place[surest.garment]
+        sure = 1.0 if surest is None else float(surest.confidence)
+        row[:] = (1 - sure) / len(garments)
+        row[which] = sure
+    return rows
+
+
+def diversity(vectors: np.ndarray) -> np.ndarray:
+    """Mean pairwise cosine distance between a prompt's seeds, (prompts,), from features (prompts, seeds, d)."""
+    if vectors.ndim != 3 or vectors.shape[1] < 2:
+        raise TooFewPictures(f"diversity needs (prompts, seeds, d) with two seeds or more, not {vectors.shape}")
+    units = vectors / np.clip(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12, None)
+    seeds = vectors.shape[1]
+    cosine = units @ units.transpose(0, 2, 1)  # (prompts, seeds, seeds)
+    return 1 - (cosine.sum((1, 2)) - seeds) / (seeds * (seeds - 1))
+
+
+def sharpness(pictures: Sequence[Image.Image]) -> np.ndarray:
+    """Standard deviation of the Laplacian of luminance, in levels of 255, (n,): 0 for a flat picture."""
+    return np.array([_laplacian(np.asarray(each.convert("L"), dtype=np.float64)).std() for each in pictures])
+
+
+def markdown(rows: Sequence[Comparison], ours: str = "ours", theirs: str = "compared") -> str:
+    """One Markdown table of comparisons."""
+    lines = [f"| metric | n | {ours} | {theirs} | difference | |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        arrow = "↑" if row.higher_is_better else "↓"
+        lines.append(f"| {row.name} {arrow} | {row.n} | {row.ours} | {row.theirs} | {row.difference} | {row.verdict} |")
+    return "\n".join(lines)
+
+
+def _interval(value: float, samples: np.ndarray) -> Interval:
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return Interval(float(value), float(low), float(high))
+
+
+def _enough(rows: np.ndarray, what: str, least: int) -> None:
+    least = max(least, FEWEST)
+    if len(rows) < least:
+        raise TooFewPictures(f"{what} needs {least} pictures or more, there are {len(rows)}: draw more")
+
+
+def _laplacian(levels: np.ndarray) -> np.ndarray:
+    middle = levels[1:-1, 1:-1]
+    return levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:] - 4 * middle

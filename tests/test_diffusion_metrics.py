@@ -1,0 +1,162 @@
+"""The metrics against what is known in closed form, and the comparison of two models in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from benchmarks.random_checkpoint import write_checkpoint
+from diffusion.metrics import (
+    FEWEST,
+    TooFewPictures,
+    attribute_accuracy,
+    clip_scores,
+    compare_means,
+    diversity,
+    frechet_distance,
+    garment_probabilities,
+    inception_analogue,
+    kernel_distance,
+    markdown,
+    sharpness,
+)
+from diffusion.report import ClipJudge, Judged, compare_all, compare_distributions
+from fashion.scene import Scene, sample_scene
+
+
+@dataclass(frozen=True)
+class Seen:
+    garment: str
+    color: str
+    pattern: str
+    sleeve: str | None
+    hem: str | None
+    mask: np.ndarray
+    confidence: float
+
+
+class Oracle:
+    """A scorer that reads its answers from the scenes, wrong for every `slip`-th picture."""
+
+    def __init__(self, scenes: Sequence[Scene], slip: int) -> None:
+        self.scenes, self.slip = scenes, slip
+
+    def detect(self, pictures: Sequence[Image.Image]) -> list[list[Seen]]:
+        return [[self._see(g, i % self.slip == 0) for g in s.garments] for i, s in enumerate(self.scenes)]
+
+    def vectors(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        return np.stack([np.asarray(each.resize((4, 2)), dtype=float).mean(2).ravel() for each in pictures])
+
+    def _see(self, garment: object, wrong: bool) -> Seen:
+        color = ("red" if garment.color != "red" else "blue") if wrong else garment.color
+        return Seen(garment.kind, color, garment.pattern, garment.sleeve, garment.hem, np.ones((32, 32), bool), 0.9)
+
+
+def pictures(n: int, seed: int, blur: float = 0.0) -> list[Image.Image]:
+    noise = np.random.default_rng(seed).integers(0, 255, (n, 32, 32, 3), dtype=np.uint8)
+    return [Image.fromarray(each).filter(ImageFilter.GaussianBlur(blur)) for each in noise]
+
+
+def test_the_inception_analogue_is_one_for_identical_and_k_for_balanced_one_hot_predictions() -> None:
+    assert inception_analogue(np.full((60, 8), 1 / 8)) == pytest.approx(1)
+    assert inception_analogue(np.tile(np.eye(8)[0], (60, 1))) == pytest.approx(1)
+    assert inception_analogue(np.tile(np.eye(8), (10, 1))) == pytest.approx(8)
+
+
+def test_the_frechet_distance_is_zero_for_the_same_set_and_a_shift_squared_for_a_shift() -> None:
+    a = np.random.default_rng(0).normal(size=(400, 6))
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(a, a + np.array([3, 0, 0, 0, 0, 0])) == pytest.approx(9)
+    assert frechet_distance(a, 2 * a) == pytest.approx(np.trace(np.cov(a.T)) + np.sum(a.mean(0) ** 2))
+
+
+def test_the_kernel_distance_is_about_zero_for_one_distribution_and_not_for_two() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(300, 6)), rng.normal(size=(300, 6)), rng.normal(1, 1, size=(300, 6))
+    assert abs(kernel_distance(a, b)) < 0.1
+    assert kernel_distance(a, c) > 1
+
+
+def test_too_few_pictures_are_an_error() -> None:
+    few = np.random.default_rng(0).normal(size=(FEWEST - 1, 4))
+    many_features = np.random.default_rng(0).normal(size=(FEWEST, FEWEST))
+    for wrong in (
+        lambda: frechet_distance(few, few),
+        lambda: frechet_distance(many_features, many_features),
+        lambda: kernel_distance(few, few),
+        lambda: inception_analogue(np.full((10, 4), 0.25)),
+        lambda: inception_analogue(np.full((60, 61), 1 / 61)),
+        lambda: diversity(np.zeros((3, 1, 4))),
+    ):
+        with pytest.raises(TooFewPictures):
+            wrong()
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        inception_analogue(np.ones((60, 4)))
+
+
+def test_clip_scores_are_cosines_in_percent_and_never_negative() -> None:
+    text = np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.8]])
+    seen = np.array([[1.0, 0.0], [-1.0, 0.0], [0.8, 0.6]])
+    assert clip_scores(text, seen) == pytest.approx([100, 0, 96])
+
+
+def test_attribute_accuracy_counts_only_what_was_asked() -> None:
+    right = [[{"garment": True, "color": True}, {"garment": True, "color": False, "hem": True}], [{"garment": False}]]
+    assert [list(each) for each in attribute_accuracy(right, "color")] == [[1, 0], [2, 0]]
+    assert [list(each) for each in attribute_accuracy(right, "all")] == [[1, 0], [2, 1]]
+
+
+def test_diversity_is_zero_for_copies_and_one_for_orthogonal_pictures() -> None:
+    assert diversity(np.ones((2, 3, 4))) == pytest.approx([0, 0])
+    assert diversity(np.eye(3)[None]) == pytest.approx([1])
+
+
+def test_sharpness_falls_with_blur() -> None:
+    assert sharpness([Image.new("RGB", (16, 16), "red")])[0] == 0
+    assert sharpness(pictures(1, 0))[0] > 2 * sharpness(pictures(1, 0, blur=1.0))[0]
+
+
+def test_a_picture_without_garments_is_a_class_of_its_own() -> None:
+    dress = Seen("dress", "red", "solid", None, None, np.ones((1, 1), bool), 0.8)
+    rows = garment_probabilities([[dress], []], ["dress", "coat"])
+    assert rows == pytest.approx(np.array([[0.8, 0.1, 0.1], [0, 0, 1]]))
+
+
+def test_pairs_show_a_small_difference_that_two_separate_intervals_hide() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(0, 10, 200)
+    row = compare_means("x", base + 0.5 + rng.normal(0, 0.5, 200), base)
+    assert row.verdict == "better"
+    assert row.ours.low < row.theirs.high
+    assert compare_means("x", base, base).verdict == "no difference shown"
+    assert compare_means("x", base + 1, base, higher_is_better=False).verdict == "worse"
+    with pytest.raises(ValueError, match="the same requests"):
+        compare_means("x", base, base[:-1])
+
+
+def test_two_models_are_compared_on_every_metric(tmp_path: Path) -> None:
+    scenes = [sample_scene(seed) for seed in range(80)]
+    ours = Judged.by(Oracle(scenes, 40), pictures(80, 1))
+    theirs = Judged.by(Oracle(scenes, 3), [each.point(lambda v: v // 2) for each in pictures(80, 2)])
+    real = Oracle(scenes, 40).vectors(pictures(80, 3))
+    write_checkpoint(tmp_path)
+    clip = ClipJudge(tmp_path / "clip")
+    rows = {row.name: row for row in compare_all(scenes, ours, theirs, real, ["a dress"] * 80, clip, seeds=2)}
+    assert rows["color accuracy"].verdict == rows["all accuracy"].verdict == "better"
+    assert rows["garment accuracy"].ours.value == 1
+    assert rows["sharpness"].verdict == "better"
+    assert rows["Fréchet distance (scorer features)"].verdict == "better"
+    assert rows["garment Inception-Score analogue"].ours.value > 2
+    assert {"CLIP score", "diversity over seeds", "kernel distance (scorer features)"} <= set(rows)
+    table = markdown(list(rows.values()))
+    assert table.count("\n") == len(rows) + 1
+    with pytest.raises(TooFewPictures):
+        compare_distributions(replace(ours, vectors=ours.vectors[:9], pictures=ours.pictures[:9]), theirs, real)
