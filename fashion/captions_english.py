@@ -16,7 +16,7 @@ from fashion.scene import Garment
 if TYPE_CHECKING:
     from fashion.captions import Said
 
-_MAX_WEIGHT = 62  # about CLIP tokens
+_MAX_TOKENS = 62  # about CLIP tokens
 _ORDERS = (
     ("color", "pattern", "material", "sleeve", "neckline", "hem", "details"),
     ("details", "sleeve", "hem", "color", "pattern", "material", "neckline"),
@@ -28,8 +28,8 @@ _ORDERS = (
 _TRAILING = frozenset({"details", "sleeve", "neckline"})  # what "with …" may say after the noun
 _SCENIC = frozenset({"room", "street", "park", "hanok"})
 _PEOPLE = ("a person", "someone", "a figure", "a model")
-_SLOT_NAMES = {"head": "hat", "neck": "scarf", "top": "top", "outer": "outer layer", "whole": "one-piece",
-               "bottom": "bottom", "feet": "shoes", "hand": "bag"}  # fmt: skip
+_SLOT_NAMES = {"head": "hat", "neck": "neck", "top": "top", "outer": "outer layer", "whole": "one-piece",
+               "bottom": "bottom", "feet": "shoes", "hand": "in hand"}  # fmt: skip
 _REQUESTS = ("draw", "please draw", "draw me", "I want", "show me", "make a picture of", "I'd like to see")
 _ESSENTIALS = (
     "is an essential for every wardrobe", "is a must-have this season", "goes with everything you own",
@@ -46,7 +46,7 @@ def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
     name = shape or fitting[int(rng.random() * len(fitting))]
     speech = _Speech(said, rng)
     text = SHAPES[name](speech)
-    if shape is None and len(said.scene.garments) > 1 and _weight(text) > _MAX_WEIGHT:
+    if shape is None and len(said.scene.garments) > 1 and estimated_tokens(text) > _MAX_TOKENS:
         name = "keywords"
         text = _keywords(_Speech(said, rng))
     return text, name
@@ -285,7 +285,7 @@ def _medium(style: str) -> str:
     return style if style.endswith(" art") else _article(style)
 
 
-def _weight(text: str) -> int:
+def estimated_tokens(text: str) -> int:
     """About how many CLIP tokens the text takes: words, signs, and two more for every hyphen."""
     return 2 + len(text.split()) + 2 * text.count("-") + sum(map(text.count, ",.:;()+"))
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fashion.lexicon import GARMENT_BY_ID, WORDS, word
+from fashion.lexicon import BACKGROUND_BY_ID, GARMENT_BY_ID, WORDS, word
 from fashion.scene import Garment
 from hangul.particles import attach
 
@@ -45,10 +45,6 @@ _SLOT_NAMES = {
 }  # fmt: skip
 _PEOPLE = ("사람", "사람", "모델", "인물")
 _SCENIC = frozenset({"room", "street", "park", "hanok"})
-_BACKDROP = {
-    "white": "흰색", "cream": "크림색", "pastel": "파스텔톤", "hanji": "한지", "room": "방 안", "street": "거리",
-    "park": "공원", "hanok": "한옥 마당",
-}  # fmt: skip
 _REQUESTS = ("그려줘", "그려 줘", "그려줘요", "그려 봐", "그려줄래?")
 _POLITE_REQUESTS = ("그려 주세요", "그려주세요", "그려 주시겠어요?", "그려 주세요!", "그려 주시면 좋겠어요")
 _QUESTIONS = ("그려 줄 수 있어?", "그려 주실 수 있나요?", "그려 줄 수 있을까요?", "그려 볼 수 있을까?")
@@ -188,7 +184,7 @@ class _Speech:
         parts = []
         if self.background:
             id = self.background
-            parts.append(self.pick((self.background_name(), f"배경은 {_BACKDROP[id]}")))
+            parts.append(self.pick((self.background_name(), f"배경은 {BACKGROUND_BY_ID[id].backdrop}")))
             self.background = None
         if self.style:
             parts.append(self.style_name())
@@ -224,7 +220,7 @@ def _request(s: _Speech, endings: tuple[str, ...] = _REQUESTS) -> str:
     if s.background and s.background not in _SCENIC and s.maybe(0.3):
         before = f"{s.background_name()}으로 "
     elif s.background and s.maybe(0.15):
-        before = f"배경은 {attach(_BACKDROP[s.background], '으로')} 하고 "
+        before = f"배경은 {attach(BACKGROUND_BY_ID[s.background].backdrop, '으로')} 하고 "
         s.background = None
     subject = attach(s.placed(1.0), "을") if s.maybe(0.8) else s.placed(1.0)
     manner = s.manner()
@@ -310,7 +306,7 @@ def _place_first(s: _Speech) -> str:
     if not s.background:
         return _noun(s)
     id = s.background
-    start = s.pick((f"배경은 {_BACKDROP[id]},", f"{s.background_name()},"))
+    start = s.pick((f"배경은 {BACKGROUND_BY_ID[id].backdrop},", f"{s.background_name()},"))
     s.background = None
     return f"{start} {s.subject()}{s.rest()}"
 

@@ -41,6 +41,13 @@ class Color(Word):
 
 
 @dataclass(frozen=True)
+class Background(Word):
+    """`backdrop` is what follows 배경은: 배경은 흰색."""
+
+    backdrop: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
 class GarmentKind(Word):
     """A garment and what it may wear. An empty tuple means that the garment has no such attribute."""
 
@@ -59,7 +66,7 @@ COLORS: tuple[Color, ...] = (
     Color("red", ("빨강", "빨간색", "레드", "붉은색"), ("red", "scarlet", "crimson"), ("빨간", "붉은", "빨간색", "새빨간", "레드"), (206, 38, 42), loan=("레드",)),
     Color("orange", ("주황", "주황색", "오렌지색", "주홍색"), ("orange", "tangerine"), ("주황", "주황색", "오렌지색"), (242, 125, 28), loan=("오렌지",)),
     Color("yellow", ("노랑", "노란색", "옐로", "개나리색"), ("yellow", "lemon yellow"), ("노란", "노란색", "샛노란", "옐로"), (247, 208, 48), loan=("옐로우",)),
-    Color("green", ("초록", "초록색", "그린", "녹색"), ("green", "emerald green"), ("초록", "초록색", "녹색", "그린"), (38, 138, 70), loan=("그린",)),
+    Color("green", ("초록", "초록색", "녹색"), ("green", "emerald green"), ("초록", "초록색", "녹색"), (38, 138, 70), loan=("그린",)),
     Color("mint", ("민트", "민트색", "옥색", "박하색"), ("mint", "mint green"), ("민트", "민트색", "옥색"), (146, 220, 190), loan=("민트",)),
     Color("sky_blue", ("하늘색", "스카이블루", "연파랑"), ("sky blue", "light blue", "baby blue"), ("하늘색", "연파랑", "연한 파란색", "스카이블루"), (126, 194, 238), loan=("스카이블루",)),
     Color("blue", ("파랑", "파란색", "블루", "푸른색"), ("blue", "cobalt blue"), ("파란", "푸른", "파란색", "새파란", "블루"), (36, 92, 206), loan=("블루",)),
@@ -108,7 +115,7 @@ SLEEVES: tuple[Word, ...] = (
 HEMS: tuple[Word, ...] = (
     Word("mini", ("미니", "짧은 기장", "미니 기장"), ("a mini length", "a short hem"), ("미니", "짧은", "짧은 기장의", "기장이 짧은"), en_before=("mini", "short-length"), loan=("미니",)),
     Word("knee", ("미디", "무릎길이", "무릎 기장"), ("a knee length", "a midi hem"), ("미디", "무릎길이", "무릎까지 오는", "무릎 기장의"), en_before=("knee-length", "midi"), loan=("미디",)),
-    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("a maxi length", "a long hem"), ("롱", "맥시", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시")),
+    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("a maxi length", "a long hem"), ("롱", "맥시", "긴", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시")),
 )
 
 NECKLINES: tuple[Word, ...] = (
@@ -162,15 +169,15 @@ GARMENTS: tuple[GarmentKind, ...] = (
     GarmentKind("boots", ("부츠", "장화"), ("boots",), slot="feet", materials=("leather", "fur"), plural=True, loan=("부츠",)),
 )
 
-BACKGROUNDS: tuple[Word, ...] = (
-    Word("white", ("흰 배경", "하얀 배경"), ("a white background",)),
-    Word("cream", ("크림색 배경", "아이보리색 배경"), ("a cream background",)),
-    Word("pastel", ("파스텔 배경", "파스텔톤 배경"), ("a pastel background",)),
-    Word("hanji", ("한지 배경", "한지 종이 배경"), ("a hanji paper background",)),
-    Word("room", ("방 안", "실내", "방"), ("a room", "a living room")),
-    Word("street", ("거리", "길거리", "거리 배경"), ("a street", "a city street")),
-    Word("park", ("공원", "공원 배경"), ("a park",)),
-    Word("hanok", ("한옥 마당", "한옥", "한옥 앞마당"), ("a hanok courtyard",)),
+BACKGROUNDS: tuple[Background, ...] = (
+    Background("white", ("흰 배경", "하얀 배경"), ("a white background",), backdrop="흰색"),
+    Background("cream", ("크림색 배경", "아이보리색 배경"), ("a cream background",), backdrop="크림색"),
+    Background("pastel", ("파스텔 배경", "파스텔톤 배경"), ("a pastel background",), backdrop="파스텔톤"),
+    Background("hanji", ("한지 배경", "한지 종이 배경"), ("a hanji paper background",), backdrop="한지"),
+    Background("room", ("방 안", "실내", "방"), ("a room", "a living room"), backdrop="방 안"),
+    Background("street", ("거리", "길거리", "거리 배경"), ("a street", "a city street"), backdrop="거리"),
+    Background("park", ("공원", "공원 배경"), ("a park",), backdrop="공원"),
+    Background("hanok", ("한옥 마당", "한옥", "한옥 앞마당"), ("a hanok courtyard",), backdrop="한옥 마당"),
 )
 
 STYLES: tuple[Word, ...] = (
@@ -182,6 +189,7 @@ STYLES: tuple[Word, ...] = (
 )
 
 GARMENT_BY_ID = {kind.id: kind for kind in GARMENTS}
+BACKGROUND_BY_ID = {background.id: background for background in BACKGROUNDS}
 COLOR_BY_ID = {color.id: color for color in COLORS}
 WORDS: dict[str, tuple[Word, ...]] = {
     "garment": GARMENTS, "color": COLORS, "pattern": PATTERNS, "material": MATERIALS, "sleeve": SLEEVES,
