@@ -1,0 +1,85 @@
+"""Clothes worn together: a top is tucked in, what lies under a coat is narrower than the coat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fashion.drawing.paths import Path, bend, bounds
+from fashion.drawing.sketch import Sketch
+from fashion.scene import Garment
+
+TUCK_Y = 108.0
+TUCKED = ("t_shirt", "shirt", "blouse")
+SHORTENED = ("knit", "hoodie")
+LONG_OUTER = ("coat", "durumagi", "padding")
+_ARM_X = 33.0  # a line that stays within is on the torso
+
+
+def dress_together(garments: tuple[Garment, ...], slots: list[str], sketches: list[Sketch]) -> None:
+    """Change sketches so that they can be worn over each other and each still shows."""
+    by_slot = {slot: i for i, slot in enumerate(slots)}
+    top, bottom, outer, whole = (by_slot.get(slot) for slot in ("top", "bottom", "outer", "whole"))
+    if top is not None and bottom is not None:
+        if garments[top].kind in TUCKED and garments[bottom].kind != "hanbok_skirt":
+            _tuck(sketches[top])
+        elif garments[top].kind in SHORTENED:
+            _reshape(sketches[top], lambda x, y: (x, y if y < 88 else 88 + (y - 88) * 0.6))
+    if outer is None:
+        return
+    long = garments[outer].kind in LONG_OUTER and garments[outer].hem != "mini"
+    if top is not None:
+        _reshape(sketches[top], _slim)
+    for part in (bottom, whole):
+        if part is not None and (long or garments[part].kind == "hanbok_skirt"):
+            factor = 0.66 if garments[part].kind == "hanbok_skirt" else 0.72
+            _narrow(sketches[part], factor)
+
+
+def _slim(x: float, y: float) -> tuple[float, float]:
+    """Nothing of a torso wider than an open coat over it."""
+    limit = 20.0
+    if y < 72 or abs(x) < limit:
+        return x, y
+    return (limit + (abs(x) - limit) * 0.4) * (1 if x > 0 else -1), y
+
+
+def _tuck(sketch: Sketch) -> None:
+    """End a top at the waistband, under it."""
+    sketch.layer = 15
+    sketch.trims = [trim for trim in sketch.trims if bounds([trim[0]])[1] < TUCK_Y - 2]
+
+    def tucked(x: float, y: float) -> tuple[float, float]:
+        t = min(max((y - 90) / 17, 0.0), 1.0)
+        shrink = 1 - 0.34 * t if abs(x) > 5 else 1.0
+        limit = 21.0 + (1 - t) * 12
+        return max(-limit, min(limit, x * (shrink if abs(x) > 21 else 1.0))), min(y, TUCK_Y + (y - TUCK_Y) * 0.05)
+
+    sketch.strokes = [s for s in sketch.strokes if not _on_torso(s[0]) or bounds([s[0]])[1] < TUCK_Y - 8]
+    sketch.panels = [p for p in sketch.panels if not _on_torso(p[0]) or bounds([p[0]])[1] < TUCK_Y - 2]
+    _reshape(sketch, tucked)
+
+
+def _narrow(sketch: Sketch, factor: float) -> None:
+    """Press a skirt together from the hips down."""
+
+    def narrowed(x: float, y: float) -> tuple[float, float]:
+        t = min(max((y - 96) / 40, 0.0), 1.0)
+        return x * (1 - (1 - factor) * t), y
+
+    sketch.panels = [(bend(p[0], narrowed), *p[1:]) if p[4] not in ("sleeve",) else p for p in sketch.panels]
+    sketch.behind = [(bend(p[0], narrowed), *p[1:]) for p in sketch.behind]
+    sketch.strokes = [(bend(s[0], narrowed), *s[1:]) for s in sketch.strokes]
+    sketch.trims = [(bend(t[0], narrowed), *t[1:]) for t in sketch.trims]
+
+
+def _reshape(sketch: Sketch, move: Callable[[float, float], tuple[float, float]]) -> None:
+    """Move the points of all that lies on the torso, not of the sleeves."""
+    sketch.panels = [(bend(p[0], move), *p[1:]) if p[4] != "sleeve" and _on_torso(p[0]) else p for p in sketch.panels]
+    sketch.behind = [(bend(p[0], move), *p[1:]) for p in sketch.behind]
+    sketch.strokes = [(bend(s[0], move), *s[1:]) if _on_torso(s[0]) else s for s in sketch.strokes]
+    sketch.trims = [(bend(t[0], move), *t[1:]) if _on_torso(t[0]) else t for t in sketch.trims]
+
+
+def _on_torso(path: Path) -> bool:
+    left, _, right, _ = bounds([path])
+    return left > -_ARM_X and right < _ARM_X or left < -10 and right > 10

@@ -1,0 +1,168 @@
+"""Build SVG path data from points, as one draws clothes: smooth chains that meet in corners.
+
+A path is a tuple of commands ("M", x, y), ("L", x, y), ("C", x1, y1, x2, y2, x, y), ("Z",) in body units, until a
+`Frame` places it in the 256-unit square. The body's axis is x = 0, so that a mirrored piece is one with -x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import cos, hypot, radians, sin
+
+Point = tuple[float, float]
+Chain = Sequence[Point]
+Command = tuple
+Path = tuple[Command, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where body units lie in the scene: x · scale + dx, y · scale + dy."""
+
+    scale: float
+    dx: float
+    dy: float
+
+    def place(self, path: Path) -> str:
+        """SVG path data in scene units, with one decimal."""
+        scale, dx, dy = self.scale, self.dx, self.dy
+        words: list[str] = []
+        for command in path:
+            name = command[0]
+            if name == "C":
+                a, b, c, d, e, f = command[1:]
+                words.append(
+                    f"C{a * scale + dx:.1f} {b * scale + dy:.1f} {c * scale + dx:.1f} {d * scale + dy:.1f} "
+                    f"{e * scale + dx:.1f} {f * scale + dy:.1f}"
+                )
+            elif name == "Z":
+                words.append("Z")
+            else:
+                words.append(f"{name}{command[1] * scale + dx:.1f} {command[2] * scale + dy:.1f}")
+        return "".join(words)
+
+
+def line(*chains: Chain) -> Path:
+    """An open line through smooth chains; where two chains meet there is a corner."""
+    x, y = chains[0][0]
+    commands: list[Command] = [("M", x, y)]
+    for chain in chains:
+        if chain[0] != (x, y):
+            commands.append(("L", *chain[0]))
+        commands.extend(_spline(chain))
+        x, y = chain[-1]
+    return tuple(commands)
+
+
+def shape(*chains: Chain) -> Path:
+    """A closed piece bounded by smooth chains."""
+    return (*line(*chains), ("Z",))
+
+
+def both(*chains: Chain) -> Path:
+    """A closed symmetric piece, from its right half: chains that run from the axis round to the axis again."""
+    return shape(*chains, *(flip_chain(chain) for chain in reversed(chains)))
+
+
+def both_line(chain: Chain) -> Path:
+    """A symmetric open line, from its right half that begins on the axis."""
+    return line([*flip_chain(chain), *chain[1:]])
+
+
+def loop(points: Chain) -> Path:
+    """A closed smooth curve through all points, without a corner."""
+    n = len(points)
+    around = [points[-1], *points, points[0], points[1 % n]]
+    return (("M", *points[0]), *_spline(around)[1:-1], ("Z",))
+
+
+def ellipse(x: float, y: float, rx: float, ry: float) -> Path:
+    k = 0.5523
+    return (
+        ("M", x + rx, y),
+        ("C", x + rx, y + k * ry, x + k * rx, y + ry, x, y + ry),
+        ("C", x - k * rx, y + ry, x - rx, y + k * ry, x - rx, y),
+        ("C", x - rx, y - k * ry, x - k * rx, y - ry, x, y - ry),
+        ("C", x + k * rx, y - ry, x + rx, y - k * ry, x + rx, y),
+        ("Z",),
+    )
+
+
+def flip_chain(chain: Chain) -> list[Point]:
+    """A chain mirrored at the axis and run backwards."""
+    return [(-x, y) for x, y in reversed(chain)]
+
+
+def flip(path: Path) -> Path:
+    """A path mirrored at the body's axis."""
+    return tuple(
+        (command[0], *(-v if i % 2 == 0 else v for i, v in enumerate(command[1:]))) for command in path
+    )
+
+
+def moved(path: Path, dx: float, dy: float, scale: float = 1.0) -> Path:
+    """A path scaled about the origin, then moved."""
+    return tuple(
+        (command[0], *(v * scale + (dx if i % 2 == 0 else dy) for i, v in enumerate(command[1:])))
+        for command in path
+    )
+
+
+def turned(path: Path, degrees: float, x: float = 0.0, y: float = 0.0) -> Path:
+    """A path turned clockwise about (x, y)."""
+    c, s = cos(radians(degrees)), sin(radians(degrees))
+    result: list[Command] = []
+    for command in path:
+        values: list[float] = []
+        for i in range(1, len(command), 2):
+            px, py = command[i] - x, command[i + 1] - y
+            values += (x + c * px - s * py, y + s * px + c * py)
+        result.append((command[0], *values))
+    return tuple(result)
+
+
+def bend(path: Path, move: Callable[[float, float], Point]) -> Path:
+    """A path whose every point, handles too, is moved by `move(x, y)`."""
+    result: list[Command] = []
+    for command in path:
+        values: list[float] = []
+        for i in range(1, len(command), 2):
+            values += move(command[i], command[i + 1])
+        result.append((command[0], *values))
+    return tuple(result)
+
+
+def bounds(paths: Iterable[Path]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of all points, control points included: never smaller than what is drawn."""
+    xs: list[float] = []
+    ys: list[float] = []
+    for path in paths:
+        for command in path:
+            xs.extend(command[1::2])
+            ys.extend(command[2::2])
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _spline(points: Chain) -> list[Command]:
+    """Catmull-Rom through `points`, handles scaled to each piece so that uneven spacing does not overshoot."""
+    n = len(points)
+    if n == 2:
+        return [("L", *points[1])]
+    tangents: list[Point] = [(0.0, 0.0)] * n
+    for i in range(1, n - 1):
+        tx, ty = points[i + 1][0] - points[i - 1][0], points[i + 1][1] - points[i - 1][1]
+        length = hypot(tx, ty) or 1.0
+        tangents[i] = (tx / length, ty / length)
+    commands: list[Command] = []
+    for i in range(n - 1):
+        (x0, y0), (x1, y1) = points[i], points[i + 1]
+        reach = hypot(x1 - x0, y1 - y0) / 3
+        ax, ay = x0 + tangents[i][0] * reach, y0 + tangents[i][1] * reach
+        bx, by = x1 - tangents[i + 1][0] * reach, y1 - tangents[i + 1][1] * reach
+        if i == 0:
+            ax, ay = (x0 + bx) / 2, (y0 + by) / 2
+        if i == n - 2:
+            bx, by = (x1 + ax) / 2, (y1 + ay) / 2
+        commands.append(("C", ax, ay, bx, by, x1, y1))
+    return commands
