@@ -67,6 +67,7 @@ def install(app: APIFlask, settings: Settings) -> Limiter:
         application_limits=[lambda: settings.rate_writes if request.method in WRITING else settings.rate_reads],
     )  # fmt: skip
     app.before_request(_check_body)
+    app.teardown_request(lambda _error: request.close())  # an upload's temporary file
     app.after_request(_headers)
     app.after_request(_finish)
     app.jinja_env.globals["csp_nonce"] = csp_nonce

@@ -39,10 +39,11 @@ FUNCTION_WORDS = frozenset(
         "picture it is to by made"
     ).split()
 )
-ENDINGS = tuple(  # a word may end in one of these and still be known
-    "으로 에서 이랑 하고 처럼 한테 에게 까지 부터 이고 이며 인 은 는 이 가 을 를 과 와 로 에 의 도 만 랑 나 풍 색 빛 톤 "
-    "무늬 요 s es".split()
-)
+ENDINGS = (  # a word may end in one of these and still be known
+    "으로", "에서", "이랑", "하고", "처럼", "한테", "에게", "까지", "부터", "이고", "이며", "인", "은", "는", "이",
+    "가", "을", "를", "과", "와", "로", "에", "의", "도", "만", "랑", "나", "풍", "색", "빛", "톤",
+    "무늬", "요", "s", "es",
+)  # fmt: skip
 WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 
 

@@ -89,9 +89,9 @@ class Person:
         return self.get(f"/generations/{id}").json
 
     def upload(self, data: bytes, name: str = "a.png") -> object:
-        import io
-
-        return self.post("/images", data={"file": (io.BytesIO(data), name)}, content_type="multipart/form-data")
+        head = f'--edge\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        body = head + data + b"\r\n--edge--\r\n"
+        return self.post("/images", data=body, content_type="multipart/form-data; boundary=edge")
 
 
 def wait_for(happened: object, seconds: float = 10) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 
 from apiflask import APIFlask
-from flask import Response, jsonify, render_template_string
+from flask import Response, current_app, jsonify, render_template_string
 
 from demo.errors import KINDS, PROBLEM
 from demo.schemas import Problem
@@ -21,20 +20,22 @@ def install(app: APIFlask) -> None:
     """Serve the document and the page."""
     app.config.update(AUTO_404_RESPONSE=False, AUTO_VALIDATION_ERROR_RESPONSE=False)
     app.spec_processor(_complete)
-    app.add_url_rule("/openapi.json", "openapi", partial(_document, app))
-    app.add_url_rule("/docs", "openapi_page", partial(_page, app))
+    app.add_url_rule("/openapi.json", "openapi", document)
+    app.add_url_rule("/docs", "openapi_page", page)
 
 
-def _document(app: APIFlask) -> Response:
-    return jsonify(app.spec)
+def document() -> Response:
+    """The OpenAPI document."""
+    return jsonify(current_app.spec)
 
 
-def _page(app: APIFlask) -> str:
+def page() -> str:
+    """The document as a page for people."""
     tags: dict[str, list[dict]] = {}
-    for path, item in app.spec["paths"].items():
+    for path, item in current_app.spec["paths"].items():
         for method, operation in item.items():
             tags.setdefault(operation["tags"][0], []).append(_row(path, method, operation))
-    return render_template_string(PAGE.read_text(encoding="utf-8"), spec=app.spec, tags=tags, kinds=KINDS)
+    return render_template_string(PAGE.read_text(encoding="utf-8"), spec=current_app.spec, tags=tags, kinds=KINDS)
 
 
 def _row(path: str, method: str, operation: dict) -> dict:

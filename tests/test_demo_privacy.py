@@ -1,0 +1,171 @@
+"""What is one person's is nobody else's: every route is walked with another's identity."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from demo_client import Person, Studio, open_studio
+from PIL import Image
+
+NOTHING = "0" * 32
+BODIES = {
+    "PATCH /api/v1/generations/{generation_id}": {"visibility": "public"},
+    "POST /api/v1/generations/{generation_id}/report": {"reason": "x"},
+    "POST /api/v1/admin/generations/{generation_id}/hide": {"hidden": True},
+    "POST /api/v1/generations": {"prompt": "분홍 저고리", "source_image": "{image_id}"},
+    "POST /api/v1/admin/forget": {"owner": NOTHING},
+    "POST /api/v1/prompts/analyze": {"prompt": "비밀"},
+    "POST /api/v1/me/claim": {"code": "ABCD-EFGH-JKMN-PQRS"},
+    "POST /api/v1/me/tokens": {"name": "t"},
+}
+SECRET = "아무도 모르는 자주색 두루마기"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    studio = open_studio(tmp_path_factory.mktemp("privacy"))
+    yield studio
+    studio.close()
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+def operations(studio: Studio) -> list[tuple[str, str, dict]]:
+    spec = studio.person().get("//openapi.json").json
+    return [(method.upper(), path, one) for path, item in spec["paths"].items() for method, one in item.items()]
+
+
+def names_of(studio: Studio, person: Person) -> dict[str, str]:
+    done = person.finished(SECRET, n=1)
+    person.upload(png())
+    token = person.post("/me/tokens", {"name": "mine"}).json
+    return {"generation_id": done["id"], "image_id": done["images"][0]["id"], "token_id": token["id"], "place": "0",
+            "receipt_id": NOTHING}  # fmt: skip
+
+
+def test_every_route_with_another_persons_ids_answers_as_if_they_did_not_exist(studio: Studio) -> None:
+    owner, other = studio.person(), studio.person()
+    names = names_of(studio, owner)
+    other.finished("다른 사람의 바지", n=1)
+    walked = 0
+    for method, path, _ in operations(studio):
+        fields = [field for field in names if f"{{{field}}}" in path]
+        body = BODIES.get(f"{method} {path}")
+        if body:
+            body = {key: value.format(**names) if isinstance(value, str) else value for key, value in body.items()}
+        theirs = other.call(method, "/" + path.format(**names), body)
+        text = theirs.data.decode("utf-8", "replace")
+        assert SECRET not in text and names["generation_id"] not in text, (method, path)
+        if fields:
+            walked += 1
+            missing = other.call(method, "/" + path.format(**dict.fromkeys(names, NOTHING)), body)
+            expected = 403 if "/admin/" in path else 404
+            assert theirs.status_code == missing.status_code == expected, (method, path, text)
+            assert theirs.json["error"] == missing.json["error"]
+    assert walked >= 12
+    assert owner.get(f"/generations/{names['generation_id']}").json["status"] == "succeeded"
+    assert len(owner.get("/me/tokens").json["tokens"]) == 1
+
+
+def test_nothing_in_a_search_depends_on_what_others_keep_to_themselves(studio: Studio) -> None:
+    owner, other = studio.person(), studio.person()
+    before = other.get(f"/search?q={SECRET}&k=100").json["results"]
+    owner.finished(SECRET + " 둘", n=1)
+    owner.finished(SECRET + " 셋", n=1)
+    assert other.get(f"/search?q={SECRET}&k=100").json["results"] == before
+    assert studio.person().get("/search?q=두루마기&scope=mine").json["results"] == []
+
+
+def test_tokens_act_for_their_owner_until_taken_back(studio: Studio) -> None:
+    owner, program = studio.person(), studio.person()
+    done = owner.finished("갈색 코트", n=1)
+    made = owner.post("/me/tokens", {"name": "script"}).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert program.get(f"/generations/{done['id']}").json["mine"]
+    assert program.get("/me").json["kind"] == "token"
+    assert "token" not in owner.get("/me/tokens").json["tokens"][0]
+    assert owner.call("DELETE", f"/me/tokens/{made['id']}").status_code == 204
+    assert program.get(f"/generations/{done['id']}").status_code == 401
+
+
+def test_a_code_brings_one_to_another_browser_once(studio: Studio) -> None:
+    first, second = studio.person(), studio.person()
+    old = first.finished("하양 원피스", n=1)
+    brought = second.finished("검정 원피스", n=1)
+    code = first.post("/me/code").json["code"]
+    assert second.post("/me/claim", {"code": code.lower()}).json == {"moved": 1, "generations": 2}
+    for person in (first, second):
+        assert {item["id"] for item in person.get("/generations").json["items"]} == {old["id"], brought["id"]}
+        assert person.get(f"/images/{brought['images'][0]['id']}").status_code == 200
+        assert person.get("/search?q=검정 원피스&k=1").json["results"][0]["generation_id"] == brought["id"]
+    again = studio.person().post("/me/claim", {"code": code})
+    assert again.status_code == 410 and again.json["error"]["code"] == "code_used"
+    assert studio.person().post("/me/claim", {"code": "ABCD-EFGH-JKMN-PQRS"}).status_code == 404
+
+
+def test_reports_reach_the_admin_who_can_hide(studio: Studio) -> None:
+    owner, other, admin = studio.person(), studio.person(), studio.person()
+    admin.headers = {"Authorization": f"Bearer {(studio.settings.data_dir / 'admin_token').read_text()}"}
+    done = owner.finished("보라 스카프", n=1, visibility="public")
+    assert other.post(f"/generations/{done['id']}/report", {"reason": "이상해요"}).status_code == 202
+    assert admin.get("/admin/reports").json["reports"][0]["reason"] == "이상해요"
+    assert other.get("/admin/reports").status_code == 403
+    assert admin.post(f"/admin/generations/{done['id']}/hide", {"hidden": True}).status_code == 200
+    assert other.get(f"/generations/{done['id']}").status_code == 404
+    assert all(hit["generation_id"] != done["id"] for hit in other.get("/search?q=보라 스카프").json["results"])
+    assert owner.get(f"/generations/{done['id']}").json["hidden"]
+    assert admin.get("//metrics").status_code == 200 and other.get("//metrics").status_code == 403
+
+
+def test_forgetting_removes_rows_files_vectors_and_words(tmp_path: object) -> None:
+    studio = open_studio(tmp_path)
+    try:
+        owner, other = studio.person(), studio.person()
+        other.finished("남색 조끼", n=1)
+        done = owner.finished(SECRET, n=2)
+        owner.upload(png())
+        receipt = owner.call("DELETE", "/me").json
+        assert receipt["generations"] == 1 and receipt["images"] == 3 and receipt["files_left"] == 0
+        assert owner.get(f"/generations/{done['id']}").status_code == 404
+        assert owner.get("/me").json["images"] == 0
+        studio.services.searcher.index.rebuild()
+        assert owner.get(f"/receipts/{receipt['receipt']}").json["complete"]
+        kept = list(studio.services.storage.found())
+        assert len(kept) == 3
+        studio.services.database.checkpoint()
+        for path in studio.settings.data_dir.rglob("*"):
+            if path.is_file() and path.suffix != ".log":
+                assert SECRET.encode() not in path.read_bytes(), path
+    finally:
+        studio.close()
+
+
+def test_deleting_one_picture_and_the_last_one(studio: Studio) -> None:
+    person = studio.person()
+    done = person.finished("주황 비니", n=2)
+    first, second = (image["id"] for image in done["images"])
+    assert person.call("DELETE", f"/images/{first}").json["generations"] == 0
+    assert [image["id"] for image in person.get(f"/generations/{done['id']}").json["images"]] == [second]
+    assert person.call("DELETE", f"/images/{second}").json["generations"] == 1
+    assert person.get(f"/generations/{done['id']}").status_code == 404
+    assert person.get(f"/images/{first}").status_code == 404
+
+
+def test_an_export_holds_everything(studio: Studio) -> None:
+    import zipfile
+
+    person = studio.person()
+    done = person.finished("민트 반바지", n=2)
+    person.upload(png())
+    archive = zipfile.ZipFile(io.BytesIO(person.get("/me/export").data))
+    names = archive.namelist()
+    assert archive.testzip() is None
+    assert sum(name.startswith(f"generations/{done['id']}/") for name in names) == 4
+    assert sum(name.startswith("uploads/") for name in names) == 1
+    assert "민트 반바지" in archive.read("generations.jsonl").decode()
