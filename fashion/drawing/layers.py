@@ -23,6 +23,7 @@ from fashion.drawing.tones import Rgb, Tones, hex_of, luminance, tones_of
 from fashion.scene import Garment, Scene
 
 FRONT_LAYER = 75  # what lies over the clothes (a hand, a lock of hair) lies under a hat
+WORN_SCALE = 0.62  # of a pattern on a figure
 MAX_PANELS = 512
 _TRIM_COLORS = {"white": "#fbf9f5", "dark": "#2e2b33", "metal": "#c8ccd3", "skin": "#f1d6c2"}
 _NUMBER = re.compile(r"-?\d*\.?\d+")
@@ -38,6 +39,7 @@ class Piece:
     panel: Panel
     fill: Rgb
     grain: Grain
+    fineness: float  # how small its threads and hair are drawn: 1 laid out alone, less on a figure
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Cut:
 
 def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
     """Number the panels and lay their cloth: the seed moves and scales a pattern a little."""
+    worn = WORN_SCALE if composition.figure else 1.0
     numbers = count()
     back, front = [], []
     for i, (garment, silhouette) in enumerate(zip(scene.garments, composition.silhouettes, strict=True)):
@@ -80,8 +83,9 @@ def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
             cloth = []
             for panel in panels:
                 number = next(numbers)
-                grain = Grain(panel.angle, max(scale * panel.scale * look.pattern_zoom, 0.3), x, y)
-                cloth.append(Piece(number, i, panel, _marked(tones_of(garment.color).rgb, number), grain))
+                grain = Grain(panel.angle, max(scale * panel.scale * worn, 0.3) * look.pattern_zoom, x, y)
+                fill = _marked(tones_of(garment.color).rgb, number)
+                cloth.append(Piece(number, i, panel, fill, grain, max(panel.scale * worn**0.6, 0.5)))
             pieces.append(tuple(cloth))
     order = tuple(sorted(range(len(scene.garments)), key=lambda i: composition.silhouettes[i].layer))
     return Cut(scene, composition, look, tuple(back), tuple(front), order)
@@ -89,7 +93,7 @@ def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
 
 def weave_grain(piece: Piece, material: str | None, look: Look) -> Grain:
     """How a material's threads lie: along the grain, never too fine to see."""
-    scale = max(piece.panel.scale, 0.6) * look.pattern_zoom
+    scale = piece.fineness * look.pattern_zoom
     return Grain(piece.panel.angle + weave_angle(material), scale, piece.grain.x, piece.grain.y)
 
 
@@ -134,7 +138,7 @@ def _colored(taken: Cut, i: int, back: bool) -> str:
 def _panel(piece: Piece, garment: Garment, t: Tones, look: Look) -> str:
     path, material = piece.panel.path, garment.material
     fur = material == "fur"
-    out = edge(material, t, path, piece.panel.scale)
+    out = edge(material, t, path, piece.fineness)
     out += f'<path d="{path}" fill="{hex_of(piece.fill)}"{"" if fur else look.stroke(t)}/>'
     out += look.extra_outline(path, t) if not fur else ""
     return out + topstitch(material, t, path, box_of(path))
@@ -233,7 +237,7 @@ def id_layer(taken: Cut) -> str:
         silhouette, material = taken.composition.silhouettes[i], taken.scene.garments[i].material
         color = f"#{id_of(i):02x}0000"
         for piece in (taken.back if what == "back" else taken.front)[i]:
-            width = edge_width(material, piece.panel.scale) or taken.look.outline_width
+            width = edge_width(material, piece.fineness) or taken.look.outline_width
             parts.append(_flat([piece.panel.path], color, width))
         if what == "garment":
             parts.append(_flat([trim.path for trim in silhouette.trims], color, 0.8))
