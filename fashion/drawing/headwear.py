@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import cos, pi, sin
+
 from fashion.drawing.paths import Point, both, both_line, ellipse, line, loop, shape
 from fashion.drawing.sketch import Sketch, Wear
 from fashion.scene import Garment
@@ -50,11 +52,9 @@ def beanie(garment: Garment, wear: Wear) -> Sketch:
     sketch = Sketch(layer=80)
     sketch.back(both([(0, 14), (20, 13)], [(20, 13), (12, 18), (0, 20)]), -0.5)
     bobble: list[Point] = []
-    for i in range(18):
-        from math import cos, pi, sin
-
-        r = 8.6 if i % 2 else 7.2
-        bobble.append((r * sin(2 * pi * i / 18), -21.5 - r * cos(2 * pi * i / 18)))
+    for i in range(30):
+        r = 10.2 if i % 2 else 9.0
+        bobble.append((r * sin(2 * pi * i / 30), -21.5 - r * cos(2 * pi * i / 30)))
     sketch.panel(loop(bobble), "trim", 0, 0.7, 0.3)
     sketch.panel(both([(0, -16.5), (12, -13.4), (19.6, -4), (21.4, 8)], [(21.4, 8), (10, 10.5), (0, 11)]))
     for x in (-15, -10, -5, 0, 5, 10, 15):

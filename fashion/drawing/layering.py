@@ -8,10 +8,12 @@ from fashion.drawing.paths import Path, bend, bounds
 from fashion.drawing.sketch import Sketch
 from fashion.scene import Garment
 
+Move = Callable[[float, float], tuple[float, float]]
 TUCK_Y = 108.0
 TUCKED = ("t_shirt", "shirt", "blouse")
 SHORTENED = ("knit", "hoodie")
 LONG_OUTER = ("coat", "durumagi", "padding")
+HAT_LIFT = {"bucket_hat": 8.0, "cap": 3.0, "beanie": 2.0, "gat": 3.0}  # so that the eyes show
 _ARM_X = 33.0  # a line that stays within is on the torso
 
 
@@ -24,6 +26,8 @@ def dress_together(garments: tuple[Garment, ...], slots: list[str], sketches: li
             _tuck(sketches[top])
         elif garments[top].kind in SHORTENED:
             _reshape(sketches[top], lambda x, y: (x, y if y < 88 else 88 + (y - 88) * 0.6))
+    if "head" in by_slot:
+        _lift(sketches[by_slot["head"]], HAT_LIFT[garments[by_slot["head"]].kind])
     if outer is None:
         return
     long = garments[outer].kind in LONG_OUTER and garments[outer].hem != "mini"
@@ -33,6 +37,11 @@ def dress_together(garments: tuple[Garment, ...], slots: list[str], sketches: li
         if part is not None and (long or garments[part].kind == "hanbok_skirt"):
             factor = 0.66 if garments[part].kind == "hanbok_skirt" else 0.72
             _narrow(sketches[part], factor)
+
+
+def _lift(sketch: Sketch, by: float) -> None:
+    """Move a hat up."""
+    _move(sketch, lambda x, y: (x, y - by))
 
 
 def _slim(x: float, y: float) -> tuple[float, float]:
@@ -66,13 +75,18 @@ def _narrow(sketch: Sketch, factor: float) -> None:
         t = min(max((y - 96) / 40, 0.0), 1.0)
         return x * (1 - (1 - factor) * t), y
 
-    sketch.panels = [(bend(p[0], narrowed), *p[1:]) if p[4] not in ("sleeve",) else p for p in sketch.panels]
-    sketch.behind = [(bend(p[0], narrowed), *p[1:]) for p in sketch.behind]
-    sketch.strokes = [(bend(s[0], narrowed), *s[1:]) for s in sketch.strokes]
-    sketch.trims = [(bend(t[0], narrowed), *t[1:]) for t in sketch.trims]
+    _move(sketch, narrowed)
 
 
-def _reshape(sketch: Sketch, move: Callable[[float, float], tuple[float, float]]) -> None:
+def _move(sketch: Sketch, move: Move) -> None:
+    """Move all points but those of sleeves."""
+    sketch.panels = [(bend(p[0], move), *p[1:]) if p[4] != "sleeve" else p for p in sketch.panels]
+    sketch.behind = [(bend(p[0], move), *p[1:]) for p in sketch.behind]
+    sketch.strokes = [(bend(s[0], move), *s[1:]) for s in sketch.strokes]
+    sketch.trims = [(bend(t[0], move), *t[1:]) for t in sketch.trims]
+
+
+def _reshape(sketch: Sketch, move: Move) -> None:
     """Move the points of all that lies on the torso, not of the sleeves."""
     sketch.panels = [(bend(p[0], move), *p[1:]) if p[4] != "sleeve" and _on_torso(p[0]) else p for p in sketch.panels]
     sketch.behind = [(bend(p[0], move), *p[1:]) for p in sketch.behind]

@@ -18,7 +18,7 @@ from fashion.drawing.body import (
     patch_pocket,
     ribbed_hem,
 )
-from fashion.drawing.paths import Point, both, both_line, ellipse, line, shape
+from fashion.drawing.paths import Path, Point, both, both_line, ellipse, line, shape
 from fashion.drawing.sketch import Sketch, Wear
 from fashion.scene import Garment
 
@@ -234,7 +234,7 @@ def _frill(sketch: Sketch, kind: str | None, neck_x: float) -> None:
 
 def _one_shoulder(sketch: Sketch, garment: Garment, cut: Cut) -> None:
     """Recut a finished top to one shoulder: a slanting edge from the (viewer's) left shoulder under the other arm."""
-    x0, (sx, sy), (ax, ay) = cut.neck_x, cut.shoulder, cut.armpit
+    x0, (ax, ay) = cut.neck_x, cut.armpit
     edge: list[Point] = [(-x0 - 1, NECK_Y + 0.4), (-4.0, 68.0), (10.0, 78.5), (ax + 0.4, ay - 0.5)]
     left = [[(-x, y) for x, y in reversed(part)] for part in (cut.shoulder_chain(), cut.armhole())]
     new_panels = []
@@ -253,12 +253,16 @@ def _one_shoulder(sketch: Sketch, garment: Garment, cut: Cut) -> None:
     sketch.strokes = [s for s in sketch.strokes if not (s[0][0][1] > 8 and s[0][0][2] < ay + 1)]
 
 
-def _recut(path, edge: list[Point], left, cut: Cut):
-    """The body of `path` from the armpits down, closed along a slanting upper edge."""
-    (ax, ay) = cut.armpit
-    index = next(i for i, c in enumerate(path) if abs(c[-2] - ax) < 0.01 and abs(c[-1] - ay) < 0.01)
-    last = max(i for i, c in enumerate(path) if len(c) > 2 and abs(c[-2] + ax) < 0.01 and abs(c[-1] - ay) < 0.01)
-    lower = path[index + 1 : last + 1]
+def _recut(path: Path, edge: list[Point], left: list[list[Point]], cut: Cut) -> Path:
+    """The body of `path` from the armpits down, closed along a slanting upper edge; another piece stays as it is."""
+    ax, ay = cut.armpit
+
+    def ends_at(x: float) -> list[int]:
+        return [i for i, c in enumerate(path) if len(c) > 2 and abs(c[-2] - x) < 0.01 and abs(c[-1] - ay) < 0.01]
+
+    if not ends_at(ax) or not ends_at(-ax):
+        return path
+    lower = path[ends_at(ax)[0] + 1 : ends_at(-ax)[-1] + 1]
     top = line([(-ax, ay), *left[1][1:]], left[0], edge)
     return (*top, ("L", ax, ay), *lower, ("Z",))
 
