@@ -84,8 +84,8 @@ export async function call(method, path, { body, signal, key, keepalive } = {}) 
   throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0);
 }
 
-const get = (/** @type {string} */ path, /** @type {AbortSignal} */ signal) => call("GET", path, { signal });
-export { get };
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+export const get = (path, signal) => call("GET", path, { signal });
 
 /**
  * Whether the server answers. While it does not, /healthz is asked with growing pauses; listeners hear both changes.

@@ -46,10 +46,22 @@ function offer(given) {
 function render() {
   const completing = offers.length > 0;
   one("#kinds").replaceChildren(
-    ...kinds.map((k) => h("button.kind", { "aria-pressed": String(!completing && k.kind === kind), onclick: () => ((kind = k.kind), (offers = []), render(), pressed()) }, k.label)));
+    ...kinds.map((k) =>
+      h(
+        "button.kind",
+        {
+          "aria-pressed": String(!completing && k.kind === kind),
+          onclick: () => ((kind = k.kind), (offers = []), render(), pressed()),
+        },
+        k.label,
+      ),
+    ),
+  );
   const words = completing
     ? offers.map((o) => h("button.chip.offer", { onclick: () => take(o.completed + rest) }, o.text))
-    : (kinds.find((k) => k.kind === kind)?.words || []).map((word) => h("button.chip", { onclick: () => add(word) }, word));
+    : (kinds.find((k) => k.kind === kind)?.words || []).map((word) =>
+        h("button.chip", { onclick: () => add(word) }, word),
+      );
   const chips = one("#chips");
   chips.replaceChildren(...words);
   chips.setAttribute("aria-label", completing ? w("chips.offers") : w("chips.words"));

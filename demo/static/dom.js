@@ -13,7 +13,7 @@
  */
 export function h(tag, props = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  const element = document.createElement(name);
+  const element = /** @type {any} */ (document.createElement(name));
   if (classes.length) element.className = classes.join(" ");
   if (name === "button") element.setAttribute("type", "button");
   for (const [key, value] of Object.entries(props)) {
@@ -21,10 +21,15 @@ export function h(tag, props = {}, ...children) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (key === "data") Object.assign(element.dataset, value);
     else if (key === "vars") for (const [v, x] of Object.entries(value)) element.style.setProperty(v, String(x));
-    else if (key in element && !key.includes("-") && key !== "list" && key !== "form") element[/** @type {any} */ (key)] = value;
+    else if (key in element && !key.includes("-") && key !== "list" && key !== "form") element[key] = value;
     else if (value !== false) element.setAttribute(key, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((c) => c || c === 0).map((c) => (c instanceof Node ? c : String(c))));
+  element.append(
+    ...children
+      .flat()
+      .filter((c) => c || c === 0)
+      .map((c) => (c instanceof Node ? c : String(c))),
+  );
   return element;
 }
 

@@ -9,6 +9,7 @@ import * as me from "./me.js";
 import * as past from "./past.js";
 import { fromLink, leaving, studio } from "./pictures.js";
 import { announce, complain } from "./say.js";
+import * as settings from "./settings.js";
 import { sheet, tell } from "./sheet.js";
 import { shelf } from "./shelf.js";
 import { find, listen, put } from "./store.js";
@@ -33,9 +34,9 @@ connection.listeners.add((up) => {
 });
 listen(hang);
 Object.assign(studio, {
-  fill: (/** @type {Record<string, any>} */ settings, /** @type {any} */ picture) => {
+  fill: (/** @type {Record<string, any>} */ values, /** @type {any} */ picture) => {
     if (place !== "draw") location.hash = "#/";
-    composer.set(settings, picture);
+    settings.set(values, picture);
     requestAnimationFrame(() => {
       composer.focus();
       one("#composer").scrollIntoView({ block: "nearest" });
@@ -47,12 +48,12 @@ Object.assign(studio, {
     Object.values(shelves).forEach((s) => s.redraw());
   },
 });
-composer.begin((generation) => bring(generation.id));
-chips.begin({ prompt: one("#prompt"), set: composer.set });
-composer.oncomplete(chips.complete);
-upload.begin((picture) => (goDraw(), composer.attach(picture)));
+composer.begin((generation) => bring(generation.id), chips.complete);
+chips.begin({ prompt: one("#prompt"), set: settings.set });
+settings.begin();
+upload.begin((picture) => (goDraw(), settings.attach(picture)));
 me.begin(() => (clearWall(), wall()));
-viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : shelves[place]?.order() ?? []));
+viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (shelves[place]?.order() ?? [])));
 addEventListener("hashchange", arrive);
 arrive();
 wall();
@@ -74,7 +75,7 @@ function arrive() {
   const link = fromLink(location.hash);
   if (link) {
     history.replaceState(null, "", "#/");
-    composer.set({ seed: null, ...link }, null);
+    settings.set({ seed: null, ...link }, null);
     announce(w("tell.filled"));
   }
   const [path, query = ""] = (location.hash || "#/").slice(2).split("?");
@@ -88,7 +89,8 @@ function arrive() {
 function enter(next) {
   const first = !place;
   place = next;
-  for (const view of document.querySelectorAll("[data-view]")) view.toggleAttribute("hidden", /** @type {HTMLElement} */ (view).dataset.view !== place);
+  for (const view of document.querySelectorAll("[data-view]"))
+    view.toggleAttribute("hidden", /** @type {HTMLElement} */ (view).dataset.view !== place);
   for (const link of document.querySelectorAll("[data-place]")) {
     if (/** @type {HTMLElement} */ (link).dataset.place === place) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -105,7 +107,7 @@ const goDraw = () => place !== "draw" && (location.hash = "#/");
 /** The newest of one's own, the unfinished among them: what was left comes back. */
 async function wall() {
   await begun(async () => {
-    const { items } = await get(`/generations?limit=${WALL}`, new AbortController().signal);
+    const { items } = await get(`/generations?limit=${WALL}`);
     items.reverse().forEach(put);
     one("#feed").dataset.asked = "yes";
     emptiness();
@@ -130,12 +132,17 @@ function hang(id, generation, before) {
   else {
     const made = sheet(generation);
     sheets.set(id, made);
-    const later = [...sheets.keys()].map((other) => find(other)).filter((g) => g && g.id !== id && g.created_at < generation.created_at).sort((a, b) => (a && b && a.created_at < b.created_at ? 1 : -1))[0];
+    const later = [...sheets.keys()]
+      .map((other) => find(other))
+      .filter((g) => g && g.id !== id && g.created_at < generation.created_at)
+      .sort((a, b) => (a && b && a.created_at < b.created_at ? 1 : -1))[0];
     one("#feed").insertBefore(made.element, (later && sheets.get(later.id)?.element) || null);
     emptiness();
   }
   tell(generation, before);
-  document.title = [...sheets.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || "")) ? w("app.title_drawing") : w("app.title");
+  document.title = [...sheets.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
+    ? w("app.title_drawing")
+    : w("app.title");
 }
 
 /** A first drawing needs a hand: examples to begin with while the wall is empty. */
@@ -144,15 +151,26 @@ function emptiness() {
   const there = feed.querySelector(".empty");
   if (sheets.size || feed.dataset.asked !== "yes") return there?.remove();
   if (there) return;
-  const lines = told.examples.slice(0, 4).map((/** @type {string} */ e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
+  const lines = told.examples
+    .slice(0, 4)
+    .map((/** @type {string} */ e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
   fill(feed, [h("div.empty", {}, h("p", {}, w("feed.empty")), h("ul.plain", {}, lines))]);
 }
 
 /** @returns {{id: string, n: number}[]} */
-const wallOrder = () => [...one("#feed").children].map((e) => find(e.dataset?.id)).filter((g) => g?.images.length).map((/** @type {any} */ g) => ({ id: g.id, n: g.images.length }));
+const wallOrder = () =>
+  [...one("#feed").children]
+    .map((e) => find(e.dataset?.id))
+    .filter((g) => g?.images.length)
+    .map((/** @type {any} */ g) => ({ id: g.id, n: g.images.length }));
 
 /** @param {string} id  put a new drawing before the person's eyes */
 function bring(id) {
   if (place !== "draw") location.hash = "#/";
-  requestAnimationFrame(() => sheets.get(id)?.element.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" }));
+  requestAnimationFrame(() =>
+    sheets.get(id)?.element.scrollIntoView({
+      block: "nearest",
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+    }),
+  );
 }

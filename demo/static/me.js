@@ -44,8 +44,12 @@ function notice() {
 /** Show how much there is, each time the place is opened. */
 export async function open() {
   try {
-    const { generations, images, bytes } = await get("/me", new AbortController().signal);
-    one("#me-figures").textContent = w("kept.now", { generations: number(generations), images: number(images), size: number(Math.round((bytes / 1e6) * 10) / 10) });
+    const { generations, images, bytes } = await get("/me");
+    one("#me-figures").textContent = w("kept.now", {
+      generations: number(generations),
+      images: number(images),
+      size: number(Math.round((bytes / 1e6) * 10) / 10),
+    });
   } catch (error) {
     if (error instanceof Problem && error.code === "offline") connection.back().then(open);
     else complain(error);
@@ -57,8 +61,10 @@ async function makeCode() {
     const { code, expires_at } = await call("POST", "/me/code");
     const minutes = Math.max(1, Math.round((new Date(expires_at).getTime() - Date.now()) / 60000));
     one("#code").replaceChildren(
-      h("output", {}, code), h("button.quiet.small", { onclick: () => copy(code, w("done.code")) }, w("do.copy")),
-      h("p", {}, minutes < 120 ? w("code.minutes", { n: minutes }) : w("code.hours", { n: Math.round(minutes / 60) })));
+      h("output", {}, code),
+      h("button.quiet.small", { onclick: () => copy(code, w("done.code")) }, w("do.copy")),
+      h("p", {}, minutes < 120 ? w("code.minutes", { n: minutes }) : w("code.hours", { n: Math.round(minutes / 60) })),
+    );
   } catch (error) {
     complain(error);
   }
@@ -98,11 +104,15 @@ async function forget(changed) {
 /** @param {{receipt: string, complete: boolean, generations: number, images: number}} receipt  followed until nothing is left */
 async function witness(receipt) {
   const line = one("#forgotten");
-  const facts = { generations: number(receipt.generations), images: number(receipt.images), receipt: receipt.receipt.slice(0, 8) };
+  const facts = {
+    generations: number(receipt.generations),
+    images: number(receipt.images),
+    receipt: receipt.receipt.slice(0, 8),
+  };
   line.textContent = w(receipt.complete ? "forget.done" : "forget.going", facts);
   if (receipt.complete) return;
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  const now = await get(`/receipts/${receipt.receipt}`, new AbortController().signal).catch(() => null);
+  const now = await get(`/receipts/${receipt.receipt}`).catch(() => null);
   if (now) witness({ ...receipt, complete: now.complete });
 }
 

@@ -55,8 +55,15 @@ function render(items, title) {
     one("#similar-title").textContent = w(title);
     strip.scrollLeft = 0;
   }
-  const key = document.activeElement instanceof HTMLElement && strip.contains(document.activeElement) ? document.activeElement.dataset.key : "";
-  strip.replaceChildren(...(shown.length ? shown.map(card) : Array.from({ length: 6 }, () => h("li.past", { "aria-hidden": "true" }, h("span.frame.ghost")))));
+  const key =
+    document.activeElement instanceof HTMLElement && strip.contains(document.activeElement)
+      ? document.activeElement.dataset.key
+      : "";
+  strip.replaceChildren(
+    ...(shown.length
+      ? shown.map(card)
+      : Array.from({ length: 6 }, () => h("li.past", { "aria-hidden": "true" }, h("span.frame.ghost")))),
+  );
   if (key) strip.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
@@ -65,13 +72,37 @@ function card(item) {
   const { generation_id: id, prompt, images } = item;
   const key = (/** @type {string} */ name) => ({ key: `${name}-${id}` });
   const act = (/** @type {string} */ name, /** @type {string} */ symbol, /** @type {() => void} */ onclick) =>
-    h(`button.tool${name === "use" ? ".wide" : ""}`, { onclick, title: w(`do.${name}`), "aria-label": `${w(`do.${name}`)}: ${prompt}`, data: key(name) }, icon(symbol), name === "use" && w("do.use"));
-  return h("li.past", {},
-    h("a.piece", { href: `#/?look=${id}.0`, data: key("look") },
-      h("span.frame", {}, h("img", { src: images[0].thumbnail_url, alt: alt(images[0], prompt), decoding: "async", width: 256, height: 256 })),
-      h("span.title", { "aria-hidden": "true" }, prompt)),
-    h("div.past-acts", {},
+    h(
+      `button.tool${name === "use" ? ".wide" : ""}`,
+      { onclick, title: w(`do.${name}`), "aria-label": `${w(`do.${name}`)}: ${prompt}`, data: key(name) },
+      icon(symbol),
+      name === "use" && w("do.use"),
+    );
+  return h(
+    "li.past",
+    {},
+    h(
+      "a.piece",
+      { href: `#/?look=${id}.0`, data: key("look") },
+      h(
+        "span.frame",
+        {},
+        h("img", {
+          src: images[0].thumbnail_url,
+          alt: alt(images[0], prompt),
+          decoding: "async",
+          width: 256,
+          height: 256,
+        }),
+      ),
+      h("span.title", { "aria-hidden": "true" }, prompt),
+    ),
+    h(
+      "div.past-acts",
+      {},
       act("use", "text", () => studio.fill({ prompt })),
       act("same", "again", () => again(item, true)),
-      act("from", "from", () => studio.fill({ prompt }, images[0]))));
+      act("from", "from", () => studio.fill({ prompt }, images[0])),
+    ),
+  );
 }

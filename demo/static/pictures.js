@@ -13,7 +13,19 @@ import { w } from "./words.js";
  */
 
 /** The settings that draw a picture, in the order of the composer; also the names in a link. */
-export const SETTINGS = ["prompt", "negative_prompt", "n", "seed", "steps", "guidance_scale", "refine", "refine_strength", "style", "style_weight", "strength"];
+export const SETTINGS = [
+  "prompt",
+  "negative_prompt",
+  "n",
+  "seed",
+  "steps",
+  "guidance_scale",
+  "refine",
+  "refine_strength",
+  "style",
+  "style_weight",
+  "strength",
+];
 
 /** @type {Set<string>} generations that a person deleted and may still take back: shown nowhere */
 export const leaving = new Set();
@@ -23,7 +35,8 @@ export const leaving = new Set();
 export const studio = { fill: () => {}, draw: async () => null, redraw: () => {} };
 
 /** @param {string} format @param {Picture} picture @param {boolean} [bare]  without prompt and settings @returns {string} */
-export const download = (format, picture, bare) => `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}`;
+export const download = (format, picture, bare) =>
+  `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}`;
 
 /** @param {Picture} picture @param {string} prompt @param {number} index @param {number} n @returns {string} */
 export const alt = (picture, prompt, index = 0, n = 1) =>
@@ -41,7 +54,8 @@ export function linkTo(generation, picture) {
   const fields = new URLSearchParams();
   for (const name of SETTINGS) {
     const value = settings[name];
-    if (value !== null && value !== "" && value !== undefined && (name !== "strength" || generation.source_image)) fields.set(name, String(value));
+    if (value !== null && value !== "" && value !== undefined && (name !== "strength" || generation.source_image))
+      fields.set(name, String(value));
   }
   return `${location.origin}${location.pathname}#draw?${fields}`;
 }
@@ -78,7 +92,9 @@ export const copyPrompt = (prompt) => copy(prompt, w("done.prompt"));
 export function again(generation, sameSeed) {
   /** @type {Record<string, any>} */
   const all = generation;
-  const body = Object.fromEntries(SETTINGS.filter((name) => all[name] !== undefined && all[name] !== null).map((name) => [name, all[name]]));
+  const body = Object.fromEntries(
+    SETTINGS.filter((name) => all[name] !== undefined && all[name] !== null).map((name) => [name, all[name]]),
+  );
   if (!sameSeed) delete body.seed;
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
@@ -89,7 +105,19 @@ export function again(generation, sameSeed) {
 /** @param {Picture} picture @param {Generation} generation @param {number} strength */
 export function vary(picture, generation, strength) {
   const { prompt, negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength } = generation;
-  return studio.draw({ prompt, negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength, n: 4, source_image: picture.id, strength });
+  return studio.draw({
+    prompt,
+    negative_prompt,
+    refine,
+    style,
+    style_weight,
+    steps,
+    guidance_scale,
+    refine_strength,
+    n: 4,
+    source_image: picture.id,
+    strength,
+  });
 }
 
 /**
@@ -110,11 +138,12 @@ export function remove(generation) {
   toast(w("done.deleted"), {
     action: w("do.undo"),
     onaction: restore,
-    onend: () => call("DELETE", `/generations/${id}`, { keepalive: true }).catch((error) => {
-      if (error.status === 404) return;
-      restore();
-      complain(error);
-    }),
+    onend: () =>
+      call("DELETE", `/generations/${id}`, { keepalive: true }).catch((error) => {
+        if (error.status === 404) return;
+        restore();
+        complain(error);
+      }),
   });
 }
 

@@ -56,6 +56,7 @@ function measure(tokens, max) {
 function comment({ tokens, max_tokens, unknown_words, warnings, allowed }) {
   if (!allowed) return say(`${w("problem.prompt_rejected")} ${w("cure.prompt_rejected")}`, "wrong");
   if (tokens > max_tokens) return say(w("note.cut"), "wrong");
-  if (unknown_words.length) return say(w("note.unknown", { words: [...new Set(unknown_words.map((u) => `‘${u.word}’`))].join(", ") }));
+  if (unknown_words.length)
+    return say(w("note.unknown", { words: [...new Set(unknown_words.map((u) => `‘${u.word}’`))].join(", ") }));
   say(warnings.find((x) => x.code !== "unknown_words")?.message || "");
 }

@@ -45,10 +45,20 @@ export function toast(text, { action, onaction, onend, kind = "", ms = 6000 } = 
   };
   const leave = () => end(false);
   const wait = () => (clearTimeout(timer), (timer = window.setTimeout(leave, ms)));
-  const element = h("div.toast", { className: `toast ${kind}`, onmouseenter: () => clearTimeout(timer), onmouseleave: wait, onfocusin: () => clearTimeout(timer), onfocusout: wait },
-    kind && icon("alert"), h("p", {}, text),
+  const element = h(
+    "div.toast",
+    {
+      className: `toast ${kind}`,
+      onmouseenter: () => clearTimeout(timer),
+      onmouseleave: wait,
+      onfocusin: () => clearTimeout(timer),
+      onfocusout: wait,
+    },
+    kind && icon("alert"),
+    h("p", {}, text),
     action && h("button.link", { onclick: () => end(true) }, action),
-    h("button.tool", { "aria-label": w("say.close"), onclick: leave }, icon("close")));
+    h("button.tool", { "aria-label": w("say.close"), onclick: leave }, icon("close")),
+  );
   let timer = window.setTimeout(leave, ms);
   addEventListener("pagehide", leave);
   one("#toasts").append(element);
@@ -71,14 +81,29 @@ export function complain(error) {
 export function ask({ title, text, yes, danger = false, input }) {
   const dialog = /** @type {HTMLDialogElement} */ (one("#ask"));
   const field = input ? h("textarea", { rows: 3, maxLength: 500, "aria-label": input, placeholder: input }) : null;
-  dialog.replaceChildren(h("form", { method: "dialog" },
-    h("h2", { id: "ask-title" }, title), h("p", {}, text), field,
-    h("div.actions", {}, h("button.quiet", { value: "", type: "submit" }, w("say.no")),
-      h(danger ? "button.danger" : "button.primary", { value: "yes", type: "submit" }, yes))));
+  dialog.replaceChildren(
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "ask-title" }, title),
+      h("p", {}, text),
+      field,
+      h(
+        "div.actions",
+        {},
+        h("button.quiet", { value: "", type: "submit" }, w("say.no")),
+        h(danger ? "button.danger" : "button.primary", { value: "yes", type: "submit" }, yes),
+      ),
+    ),
+  );
   dialog.returnValue = "";
   open(dialog);
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? (field ? field.value : "yes") : null), { once: true });
+    dialog.addEventListener(
+      "close",
+      () => resolve(dialog.returnValue === "yes" ? (field ? field.value : "yes") : null),
+      { once: true },
+    );
   });
 }
 

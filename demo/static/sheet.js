@@ -16,10 +16,18 @@ import { about, ago, w } from "./words.js";
  * @returns {{element: HTMLElement, update: (generation: Generation) => void}}
  */
 export function sheet(first) {
-  const tiles = Array.from({ length: first.n }, () => h("button.tile", { disabled: true }, h("img", { alt: "", hidden: true, decoding: "async" })));
+  const tiles = Array.from({ length: first.n }, () =>
+    h("button.tile", { disabled: true }, h("img", { alt: "", hidden: true, decoding: "async" })),
+  );
   const head = h("header.sheet-head");
   const foot = h("div.sheet-foot");
-  const element = h("article.sheet", { data: { id: first.id }, tabIndex: -1 }, head, h("div.tiles", { data: { n: first.n } }, tiles), foot);
+  const element = h(
+    "article.sheet",
+    { data: { id: first.id }, tabIndex: -1 },
+    head,
+    h("div.tiles", { data: { n: first.n } }, tiles),
+    foot,
+  );
   let shown = "";
   const update = (/** @type {Generation} */ g) => {
     element.dataset.status = g.status;
@@ -41,34 +49,67 @@ function headOf(g) {
   const when = g.status === "succeeded" || g.status === "failed" ? ago(g.created_at) : w(`status.${g.status}`);
   return [
     h("p.prompt", {}, g.prompt),
-    h("p.facts", {}, g.source_image && h("span", { title: w("fact.source") }, icon("from")), icon(g.visibility === "public" ? "world" : "lock"),
-      h("span.sr", {}, w(`fact.${g.visibility}`)), when),
+    h(
+      "p.facts",
+      {},
+      g.source_image && h("span", { title: w("fact.source") }, icon("from")),
+      icon(g.visibility === "public" ? "world" : "lock"),
+      h("span.sr", {}, w(`fact.${g.visibility}`)),
+      when,
+    ),
   ];
 }
 
 /** @param {Generation} g */
 function footOf(g) {
   if (unfinished(g)) {
-    return h("div.going", {},
-      h("ol.stages", {}, ["queued", "base", ...(g.refine ? ["refiner"] : [])].map((stage) => h("li", { data: { stage } }, w(`stage.${stage}`)))),
+    return h(
+      "div.going",
+      {},
+      h(
+        "ol.stages",
+        {},
+        ["queued", "base", ...(g.refine ? ["refiner"] : [])].map((stage) =>
+          h("li", { data: { stage } }, w(`stage.${stage}`)),
+        ),
+      ),
       h("progress", { max: 1, "aria-label": w("stage.progress") }),
       h("p.where"),
-      h("button.quiet.small", { data: { key: "cancel" }, onclick: (/** @type {Event} */ e) => stop(g.id, e) }, w("do.cancel")));
+      h(
+        "button.quiet.small",
+        { data: { key: "cancel" }, onclick: (/** @type {Event} */ e) => stop(g.id, e) },
+        w("do.cancel"),
+      ),
+    );
   }
   if (g.status === "succeeded") {
-    return h("div.actions", {},
+    return h(
+      "div.actions",
+      {},
       action("text", "do.use", () => studio.fill(settingsOf(g))),
       action("again", "do.again", () => again(g, false)),
       action("link", "do.link", () => copyLink(g)),
-      action("trash", "do.delete", () => remove(g)));
+      action("trash", "do.delete", () => remove(g)),
+    );
   }
   const { what, next } = g.error ? explain(g.error) : { what: w("status.cancelled"), next: "" };
-  return h("div.ended", {}, h("p", {}, icon("alert"), h("span", {}, h("strong", {}, what), " ", next)),
-    h("div.actions", {}, action("again", "do.retry", () => again(g, true)), action("text", "do.use", () => studio.fill(settingsOf(g))), action("trash", "do.delete", () => remove(g))));
+  return h(
+    "div.ended",
+    {},
+    h("p", {}, icon("alert"), h("span", {}, h("strong", {}, what), " ", next)),
+    h(
+      "div.actions",
+      {},
+      action("again", "do.retry", () => again(g, true)),
+      action("text", "do.use", () => studio.fill(settingsOf(g))),
+      action("trash", "do.delete", () => remove(g)),
+    ),
+  );
 }
 
 /** @param {string} symbol @param {string} words @param {() => void} onclick */
-const action = (symbol, words, onclick) => h("button.quiet.small", { onclick, data: { key: words } }, icon(symbol), h("span", {}, w(words)));
+const action = (symbol, words, onclick) =>
+  h("button.quiet.small", { onclick, data: { key: words } }, icon(symbol), h("span", {}, w(words)));
 
 /**
  * How far it is: the stages, the bar (the base stage is its first part), and the words beside it.
@@ -78,8 +119,15 @@ const action = (symbol, words, onclick) => h("button.quiet.small", { onclick, da
 function advance(foot, g) {
   const bar = foot.querySelector("progress");
   if (!bar || !unfinished(g)) return;
-  const { stage, step, steps, seconds_left } = g.progress || { stage: "queued", step: 0, steps: 1, seconds_left: 0 };
-  const part = g.refine ? { queued: [0, 0.04], base: [0.04, 0.5], refiner: [0.5, 1] } : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
+  const { stage, step, steps, seconds_left } = g.progress || {
+    stage: "queued",
+    step: 0,
+    steps: 1,
+    seconds_left: 0,
+  };
+  const part = g.refine
+    ? { queued: [0, 0.04], base: [0.04, 0.5], refiner: [0.5, 1] }
+    : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
   const [from, to] = part[stage];
   bar.value = from + ((to - from) * step) / steps;
   const order = ["queued", "base", "refiner"];
@@ -99,7 +147,10 @@ function advance(foot, g) {
 function show(tile, g, i) {
   const img = tile.firstElementChild;
   const picture = g.images[i];
-  const url = picture?.thumbnail_url && picture.width > 400 ? picture.thumbnail_url : picture?.url || g.progress?.preview_urls?.[i] || (i ? null : g.progress?.preview_url);
+  const url =
+    picture?.thumbnail_url && picture.width > 400
+      ? picture.thumbnail_url
+      : picture?.url || g.progress?.preview_urls?.[i] || (i ? null : g.progress?.preview_url);
   tile.dataset.state = picture ? "done" : url ? "preview" : unfinished(g) ? "waiting" : "none";
   tile.disabled = !picture;
   if (picture) {
@@ -110,11 +161,14 @@ function show(tile, g, i) {
   img.dataset.url = url;
   const next = new Image(); // the old one stays until the new one is there: no blink
   next.src = url;
-  next.decode().then(() => {
-    if (img.dataset.url !== url) return;
-    img.src = url;
-    img.hidden = false;
-  }).catch(() => {}); // a preview that is gone already: the next one comes
+  next
+    .decode()
+    .then(() => {
+      if (img.dataset.url !== url) return;
+      img.src = url;
+      img.hidden = false;
+    })
+    .catch(() => {}); // a preview that is gone already: the next one comes
 }
 
 /** @param {string} id @param {Event} event */

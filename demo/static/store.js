@@ -98,7 +98,8 @@ function open(id) {
     if (before && unfinished(before)) put({ ...before, ...news });
   };
   /** @param {string} event @param {(data: any) => void} take */
-  const on = (event, take) => stream.addEventListener(event, (message) => take(JSON.parse(/** @type {MessageEvent} */ (message).data)));
+  const on = (event, take) =>
+    stream.addEventListener(event, (message) => take(JSON.parse(/** @type {MessageEvent} */ (message).data)));
   on("queued", ({ position }) => change({ status: "queued", position, progress: null }));
   on("progress", ({ status, ...progress }) => change({ status, position: null, progress }));
   on("done", (generation) => change(generation));
@@ -111,7 +112,9 @@ function open(id) {
       refused.add(id); // too many streams, or a proxy in between; a lost connection is CONNECTING and mends itself
       close(id, stream);
     }
-    refresh(id).catch(() => {}).finally(arrange); // says whether the server is there
+    refresh(id)
+      .catch(() => {})
+      .finally(arrange); // says whether the server is there
   });
 }
 

@@ -2,12 +2,13 @@
  * Look closely: one picture large, its neighbours by keyboard and swipe, the first stage beside the second, and everything
  * that can be done with it. The address says what is looked at (#/mine?look=<generation>.<i>), so Back closes it.
  */
-import { Problem, call, get } from "./api.js";
+import { Problem, get } from "./api.js";
 import { fill, h, icon, one } from "./dom.js";
-import { again, alt, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
-import { ask, complain, open as openDialog, toast } from "./say.js";
+import { panelOf } from "./panel.js";
+import { alt } from "./pictures.js";
+import { complain, open as openDialog, toast } from "./say.js";
 import { find } from "./store.js";
-import { ago, told, w } from "./words.js";
+import { told, w } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Generation} Generation
@@ -15,7 +16,22 @@ import { ago, told, w } from "./words.js";
  */
 
 const dialog = /** @type {HTMLDialogElement} */ (one("#viewer"));
-const state = { /** @type {Generation | null} */ g: null, i: 0, comparing: false, bare: false, strength: told.defaults.strength ?? 0.6 };
+/** @type {Omit<import("./panel.js").View, "g"> & {g: Generation | null}} */
+const state = {
+  g: null,
+  i: 0,
+  comparing: false,
+  bare: false,
+  open: false,
+  strength: told.defaults.strength ?? 0.6,
+  render,
+  leave(work, draw = true) {
+    opener = null;
+    dialog.close();
+    if (draw) location.hash = "#/";
+    work();
+  },
+};
 /** @type {() => Stop[]} */
 let order = () => [];
 /** @type {Element | null} */
@@ -42,7 +58,7 @@ export async function visit(at) {
     return;
   }
   try {
-    if (state.g?.id !== at.id) state.g = find(at.id) || (await get(`/generations/${at.id}`, new AbortController().signal));
+    if (state.g?.id !== at.id) state.g = find(at.id) || (await get(`/generations/${at.id}`));
   } catch (error) {
     if (error instanceof Problem && error.status === 404) toast(w("problem.not_found"), { kind: "wrong" });
     else complain(error);
@@ -95,8 +111,11 @@ function onkey(event) {
 }
 
 function swiping() {
-  let x = 0, y = 0, live = false;
-  dialog.addEventListener("pointerdown", (e) => ([x, y, live] = [e.clientX, e.clientY, e.pointerType !== "mouse" && Boolean(/** @type {Element} */ (e.target).closest(".stage")) && !state.comparing]));
+  let [x, y, live] = [0, 0, false];
+  dialog.addEventListener("pointerdown", (e) => {
+    const onPicture = /** @type {Element} */ (e.target).closest(".stage") && !state.comparing;
+    [x, y, live] = [e.clientX, e.clientY, e.pointerType !== "mouse" && Boolean(onPicture)];
+  });
   dialog.addEventListener("pointercancel", () => (live = false));
   dialog.addEventListener("pointerup", (e) => {
     const [dx, dy] = [e.clientX - x, e.clientY - y];
@@ -108,88 +127,55 @@ function swiping() {
 function render() {
   const g = /** @type {Generation} */ (state.g);
   const room = dialog.querySelector(".room") || dialog.insertBefore(h("div.room"), dialog.firstChild);
-  fill(room, [h("div.stage", {}, stageOf(g)), h("div.panel", {}, panelOf(g))]);
-  if (!dialog.contains(document.activeElement) || document.activeElement === dialog) room.querySelector("[data-key=close]")?.focus();
+  fill(room, [h("div.stage", {}, stageOf(g)), h("div.panel", {}, panelOf(/** @type {any} */ (state)))]);
+  if (!dialog.contains(document.activeElement) || document.activeElement === dialog)
+    room.querySelector("[data-key=close]")?.focus();
 }
 
 /** @param {Generation} g */
 function stageOf(g) {
   const picture = g.images[state.i];
-  const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) => h(`button.arrow.${key}`, { disabled: !canStep(way), "aria-label": w(`look.${key}`), data: { key }, onclick: () => step(way) }, icon(key));
+  const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) =>
+    h(
+      `button.arrow.${key}`,
+      { disabled: !canStep(way), "aria-label": w(`look.${key}`), data: { key }, onclick: () => step(way) },
+      icon(key),
+    );
   return [
-    h("figure.picture", { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%" } },
-      h("img", { src: picture.url, alt: alt(picture, g.prompt, state.i, g.images.length), width: picture.width, height: picture.height, draggable: false }),
+    h(
+      "figure.picture",
+      { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%" } },
+      h("img", {
+        src: picture.url,
+        alt: alt(picture, g.prompt, state.i, g.images.length),
+        width: picture.width,
+        height: picture.height,
+        draggable: false,
+      }),
       state.comparing && [
         h("img.before", { src: picture.base_url, alt: w("look.base_alt"), draggable: false }),
-        h("span.cut", { "aria-hidden": "true" }), h("span.side.left", { "aria-hidden": "true" }, w("stage.base")), h("span.side.right", { "aria-hidden": "true" }, w("stage.refiner")),
-        h("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": w("look.slider"), data: { key: "slider" }, oninput: (/** @type {any} */ e) => e.target.parentElement.style.setProperty("--cut", `${e.target.value}%`) }),
+        h("span.cut", { "aria-hidden": "true" }),
+        h("span.side.left", { "aria-hidden": "true" }, w("stage.base")),
+        h("span.side.right", { "aria-hidden": "true" }, w("stage.refiner")),
+        h("input", {
+          type: "range",
+          min: 0,
+          max: 100,
+          value: 50,
+          "aria-label": w("look.slider"),
+          data: { key: "slider" },
+          oninput: (/** @type {any} */ e) => e.target.parentElement.style.setProperty("--cut", `${e.target.value}%`),
+        }),
       ],
-      h("figcaption.mark", {}, w("mark.generated"))),
-    arrow("prev", -1), arrow("next", 1),
-    h("button.tool.close", { "aria-label": w("look.close"), data: { key: "close" }, onclick: () => dialog.close() }, icon("close")),
+      h("figcaption.mark", {}, w("mark.generated")),
+    ),
+    arrow("prev", -1),
+    arrow("next", 1),
+    h(
+      "button.tool.close",
+      { "aria-label": w("look.close"), data: { key: "close" }, onclick: () => dialog.close() },
+      icon("close"),
+    ),
     g.images.length > 1 && h("p.place", {}, `${state.i + 1} / ${g.images.length}`),
   ];
-}
-
-/** @param {Generation} g */
-function panelOf(g) {
-  const picture = g.images[state.i];
-  const act = (/** @type {string} */ name, /** @type {string} */ symbol, /** @type {() => void} */ onclick, kind = "quiet") => h(`button.${kind}`, { onclick, data: { key: name } }, icon(symbol), w(`do.${name}`));
-  const leave = (/** @type {() => any} */ work) => () => (dialog.close(), (location.hash = "#/"), work());
-  return [
-    h("p.prompt", {}, g.prompt),
-    h("p.facts", {}, `${ago(g.created_at)} · ${w("fact.seed", { seed: picture.seed ?? g.seed })} · ${picture.width}×${picture.height} · ${w(g.mine ? `fact.${g.visibility}` : "fact.theirs")}`),
-    h("div.group", {}, act("use", "text", leave(() => studio.fill({ prompt: g.prompt }))), act("same", "again", leave(() => again({ ...g, n: 1, seed: picture.seed ?? g.seed }, true))), act("from", "from", leave(() => studio.fill({ prompt: g.prompt }, picture)))),
-    varying(g),
-    picture.base_url && h("button.quiet", { "aria-pressed": String(state.comparing), data: { key: "compare" }, onclick: () => ((state.comparing = !state.comparing), render()) }, icon("compare"), w("look.compare")),
-    downloads(g),
-    h("div.group", {}, act("prompt", "copy", () => copyPrompt(g.prompt)), act("link", "link", () => copyLink(g, picture))),
-    h("details.facts-more", {}, h("summary", {}, w("look.facts")), h("dl", {}, factsOf(g).flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]))),
-    h("div.group.last", {}, g.mine
-      ? [act(g.visibility === "public" ? "hide" : "publish", g.visibility === "public" ? "lock" : "world", async () => {
-          const changed = await show(g, g.visibility === "public" ? "private" : "public");
-          if (changed) ((state.g = changed), render());
-        }), act("delete", "trash", () => (dialog.close(), remove(g)), "quiet.warn")]
-      : act("report", "flag", () => report(g))),
-  ];
-}
-
-/** @param {Generation} g */
-function varying(g) {
-  return h("div.vary", {},
-    h("button.primary", { data: { key: "vary" }, onclick: () => (dialog.close(), (location.hash = "#/"), vary(g.images[state.i], g, state.strength)) }, icon("vary"), w("do.vary")),
-    h("label", {}, h("span.sr", {}, w("source.strength")), h("input", { type: "range", min: 0.2, max: 0.95, step: 0.05, value: state.strength, data: { key: "strength" }, oninput: (/** @type {any} */ e) => (state.strength = Number(e.target.value)) }),
-      h("span.ends", { "aria-hidden": "true" }, h("span", {}, w("source.little")), h("span", {}, w("source.much")))));
-}
-
-/** @param {Generation} g */
-function downloads(g) {
-  const picture = g.images[state.i];
-  return h("div.downloads", { role: "group", "aria-label": w("do.download") },
-    h("span", {}, icon("down"), w("do.download")),
-    ["png", "jpeg", "webp"].map((format) => h("a.button.quiet.small", { href: download(format, picture, state.bare), download: "", data: { key: format } }, format === "jpeg" ? "JPG" : format.toUpperCase())),
-    h("label.bare", {}, h("input", { type: "checkbox", checked: state.bare, data: { key: "bare" }, onchange: (/** @type {any} */ e) => ((state.bare = e.target.checked), render()) }), w("look.bare")));
-}
-
-/** @param {Generation} g @returns {[string, string][]} */
-function factsOf(g) {
-  const seconds = (/** @type {string} */ key) => (g.timings?.[key] === undefined ? "" : w("time.exact", { n: g.timings[key].toFixed(1) }));
-  /** @type {[string, any][]} */
-  const all = [
-    [w("look.negative"), g.negative_prompt], [w("look.style"), g.style], [w("look.steps"), g.steps ?? w("more.auto")], [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
-    [w("source.strength"), g.source_image && g.strength], [w("stage.base"), seconds("base")], [w("stage.refiner"), g.refine ? seconds("refiner") : w("more.unrefined")],
-  ];
-  return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
-}
-
-/** @param {Generation} g */
-async function report(g) {
-  const reason = await ask({ title: w("report.title"), text: w("report.text"), yes: w("report.send"), input: w("report.reason") });
-  if (reason === null) return;
-  try {
-    await call("POST", `/generations/${g.id}/report`, { body: { reason: reason.trim() || "-" } });
-    toast(w("done.reported"));
-  } catch (error) {
-    complain(error);
-  }
 }
