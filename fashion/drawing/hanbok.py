@@ -32,10 +32,10 @@ def jeogori(garment: Garment, wear: Wear) -> Sketch:
 def durumagi(garment: Garment, wear: Wear) -> Sketch:
     """A long overcoat that widens to the hem, wide sleeves, crossed collar, one long tie."""
     sketch = Sketch(layer=40)
-    hem = 204.0
+    hem = 210.0
     g = 11.0 if wear.open else 0.0
     sketch.back(both([(0, 58), (7, 57.6), (12.5, 55)], [(12.5, 55), (28, 90), (44, hem - 3)], [(44, hem - 3), (20, hem), (0, hem)]), -0.45)
-    _baerae(sketch, wear.arm + 2, 62.0, 15.0, 10.2)
+    _baerae(sketch, wear.arm + 2, 72.0 if wear.alone else 64.0, 15.0, 10.2)
     if wear.open:
         sketch.pair(shape([(g + 2, hem + 2), (g + 0.5, 130), (g, 98)], [(g, 98), (g * 0.9 + 1, 76), (12.5, 56)],
                           [(12.5, 56), (23, 60), (33, 65)], [(33, 65), (30, 78), (30, 92)], [(30, 92), (37, 140), (47, hem - 2)],
@@ -90,8 +90,8 @@ def baeja(garment: Garment, wear: Wear) -> Sketch:
 def hanbok_skirt(garment: Garment, wear: Wear) -> Sketch:
     """A full bell of pleats from a high waistband, with shoulder straps and two ties."""
     sketch = Sketch(layer=20)
-    hem = 190.0 if garment.hem == "knee" else 229.0
-    half = 50.0 if garment.hem == "knee" else 56.0
+    hem = 174.0 if garment.hem == "knee" else 231.0
+    half = 52.0 if garment.hem == "knee" else 56.0
     top, low = 78.0, 90.0
     n = 14
     wave: list[Point] = []

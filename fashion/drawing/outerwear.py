@@ -117,13 +117,13 @@ def jacket(garment: Garment, wear: Wear) -> Sketch:
 def coat(garment: Garment, wear: Wear) -> Sketch:
     """Long and heavy, broad peaked collar, to the knee or the ankle."""
     sketch = Sketch(layer=40)
-    hem = 188.0 if garment.hem == "knee" else 224.0
-    half = 37.0 if garment.hem == "knee" else 42.0
+    hem = 176.0 if garment.hem == "knee" else 228.0
+    half = 36.0 if garment.hem == "knee" else 42.0
     cut = Cut((34.5, 65), (30, 91), 26.5, half, hem, 12)
     _back(sketch, cut, hem)
     g = OPEN_GAP + 1 if wear.open else 0.0
     arm = wear.arm
-    ends = add_sleeves(sketch, cut, arm, 62, 9.4)
+    ends = add_sleeves(sketch, cut, arm, 70 if wear.alone else 62, 9.4)
     add_cuff(sketch, arm, *ends, 8.5, 1.08, ribs=False)
     y = 104.0
     sketch.pair(_front(cut, g, y))
@@ -162,7 +162,7 @@ def padding(garment: Garment, wear: Wear) -> Sketch:
     g = OPEN_GAP if wear.open else 0.0
     cut = Cut((36.5, 68), (32.5, 93), 33, half, hem, 13)
     _back(sketch, cut, hem)
-    _puffed_sleeves(sketch, cut, wear.arm + 2)
+    _puffed_sleeves(sketch, cut, wear.arm + 2, 1.12 if wear.alone else 1.0)
     side: list[Point] = [(32.5, 93)]
     ys = [93 + (hem - 93) * (i + 1) / rows for i in range(rows)]
     chains = []
@@ -199,7 +199,7 @@ def padding(garment: Garment, wear: Wear) -> Sketch:
     return sketch
 
 
-def _puffed_sleeves(sketch: Sketch, cut: Cut, arm: float) -> None:
+def _puffed_sleeves(sketch: Sketch, cut: Cut, arm: float, stretch: float) -> None:
     """Sleeves as a row of swollen rings, one piece with scalloped edges."""
     from math import cos, radians, sin
 
@@ -208,7 +208,7 @@ def _puffed_sleeves(sketch: Sketch, cut: Cut, arm: float) -> None:
     outer: list[Point] = [(sx, sy)]
     inner: list[Point] = [(ax, ay)]
     for length, wide in ((24.0, 12.6), (38.0, 11.6), (52.0, 10.6), (65.0, 8.2)):
-        x, y = sx - 6 + s * length, sy + 7 + c * length
+        x, y = sx - 6 + s * length * stretch, sy + 7 + c * length * stretch
         outer.append((x + c * wide, y - s * wide))
         inner.append((x - c * wide, y + s * wide))
     out, back = [], []

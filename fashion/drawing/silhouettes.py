@@ -28,7 +28,7 @@ from fashion.scene import Garment, Scene
 
 Maker = Callable[[Garment, Wear], Sketch]
 SIDE = 256.0
-ALONE_SIDE = 204.0  # of the longest side of a garment laid out
+ALONE_SIDE = {"mini": 184.0, None: 202.0, "knee": 198.0, "maxi": 214.0}  # longest side, by the hem: lengths show in size too
 JITTER, SCALE_JITTER = 6.0, 0.05
 
 MAKERS: dict[str, Maker] = {
@@ -59,7 +59,7 @@ def _alone(scene: Scene, rng: Random) -> Composition:
     wear = Wear(rng, alone=True, arm=23.0 + rng.uniform(-3, 4))
     sketch = MAKERS[garment.kind](garment, wear)
     left, top, right, bottom = sketch.bounds()
-    scale = ALONE_SIDE / max(right - left, bottom - top) * (1 + rng.uniform(-SCALE_JITTER, SCALE_JITTER))
+    scale = ALONE_SIDE[garment.hem] / max(right - left, bottom - top) * (1 + rng.uniform(-SCALE_JITTER, SCALE_JITTER))
     dx = SIDE / 2 - (left + right) / 2 * scale + rng.uniform(-JITTER, JITTER)
     dy = SIDE / 2 - (top + bottom) / 2 * scale + rng.uniform(-JITTER, JITTER)
     return Composition((sketch.place(Frame(scale, dx, dy)),), None)
@@ -86,17 +86,18 @@ def _worn(scene: Scene, rng: Random) -> Composition:
 
 
 def _frame(slots: list[str], sketches: list[Sketch], rng: Random) -> Frame:
-    """What of the body the square shows: all of it with shoes, else down to just below what is worn."""
+    """What of the body the square shows: with shoes all of it, else down to just below what is worn.
+
+    A hat or a scarf alone shows head and chest, shoes alone show the legs.
+    """
     boxes = [sketch.bounds() for sketch in sketches]
-    top = min(-6.0, min(box[1] for box in boxes) - 3)
-    bottom = max(150.0, max(box[3] for box in boxes) + 9)
-    half = max(58.0, *(max(-box[0], box[2]) + 5 for box in boxes))
     standing = "feet" in slots
-    if standing:
-        bottom = 243.0
+    top = 112.0 if set(slots) == {"feet"} else min(-15.0, min(box[1] for box in boxes) - 3)
+    low = 243.0 if standing else 112.0 if set(slots) <= {"head", "neck"} else 150.0
+    bottom = low if standing else max(low, max(box[3] for box in boxes) + 9)
+    half = max(58.0, *(max(-box[0], box[2]) + 5 for box in boxes))
     room = SIDE - (10.0 if standing else 3.0)
     scale = min(room / (bottom - top), SIDE / 2 / half) * (1 - rng.uniform(0, 0.03))
     dx = SIDE / 2 + rng.uniform(-1, 1) * max(0.0, min(JITTER, SIDE / 2 - half * scale))
-    spare = SIDE - (bottom - top) * scale
-    dy = (6.0 if standing else spare) - top * scale + (rng.uniform(0, 1) * max(0.0, spare - 12) if standing else 0.0)
-    return Frame(scale, dx, dy)
+    foot = SIDE - rng.uniform(3.0, 8.0) if standing else SIDE
+    return Frame(scale, dx, foot - bottom * scale)
