@@ -15,6 +15,8 @@ from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from benchmarks.random_checkpoint import noise_scheduler, write_tokenizer
+
 SD_BLOCKS = {
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
     "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
@@ -95,6 +97,20 @@ def layouts() -> dict[str, Callable[[], torch.nn.Module]]:
         "sdxl-refiner/vae": lambda: AutoencoderKL(**SDXL_VAE),
         "sdxl-refiner/text_encoder_2": lambda: CLIPTextModelWithProjection(CLIPTextConfig(**OPENCLIP_G)),
     }
+
+
+def write_public(folder: Path, name: str) -> Path:
+    """Write a whole public checkpoint ("sd15", "sd2", "sdxl-refiner") at full size, hollow, ready to be opened."""
+    second = "_2" if name == "sdxl-refiner" else ""
+    for each in layouts():
+        if each.startswith(f"{name}/"):
+            write_layout(folder / each.removeprefix(f"{name}/"), each)
+    write_tokenizer(folder / f"tokenizer{second}")
+    prediction = "v_prediction" if name == "sd2" else "epsilon"
+    noise_scheduler(prediction).save_pretrained(folder / "scheduler")
+    index = {f"text_encoder{second}": ["transformers", "CLIPTextModel"]}
+    (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
+    return folder
 
 
 def write_layout(folder: Path, name: str) -> int:

@@ -93,7 +93,7 @@ def write_stable_diffusion(folder: Path, prediction: str = "epsilon", sizes: Siz
     _save(kl_vae(sizes), folder / "vae", half=False)
     _save(CLIPTextModel(_text_config(sizes)), folder / "text_encoder", half=False)
     write_tokenizer(folder / "tokenizer")
-    _scheduler(prediction).save_pretrained(folder / "scheduler")
+    noise_scheduler(prediction).save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",
         "feature_extractor": [None, None],
@@ -116,7 +116,7 @@ def write_sdxl_refiner(folder: Path, sizes: Sizes = TINY, seed: int = 1) -> Path
     _save(kl_vae(sizes), folder / "vae", half=False)
     _save(CLIPTextModelWithProjection(_text_config(sizes)), folder / "text_encoder_2", half=False)
     write_tokenizer(folder / "tokenizer_2")
-    _scheduler("epsilon").save_pretrained(folder / "scheduler")
+    noise_scheduler("epsilon").save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "StableDiffusionXLImg2ImgPipeline",
         "force_zeros_for_empty_prompt": False,
@@ -231,7 +231,8 @@ def _text_config(sizes: Sizes) -> CLIPTextConfig:
     )
 
 
-def _scheduler(prediction: str) -> DDIMScheduler:
+def noise_scheduler(prediction: str) -> DDIMScheduler:
+    """Stable Diffusion's noise levels."""
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,

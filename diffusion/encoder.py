@@ -41,21 +41,20 @@ class ClipTextEncoder:
         teachers: Mapping[str, str],
     ) -> None:
         self.teachers = dict(teachers)
-        self._base = base
-        self._refiner = refiner
+        self.towers = {"base": base} | ({"refiner": refiner} if refiner else {})
 
     @torch.inference_mode()
     def base(self, prompts: Sequence[str]) -> torch.Tensor:
         """Last hidden states (n, 77, d), after the final layer norm."""
-        tokenizer, tower = self._base
+        tokenizer, tower = self.towers["base"]
         return tower(_ids(tokenizer, prompts, tower.device)).last_hidden_state
 
     @torch.inference_mode()
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Penultimate hidden states (n, 77, d2) and the projected pooled embedding (n, p)."""
-        if self._refiner is None:
+        if "refiner" not in self.towers:
             raise ValueError("this checkpoint has no refiner, so its encoder has no refiner head")
-        tokenizer, tower = self._refiner
+        tokenizer, tower = self.towers["refiner"]
         out = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True)
         return out.hidden_states[-2], out.text_embeds
 

@@ -56,7 +56,7 @@ def load_pipeline(
     dtype = choose_dtype(dtype, device)
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
     stages = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
-    encoder = text_encoder or _own_encoder(spec, teachers, dtype, device, memo)
+    encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)
     for stage in stages.values():
         stage.device = device
         use_attention(stage.unet, attention, device)
@@ -87,9 +87,15 @@ class _Once:
 
 
 def _open_stage(spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once) -> Stage:
-    unet = memo("unet", spec.folder("unet"), lambda: open_unet(spec.folder("unet"), dtype, device))
+    unet = memo("unet", spec.folder("unet"), lambda: _open_unet(spec.folder("unet"), dtype, device))
     vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, device))
     return Stage(spec.role, unet, vae, scheduler_config(spec.folder("scheduler")), spec.defaults, spec.size)
+
+
+def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
+    """channels_last suits a GPU's convolutions; small U-Nets on a CPU are faster without (8 pictures: 1.3×)."""
+    unet = open_unet(folder, dtype, device)
+    return unet.to(memory_format=torch.channels_last) if device.type == "cuda" else unet
 
 
 def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:

@@ -26,7 +26,7 @@ def save_memory(stage: Stage, device: torch.device) -> None:
         if hasattr(part, "enable_tiling") and hasattr(part, "use_tiling"):
             part.enable_tiling()
         if device.type == "cuda":
-            _offload(part, device)
+            offload(part, device)
 
 
 def use_attention(unet: torch.nn.Module, attention: str, device: torch.device) -> None:
@@ -39,7 +39,8 @@ def use_attention(unet: torch.nn.Module, attention: str, device: torch.device) -
         unet.enable_xformers_memory_efficient_attention()
 
 
-def _offload(part: torch.nn.Module, device: torch.device) -> None:
+def offload(part: torch.nn.Module, device: torch.device) -> None:
+    """Keep a part's weights on the CPU and send each layer to `device` for its turn, the next one meanwhile."""
     from diffusers.hooks import apply_group_offloading
 
     # Two parts may be shared by both stages: hooks are set once.
@@ -50,7 +51,7 @@ def _offload(part: torch.nn.Module, device: torch.device) -> None:
         onload_device=device,
         offload_device=torch.device("cpu"),
         offload_type="leaf_level",
-        use_stream=True,
-        low_cpu_mem_usage=True,
+        use_stream=device.type == "cuda",
+        low_cpu_mem_usage=device.type == "cuda",
     )
     part._offloaded = True

@@ -1,0 +1,241 @@
+"""How fast the two stages draw, beside the ancestor's way, with the same weights in one run.
+
+    python -m benchmarks.pipeline [--checkpoint checkpoints] [--threads 2]     on a CPU
+    python -m benchmarks.pipeline --full                                       on a GPU, at Stable Diffusion's full size
+
+The ancestor's way is diffusers' stock pipelines as ko-image-generator called them: one picture at a time, 40 base
+steps with guidance 7.5, then the SDXL refiner's 40 steps at strength 0.3 (12 real ones), float32. Ours draws a batch
+with the checkpoint's own settings. "same steps" is ours at the ancestor's settings: what is left is the engine.
+Each side runs in a process of its own, so that peak memory is its own. Without a checkpoint the weights are random,
+in the shapes that ship: speed does not depend on their values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from diffusers import SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline
+from PIL import Image
+
+from benchmarks.public_layouts import write_public
+from benchmarks.random_checkpoint import SMALL, write_checkpoint
+from diffusion.load import load_pipeline
+from diffusion.pipeline import DrawSettings, Progress, TwoStagePipeline, shots_for
+from diffusion.schedulers import build_scheduler, default_scheduler
+from diffusion.stage import Stage
+
+PROMPT = "a red checkered dress"
+STEPS, GUIDANCE, STRENGTH = 40, 7.5, 0.3
+ANCESTOR = DrawSettings(
+    steps=STEPS, guidance_scale=GUIDANCE, refine_steps=12, refine_strength=STRENGTH, refine_guidance=5.0
+)
+CLAIM = "the ancestor claims about 4 s and 2.6 GB for its two stages"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Seconds of one side for n pictures, and its peak memory in MB.
+
+    `processor`: processor seconds of the whole draw, which other work on the machine does not lengthen much.
+    """
+
+    side: str
+    n: int
+    base: float
+    refiner: float
+    total: float
+    processor: float
+    first_preview: float | None
+    memory: float
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run every side and print one Markdown table."""
+    options = _options(argv)
+    if options.side:
+        results = run_side(options.side, options.checkpoint, options.pictures, options.threads, options.device)
+        print(json.dumps([asdict(each) for each in results]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(full_size(Path(folder)) if options.full else small_size(options, Path(folder)))
+
+
+def small_size(options: argparse.Namespace, folder: Path) -> str:
+    """The shipped shapes on this machine's CPU, every side beside the ancestor's way."""
+    checkpoint = options.checkpoint or str(write_checkpoint(folder, SMALL))
+    rows: list[Result] = []
+    for side in ("ancestor", "same steps", "ours"):
+        rows += _in_process(side, checkpoint, options.pictures, options.threads, "cpu")
+    slow = {row.n: row.total for row in rows if row.side == "ancestor"}
+    weights = "shipped weights" if options.checkpoint else "random weights"
+    title = f"{weights}, CPU, {options.threads} threads, seconds (best of 3; the ancestor's way: 1)"
+    head = (
+        "| side | pictures | base | refiner | total | processor | first preview | peak memory | ratio |\n"
+        + "|---" * 9
+        + "|"
+    )
+    return "\n".join([title, "", head, *(_row(row, slow[row.n]) for row in rows)])
+
+
+def full_size(folder: Path) -> str:
+    """SD 1.5 + SDXL refiner at full size, 512 → 1024, plain and low-memory, on the GPU."""
+    if not torch.cuda.is_available():
+        raise SystemExit("--full needs a GPU: torch sees none here")
+    write_public(folder / "sd15", "sd15")
+    write_public(folder / "xl", "sdxl-refiner")
+    checkpoint = f"{folder / 'sd15'}+{folder / 'xl'}"
+    rows = [row for side in ("plain", "low-memory") for row in _in_process(side, checkpoint, [1, 4], 8, "cuda")]
+    head = "| side | pictures | base | refiner | total | processor | first preview | GPU memory |\n" + "|---" * 8 + "|"
+    title = f"SD 1.5 + SDXL refiner, 512 → 1024, hollow weights, {torch.cuda.get_device_name()}; {CLAIM}"
+    return "\n".join([title, "", head, *(_row(row, None) for row in rows)])
+
+
+def run_side(side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str) -> list[Result]:
+    """Measure one side in this process."""
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+    torch.set_num_threads(threads)
+    slow = side in ("ancestor", "same steps")
+    dtype = "float32" if slow else None
+    pipeline = load_pipeline(checkpoint, device=device, dtype=dtype, low_memory=side == "low-memory")
+    pipeline.warm_up()
+    settings = ANCESTOR if side == "same steps" else DrawSettings()
+    draw = _stock(pipeline) if side == "ancestor" else _ours(pipeline, settings)
+    draw(1)
+    return [_best(side, n, draw, repeats=1 if slow else 3) for n in pictures]
+
+
+# n → seconds of the base stage, of the refiner, and until the first preview.
+Draw = Callable[[int], tuple[float, float, float | None]]
+
+
+def _ours(pipeline: TwoStagePipeline, settings: DrawSettings) -> Draw:
+    def draw(n: int) -> tuple[float, float, float | None]:
+        since = time.perf_counter()
+        first: list[float] = []
+
+        def on_step(progress: Progress) -> None:
+            progress.previews()
+            first.append(time.perf_counter() - since)
+
+        drawing = pipeline.draw(shots_for(PROMPT, n, 7), settings, on_step)
+        return drawing.timings["encode"] + drawing.timings["base"], drawing.timings["refiner"], first[0]
+
+    return draw
+
+
+def _stock(pipeline: TwoStagePipeline) -> Draw:
+    base, refiner = stock_pipelines(pipeline)
+    size = pipeline.stages["refiner"].size
+
+    def draw(n: int) -> tuple[float, float, float | None]:
+        spent = [0.0, 0.0]
+        generator = torch.Generator().manual_seed(7)
+        for _ in range(n):
+            since = time.perf_counter()
+            side = pipeline.stages["base"].size
+            told = pipeline.text_encoder.base([PROMPT, ""])  # (2, 77, d)
+            image = base(
+                prompt_embeds=told[:1], negative_prompt_embeds=told[1:], num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE, generator=generator, height=side, width=side,
+            ).images[0]  # fmt: skip
+            middle = time.perf_counter()
+            larger = image.resize((size, size), Image.Resampling.LANCZOS)
+            refiner(PROMPT, image=larger, num_inference_steps=STEPS, strength=STRENGTH, generator=generator)
+            spent[0] += middle - since
+            spent[1] += time.perf_counter() - middle
+        return spent[0], spent[1], None
+
+    return draw
+
+
+def stock_pipelines(
+    pipeline: TwoStagePipeline,
+) -> tuple[StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline]:
+    """diffusers' own pipelines over the same parts."""
+    base, refiner = pipeline.stages["base"], pipeline.stages["refiner"]
+    tokenizer, tower = pipeline.text_encoder.towers["base"]
+    first = StableDiffusionPipeline(
+        base.vae, tower, tokenizer, base.unet, _scheduler(base),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    tokenizer, tower = pipeline.text_encoder.towers["refiner"]
+    second = StableDiffusionXLImg2ImgPipeline(
+        refiner.vae, None, tower, None, tokenizer, refiner.unet,
+        _scheduler(refiner),
+        requires_aesthetics_score=True, force_zeros_for_empty_prompt=False,
+    )  # fmt: skip
+    for each in (first, second):
+        each.set_progress_bar_config(disable=True)
+    return first, second
+
+
+def _scheduler(stage: Stage) -> SchedulerMixin:
+    """The stage's own; steps_offset means nothing to flow noise levels, and the stock pipeline warns about 0."""
+    return build_scheduler({**stage.scheduler, "steps_offset": 1}, default_scheduler(stage.scheduler))
+
+
+def _best(side: str, n: int, draw: Draw, repeats: int) -> Result:
+    spent = []
+    for _ in range(repeats):
+        since = time.process_time()
+        base, refiner, first = draw(n)
+        spent.append((base + refiner, base, refiner, time.process_time() - since, first))
+    total, base, refiner, processor, first = min(spent, key=lambda each: each[0])
+    return Result(side, n, base, refiner, total, processor, first, _memory())
+
+
+def _memory() -> float:
+    """Peak memory in MB: the GPU's where there is one, else this process's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _in_process(side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str) -> list[Result]:
+    command = [sys.executable, "-m", "benchmarks.pipeline", "--side", side, "--checkpoint", checkpoint]
+    command += ["--threads", str(threads), "--device", device, "--pictures", *map(str, pictures)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [Result(**each) for each in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _row(row: Result, slow: float | None) -> str:
+    first = "-" if row.first_preview is None else f"{row.first_preview:.2f}"
+    cells = [
+        row.side,
+        str(row.n),
+        f"{row.base:.2f}",
+        f"{row.refiner:.2f}",
+        f"{row.total:.2f}",
+        f"{row.processor:.2f}",
+        first,
+    ]
+    cells.append(f"{row.memory:.0f} MB")
+    if slow is not None:
+        cells.append(f"{slow / row.total:.1f}×")
+    return f"| {' | '.join(cells)} |"
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks.pipeline")
+    parser.add_argument("--checkpoint", help="a folder; without it, random weights of the shipped shapes")
+    parser.add_argument("--pictures", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--full", action="store_true", help="Stable Diffusion's full size, on a GPU")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()
