@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from demo.services import Services
 from demo.settings import Settings
 from demo.supervisor import follow_parent, hold
 
@@ -27,6 +28,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
                 "worker_connections": settings.threads * 4, "timeout": 60, "graceful_timeout": 4, "keepalive": 15,
                 "accesslog": None, "errorlog": "-", "loglevel": "warning", "proc_name": "studio-web",
                 "limit_request_line": 8190, "limit_request_fields": 64, "post_worker_init": _ready(parent),
+                "worker_exit": _close,
                 "control_socket_disable": True,
             }.items():  # fmt: skip
                 if key in self.cfg.settings:
@@ -74,8 +76,9 @@ def _web_application(settings: Settings, make: Callable | None) -> object:
     services = (make or open_services)(settings)
     app = create_app(settings, services)
     services.warm_up()
-    threading.Thread(target=keep_up, args=(services, threading.Event()), name="upkeep", daemon=True).start()
-    _end_streams_when_told(services)
+    stop = threading.Event()
+    threading.Thread(target=keep_up, args=(services, stop), name="upkeep", daemon=True).start()
+    _opened.append((services, stop))
     return app
 
 
@@ -88,17 +91,19 @@ def _ready(parent: int | None) -> Callable:
     return post_worker_init
 
 
-_services: list = []
-
-
-def _end_streams_when_told(services: object) -> None:
-    _services.append(services)
+_opened: list[tuple[Services, threading.Event]] = []  # of this process: gunicorn's hooks find them here
 
 
 def close_streams() -> None:
     """Let the event streams end, so that the server need not wait for them."""
-    for services in _services:
+    for services, stop in _opened:
+        stop.set()
         threading.Thread(target=services.watcher.close, daemon=True).start()
+
+
+def _close(_arbiter: object, _worker: object) -> None:
+    for services, _ in _opened:
+        services.close()
 
 
 def _chain(number: int, first: Callable[[], None]) -> None:

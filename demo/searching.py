@@ -105,14 +105,16 @@ class Searcher:
         path = Path(self._settings.encoder)
         try:
             if not path.exists():
-                raise FileNotFoundError(f"{path} does not exist: set ENCODER, or train one (docs/ko_clip.md)")
+                raise FileNotFoundError(f"{path.name}/ does not exist: set ENCODER to the folder of a trained encoder")
             encoder = self._open_encoder(path)
             self._index = self._open_index(self._settings, self._database, encoder)
             self._encoder, self.problem = encoder, None
             logger.info("encoder %s is open, %d dimensions", encoder.encoder_id, encoder.search_dim)
         except Exception as error:
-            logger.exception("the encoder or the index cannot be opened")
-            self.problem = f"{type(error).__name__}: {error}"
+            text = str(error).replace(f"{path.parent}/", "")  # shown to people: no machine's paths
+            if self.problem is None:
+                logger.warning("the encoder or the index cannot be opened: %s", error, exc_info=path.exists())
+            self.problem = text
         finally:
             self._done.set()
 

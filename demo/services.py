@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ def open_encoder(path: Path) -> Encoder:
     from ko_clip.encoder import PromptEncoder
 
     torch.set_num_threads(1)
+    logging.getLogger("ko_clip.encoder").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
     return PromptEncoder.load(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from demo.tables import Generation, Idempotency, Image, Trash
 
 logger = logging.getLogger(__name__)
 EVERY = 60.0
+LOOK_AGAIN = 5.0
 STRAY_SECONDS = 600.0  # a file without a row may be one whose row is about to be written
 IDEMPOTENCY_DAYS = 7
 
@@ -43,7 +45,7 @@ def embed_anew(searcher: Searcher, services: Services) -> int:
     while ids := searcher.index.outdated(64):
         with services.database.read() as session:
             query = select(Generation.id, Generation.prompt).where(Generation.index_id.in_(ids))
-            prompts = dict(session.execute(query).tuples().all())
+            prompts = dict(session.execute(query).all())
         vectors = dict(zip(prompts, encoder.search(list(prompts.values())), strict=True)) if prompts else {}
         with services.database.write() as session:
             known = {
@@ -66,8 +68,14 @@ def _embed(session: Session, searcher: Searcher, row: Generation | None, index_i
 
 
 def keep_up(services: Services, stop: threading.Event) -> None:
-    """Every minute: retention, the trash, stray files. Runs until `stop`."""
-    while not stop.wait(EVERY):
+    """Every minute: retention, the trash, stray files; an encoder that was missing is looked for more often."""
+    due = time.monotonic() + EVERY
+    while not stop.wait(LOOK_AGAIN):
+        if services.searcher.problem is not None and Path(services.settings.encoder).exists():
+            warm_up(services)
+        if time.monotonic() < due:
+            continue
+        due = time.monotonic() + EVERY
         try:
             once(services)
         except Exception as error:

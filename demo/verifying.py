@@ -22,7 +22,7 @@ def problems(services: Services) -> list[str]:
 def _rows(services: Services) -> Iterator[str]:
     with services.database.read() as session:
         pictures = select(Image.generation_id, func.count()).group_by(Image.generation_id)
-        counts = dict(session.execute(pictures).tuples().all())
+        counts = dict(session.execute(pictures).all())
         for row in session.scalars(select(Generation)):
             count = counts.get(row.id, 0)
             if row.status == "succeeded" and not 1 <= count <= row.n:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -149,8 +150,9 @@ class Worker:
                 self._say("starting", {})
                 return False
             except Exception as error:
-                logger.exception("the checkpoint cannot be opened")
-                problem = f"{type(error).__name__}: {error}"
+                if self._state[0] != "missing":
+                    logger.exception("the checkpoint cannot be opened")
+                problem = str(error).replace(f"{Path(self._settings.checkpoint).resolve().parent}/", "")
         if problem is not None:
             if self._state[0] != "missing":
                 logger.warning("no checkpoint to draw with: %s", problem)

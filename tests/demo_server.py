@@ -1,0 +1,142 @@
+"""A real studio in processes of its own, over the stand-in models, and a client that speaks HTTP to it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.cookiejar
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo_fakes import model_folders
+
+HERE = Path(__file__).resolve().parent
+
+
+class Server:
+    """`serve` in a process group of its own; `children()` finds web and worker."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        models = {name.upper(): path for name, path in model_folders(folder).items()}
+        self.environment = os.environ | models | {
+            "PORT": str(self.port), "DATA_DIR": str(folder / "data"), "STARTER": "", "PYTHONPATH": str(HERE.parent),
+            "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "10",
+        } | environment  # fmt: skip
+        self.process: subprocess.Popen | None = None
+
+    def start(self, seconds: float = 60) -> None:
+        log = (self.folder / "log").open("ab")
+        command = [sys.executable, str(HERE / "demo_fakes.py"), "serve"]
+        self.process = subprocess.Popen(
+            command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+        self.wait_until_ready(seconds)
+
+    def wait_until_ready(self, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError):
+                if Client(self.url).call("GET", "//readyz")[0] == 200:
+                    return
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-3000:]
+            time.sleep(0.05)
+
+    def children(self) -> dict[str, int]:
+        """Process ids of web (the server that answers) and worker."""
+        found: dict[str, int] = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent == self.process.pid and str(HERE / "demo_fakes.py") in words:
+                    found[words[2]] = int(entry.name)
+        return found
+
+    def answering(self) -> int | None:
+        """The process under the web parent that really answers."""
+        web = self.children().get("web")
+        if web is None:
+            return None
+        with contextlib.suppress(OSError):
+            inner = Path(f"/proc/{web}/task/{web}/children").read_text().split()
+            return int(inner[0]) if inner else web
+        return None
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+        if self.process is not None:
+            self.process.wait(30)
+
+
+class Client:
+    """One browser over real HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
+        """(status, JSON); paths as in demo_client. Raises OSError when nobody answers."""
+        url = self.url + (path[1:] if path.startswith("//") else "/api/v1" + path)
+        data = None if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"} | named, method=method)
+        try:
+            with self._open.open(request, timeout=30) as reply:
+                return reply.status, json.loads(reply.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read() or b"{}")
+
+    def patiently(self, method: str, path: str, body: object = None, seconds: float = 60, **headers: str) -> tuple:
+        """The same, again and again while nobody answers or the server says 503."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                status, told = self.call(method, path, body, **headers)
+                if status != 503:
+                    return status, told
+            assert time.monotonic() < deadline, f"{method} {path} was not answered"
+            time.sleep(0.05)
+
+    def until_end(self, id: str, seconds: float = 90) -> dict:
+        deadline = time.monotonic() + seconds
+        while True:
+            status, told = self.patiently("GET", f"/generations/{id}")
+            assert status == 200, told
+            if told["status"] in ("succeeded", "failed", "cancelled"):
+                return told
+            assert time.monotonic() < deadline, told
+            time.sleep(0.05)
+
+    def events(self, id: str) -> Iterator[str]:
+        """The names of a generation's events as they come."""
+        with self._open.open(f"{self.url}/api/v1/generations/{id}/events", timeout=30) as reply:
+            for line in reply:
+                if line.startswith(b"event: "):
+                    yield line[7:].decode().strip()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def quote(text: str) -> str:
+    return urllib.parse.quote(text)

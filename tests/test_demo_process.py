@@ -1,0 +1,185 @@
+"""Real processes and real HTTP: the whole way, restarts, and `kill -9` at random moments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from demo_fakes import fake_services
+from demo_server import Client, Server, quote
+
+from demo.settings import Settings
+from demo.verifying import problems
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+def test_the_whole_way_over_http(server: Server) -> None:
+    started = time.monotonic()
+    server.start()
+    assert time.monotonic() - started < 30
+    person = Client(server.url)
+    status, made = person.call("POST", "/generations", {"prompt": "분홍 버킷햇", "n": 2, "seed": 3})
+    assert status == 202 and made["status"] == "queued"
+    kinds = list(person.events(made["id"]))
+    assert kinds[0] == "queued" and kinds[-3:] == ["image", "image", "done"] and "progress" in kinds
+    assert person.call("GET", f"/search?k=3&q={quote('분홍 버킷 햇')}")[1]["results"][0]["prompt"] == "분홍 버킷햇"
+    children = server.children()
+    server.stop(signal.SIGINT)
+    assert server.process.returncode == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+
+
+def test_a_running_job_goes_on_after_a_restart(server: Server) -> None:
+    server.environment["FAKE_STEP_SECONDS"] = "0.3"
+    server.start()
+    person = Client(server.url)
+    id = person.call("POST", "/generations", {"prompt": "코트", "n": 1, "seed": 5})[1]["id"]
+    while person.call("GET", f"/generations/{id}")[1]["status"] == "queued":
+        time.sleep(0.05)
+    server.stop()
+    server.start()
+    done = person.until_end(id)
+    assert done["status"] == "succeeded" and done["images"][0]["seed"] == 5
+
+
+def test_children_end_with_a_killed_parent(server: Server) -> None:
+    server.start()
+    pids = [*server.children().values(), server.answering()]
+    server.process.kill()
+    server.process.wait()
+    deadline = time.monotonic() + 10
+    while any(_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, [pid for pid in pids if _alive(pid)]
+        time.sleep(0.05)
+    server.start()
+
+
+def test_more_streams_than_the_cap_are_told_to_poll(server: Server) -> None:
+    server.environment |= {"STREAMS": "2", "FAKE_STEP_SECONDS": "0.2"}
+    server.start()
+    person = Client(server.url)
+    id = person.call("POST", "/generations", {"prompt": "코트"})[1]["id"]
+    streams = [person.events(id) for _ in range(2)]
+    for stream in streams:
+        assert next(stream) == "queued"
+    status, told = person.call("GET", f"/generations/{id}/events")
+    assert status == 503 and told["error"]["code"] == "too_many_streams"
+    assert [list(stream)[-1] for stream in streams] == ["done", "done"]
+    status, _ = person.call("GET", f"/generations/{id}/events", Last_Event_ID="999999999")
+    assert status == 204
+
+
+def test_promises_hold_when_processes_are_killed_a_few_times(server: Server) -> None:
+    kill_at_random_moments(server, times=6, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_promises_hold_when_processes_are_killed_at_fifty_moments(server: Server) -> None:
+    kill_at_random_moments(server, times=50, seed=2)
+
+
+def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
+    """People go on drawing and deleting while processes are killed; afterwards every promise is checked."""
+    server.environment |= {"FAKE_STEP_SECONDS": "0.03", "RATE_WRITES": "100000/minute"}
+    server.start()
+    stop, chance = threading.Event(), random.Random(seed)
+    people = [_Busy(server, i, stop) for i in range(3)]
+    threads = [threading.Thread(target=person.live) for person in people]
+    for thread in threads:
+        thread.start()
+    for _ in range(times):
+        time.sleep(chance.uniform(0.05, 1.2))
+        kind = chance.choice(("worker", "worker", "web", "answering", "all"))
+        _kill(server, kind)
+    stop.set()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    for person in people:
+        person.check()
+    server.stop()
+    services = fake_services(Settings.from_env(server.environment))
+    services.searcher.open()
+    from demo.upkeep import remove_strays
+
+    remove_strays(services.storage, services, older_than=0)  # half-made files of killed workers
+    services.deletion.sweep()
+    assert problems(services) == []
+    services.close()
+
+
+class _Busy:
+    """Somebody who draws and deletes without pause, and remembers what was promised."""
+
+    def __init__(self, server: Server, number: int, stop: threading.Event) -> None:
+        self.client, self.number, self.stop = Client(server.url), number, stop
+        self.promised: dict[str, str] = {}
+        self.deleted: set[str] = set()
+        self.client.patiently("POST", "/me/code")  # a cookie, before anything is asked
+
+    def live(self) -> None:
+        i = 0
+        while not self.stop.is_set():
+            i += 1
+            prompt, key = f"사람 {self.number} 그림 {i}", f"{self.number}-{i}"
+            body = {"prompt": prompt, "n": 1}
+            status, told = self.client.patiently("POST", "/generations", body, Idempotency_Key=key)
+            if status == 202:
+                assert told["prompt"] == prompt
+                self.promised[told["id"]] = prompt
+            if i % 4 == 0:
+                id = next(iter(self.promised))
+                status, _ = self.client.patiently("DELETE", f"/generations/{id}")
+                assert status in (200, 404)
+                self.deleted.add(id)
+                del self.promised[id]
+            time.sleep(0.15)
+
+    def check(self) -> None:
+        for id, prompt in self.promised.items():
+            done = self.client.until_end(id)
+            assert done["prompt"] == prompt
+            assert done["status"] == "succeeded" or done["error"]["code"] == "worker_died", done
+            assert len(done["images"]) == (done["status"] == "succeeded")
+            found = self.client.call("GET", f"/search?scope=all&k=50&q={quote(prompt)}")[1]["results"]
+            if done["status"] == "succeeded":
+                assert id in [one["generation_id"] for one in found]
+        for id in self.deleted:
+            assert self.client.call("GET", f"/generations/{id}")[0] == 404
+        status, mine = self.client.call("GET", "/generations?limit=100")
+        assert status == 200
+        prompts = [one["prompt"] for one in mine["items"]]
+        assert len(prompts) == len(set(prompts)), "a retried request made two generations"
+
+
+def _kill(server: Server, kind: str) -> None:
+    if kind == "all":
+        server.process.kill()
+        server.process.wait()
+        server.start()
+        return
+    pid = server.answering() if kind == "answering" else server.children().get(kind)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
