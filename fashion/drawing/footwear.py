@@ -9,6 +9,7 @@ from fashion.drawing.paths import Path, ellipse, flip, line, moved, shape
 from fashion.drawing.sketch import Sketch, Wear
 from fashion.scene import Garment
 
+WORN_SCALE = 1.25  # a doll has large feet, so that shoes show
 HEEL_X = 4.0  # heel of a worn shoe, from the axis
 
 
@@ -71,8 +72,8 @@ def _two(shoe: Sketch, wear: Wear, dx: float, dy: float) -> Sketch:
         _set_down(pair, shoe, lambda path: moved(path, dx, dy))
         _set_down(pair, shoe, lambda path: path)
         return pair
-    _set_down(pair, shoe, lambda path: moved(path, HEEL_X, FLOOR_Y))
-    _set_down(pair, shoe, lambda path: flip(moved(path, HEEL_X, FLOOR_Y)))
+    _set_down(pair, shoe, lambda path: moved(path, HEEL_X, FLOOR_Y, WORN_SCALE))
+    _set_down(pair, shoe, lambda path: flip(moved(path, HEEL_X, FLOOR_Y, WORN_SCALE)))
     return pair
 
 

@@ -13,6 +13,7 @@ TUCK_Y = 108.0
 TUCKED = ("t_shirt", "shirt", "blouse")
 SHORTENED = ("knit", "hoodie")
 LONG_OUTER = ("coat", "durumagi", "padding")
+SHOE_Y = 210.0
 HAT_LIFT = {"bucket_hat": 8.0, "cap": 3.0, "beanie": 2.0, "gat": 3.0}  # so that the eyes show
 _ARM_X = 33.0  # a line that stays within is on the torso
 
@@ -28,8 +29,16 @@ def dress_together(garments: tuple[Garment, ...], slots: list[str], sketches: li
             _reshape(sketches[top], lambda x, y: (x, y if y < 88 else 88 + (y - 88) * 0.6))
     if "head" in by_slot:
         _lift(sketches[by_slot["head"]], HAT_LIFT[garments[by_slot["head"]].kind])
+    if "feet" in by_slot:
+        for i, sketch in enumerate(sketches):
+            if slots[i] != "feet":
+                _shorten(sketch)
+        if bottom is not None and garments[bottom].kind != "jeans":
+            sketches[by_slot["feet"]].layer = 10
     if outer is None:
         return
+    if "neck" in by_slot and (top is not None or whole is not None):
+        _part(sketches[by_slot["neck"]])
     long = garments[outer].kind in LONG_OUTER and garments[outer].hem != "mini"
     if top is not None:
         _reshape(sketches[top], _slim)
@@ -39,17 +48,38 @@ def dress_together(garments: tuple[Garment, ...], slots: list[str], sketches: li
             _narrow(sketches[part], factor)
 
 
+def _shorten(sketch: Sketch) -> None:
+    """End what would hide shoes above them."""
+    low = sketch.bounds()[3]
+    if low > SHOE_Y:
+        factor = (SHOE_Y - 120) / (low - 120)
+        _move(sketch, lambda x, y: (x, y if y < 120 else 120 + (y - 120) * factor))
+
+
+def _part(sketch: Sketch) -> None:
+    """Lay the ends of a scarf on both sides of an open front."""
+
+    def parted(path: Path) -> Path:
+        left, _, right, _ = bounds([path])
+        side = 10 if left + right > 0 else -10
+        return bend(path, lambda x, y: (x + side * min(max((y - 74) / 24, 0.0), 1.0), y))
+
+    sketch.panels = [(parted(p[0]), *p[1:]) for p in sketch.panels]
+    sketch.strokes = [(parted(s[0]), *s[1:]) for s in sketch.strokes]
+
+
 def _lift(sketch: Sketch, by: float) -> None:
     """Move a hat up."""
     _move(sketch, lambda x, y: (x, y - by))
 
 
 def _slim(x: float, y: float) -> tuple[float, float]:
-    """Nothing of a torso wider than an open coat over it."""
+    """Below the arms, nothing of a top wider than an open coat over it."""
     limit = 20.0
-    if y < 72 or abs(x) < limit:
+    share = 0.6 * min(max((y - 88) / 14, 0.0), 1.0)
+    if abs(x) < limit:
         return x, y
-    return (limit + (abs(x) - limit) * 0.4) * (1 if x > 0 else -1), y
+    return (abs(x) - (abs(x) - limit) * share) * (1 if x > 0 else -1), y
 
 
 def _tuck(sketch: Sketch) -> None:

@@ -17,7 +17,7 @@ from fashion.drawing.figure import make_figure
 from fashion.drawing.footwear import boots, kkotsin, sneakers
 from fashion.drawing.hanbok import baeja, durumagi, hanbok_skirt, jeogori
 from fashion.drawing.headwear import beanie, bucket_hat, cap, gat
-from fashion.drawing.layering import dress_together
+from fashion.drawing.layering import LONG_OUTER, dress_together
 from fashion.drawing.outerwear import cardigan, coat, jacket, padding, vest
 from fashion.drawing.paths import Frame
 from fashion.drawing.shapes import Figure, Silhouette
@@ -68,9 +68,10 @@ def _alone(scene: Scene, rng: Random) -> Composition:
 def _worn(scene: Scene, rng: Random) -> Composition:
     slots = [GARMENT_BY_ID[garment.kind].slot for garment in scene.garments]
     arm = 24.0 if "hand" in slots else 19.0 + rng.uniform(-1, 2)
-    over = "outer" in slots and ("top" in slots or "whole" in slots)
-    wear = Wear(rng, alone=False, arm=arm, open=over)
     outer = next((g for g, slot in zip(scene.garments, slots, strict=True) if slot == "outer"), None)
+    hides_legs = outer is not None and outer.kind in LONG_OUTER and outer.hem != "mini"
+    over = outer is not None and ("top" in slots or "whole" in slots or (hides_legs and "bottom" in slots))
+    wear = Wear(rng, alone=False, arm=arm, open=over)
     hides_arms = outer is not None and outer.kind not in ("vest", "baeja") and outer.sleeve != "short"
     sketches = []
     for garment, slot in zip(scene.garments, slots, strict=True):
