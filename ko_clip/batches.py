@@ -44,7 +44,7 @@ class Sampler:
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
-        which = self._corpus_of(step)
+        which = self.corpus_of(step)
         turn = int((self._plan[:step] == which).sum())
         number, place = divmod(turn, self.pool)
         if self._pools.get(which, (-1, []))[0] != number:
@@ -56,7 +56,7 @@ class Sampler:
             tuple(r[1] for r in mine), tuple(r[1] for r in rows),
         )  # fmt: skip
 
-    def _corpus_of(self, step: int) -> int:
+    def corpus_of(self, step: int) -> int:
         while step >= len(self._plan):
             block = len(self._plan) // 4096
             draws = np.random.default_rng((self.seed, 1, block)).random(4096)

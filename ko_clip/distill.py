@@ -12,113 +12,44 @@ import logging
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from ko_clip.batches import Batch, Sampler
 from ko_clip.card import model_card
-from ko_clip.corpora import Corpus, open_corpora
 from ko_clip.held_out import HeldOut
-from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan
+from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan, words_loss
 from ko_clip.model import HeadOutput, KoClipModel
-from ko_clip.recipe import Recipe, TextStage
-from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state, write_facts
-from ko_clip.student import build_student, learn_statistics, open_tokenizer, save_encoder, word_list
+from ko_clip.recipe import CorpusRecipe, Recipe, TextStage
+from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state
+from ko_clip.student import save_encoder
 from ko_clip.targets import Targets
-from ko_clip.teachers import ClipTeacher, Target, Teacher, open_teachers
-from ko_clip.tokenizer import PromptTokenizer, TokenizerRecipe, train_tokenizer
+from ko_clip.teachers import ClipTeacher, Target
+from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
 
 logger = logging.getLogger(__name__)
-STATE = "state.safetensors"
-_TOKENIZER_LINES = 400_000
-
-
-@dataclass
-class Workshop:
-    """What a run works with, opened once."""
-
-    recipe: Recipe
-    folder: Path
-    teachers: Mapping[str, Teacher]
-    corpora: list[Corpus]
-    tokenizer: PromptTokenizer
-    student: KoClipModel
-    variances: dict[str, Tensor]
 
 
 def distil(recipe: Recipe, minutes: float | None = None, finish: bool = False) -> Path:
     """Run or resume the text stage; returns the folder of the encoder. `finish`: end the whole stage in `minutes`."""
-    stage = recipe.text
-    if stage.threads:
-        torch.set_num_threads(stage.threads)
-    accelerator = Accelerator(
-        mixed_precision=precision(stage.precision), cpu=not torch.cuda.is_available(),
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )  # fmt: skip
+    accelerator = open_accelerator(recipe.text.precision, recipe.text.threads)
     with accelerator.main_process_first():
         shop = open_workshop(recipe)
-    return _Trainer(shop, accelerator).run(minutes, finish)
+    return TextTrainer(shop, accelerator).run(minutes, finish)
 
 
-def precision(wanted: str) -> str:
-    """accelerate's name of the precision: bfloat16 by itself only where the hardware has it."""
-    if wanted == "float32":
-        return "no"
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return "bf16" if torch.cuda.is_bf16_supported() else "no"
-        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
-    return "bf16"
-
-
-def open_workshop(recipe: Recipe) -> Workshop:
-    """Open teachers and corpora, train or open the tokenizer, build the student. Begun runs keep what they have."""
-    folder = Path(recipe.run)
-    write_facts(folder, recipe)
-    teachers = open_teachers(recipe.heads, "cuda" if torch.cuda.is_available() else "cpu")
-    corpora = open_corpora(recipe.corpora, folder / "corpora")
-    tokenizer = _tokenizer(recipe, corpora, folder / "tokenizer")
-    torch.manual_seed(recipe.seed)
-    student = build_student(recipe, tokenizer, teachers)
-    kept = folder / "statistics.safetensors"
-    if kept.is_file() and (folder / STATE).is_file():
-        return Workshop(recipe, folder, teachers, corpora, tokenizer, student, load_file(kept))
-    variances = learn_statistics(student, teachers, corpora)
-    save_file({name: value.contiguous().float() for name, value in variances.items()}, kept)
-    return Workshop(recipe, folder, teachers, corpora, tokenizer, student, variances)
-
-
-def _tokenizer(recipe: Recipe, corpora: list[Corpus], folder: Path) -> PromptTokenizer:
-    if (folder / "tokenizer.json").is_file():
-        return PromptTokenizer.load(folder)
-    tokenizer = open_tokenizer(recipe)
-    if tokenizer is None:
-        share = _TOKENIZER_LINES // len(corpora)
-        spread = ((corpus, math.ceil(len(corpus) / share)) for corpus in corpora)
-        lines = (side for corpus, every in spread for i in range(0, len(corpus), every) for side in corpus.pair(i, 0))
-        words = word_list(recipe)
-        settings = {**vars(recipe.tokenizer), "word_list": str(words) if words else None}
-        limit = int(recipe.student.get("max_tokens", 128))
-        tokenizer = train_tokenizer(lines, TokenizerRecipe(**settings), limit)  # type: ignore[arg-type]
-        logger.info("tokenizer trained: %d pieces", tokenizer.vocab_size)
-    tokenizer.save(folder)
-    return tokenizer
-
-
-class _Trainer:
+class TextTrainer:
     """The loop. Every random choice is a function of the seed and the step, so a resumed run goes the same way."""
 
     def __init__(self, shop: Workshop, accelerator: Accelerator) -> None:
         self.shop, self.accelerator, self.stage = shop, accelerator, shop.recipe.text
         self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
+        self.planned = False
         self.targets = self._open_targets()
         self.sampler = Sampler(
             shop.corpora, [r.weight for r in self._used()], shop.tokenizer, self.stage.batch, shop.recipe.seed,
@@ -143,8 +74,8 @@ class _Trainer:
             while self.step < self.steps and not self._everyone(clock.is_over()):
                 losses = self._train_step()
                 bar.update()
-                if finish and minutes and clock.seconds > 60 and self.steps != self.planned(clock, first, minutes):
-                    self.steps, finish = self.planned(clock, first, minutes), False
+                if finish and minutes and clock.seconds > 60 * min(1.0, minutes / 10):
+                    self.steps, self.planned, finish = self._plan_end(clock, first, minutes), True, False
                     logger.info("at this pace the stage ends after %d steps", self.steps)
                 if self.step % 50 == 0:
                     pace = (self.pairs - began) / max(clock.seconds, 1e-6)
@@ -156,30 +87,34 @@ class _Trainer:
                     saved = clock.seconds
         return self._end(writer)
 
-    def planned(self, clock: Clock, first: int, minutes: float) -> int:
+    def _plan_end(self, clock: Clock, first: int, minutes: float) -> int:
         """Steps after which the stage is over if it is to end in these minutes."""
         pace = (self.step - first) / clock.seconds
         return self.step + max(1, int(pace * (60 * minutes - clock.seconds) * 0.97))
 
-    def _train_step(self) -> dict[str, float]:
-        batch, device = self.sampler.at(self.step), self.accelerator.device
+    def _train_step(self) -> dict[str, Tensor]:
         torch.manual_seed((self.shop.recipe.seed << 32) + (self.step << 8) + self.accelerator.process_index)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.stage, self.step, self.steps)
         self.model.train()
-        names, plan = self._heads_of(batch), self._plan(batch)
-        with self.accelerator.autocast():
-            said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device))
-        parts = self._losses(batch, said, plan)
-        loss = sum(parts.values())
+        parts, pairs = self._forward()
+        loss = torch.stack(list(parts.values())).sum()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.average.update(self.student, self.step)
         self.step += 1
-        self.pairs += len(batch.everyone)
-        return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}  # type: ignore[dict-item]
+        self.pairs += pairs
+        return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
+
+    def _forward(self) -> tuple[dict[str, Tensor], int]:
+        """Losses of this step by name, and how many pairs all processes looked at."""
+        batch, device = self.sampler.at(self.step), self.accelerator.device
+        names, plan = self._heads_of(batch), self._plan(batch)
+        with self.accelerator.autocast():
+            said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device), words=bool(len(plan[0])))
+        return self._losses(batch, said, plan), len(batch.everyone)
 
     def _losses(self, batch: Batch, said: Mapping[str, HeadOutput], plan: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         which, weights = plan
@@ -194,6 +129,10 @@ class _Trainer:
                     parts[f"{name}.sequence"] = self.stage.sequence_weight * recipe.weight * value
                 if target.pooled is not None:
                     parts |= self._pooled_losses(name, answer.pooled, target, batch.texts)
+        if "words" in said:
+            teacher = next(t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher))
+            tokens = teacher.tokens(batch.texts)[:, which].to(said["words"].states.device)
+            parts["words"] = self.stage.words_weight * words_loss(said["words"].states, tokens)
         if not parts:
             raise ValueError(f"nothing to learn from {rows} rows of {self.shop.corpora[batch.corpus].name}")
         return parts
@@ -225,7 +164,7 @@ class _Trainer:
 
     def _open_targets(self) -> list[list[Targets]]:
         """Per corpus, the kept outputs of each teacher that it is used with."""
-        root = self.shop.folder.parent / "targets"
+        root = Path(self.shop.recipe.run).parent / "targets"
         found = []
         for corpus in self.shop.corpora:
             mine = []
@@ -236,7 +175,7 @@ class _Trainer:
             found.append(mine)
         return found
 
-    def _used(self) -> list:
+    def _used(self) -> list[CorpusRecipe]:
         names = {corpus.name for corpus in self.shop.corpora}
         return [recipe for recipe in self.shop.recipe.corpora if recipe.name in names]
 
@@ -277,11 +216,14 @@ class _Trainer:
         if state.is_file():
             facts = load_state(state, self.student, self.average, self.optimizer)
             self.step, self.best, self.pairs = int(facts["step"]), facts["best"], int(facts["pairs"])
+            if facts["planned"] and facts["asked"] == self.stage.steps:
+                self.steps, self.planned = int(facts["steps"]), True
             logger.info("resumed at step %d", self.step)
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            facts = {"step": self.step, "steps": self.steps, "best": self.best, "pairs": self.pairs}
+            facts = {"step": self.step, "steps": self.steps, "asked": self.stage.steps, "planned": self.planned}
+            facts |= {"best": self.best, "pairs": self.pairs}
             save_state(self.shop.folder / STATE, self.student, self.average, self.optimizer, facts)
         self.accelerator.wait_for_everyone()
 

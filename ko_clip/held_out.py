@@ -14,6 +14,7 @@ import torch
 
 from ko_clip.batches import pad
 from ko_clip.corpora import open_corpora
+from ko_clip.measures import recall, relative_error
 from ko_clip.model import KoClipModel
 from ko_clip.recipe import Recipe
 from ko_clip.teachers import Target, Teacher
@@ -77,29 +78,6 @@ class HeldOut:
             states += [found.states.float().cpu().numpy()] if found.states is not None else []
             pooled += [found.pooled.float().cpu().numpy()] if found.pooled is not None else []
         return (np.concatenate(states) if states else None, np.concatenate(pooled) if pooled else None)
-
-
-def relative_error(student: np.ndarray, teacher: np.ndarray) -> float:
-    """Mean squared error of (rows, slots, dim) over the teacher's variance across rows."""
-    centred = teacher - teacher.mean(0)
-    return float(np.square(student - teacher).mean() / max(np.square(centred).mean(), 1e-12))
-
-
-def recall(queries: np.ndarray, keys: np.ndarray, texts: list[str], k: int = 1) -> float:
-    """Share of queries whose own text is among the k nearest keys; identical texts share credit."""
-    return float((ranks(queries, keys, texts) < k).mean())
-
-
-def ranks(queries: np.ndarray, keys: np.ndarray, texts: list[str]) -> np.ndarray:
-    """Rank (0 the best) of each query's own text among the different texts, by cosine."""
-    unit = [x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9) for x in (queries, keys)]
-    scores = unit[0] @ unit[1].T  # (rows, rows)
-    _, first, group = np.unique(np.array(texts), return_index=True, return_inverse=True)
-    best = np.full((len(texts), len(first)), -np.inf, dtype=np.float32)
-    for column, owner in enumerate(group):
-        best[:, owner] = np.maximum(best[:, owner], scores[:, column])
-    own = best[np.arange(len(texts)), group]
-    return (best > own[:, None] + 1e-7).sum(1)
 
 
 def _joined(parts: list[Target]) -> Target:

@@ -39,6 +39,15 @@ def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=-1).mean()
 
 
+def words_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Cross-entropy of the teacher's tokens (batch, slots) under the slots' logits (batch, slots, vocabulary).
+
+    Hidden states follow from tokens: to know which word stands at a slot is most of knowing its state, and a
+    class is a sharper teacher than a mean while the student is still unsure.
+    """
+    return functional.cross_entropy(logits.float().flatten(0, 1), tokens.flatten())
+
+
 def contrast_loss(student: Tensor, teacher: Tensor, same: Tensor, temperature: float = 0.05) -> Tensor:
     """InfoNCE in both directions. same: (batch, batch) bool, True where two rows have the same text."""
     scores = functional.normalize(student.float(), dim=-1) @ functional.normalize(teacher.float(), dim=-1).T

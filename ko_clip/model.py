@@ -46,7 +46,11 @@ class HeadOutput:
 
 
 class KoClipConfig(PretrainedConfig):
-    """Sizes, heads and token ids. `backbone`: the configuration of a Hugging Face encoder in place of ours."""
+    """Sizes, heads and token ids.
+
+    `backbone`: the configuration of a Hugging Face encoder in place of ours. `words`: size of the teacher's
+    vocabulary where the slots also learn to name the teacher's tokens; a finished encoder has none.
+    """
 
     model_type = "ko_clip"
 
@@ -54,7 +58,7 @@ class KoClipConfig(PretrainedConfig):
         self, vocab_size: int = 12000, embedding_size: int = 96, width: int = 192, layers: int = 5,
         attention_heads: int = 6, mlp_ratio: int = 4, decoder_layers: int = 2, decoder_mlp_ratio: int = 2,
         dropout: float = 0.0, max_tokens: int = 128, slots: int = 77, heads: Mapping[str, dict] | None = None,
-        backbone: dict | None = None, view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
+        backbone: dict | None = None, words: int = 0, view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
         eos_token_id: int = 2, **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
@@ -63,6 +67,7 @@ class KoClipConfig(PretrainedConfig):
         self.attention_heads, self.mlp_ratio, self.dropout = attention_heads, mlp_ratio, dropout
         self.decoder_layers, self.decoder_mlp_ratio = decoder_layers, decoder_mlp_ratio
         self.max_tokens, self.slots, self.backbone, self.view = max_tokens, slots, backbone, view
+        self.words = words
         self.heads = dict(heads) if heads else {"base": {"dim": 64}}
 
     @property
@@ -88,6 +93,7 @@ class KoClipModel(PreTrainedModel):
         self.pooled_names = [name for name, spec in specs.items() if spec.pooled]
         self.decoder = SlotDecoder(config, config.slots + len(self.pooled_names))
         self.heads = nn.ModuleDict({name: Head(spec, config, self.backbone.bag_width) for name, spec in specs.items()})
+        self.words = nn.Linear(config.width, config.words) if config.words else None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -113,8 +119,11 @@ class KoClipModel(PreTrainedModel):
         heads: Sequence[str] | None = None,
         slots: Tensor | None = None,
         token_weights: Tensor | None = None,
+        words: bool = False,
     ) -> dict[str, HeadOutput]:
         """What each named head says. `slots`: only these slots (all by default), in this order.
+
+        `words`: under "words" also the logits of the teacher's token at each slot (batch, slots, vocabulary).
 
         `token_weights` (batch, tokens): slots that read a token of weight w are scaled by w in the share of their
         attention, and the size of the states as a whole is kept, as weighting in other studios does.
@@ -137,6 +146,8 @@ class KoClipModel(PreTrainedModel):
             if head.spec.pooled:
                 pooled, pooled_at = head.pool(read[:, pooled_at], bag, empty), pooled_at + 1
             found[name] = HeadOutput(states, pooled)
+        if words and self.words is not None:
+            found["words"] = HeadOutput(self.words(read[:, :number]))
         return found
 
     def forward(
@@ -147,13 +158,14 @@ class KoClipModel(PreTrainedModel):
         return_dict: bool | None = None,
         heads: Sequence[str] | None = None,
         slots: Tensor | None = None,
+        words: bool = False,
     ) -> BaseModelOutputWithPooling | dict[str, HeadOutput]:
         """As CLIPTextModel, for the head of `config.view`; with `heads` named, as `encode` (training uses this).
 
         The mask comes from the ids, so `attention_mask` is accepted and not needed.
         """
         if heads is not None:
-            return self.encode(input_ids, heads, slots)
+            return self.encode(input_ids, heads, slots, words=words)
         found = self.encode(input_ids, [self.config.view])[self.config.view]
         return BaseModelOutputWithPooling(last_hidden_state=found.states, pooler_output=found.pooled)
 

@@ -94,7 +94,7 @@ class TextStage:
     pad_slots: int = 8
     sequence_weight: float = 1.0
     pooled_weight: float = 0.3
-    swap_contrast: float = 0.0
+    words_weight: float = 0.0
     precision: str = "auto"
     threads: int = 0
     cache: str = "auto"

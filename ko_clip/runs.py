@@ -89,6 +89,13 @@ def load_state(path: Path, model: nn.Module, average: Average, optimizer: torch.
     return facts
 
 
+def finished(folder: Path) -> bool:
+    """Whether the stage whose state is in `folder` has run all its steps."""
+    with safe_open(folder / "state.safetensors", framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    return facts["step"] >= facts["steps"]
+
+
 class Clock:
     """Stops a loop after some minutes, or at the first Ctrl-C or SIGTERM, at the end of a step."""
 

@@ -39,7 +39,7 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
     common = {
         "vocab_size": tokenizer.vocab_size, "heads": {n: vars(s) for n, s in specs.items()},
         "view": "base" if "base" in specs else next(iter(specs)), "pad_token_id": tokenizer.pad_id,
-        "bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id,
+        "bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id, "words": _words(recipe, teachers),
     }  # fmt: skip
     if recipe.start == "student":
         return _continue(Path(recipe.start_path), specs)
@@ -62,6 +62,12 @@ def head_specs(teachers: Mapping[str, Teacher]) -> dict[str, HeadSpec]:
             dim, pooled = teacher.widths(name)
             specs[name] = HeadSpec(dim, pooled, not isinstance(teacher, ClipTeacher), teacher.fingerprint)
     return specs
+
+
+def _words(recipe: Recipe, teachers: Mapping[str, Teacher]) -> int:
+    """Size of the first CLIP teacher's vocabulary where the recipe trains the slots to name its tokens."""
+    clips = [teacher for teacher in teachers.values() if isinstance(teacher, ClipTeacher)]
+    return len(clips[0].tokenizer) if clips and recipe.text.words_weight else 0
 
 
 def _plain(config: object) -> dict:
@@ -174,6 +180,7 @@ def save_encoder(student: KoClipModel, tokenizer: PromptTokenizer, folder: Path,
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     half = copy.deepcopy(student).half()
+    half.words, half.config.words = None, 0  # of use in training alone
     half.save_pretrained(fresh)
     tokenizer.save(fresh)
     if card:

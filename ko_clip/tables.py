@@ -16,6 +16,7 @@ import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -150,8 +151,17 @@ def member_name(member: zipfile.ZipInfo) -> str:
         return member.filename
 
 
-def text_stream(name: str, file: BinaryIO, encoding: str | None) -> io.TextIOWrapper:
-    """Open as text in the encoding named, or in the first of UTF-8, CP949 and UTF-16 that reads the beginning."""
+@contextmanager
+def text_stream(name: str, file: BinaryIO, encoding: str | None) -> Iterator[io.TextIOWrapper]:
+    """The file as text in the encoding named, or in the first of UTF-8 and CP949 that reads its beginning."""
+    stream = io.TextIOWrapper(file, _encoding(name, file, encoding), newline="")
+    try:
+        yield stream
+    finally:
+        stream.detach()  # the file is whoever opened it
+
+
+def _encoding(name: str, file: BinaryIO, encoding: str | None) -> str:
     start = file.read(1 << 20)
     file.seek(0)
     if not start.strip():
@@ -163,20 +173,19 @@ def text_stream(name: str, file: BinaryIO, encoding: str | None) -> io.TextIOWra
             whole.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
-        return io.TextIOWrapper(file, candidate, newline="")
+        return candidate
     tried = encoding or ", ".join(likely)
     raise ValueError(f"{name} is not {tried}: name its encoding with `encoding:` or save it as UTF-8")
 
 
 def _separated(name: str, file: BinaryIO, separator: str | None, encoding: str | None) -> Iterator[Row]:
-    stream = text_stream(name, file, encoding)
-    if separator == "\t":
-        yield from csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return
-    head = stream.readline()
-    stream.seek(0)
-    mark = max(",;\t|", key=head.count)
-    yield from csv.DictReader(stream, delimiter=mark)
+    with text_stream(name, file, encoding) as stream:
+        if separator == "\t":
+            yield from csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return
+        head = stream.readline()
+        stream.seek(0)
+        yield from csv.DictReader(stream, delimiter=max(",;\t|", key=head.count))
 
 
 def _xlsx(file: BinaryIO) -> Iterator[Row]:
@@ -194,19 +203,20 @@ def _xlsx(file: BinaryIO) -> Iterator[Row]:
 
 
 def _json_lines(name: str, file: BinaryIO, encoding: str | None) -> Iterator[Row]:
-    for number, line in enumerate(text_stream(name, file, encoding), 1):
-        if line.strip():
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{name}, line {number} is not JSON: {error}") from error
-            yield _flat(value)
+    with text_stream(name, file, encoding) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                try:
+                    value = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise ValueError(f"{name}, line {number} is not JSON: {error}") from error
+                yield _flat(value)
 
 
 def _json(name: str, file: BinaryIO, encoding: str | None) -> Iterator[Row]:
-    stream = text_stream(name, file, encoding)
     try:
-        value = json.load(stream)
+        with text_stream(name, file, encoding) as stream:
+            value = json.load(stream)
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not JSON: {error}") from error
     rows = _longest_list(value)

@@ -59,12 +59,16 @@ class ClipTeacher:
         ids = self.tokenizer(list(texts), truncation=True, max_length=self.slots).input_ids
         return np.array([len(row) for row in ids], dtype=np.int64)
 
+    def tokens(self, texts: Sequence[str]) -> torch.Tensor:
+        """The teacher's ids, padded to every slot: (n, 77)."""
+        return self.tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=self.slots, return_tensors="pt"
+        ).input_ids
+
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> dict[str, Target]:
         """Targets of every head for n texts."""
-        ids = self.tokenizer(
-            list(texts), padding="max_length", truncation=True, max_length=self.slots, return_tensors="pt"
-        ).input_ids  # (n, 77)
+        ids = self.tokens(texts)
         found = self.model(ids.to(self.device), output_hidden_states=True)
         outputs = {"last_hidden_state": found.last_hidden_state, "penultimate": found.hidden_states[-2], "none": None}
         pooled = getattr(found, "text_embeds", None)

@@ -46,14 +46,26 @@ def train(args: argparse.Namespace) -> Path:
     recipe = load_recipe(args.config, run=args.run, seed=args.seed)
     recipe = with_text(recipe, steps=args.steps, batch=args.batch, threads=args.threads)
     from ko_clip.distill import distil
+    from ko_clip.runs import finished
+    from ko_clip.unet_stage import distil_through_unet
 
-    return distil(recipe, args.minutes, args.finish)
+    stage = args.stage or ("all" if recipe.unet.steps else "text")
+    folder = Path(recipe.run) / "model"
+    if stage in ("text", "all"):
+        folder = distil(recipe, args.minutes, args.finish)
+    if stage == "all" and not finished(Path(recipe.run)):
+        logging.info("the text stage is not over: the same command goes on with it, then with the U-Net stage")
+        return folder
+    if stage in ("unet", "all"):
+        folder = distil_through_unet(recipe, args.minutes, args.finish)
+    return folder
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.train", description=__doc__)
     parser.add_argument("--config", required=True, help="a YAML recipe; ko_clip/config/ has those that ship")
     parser.add_argument("--run", help="folder of the run, in place of the recipe's")
+    parser.add_argument("--stage", choices=STAGES, help="text, unet, or all; by itself all that the recipe has")
     parser.add_argument("--minutes", type=float, help="stop and save after so many minutes; the same command goes on")
     parser.add_argument("--finish", action="store_true", help="with --minutes: fit the rest of the stage into them")
     parser.add_argument("--steps", type=int, help="steps of the text stage, in place of the recipe's")

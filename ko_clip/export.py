@@ -1,0 +1,89 @@
+"""The search head as a sentence-transformers model: `python -m ko_clip.export --encoder DIR --out DIR`.
+
+Out: a folder that `SentenceTransformer(folder)` opens where `ko_clip` is installed, giving the same unit vectors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import InputModule
+from torch import Tensor
+
+if __package__ in (None, ""):  # python ko_clip/export.py
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ko_clip.batches import pad
+from ko_clip.encoder import PromptEncoder
+
+
+class SearchModule(InputModule):
+    """A whole encoder as the first and only module: text in, unit vectors out."""
+
+    save_in_root = True
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.encoder = PromptEncoder.load(folder)
+        if not self.encoder.search_dim:
+            raise ValueError(f"{folder} has no search head: train one with a recipe that names it")
+        self.model, self.tokenizer = self.encoder.model, self.encoder.tokenizer.tokenizer
+        self.max_seq_length = self.encoder.tokenizer.max_tokens
+
+    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs) -> dict[str, Tensor]:
+        """Ids and mask of the texts, padded to the longest."""
+        texts = [(prompt or "") + text for text in inputs]
+        rows = [each.ids for each in self.encoder.tokenizer.encode_all(texts)]
+        ids = pad(rows, self.encoder.tokenizer.pad_id)
+        return {"input_ids": ids, "attention_mask": self.model.mask(ids).long()}
+
+    def forward(self, features: dict[str, Tensor], **kwargs) -> dict[str, Tensor]:
+        found = self.model.encode(features["input_ids"], ["search"])["search"]
+        return {**features, "sentence_embedding": found.pooled}
+
+    def get_embedding_dimension(self) -> int:
+        """Numbers in a vector, as sentence-transformers asks for it."""
+        return self.encoder.search_dim
+
+    def save(self, output_path: str, *args, safe_serialization: bool = True, **kwargs) -> None:
+        """Write the encoder in float16, as it ships."""
+        from ko_clip.student import save_encoder
+
+        target = Path(output_path)
+        staging = target / "encoder"
+        save_encoder(self.model, self.encoder.tokenizer, staging)
+        for file in staging.iterdir():
+            file.replace(target / file.name)
+        staging.rmdir()
+
+    @classmethod
+    def load(cls, model_name_or_path: str, subfolder: str = "", **kwargs) -> SearchModule:
+        return cls(Path(model_name_or_path) / subfolder)
+
+
+def export(encoder: str | Path, out: str | Path) -> Path:
+    """Write the sentence-transformers folder of an encoder."""
+    model = SentenceTransformer(modules=[SearchModule(encoder)], device="cpu", similarity_fn_name="cosine")
+    model.save(str(out), create_model_card=False)
+    return Path(out)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ko_clip.export", description=__doc__)
+    parser.add_argument("--encoder", required=True, help="folder of the encoder")
+    parser.add_argument("--out", required=True, help="folder to write")
+    args = parser.parse_args(argv)
+    try:
+        print(export(args.encoder, args.out))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The U-Net stage: the student learns what the frozen U-Net makes of it. No pictures.
+
+In: an encoder of the text stage and the U-Net that its base head is for. Both conditionings meet the same noise: the
+teacher's English and the student's Korean. Matched are the U-Net's prediction and the features of its blocks, each in
+units of how much the prompt changes them (the distance to the prediction without a prompt), and still the text stage's
+own losses. The noise is then stepped on with the teacher's guided prediction, so every noise level that drawing visits
+is visited. The U-Net never changes.
+Ref: PEA-Diffusion, arXiv:2311.17086 (features of the frozen U-Net); stepping with the teacher as DistillT5 does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import diffusers
+import torch
+from accelerate import Accelerator
+from diffusers import UNet2DConditionModel
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from ko_clip.batches import Sampler, pad
+from ko_clip.distill import TextTrainer
+from ko_clip.recipe import Recipe
+from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """A U-Net's prediction (n, channels, h, w) and the output of each of its blocks."""
+
+    prediction: Tensor
+    blocks: tuple[Tensor, ...]
+
+
+def distil_through_unet(recipe: Recipe, minutes: float | None = None, finish: bool = False) -> Path:
+    """Run or resume the U-Net stage on the run's text stage; returns the encoder's folder."""
+    if not recipe.unet.steps:
+        raise ValueError("the recipe has no U-Net stage: give unet.steps and unet.unet")
+    accelerator = open_accelerator(recipe.unet.precision, recipe.unet.threads)
+    with accelerator.main_process_first():
+        shop = open_workshop(recipe)
+    began = shop.folder / STATE
+    if not began.is_file() and recipe.start != "student":
+        raise FileNotFoundError(f"{began} is missing: run the text stage first, or start from a student")
+    if began.is_file():
+        load_average(began, shop.student)
+    return UNetTrainer(shop, accelerator).run(minutes, finish)
+
+
+class UNetTrainer(TextTrainer):
+    """Steps of two kinds in turn, by the corpus drawn: through the U-Net where it trains the head, else text alone."""
+
+    def __init__(self, shop: Workshop, accelerator: Accelerator) -> None:
+        stage = shop.recipe.unet
+        text = replace(
+            shop.recipe.text, steps=stage.steps, batch=stage.batch, learning_rate=stage.learning_rate,
+            warmup=stage.warmup, ema=stage.ema, save_minutes=stage.save_minutes, cooldown=0.5,
+        )  # fmt: skip
+        folder = shop.folder / "unet"
+        folder.mkdir(exist_ok=True)
+        self.stages = stage
+        self.unet = FrozenUNet(stage.unet, stage.scheduler, stage.size, str(accelerator.device))
+        self.unet.check(shop.student.config.head_specs()[stage.head].dim, stage.head)
+        super().__init__(replace(shop, recipe=replace(shop.recipe, text=text), folder=folder), accelerator)
+        reads = [i for i, corpus in enumerate(self.shop.corpora) if not corpus.heads or stage.head in corpus.heads]
+        if not reads:
+            raise ValueError(f"no corpus trains the head {stage.head!r} that the U-Net reads")
+        self.reads, weights = reads, [self._used()[i].weight for i in reads]
+        self.drawing = Sampler(
+            [self.shop.corpora[i] for i in reads], weights, shop.tokenizer, stage.batch, shop.recipe.seed + 1,
+            2, accelerator.process_index, accelerator.num_processes,
+        )  # fmt: skip
+        self._group, self._latents = -1, torch.zeros(0)
+
+    def _forward(self) -> tuple[dict[str, Tensor], int]:
+        which = self.sampler.corpus_of(self.step)
+        if which not in self.reads:
+            parts, pairs = super()._forward()
+            return {name: self.stages.text_weight * value for name, value in parts.items()}, pairs
+        turn = sum(self.sampler.corpus_of(step) in self.reads for step in range(self.step))
+        return self._through_unet(*divmod(turn, self.stages.inference_steps))
+
+    def _through_unet(self, group: int, place: int) -> tuple[dict[str, Tensor], int]:
+        """One noise level of one group of prompts; the Korean is worded anew at every level."""
+        batch, stage, device = self.drawing.at(group), self.stages, self.accelerator.device
+        corpus = self.drawing.corpora[batch.corpus]
+        batch = replace(batch, corpus=self.reads[batch.corpus])
+        if place:
+            texts = [corpus.pair(i, 10_000 + group * stage.inference_steps + place)[0] for i in batch.indices]
+            rows = [each.ids for each in self.shop.tokenizer.encode_all(texts)]
+            batch = replace(batch, ids=pad(rows, self.shop.tokenizer.pad_id))
+        names = self._heads_of(batch)
+        plan = (torch.arange(self.student.config.slots), torch.ones(self.student.config.slots))
+        with self.accelerator.autocast():
+            said = self.model(batch.ids.to(device), heads=names)
+        parts = {name: stage.text_weight * v for name, v in self._losses(batch, said, plan).items()}
+        target = next(t for t in self.targets[batch.corpus] if stage.head in t.teacher.heads)
+        wanted = self._tensor(target.fetch(batch.indices, batch.texts)[stage.head].states)
+        empty = self._tensor(target.teacher.encode([""])[stage.head].states).expand_as(wanted)
+        self._go_to(group, place, wanted, empty)
+        time = self.unet.times(stage.inference_steps)[place]
+        with torch.no_grad():
+            teacher, without = (self.unet(self._latents, time, states) for states in (wanted, empty))
+        student = self.unet(self._latents, time, said[stage.head].states.float())
+        parts["prediction"] = stage.prediction_weight * shift(
+            student.prediction, teacher.prediction, without.prediction
+        )
+        blocks = zip(student.blocks, teacher.blocks, without.blocks, strict=True)
+        parts["blocks"] = stage.block_weight * torch.stack([shift(*each) for each in blocks]).mean()
+        self._latents = self.unet.step(self._latents, time, guided(teacher, without, stage.guidance_scale))
+        return parts, len(batch.everyone)
+
+    def _go_to(self, group: int, place: int, wanted: Tensor, empty: Tensor) -> None:
+        """Begin a group's noise; after a resume in its middle, step with the teacher to where it was."""
+        if group == self._group:
+            return
+        self._group = group
+        seed = (self.shop.recipe.seed << 32) + group * 4096 + self.accelerator.process_index
+        generator = torch.Generator().manual_seed(seed)
+        shape = (len(wanted), *self.unet.shape)
+        self.unet.begin(self.stages.inference_steps)
+        self._latents = self.unet.noise(torch.randn(shape, generator=generator).to(self.accelerator.device))
+        for time in self.unet.times(self.stages.inference_steps)[:place]:
+            with torch.no_grad():
+                teacher, without = (self.unet(self._latents, time, states) for states in (wanted, empty))
+            self._latents = self.unet.step(self._latents, time, guided(teacher, without, self.stages.guidance_scale))
+
+
+class FrozenUNet(nn.Module):
+    """A checkpoint's U-Net and scheduler. `size`: pixels, 0 for what the U-Net was trained at."""
+
+    def __init__(self, folder: str, scheduler: str, size: int, device: str) -> None:
+        super().__init__()
+        if not (Path(folder) / "config.json").is_file():
+            raise FileNotFoundError(f"U-Net {folder} has no config.json: give a folder in the diffusers layout")
+        unet = UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32)
+        self.unet = unet.eval().requires_grad_(False).to(device)
+        if unet.config.addition_embed_type:
+            raise ValueError(f"U-Net {folder} needs pooled conditions: the U-Net stage is for the base head's U-Net")
+        side = size // 8 if size else int(unet.config.sample_size)
+        self.shape = (unet.config.in_channels, side, side)
+        self.make_scheduler = _scheduler(scheduler)
+        self.scheduler, self.found = self.make_scheduler(), []
+        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+            if block is not None:
+                block.register_forward_hook(self._keep)
+
+    def check(self, width: int, head: str) -> None:
+        """Raise where the head's width is not the one that the U-Net attends to."""
+        asked = self.unet.config.cross_attention_dim
+        if width != asked:
+            raise ValueError(
+                f"the U-Net attends to states of width {asked}, head {head!r} gives {width}: "
+                "name the teacher that this U-Net was trained with"
+            )
+
+    def forward(self, latents: Tensor, time: Tensor, states: Tensor) -> Denoised:
+        self.found = []
+        scaled = self.scheduler.scale_model_input(latents, time)
+        prediction = self.unet(scaled, time, encoder_hidden_states=states).sample
+        blocks, self.found = tuple(self.found), []
+        return Denoised(prediction, blocks)
+
+    def begin(self, steps: int) -> None:
+        """A new trajectory: a multistep scheduler forgets the former one."""
+        self.scheduler = self.make_scheduler()
+        self.scheduler.set_timesteps(steps, device=self.unet.device)
+
+    def times(self, steps: int) -> Tensor:
+        if len(getattr(self.scheduler, "timesteps", ())) != steps:
+            self.begin(steps)
+        return self.scheduler.timesteps
+
+    def noise(self, latents: Tensor) -> Tensor:
+        return latents * self.scheduler.init_noise_sigma
+
+    @torch.no_grad()
+    def step(self, latents: Tensor, time: Tensor, prediction: Tensor) -> Tensor:
+        return self.scheduler.step(prediction, time, latents).prev_sample
+
+    def _keep(self, module: nn.Module, inputs: object, output: object) -> None:
+        self.found.append(output[0] if isinstance(output, tuple) else output)  # type: ignore[arg-type]
+
+
+def guided(teacher: Denoised, without: Denoised, scale: float) -> Tensor:
+    """Classifier-free guidance, arXiv:2207.12598."""
+    return without.prediction + scale * (teacher.prediction - without.prediction)
+
+
+def shift(student: Tensor, teacher: Tensor, without: Tensor) -> Tensor:
+    """Squared error in units of what the prompt changes: 0 is the teacher, 1 about as far off as no prompt."""
+    changed = (teacher - without).square().mean().clamp_min(1e-8)
+    return (student - teacher).square().mean() / changed
+
+
+def load_average(state: Path, student: nn.Module) -> None:
+    """Put the averaged weights of a stage's state into a student, buffers too."""
+    weights = {}
+    with safe_open(state, framework="pt") as file:
+        for name in sorted(file.keys(), reverse=True):  # "model." first, "average." over it
+            kind, _, rest = name.partition(".")
+            if kind in ("model", "average"):
+                weights[rest] = file.get_tensor(name)
+    student.load_state_dict(weights)
+
+
+def _scheduler(folder: str):  # noqa: ANN202 - a factory of any diffusers scheduler
+    file = Path(folder) / "scheduler_config.json"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"scheduler {folder} has no scheduler_config.json: give the checkpoint's scheduler folder"
+        )
+    settings = json.loads(file.read_text("utf-8"))
+    kind = getattr(diffusers, settings["_class_name"], None)
+    if kind is None:
+        raise ValueError(f"{file} names the scheduler {settings['_class_name']}, which diffusers does not have")
+    return lambda: kind.from_config(settings)

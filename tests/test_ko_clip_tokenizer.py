@@ -1,0 +1,92 @@
+import logging
+import re
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from ko_clip_parts import PAIRS
+
+from ko_clip.tables import Report, read_pairs
+from ko_clip.tokenizer import PromptTokenizer, TokenizerRecipe, train_tokenizer
+
+REAL = Path(__file__).resolve().parents[2] / "shared/data/ko_en"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PromptTokenizer:
+    return train_tokenizer((side for pair in PAIRS for side in pair), TokenizerRecipe(80, 80), max_tokens=16)
+
+
+def test_decomposed_and_composed_hangul_give_the_same_ids(tokenizer):
+    text = "빨간 원피스"
+    assert tokenizer.encode(unicodedata.normalize("NFD", text)) == tokenizer.encode(text)
+
+
+def test_spaces_between_hangul_words_do_not_change_the_ids(tokenizer):
+    assert tokenizer.encode("빨간 원피스").ids == tokenizer.encode("빨간원피스").ids
+
+
+def test_letter_case_and_zero_width_characters_do_not_count(tokenizer):
+    assert tokenizer.encode("RED\u200b dress").ids == tokenizer.encode("red dress").ids
+
+
+def test_nothing_is_unknown_what_no_piece_covers_becomes_bytes(tokenizer):
+    tokens = tokenizer.tokenizer.encode("뷁😀").tokens
+    assert "<unk>" not in tokens
+    assert any(token.startswith("<0x") for token in tokens)
+
+
+def test_what_does_not_fit_is_named_in_a_warning(tokenizer, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = tokenizer.encode("빨간 원피스 " * 20 + "마지막")
+    assert len(found.ids) == 16
+    assert found.dropped.endswith("마지막")
+    assert "마지막" in caplog.text
+
+
+def test_chunks_drop_nothing(tokenizer):
+    text = "빨간 원피스 파란 모자 " * 12
+    inner = [i for chunk in tokenizer.chunks(text) for i in chunk.ids[1:-1]]
+    assert inner == tokenizer.tokenizer.encode(text, add_special_tokens=False).ids
+    assert all(len(chunk.ids) <= 16 for chunk in tokenizer.chunks(text))
+
+
+def test_a_saved_tokenizer_opens_in_transformers_with_the_same_ids(tokenizer, tmp_path):
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer.save(tmp_path)
+    hub = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert tuple(hub("빨간 red 원피스").input_ids) == tokenizer.encode("빨간 red 원피스").ids
+    assert hub("모자", padding="max_length", max_length=8).input_ids[-1] == tokenizer.pad_id
+    assert PromptTokenizer.load(tmp_path).max_tokens == 16
+
+
+def test_counting_tokens_loads_no_torch(tokenizer, tmp_path):
+    tokenizer.save(tmp_path)
+    code = f"import sys; from ko_clip.tokenizer import count_tokens; print(count_tokens({str(tmp_path)!r}, '빨간 모자'), 'torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split()[1] == "False"
+    assert int(found.stdout.split()[0]) == tokenizer.count("빨간 모자")
+
+
+def test_one_language_alone_is_refused():
+    with pytest.raises(ValueError, match="no English text"):
+        train_tokenizer(["빨간 원피스"] * 10)
+
+
+def test_a_missing_folder_is_named():
+    with pytest.raises(FileNotFoundError, match="tokenizer.json is missing"):
+        PromptTokenizer.load("nowhere")
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/ko_en is absent")
+def test_unseen_korean_takes_at_most_nine_tokens_for_ten_syllables():
+    names = ("sts-train.pairs.tsv", "tatoeba.pairs.tsv", "cldr-names.tsv")
+    lines = [side for name in names for pair in read_pairs(REAL / name, Report()) for side in pair]
+    tokenizer = train_tokenizer(lines, TokenizerRecipe(3800, 5500))
+    for name in ("sts-dev.pairs.tsv", "textbook-dev.pairs.tsv", "news-dev.pairs.tsv"):
+        korean = [pair[0] for pair in read_pairs(REAL / name, Report())]
+        syllables = sum(len(re.findall("[가-힣]", text)) for text in korean)
+        assert sum(map(tokenizer.count, korean)) <= 0.9 * syllables, name
