@@ -10,41 +10,17 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fashion.lexicon import BACKGROUND_BY_ID, GARMENT_BY_ID, WORDS, word
-from fashion.scene import Garment
+from fashion.lexicon import BACKGROUND_BY_ID, GARMENT_BY_ID
+from fashion.phrases_korean import PEOPLE, SCENIC, Speech
 from hangul.particles import attach
 
 if TYPE_CHECKING:
     from fashion.captions import Said
 
-_ORDERS = (
-    ("details", "color", "pattern", "material", "sleeve", "neckline", "hem"),
-    ("details", "color", "pattern", "neckline", "material", "sleeve", "hem"),
-    ("details", "sleeve", "color", "pattern", "material", "neckline", "hem"),
-    ("details", "material", "color", "pattern", "sleeve", "neckline", "hem"),
-    ("details", "pattern", "color", "material", "neckline", "sleeve", "hem"),
-    ("details", "neckline", "sleeve", "material", "color", "pattern", "hem"),
-)
-_CLAUSE_ENDINGS = ("린", "는", "은", "긴", "인", "단", "른", "낸")
-# 주머니가 달린, 기장이 짧은: they come first, or 초록 주머니가 달린 티 would have green pockets
-_CLAUSES = frozenset(
-    form for words in WORDS.values() for entry in words for form in entry.modifiers
-    if " " in form and form.endswith(_CLAUSE_ENDINGS)
-)  # fmt: skip
-_WEAR = {  # conjunctive, adnominal, and how a sentence ends: by where the garment goes
-    "head": (("쓰고", "쓴", "쓰고 있어요"),),
-    "neck": (("두르고", "두른", "두르고 있어요"), ("하고", "한", "하고 있어요")),
-    "outer": (("걸치고", "걸친", "걸치고 있어요"), ("입고", "입은", "입고 있어요")),
-    "feet": (("신고", "신은", "신고 있어요"),),
-    "hand": (("들고", "든", "들고 있어요"),),
-}
-_WEAR_BODY = (("입고", "입은", "입고 있어요"),)  # tops, bottoms, one-pieces
 _SLOT_NAMES = {
     "head": "모자", "neck": "목에는", "top": "상의", "outer": "겉옷", "whole": "옷", "bottom": "하의",
     "feet": "신발", "hand": "손에는",
 }  # fmt: skip
-_PEOPLE = ("사람", "사람", "모델", "인물")
-_SCENIC = frozenset({"room", "street", "park", "hanok"})
 _REQUESTS = ("그려줘", "그려 줘", "그려줘요", "그려 봐", "그려줄래?")
 _POLITE_REQUESTS = ("그려 주세요", "그려주세요", "그려 주시겠어요?", "그려 주세요!", "그려 주시면 좋겠어요")
 _QUESTIONS = ("그려 줄 수 있어?", "그려 주실 수 있나요?", "그려 줄 수 있을까요?", "그려 볼 수 있을까?")
@@ -61,143 +37,14 @@ def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
     if shape is not None and shape not in fitting:
         raise ValueError(f"shape {shape!r} does not fit: use one of {', '.join(fitting)}")
     name = shape or fitting[int(rng.random() * len(fitting))]
-    return SHAPES[name](_Speech(said, rng)), name
+    return SHAPES[name](Speech(said, rng)), name
 
 
-class _Speech:
-    """One caption in the making: picks words, and knows what is still to be said about place and style."""
-
-    def __init__(self, said: Said, rng: random.Random) -> None:
-        self.said, self.chance, self.konglish = said, rng.random, said.konglish
-        self.garments = list(zip(said.scene.garments, said.fields, strict=True))
-        if len(self.garments) > 1:
-            rng.shuffle(self.garments)
-        self.figure = said.scene.layout == "figure"
-        self.background, self.style = said.background, said.style
-
-    def pick(self, options: tuple[str, ...]) -> str:
-        return options[0] if len(options) == 1 else options[int(self.chance() * len(options))]
-
-    def maybe(self, probability: float) -> bool:
-        return self.chance() < probability
-
-    def mixed(self, field: str, id: str, usual: tuple[str, ...]) -> str:
-        """A word in Korean or, if code-mixing is asked for, often in English or English in Korean letters."""
-        if self.konglish and self.maybe(0.75):
-            entry = word(field, id)
-            english = entry.en if field == "garment" else entry.en_modifiers
-            return self.pick(entry.loan) if entry.loan and self.maybe(0.6) else self.pick(english[:1])
-        return self.pick(usual)
-
-    def modifier(self, garment: Garment, field: str) -> str:
-        if field == "details":
-            return " ".join(self.pick(word("detail", detail).modifiers) for detail in garment.details)
-        id = getattr(garment, field)
-        return self.mixed(field, id, word(field, id).modifiers)
-
-    def value(self, garment: Garment, field: str) -> str:
-        """The attribute as a noun: 빨간색, 체크무늬, 반팔."""
-        if field == "details":
-            return ", ".join(self.pick(word("detail", detail).ko) for detail in garment.details)
-        id = getattr(garment, field)
-        return self.mixed(field, id, word(field, id).ko)
-
-    def noun(self, garment: Garment) -> str:
-        return self.mixed("garment", garment.kind, GARMENT_BY_ID[garment.kind].ko)
-
-    def phrase(self, garment: Garment, fields: tuple[str, ...]) -> str:
-        """A noun phrase: 주머니가 달린 빨간 체크무늬 면 셔츠."""
-        order = _ORDERS[int(self.chance() * len(_ORDERS))]
-        parts = [self.modifier(garment, field) for field in order if field in fields]
-        clauses = [part for part in parts if part in _CLAUSES]
-        if clauses:
-            parts = clauses + [part for part in parts if part not in _CLAUSES]
-        parts.append(self.noun(garment))
-        return " ".join(parts)
-
-    def all(self) -> list[str]:
-        return [self.phrase(garment, fields) for garment, fields in self.garments]
-
-    def worn(self, last: int = 1) -> str:
-        """The garments with their verbs; the last verb stands before a noun (1) or ends a sentence (2)."""
-        texts, i = [], 0
-        while i < len(self.garments):
-            verbs = self.verbs(i)
-            phrase = self.phrase(*self.garments[i])
-            while i + 1 < len(self.garments) and verbs in self.verb_choices(i + 1):
-                i += 1
-                phrase = f"{attach(phrase, self.pick(('과', '과', '이랑')))} {self.phrase(*self.garments[i])}"
-            i += 1
-            form = verbs[0] if i < len(self.garments) else verbs[last]
-            texts.append(f"{attach(phrase, '을')} {form}")
-        return " ".join(texts)
-
-    def verb_choices(self, i: int) -> tuple[tuple[str, str, str], ...]:
-        return _WEAR.get(GARMENT_BY_ID[self.garments[i][0].kind].slot, _WEAR_BODY)
-
-    def verbs(self, i: int) -> tuple[str, str, str]:
-        choices = self.verb_choices(i)
-        return choices[int(self.chance() * len(choices))]
-
-    def subject(self) -> str:
-        """What is to be seen: the garment alone, or someone who wears them."""
-        return f"{self.worn()} {self.pick(_PEOPLE)}" if self.figure else self.all()[0]
-
-    def placed(self, probability: float = 0.6) -> str:
-        """The subject, often with its background before it."""
-        subject = self.subject()
-        if self.background is None or not self.maybe(probability):
-            return subject
-        return f"{self.place_before()} {subject}"
-
-    def place_before(self) -> str:
-        """The background as it stands before the subject: 공원에 놓인, 흰 배경에서."""
-        id = self.background
-        name = self.background_name()
-        if self.figure:
-            if id in _SCENIC:
-                return self.pick((f"{name}에서", f"{attach(name, '을')} 배경으로", f"{name}에 있는"))
-            return self.pick((f"{name}에서", f"{name} 앞에서", f"{name}에"))
-        if id in _SCENIC:
-            return self.pick((f"{name}에 놓인", f"{attach(name, '을')} 배경으로 한", f"{name}에 있는"))
-        return self.pick((f"{name}의", f"{name}에 놓인", f"{name} 위"))
-
-    def background_name(self) -> str:
-        """The background's name without the word 배경 doubled, once."""
-        id, self.background = self.background, None
-        names = word("background", id or "").ko
-        return self.pick(tuple(n for n in names if not n.endswith("배경")) or names)
-
-    def style_name(self) -> str:
-        id, self.style = self.style, None
-        return self.pick(word("style", id).ko) if id else ""
-
-    def manner(self) -> str:
-        """How to draw it, before a verb, with its blank: "수묵화로 " or nothing."""
-        style = self.style_name()
-        if not style:
-            return ""
-        return self.pick((f"{attach(style, '으로')} ", f"{style} 스타일로 ", f"{style} 느낌으로 "))
-
-    def rest(self) -> str:
-        """What nobody has said yet, after commas."""
-        parts = []
-        if self.background:
-            id = self.background
-            parts.append(self.pick((self.background_name(), f"배경은 {BACKGROUND_BY_ID[id].backdrop}")))
-            self.background = None
-        if self.style:
-            parts.append(self.style_name())
-        if len(parts) == 2 and self.maybe(0.3):
-            parts.reverse()
-        return "".join(f", {part}" for part in parts)
-
-
-def _keywords(s: _Speech) -> str:
+def _keywords(s: Speech) -> str:
     sign = s.pick((", ", " "))
     items = s.all()
     if s.figure:
-        items.append(s.pick(("입은 사람", "착용 모델", "착용샷", "코디")) if len(items) == 1 else "코디")
+        items.append(s.pick((f"{s.verbs(0)[1]} 사람", "착용 모델", "착용샷")) if len(items) == 1 else "코디")
     if s.background:
         items.append(s.background_name())
     if s.style:
@@ -205,19 +52,19 @@ def _keywords(s: _Speech) -> str:
     return (", " if len(s.garments) > 1 else sign).join(items)
 
 
-def _noun(s: _Speech) -> str:
+def _noun(s: Speech) -> str:
     return s.placed() + s.rest()
 
 
-def _picture(s: _Speech) -> str:
+def _picture(s: Speech) -> str:
     medium = s.style_name() or s.pick(("그림", "이미지", "그림 한 장", "스케치"))
     subject = s.placed(1.0)
     return f"{attach(subject, '을')} 그린 {medium}" if s.maybe(0.4) else f"{subject} {medium}"
 
 
-def _request(s: _Speech, endings: tuple[str, ...] = _REQUESTS) -> str:
+def _request(s: Speech, endings: tuple[str, ...] = _REQUESTS) -> str:
     before = ""
-    if s.background and s.background not in _SCENIC and s.maybe(0.3):
+    if s.background and s.background not in SCENIC and s.maybe(0.3):
         before = f"{s.background_name()}으로 "
     elif s.background and s.maybe(0.15):
         before = f"배경은 {attach(BACKGROUND_BY_ID[s.background].backdrop, '으로')} 하고 "
@@ -229,20 +76,20 @@ def _request(s: _Speech, endings: tuple[str, ...] = _REQUESTS) -> str:
     return f"{before}{subject} {manner}{s.pick(endings)}"
 
 
-def _polite_request(s: _Speech) -> str:
+def _polite_request(s: Speech) -> str:
     return _request(s, _POLITE_REQUESTS)
 
 
-def _question(s: _Speech) -> str:
+def _question(s: Speech) -> str:
     return _request(s, _QUESTIONS)
 
 
-def _one_picture(s: _Speech) -> str:
+def _one_picture(s: Speech) -> str:
     subject = s.placed(1.0)
     return f"{subject} {'한 명' if s.figure else '하나'} {s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}"
 
 
-def _wish(s: _Speech) -> str:
+def _wish(s: Speech) -> str:
     style = s.style_name() or "그림"
     picture = f"{s.placed(1.0)} {style}"
     subject, object = attach(picture, "이"), attach(picture, "을")
@@ -252,7 +99,7 @@ def _wish(s: _Speech) -> str:
     ))  # fmt: skip
 
 
-def _tags(s: _Speech) -> str:
+def _tags(s: Speech) -> str:
     """원피스(빨강, 체크무늬, 면), 가방(검정): brackets bind."""
     items = []
     for garment, fields in s.garments:
@@ -261,7 +108,7 @@ def _tags(s: _Speech) -> str:
     return ", ".join(items) + (", 착용한 사람" if s.figure else "") + s.rest()
 
 
-def _described(s: _Speech) -> str:
+def _described(s: Speech) -> str:
     """원피스는 빨간색, 체크무늬, 반팔이에요."""
     texts = []
     for garment, fields in s.garments:
@@ -275,16 +122,16 @@ def _described(s: _Speech) -> str:
     return start + ". ".join(texts) + s.rest()
 
 
-def _statement(s: _Speech) -> str:
+def _statement(s: Speech) -> str:
     if s.figure:
         place = f"{s.background_name()}에서 " if s.background else ""
-        end = f"{attach(s.pick(_PEOPLE), '이')} {s.worn(2)}"
+        end = f"{attach(s.pick(PEOPLE), '이')} {s.worn(2)}"
         return f"{place}{end}{s.rest()}"
     subject = s.placed()
     return f"{s.pick((attach(subject, '이에요'), f'{subject}입니다', f'{subject}야'))}{s.rest()}"
 
 
-def _shop(s: _Speech) -> str:
+def _shop(s: Speech) -> str:
     if s.figure:
         line = f"{s.placed(1.0)}, {s.pick(_SHOP_LOOKS)}"
     else:
@@ -294,7 +141,7 @@ def _shop(s: _Speech) -> str:
     return line + s.rest()
 
 
-def _style_first(s: _Speech) -> str:
+def _style_first(s: Speech) -> str:
     style = s.style_name()
     if not style:
         return f"{s.pick(('패션 스케치', '의상 도안', '옷 그림'))}: {s.placed(1.0)}"
@@ -302,7 +149,7 @@ def _style_first(s: _Speech) -> str:
     return f"{before} {s.placed(1.0)}"
 
 
-def _place_first(s: _Speech) -> str:
+def _place_first(s: Speech) -> str:
     if not s.background:
         return _noun(s)
     id = s.background
@@ -311,7 +158,7 @@ def _place_first(s: _Speech) -> str:
     return f"{start} {s.subject()}{s.rest()}"
 
 
-def _hashtags(s: _Speech) -> str:
+def _hashtags(s: Speech) -> str:
     items = [phrase.replace(" ", "") for phrase in s.all()]
     items += ["착용샷" if len(items) == 1 else "코디"] if s.figure else []
     items += [s.background_name().replace(" ", "")] if s.background else []
@@ -319,7 +166,7 @@ def _hashtags(s: _Speech) -> str:
     return " ".join(f"#{item}" for item in items)
 
 
-def _slots(s: _Speech) -> str:
+def _slots(s: Speech) -> str:
     """모자는 분홍 버킷햇, 상의는 흰 티셔츠."""
     texts = []
     for garment, fields in s.garments:
@@ -328,7 +175,7 @@ def _slots(s: _Speech) -> str:
     return ", ".join(texts) + s.rest()
 
 
-def _outfit(s: _Speech) -> str:
+def _outfit(s: Speech) -> str:
     first, *others = s.all()
     if s.maybe(0.4):
         return f"{s.pick(('오늘의 룩: ', '코디: ', ''))}{' + '.join((first, *others))}{s.rest()}"
@@ -342,7 +189,7 @@ def _outfit(s: _Speech) -> str:
     return f"{joined} {end}{s.rest()}"
 
 
-def _then_details(s: _Speech) -> str:
+def _then_details(s: Speech) -> str:
     """원피스를 그려줘. 색은 빨강, 무늬는 체크무늬."""
     labels = {"color": "색은", "pattern": "무늬는", "material": "소재는", "sleeve": "소매는", "hem": "기장은",
               "neckline": "목선은", "details": "디테일은"}  # fmt: skip
@@ -355,7 +202,7 @@ def _then_details(s: _Speech) -> str:
     return (f"{start}. {listed}" if listed else start) + s.rest()
 
 
-def _casual(s: _Speech) -> str:
+def _casual(s: Speech) -> str:
     """원피스인데 빨간색에 체크무늬로."""
     garment, fields = s.garments[0]
     values = [s.value(garment, field) for field in fields]
@@ -368,7 +215,7 @@ def _casual(s: _Speech) -> str:
     return f"{text} {s.manner()}{s.pick(_REQUESTS)}{s.rest()}"
 
 
-def _there_is(s: _Speech) -> str:
+def _there_is(s: Speech) -> str:
     place = f"{s.background_name()}에 " if s.background else ""
     subject = attach(s.subject(), "이")
     if s.figure:
@@ -378,16 +225,16 @@ def _there_is(s: _Speech) -> str:
     return f"{place}{subject} {end}{s.rest()}"
 
 
-def _only(s: _Speech) -> str:
+def _only(s: Speech) -> str:
     request = f"{s.manner()}{s.pick(_REQUESTS + _POLITE_REQUESTS)}"
     return f"다른 건 없이 {s.phrase(*s.garments[0])}만 {request}{s.rest()}"
 
 
-def _title(s: _Speech) -> str:
+def _title(s: Speech) -> str:
     return f"제목: {s.placed(1.0)}{s.rest()}"
 
 
-SHAPES: dict[str, Callable[[_Speech], str]] = {
+SHAPES: dict[str, Callable[[Speech], str]] = {
     "keywords": _keywords, "noun": _noun, "picture": _picture, "request": _request,
     "polite_request": _polite_request, "question": _question, "one_picture": _one_picture, "wish": _wish,
     "tags": _tags, "described": _described, "statement": _statement, "shop": _shop,

@@ -213,13 +213,18 @@ def _steps_from(text: str, i: int, cuts: set[int], before: str) -> Iterator[_Ste
         if entry := lexicon.get(piece):
             if whole or not latin or (i in cuts and _HANGUL.match(piece[-1])):
                 yield _Step(length, "known", entry)
-        elif whole and latin and piece.endswith("s") and (entry := lexicon.get(piece[:-1])):
+        elif whole and latin and (entry := _singular(lexicon, piece)):
             yield _Step(length, "known", entry)
         if piece in plain and (whole or (not latin and (length > 1 or i in cuts))):
             yield _Step(length, "plain")
         if piece in _PARTICLES and before != "start" and (i not in cuts or text[i - 1] < "가"):
             yield _Step(length, "particle")
     yield _Step(1, "unknown")
+
+
+def _singular(lexicon: dict[str, tuple[str, str]], piece: str) -> tuple[str, str] | None:
+    """The entry of an English plural: shirts, dresses."""
+    return lexicon.get(piece.removesuffix("s")) or lexicon.get(piece.removesuffix("es"))
 
 
 def _merge_unknown(path: list[_Step]) -> list[_Step]:
