@@ -80,6 +80,14 @@ class PicturePool:
             logger.info("drew shard %d of %d (%d pictures each)", n, total, SHARD)
 
 
+def halved(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (n, h, w, 3) uint8 at half the size, by the mean of four pixels."""
+    total = pictures[:, ::2, ::2].astype(np.uint16)
+    for down, right in ((0, 1), (1, 0), (1, 1)):
+        total += pictures[:, down::2, right::2]
+    return ((total + 2) >> 2).astype(np.uint8)
+
+
 def _draw_shard(job: tuple[Path, int, int, str]) -> None:
     folder, shard, seed, split = job
     from fashion.drawing import draw, draw_masks

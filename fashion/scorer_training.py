@@ -1,7 +1,8 @@
 """Train a scorer on drawn pictures with their label maps.
 
 In: a picture pool. Out: `checkpoints/scorers/<architecture>.safetensors`. The kinds are learnt cell by cell, the
-attributes under the true regions. Pictures are moved, mirrored, blurred, saved as JPEG and made noisy, and one in twelve
+attributes under the true regions. Pictures are moved, mirrored, blurred, saved as JPEG and made noisy, and one in
+twelve
 shows nothing (plain colour or noise), so that nothing is what the scorer then sees.
 """
 
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fashion.lexicon import GARMENTS
-from fashion.pool import PicturePool
+from fashion.pool import PicturePool, halved
 from fashion.scorer import ARCHITECTURES, FIELDS, INPUT, Scorer, ScorerNetwork
 from fashion.scoring import Accuracy, score
 from fitting.loop import fit
@@ -42,11 +43,10 @@ def scorer_batch(
     """
     rng = np.random.default_rng((37, seed, step))
     indexes = rng.integers(0, pictures, batch)
-    shown = pool.pictures(indexes)
-    halved = ((shown.reshape(batch, INPUT, 2, INPUT, 2, 3).sum(axis=(2, 4), dtype=np.uint16) + 2) // 4).astype(np.uint8)
+    shown = halved(pool.pictures(indexes))
     labels = pool.labels(indexes).copy()
     for row in range(batch):
-        halved[row], labels[row] = _disturbed(halved[row], labels[row], rng)
+        shown[row], labels[row] = _disturbed(shown[row], labels[row], rng)
     cells = torch.from_numpy(labels[:, 2::4, 2::4].astype(np.int64))
     kinds, garments = torch.zeros_like(cells), []
     words: dict[str, list[int]] = {field: [] for field in FIELDS}
@@ -59,7 +59,7 @@ def scorer_batch(
             garments.append((row, number + 1, _KIND[garment.kind]))
             for field in FIELDS:
                 words[field].append(_WORD[field].get(getattr(garment, field), _IGNORED))
-    tensor = torch.from_numpy(halved).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    tensor = torch.from_numpy(shown).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     masks = torch.stack([cells[row] == label for row, label, _ in garments])
     rows = torch.tensor([(row, kind) for row, _, kind in garments])
     return tensor, kinds, torch.cat([rows, torch.zeros(0, 2, dtype=torch.long)]), {
@@ -104,15 +104,17 @@ def _nothing(rng: np.random.Generator) -> np.ndarray:
 
 
 def scorer_losses(
-    network: ScorerNetwork, pictures: torch.Tensor, kinds: torch.Tensor, rows: torch.Tensor, words: dict[str, torch.Tensor]
+    network: ScorerNetwork,
+    pictures: torch.Tensor,
+    kinds: torch.Tensor,
+    rows: torch.Tensor,
+    words: dict[str, torch.Tensor],
 ) -> dict[str, torch.Tensor]:
     fine, coarse = network.features(pictures)
     logits = network.kinds(fine).float()
     where = F.cross_entropy(logits, kinds)
     told = network.attributes(fine[rows[:, 0]], coarse[rows[:, 0]], words["mask"], rows[:, 1])
-    parts = {
-        field: F.cross_entropy(told[field].float(), words[field], ignore_index=_IGNORED) for field in FIELDS
-    }
+    parts = {field: F.cross_entropy(told[field].float(), words[field], ignore_index=_IGNORED) for field in FIELDS}
     return {"loss": 2 * where + sum(parts.values()), "where": where, **parts}
 
 

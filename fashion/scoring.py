@@ -29,7 +29,7 @@ class GarmentScore:
 
 
 def score(scene: Scene, found: Sequence[Detection]) -> list[GarmentScore]:
-    """One `GarmentScore` for each garment of the scene: matched by kind first, then by what is left, best overlap of slot."""
+    """One `GarmentScore` for each garment of the scene: matched by kind first, then by place on the body."""
     from fashion.lexicon import GARMENT_BY_ID
 
     left = list(found)
@@ -52,8 +52,16 @@ def score(scene: Scene, found: Sequence[Detection]) -> list[GarmentScore]:
 
 
 def _compare(asked: Garment, seen: Detection | None) -> GarmentScore:
-    wanted = {"garment": asked.kind, "color": asked.color, "pattern": asked.pattern, "sleeve": asked.sleeve, "hem": asked.hem}
-    right = {name: seen is not None and getattr(seen, name) == value for name, value in wanted.items() if value is not None}
+    wanted = {
+        "garment": asked.kind,
+        "color": asked.color,
+        "pattern": asked.pattern,
+        "sleeve": asked.sleeve,
+        "hem": asked.hem,
+    }
+    right = {
+        name: seen is not None and getattr(seen, name) == value for name, value in wanted.items() if value is not None
+    }
     return GarmentScore(asked, seen, right)
 
 

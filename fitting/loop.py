@@ -1,11 +1,13 @@
 """Fit a network within a time budget, so that a kill at any moment loses minutes and nothing else.
 
-In: a module and `step_losses(step)`, a pure function of the step (its randomness seeded by the step). Out: the exponential
+In: a module and `step_losses(step)`, a pure function of the step (its randomness seeded by the step). Out: the
+exponential
 moving average of the weights, and a run folder with `state.safetensors` (weights, average, AdamW moments), `log.jsonl`,
 TensorBoard events and whatever the caller draws. A run that is started again continues exactly, bit for bit on the same
 machine and thread count; a run that has no state but a shipped part starts warm from it (`warm_start`).
 
-The learning rate rises over `warmup` steps, stays, and falls linearly to nothing over the last `decay_share` of `steps`.
+The learning rate rises over `warmup` steps, stays, and falls linearly to nothing over the last `decay_share` of
+`steps`.
 """
 
 from __future__ import annotations
@@ -82,7 +84,8 @@ def fit(
 ) -> Fit:
     """Train `model` in place until the schedule or the leg ends; the dictionary's "loss" is what is minimised.
 
-    `first_step` is where a warm start stands (ignored when the folder holds a state). Raises FloatingPointError when the
+    `first_step` is where a warm start stands (ignored when the folder holds a state). Raises FloatingPointError when
+    the
     loss stops being a number, with the last good state still on disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -208,7 +211,11 @@ def _restore(
     for name in average:
         average[name] = saved[f"average.{name}"].to(average[name].device)
     for name, parameter in trained.items():
-        moments = {key.split("/", 1)[0]: v for key, v in saved.items() if key.endswith(f"/{name}") and key.split("/", 1)[1] == name}
+        moments = {
+            key.split("/", 1)[0]: v
+            for key, v in saved.items()
+            if key.endswith(f"/{name}") and key.split("/", 1)[1] == name
+        }
         optimizer.state[parameter] = {
             key: value if key == "step" else value.to(parameter.device) for key, value in moments.items()
         }

@@ -25,21 +25,24 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from fashion.captions import caption
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
-from fashion.pool import PicturePool
+from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
 from fitting.loop import fit
 from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, save_part
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
 
 logger = logging.getLogger(__name__)
-PIXEL_MEAN, PIXEL_STD = 0.5, 0.5
 
 
 # --- the loss -----------------------------------------------------------------------------------------------------
 
 
 def contrastive_loss(
-    image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor, same: torch.Tensor, wrong_text: torch.Tensor | None = None
+    image: torch.Tensor,
+    text: torch.Tensor,
+    scale: torch.Tensor,
+    same: torch.Tensor,
+    wrong_text: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Symmetric cross-entropy of unit vectors image (n, d) and text (n, d).
 
@@ -79,7 +82,7 @@ _KIND_INDEX = {kind.id: i for i, kind in enumerate(GARMENTS)}
 
 
 def attribute_targets(batch: Sequence[Scene]) -> dict[str, torch.Tensor]:
-    """For each field a tensor (n, garments): 0 where the garment or the attribute is absent, else 1 + the word's place."""
+    """Per field a tensor (n, garments): 0 where garment or attribute is absent, else 1 + the word's place."""
     targets = {field: torch.zeros(len(batch), len(GARMENTS), dtype=torch.long) for field, _ in AttributeProbe.FIELDS}
     for row, scene in enumerate(batch):
         for garment in scene.garments:
@@ -131,7 +134,7 @@ def to_tensor(pictures: np.ndarray) -> torch.Tensor:
 
 @torch.no_grad()
 def retrieval(image: torch.Tensor, text: torch.Tensor, captions: Sequence[str]) -> dict[str, float]:
-    """R@1 and R@5 in percent, both ways, of unit vectors (n, d) each; a caption that occurs twice may find either picture."""
+    """R@1 and R@5 in percent, both ways, of unit vectors (n, d); the same caption twice may find either picture."""
     groups = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
     group = torch.tensor([groups[caption] for caption in captions])
     facts: dict[str, float] = {}
@@ -176,7 +179,7 @@ def main(argv: list[str] | None = None) -> None:
         texts = [caption(scene, "en", seed=step * 100_003 + i).text for i, scene in enumerate(batch)]
         swapped = [caption(wrong, "en", seed=i).text for i, s in enumerate(batch) if (wrong := swap_colors(s))]
         ids = tokenize(tokenizer, texts + swapped).to(run.device)
-        pictures = to_tensor(_halved(pool.pictures(indexes))).to(run.device)
+        pictures = to_tensor(halved(pool.pictures(indexes))).to(run.device)
         with run.autocast():
             image = image_vectors(clip, pictures)
             text = text_vectors(clip, ids)
@@ -199,13 +202,6 @@ def main(argv: list[str] | None = None) -> None:
     save_part(clip, run.part, step=result.step, facts={"held_out_of_1024": facts})
 
 
-def _halved(pictures: np.ndarray) -> np.ndarray:
-    """Pictures (n, 256, 256, 3) at half the size, by the mean of four pixels."""
-    n, height, width, _ = pictures.shape
-    sums = pictures.reshape(n, height // 2, 2, width // 2, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
-    return ((sums + 2) // 4).astype(np.uint8)
-
-
 @torch.no_grad()
 def _measure(clip: CLIPModel, tokenizer: CLIPTokenizer, pool: PicturePool) -> dict[str, float]:
     clip.eval()
@@ -214,7 +210,7 @@ def _measure(clip: CLIPModel, tokenizer: CLIPTokenizer, pool: PicturePool) -> di
     image, text = [], []
     for start in range(0, len(pool), 128):
         indexes = np.arange(start, min(start + 128, len(pool)))
-        image.append(image_vectors(clip, to_tensor(_halved(pool.pictures(indexes))).to(device)).cpu())
+        image.append(image_vectors(clip, to_tensor(halved(pool.pictures(indexes))).to(device)).cpu())
         text.append(text_vectors(clip, tokenize(tokenizer, [captions[i] for i in indexes]).to(device)).cpu())
     clip.train()
     return retrieval(torch.cat(image), torch.cat(text), captions)

@@ -7,6 +7,7 @@ Ref: Radford et al. 2021, arXiv:2103.00020.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 MAX_TOKENS = 77
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"
+WORD = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,28 @@ class EnglishClipShape:
 
     def build(self, tokenizer: CLIPTokenizer) -> CLIPModel:
         text = {
-            "vocab_size": len(tokenizer), "hidden_size": self.text_width, "intermediate_size": 4 * self.text_width,
-            "num_hidden_layers": self.text_layers, "num_attention_heads": self.text_width // 32,
-            "max_position_embeddings": MAX_TOKENS, "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+            "vocab_size": len(tokenizer),
+            "hidden_size": self.text_width,
+            "intermediate_size": 4 * self.text_width,
+            "num_hidden_layers": self.text_layers,
+            "num_attention_heads": self.text_width // 32,
+            "hidden_act": "gelu",
+            "max_position_embeddings": MAX_TOKENS,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
             "projection_dim": self.projection,
-        }  # fmt: skip
+        }
         vision = {
-            "hidden_size": self.image_width, "intermediate_size": 4 * self.image_width,
-            "num_hidden_layers": self.image_layers, "num_attention_heads": self.image_width // 32,
-            "image_size": self.image_size, "patch_size": self.patch, "projection_dim": self.projection,
-        }  # fmt: skip
+            "hidden_size": self.image_width,
+            "intermediate_size": 4 * self.image_width,
+            "num_hidden_layers": self.image_layers,
+            "num_attention_heads": self.image_width // 32,
+            "hidden_act": "gelu",
+            "image_size": self.image_size,
+            "patch_size": self.patch,
+            "projection_dim": self.projection,
+        }
         return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=self.projection))
 
 
@@ -52,16 +65,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = EnglishClipShape.voc
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner = Tokenizer(models.BPE(end_of_word_suffix=WORD_END, continuing_subword_prefix=""))
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    learner.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])  # fmt: skip
+    words = pre_tokenizers.Split(Regex(WORD), "removed", invert=True)
+    learner.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, end_of_word_suffix=WORD_END, initial_alphabet=alphabet, show_progress=False
     )
     learner.train_from_iterator(texts, trainer)
-    import json
-
     merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
     merges = merges[: vocabulary - 2 * len(alphabet) - 2]
     tokens = alphabet + [letter + WORD_END for letter in alphabet] + [a + b for a, b in merges] + [BEGIN, END]

@@ -40,16 +40,23 @@ class AutoencoderShape:
         )  # fmt: skip
 
 
-def reconstruction_losses(vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Losses of crops (batch, 3, 64, 64) in -1..1; `noise` (batch, c, 8, 8) is laid on their latents."""
-    latents = vae.encoder(crops)  # (batch, c, 8, 8)
-    output = vae.decoder(latents + noise)
+def encode_and_decode(
+    vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents (batch, c, 8, 8) of crops (batch, 3, 64, 64) in -1..1, and what comes back with `noise` laid on them."""
+    latents = vae.encoder(crops)
+    return latents, vae.decoder(latents + noise)
+
+
+def reconstruction_losses(crops: torch.Tensor, latents: torch.Tensor, output: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What is minimised ("loss") and what is worth following. Latents are drawn to mean 0 and deviation 1 a channel."""
     absolute, squared = F.l1_loss(output, crops), F.mse_loss(output, crops)
     edges = F.l1_loss(output.diff(dim=-1), crops.diff(dim=-1)) + F.l1_loss(output.diff(dim=-2), crops.diff(dim=-2))
     mean, deviation = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
     scale = mean.square().mean() + (deviation - 1).square().mean()
     loss = absolute + 2 * squared + 0.5 * edges + 0.01 * scale
-    return {"loss": loss, "absolute": absolute, "psnr": 10 * torch.log10(4 / squared.detach()), "latent_scale": deviation.mean()}
+    psnr = 10 * torch.log10(4 / squared.detach())
+    return {"loss": loss, "absolute": absolute, "psnr": psnr, "latent_scale": deviation.mean()}
 
 
 def crop_batch(pool: PicturePool, step: int, batch: int, pictures: int) -> torch.Tensor:
@@ -68,7 +75,7 @@ def crop_batch(pool: PicturePool, step: int, batch: int, pictures: int) -> torch
 
 @torch.no_grad()
 def masked_psnr(vae: AutoencoderTiny, pool: PicturePool, indexes: np.ndarray) -> float:
-    """PSNR in dB inside the garments' masks, over pictures (n, 256, 256, 3); the mean squared error of all pixels first."""
+    """PSNR in dB inside the garments' masks, of the mean squared error over all such pixels of the pictures."""
     error = torch.zeros(())
     pixels = torch.zeros(())
     for index in indexes:
@@ -86,10 +93,19 @@ def main(argv: list[str] | None = None) -> None:
     add_fit_options(parser, steps=9000, batch=32, learning_rate=1e-3)
     parser.add_argument("--width", type=int, default=AutoencoderShape.width)
     parser.add_argument("--latent-channels", type=int, default=AutoencoderShape.latent_channels)
+    parser.add_argument(
+        "--decoder-only", action="store_true", help="leave the encoder, and so every latent others learn from, as it is"
+    )
     options = parser.parse_args(argv)
-    run = open_run(options, "vae")
-    vae = AutoencoderShape(options.width, options.latent_channels).build()
-    first_step = latest_weights(vae, run)
+    run = open_run(options, "vae-decoder" if options.decoder_only else "vae", part="vae")
+    shape = AutoencoderShape(options.width, options.latent_channels)
+    if options.decoder_only:
+        vae, first_step = AutoencoderTiny.from_pretrained(run.part, torch_dtype=torch.float32), 0
+    else:
+        vae = shape.build()
+        first_step = latest_weights(vae, run)
+    vae.to(run.device, memory_format=torch.channels_last)
+    vae.encoder.requires_grad_(not options.decoder_only)
     pool = PicturePool(options.pool, options.pictures)
     held_out = PicturePool(options.pool, 256, seed=9, split="held_out")
 
@@ -98,10 +114,13 @@ def main(argv: list[str] | None = None) -> None:
         generator = torch.Generator().manual_seed(step)
         noise = torch.randn((len(crops), options.latent_channels, CROP // 8, CROP // 8), generator=generator)
         noise *= torch.rand((len(crops), 1, 1, 1), generator=generator) * MAX_LATENT_NOISE
-        return reconstruction_losses(vae, crops.to(run.device), noise.to(run.device))
+        crops = crops.to(run.device, memory_format=torch.channels_last)
+        with run.autocast():
+            latents, output = encode_and_decode(vae, crops, noise.to(run.device))
+        return reconstruction_losses(crops, latents.float(), output.float())
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        shown = AutoencoderShape(options.width, options.latent_channels).build()
+        shown = shape.build()
         shown.load_state_dict(average)
         logger.info("held-out psnr inside masks %.2f dB", masked_psnr(shown, held_out, np.arange(48)))
         with torch.no_grad():
@@ -111,7 +130,8 @@ def main(argv: list[str] | None = None) -> None:
 
     result = fit(vae, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     vae.load_state_dict(result.average)
-    _measure_scale(vae, pool)
+    if not options.decoder_only:
+        _measure_scale(vae, pool)
     psnr = masked_psnr(vae, held_out, np.arange(256))
     logger.info("held-out psnr inside masks %.2f dB at step %d", psnr, result.step)
     save_part(vae, run.part, step=result.step, facts={"held_out_psnr_inside_masks_db": round(psnr, 2)})
@@ -120,7 +140,9 @@ def main(argv: list[str] | None = None) -> None:
 @torch.no_grad()
 def _measure_scale(vae: AutoencoderTiny, pool: PicturePool) -> None:
     """Record 1 / standard deviation of the latents, by which pipelines scale them."""
-    pictures = torch.from_numpy(pool.pictures(np.arange(min(128, len(pool))))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    pictures = (
+        torch.from_numpy(pool.pictures(np.arange(min(128, len(pool))))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    )
     deviation = torch.cat([vae.encoder(part) for part in pictures.split(16)]).std().item()
     vae.register_to_config(scaling_factor=round(1 / deviation, 5))
 

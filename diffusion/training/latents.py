@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,12 +20,13 @@ BATCH = 64
 
 
 class LatentPool:
-    """Every picture of `pool` at `size` px as latents. `vae_folder` names the weights that the file belongs to."""
+    """Every picture of `pool` at `size` px as latents; the file's name holds a mark of the encoder that made them."""
 
-    def __init__(self, pool: PicturePool, vae: AutoencoderTiny, vae_folder: Path, size: int) -> None:
-        weights = next(vae_folder.glob("*.safetensors")).read_bytes()
-        mark = hashlib.sha256(weights).hexdigest()[:12]
-        self.path = pool.folder / f"latents-{size}-{mark}-{len(pool)}.npy"
+    def __init__(self, pool: PicturePool, vae: AutoencoderTiny, size: int) -> None:
+        mark = hashlib.sha256()
+        for _, value in sorted(vae.encoder.state_dict().items()):
+            mark.update(value.float().cpu().numpy().tobytes())
+        self.path = pool.folder / f"latents-{size}-{mark.hexdigest()[:12]}-{len(pool)}.npy"
         self.size = size
         if not self.path.exists():
             self._encode(pool, vae)

@@ -1,7 +1,9 @@
-"""Train the refiner U-Net: 256-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's conditioning.
+"""Train the refiner U-Net: 256-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's
+conditioning.
 
 In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
-shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the way to
+shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the
+way to
 the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t, which is what
 diffusers' flow schedulers ask for.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
@@ -31,7 +33,13 @@ from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open
 logger = logging.getLogger(__name__)
 SIZE = 256
 LOWEST_START, HIGHEST_START = 0.1, 0.45
-TIME_IDS = (float(SIZE), float(SIZE), 0.0, 0.0, 6.0)  # original size, crop, aesthetic score, as the SDXL refiner is told
+TIME_IDS = (
+    float(SIZE),
+    float(SIZE),
+    0.0,
+    0.0,
+    6.0,
+)  # original size, crop, aesthetic score, as the SDXL refiner is told
 BASE_REDRAWN_FROM = 0.35
 BASE_STEPS = 2
 
@@ -68,7 +76,7 @@ def straight_start(
 
 
 class BaseOutputs:
-    """What the base stage makes of a picture: shrunk, disturbed to `BASE_REDRAWN_FROM`, drawn again with its caption."""
+    """What the base makes of a picture: shrunk, disturbed to `BASE_REDRAWN_FROM`, drawn again with its caption."""
 
     def __init__(self, unet: UNet2DConditionModel, vae: AutoencoderTiny, run: Run) -> None:
         self.unet, self.vae, self.run = unet.eval().requires_grad_(False), vae, run
@@ -103,8 +111,8 @@ def main(argv: list[str] | None = None) -> None:
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
     pool = PicturePool(options.pool, options.pictures)
-    small = LatentPool(pool, vae, options.checkpoints / "vae", SIZE // 2)
-    large = LatentPool(pool, vae, options.checkpoints / "vae", SIZE)
+    small = LatentPool(pool, vae, SIZE // 2)
+    large = LatentPool(pool, vae, SIZE)
     time_ids = torch.tensor([TIME_IDS], device=run.device)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
