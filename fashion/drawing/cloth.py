@@ -83,9 +83,8 @@ def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.
     drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
     if gloss := sheen(garment.material, t, u * scale, v * scale, drift, bevel):
         dark, bright = dark * gloss[0], np.maximum(bright, gloss[1])
-    pale = luminance(t.rgb) > 215
     relief = look.shade * bevel
-    dark = dark * (1 - (0.26 if pale else 0.34) * np.clip(-relief, 0, 1))
+    dark = dark * (1 - (0.2 if luminance(t.rgb) > 130 else 0.3) * np.clip(-relief, 0, 1))
     bright = np.clip(bright + 0.17 * np.clip(relief, 0, 1), 0, 1)
     rgb *= dark[:, None]
     rgb += (255 - rgb) * bright[:, None]

@@ -18,8 +18,8 @@ _TUFT = "M0 0 C0.6 2.6 0.2 5 -1.6 7.6 C-0.2 7.2 2.6 4 1.4 0 Z"
 
 def weave(material: str, t: Tones) -> tuple[Motif, ...]:
     """The light map of a material that has stitches, threads or hair. Dark cloth needs stronger marks to show them."""
-    dark_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 215
-    deep, high = (0.62, 0.3) if dark_cloth else (0.24, 0.5) if pale else (0.36, 0.36)
+    dark_cloth, light_cloth = luminance(t.rgb) < 70, luminance(t.rgb) > 130
+    deep, high = (0.62, 0.3) if dark_cloth else (0.2, 0.5) if light_cloth else (0.32, 0.38)
     if material == "knit":
         return (
             Motif(shape(_KNIT), 7.4, 5.0, fill="#fff", opacity=high * 0.55),
@@ -53,18 +53,18 @@ def sheen(
 
     u, v: cloth coordinates in scene units; drift: slow noise; bevel: -1..1, positive where the light falls. All (n,).
     """
-    dark_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 215
+    dark_cloth, light_cloth, pale = luminance(t.rgb) < 70, luminance(t.rgb) > 130, luminance(t.rgb) > 215
     if material == "satin":
         wave = np.cos((u * 0.92 + v * 0.2 + 9.0 * drift) * (2 * np.pi / 46))
         shine = np.clip((wave - 0.15) / 0.85, 0, 1) ** 2.0 * (0.36 if dark_cloth else 0.9 if pale else 0.46)
-        dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.17 if pale else 0.15)
+        dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.07 if pale else 0.12)
         return dusk, shine * (0.75 + 0.25 * np.clip(bevel * 3 + drift, -1, 1))
     if material == "leather":
         wave = np.cos((u + v * 0.12 + 9.0 * drift) * (2 * np.pi / 58))
         streak = np.clip((wave - 0.93) / 0.04, 0, 1) * np.clip((drift - 0.1) * 4, 0, 1)
         rim = np.clip((bevel - 0.3) / 0.1, 0, 1) * np.clip((0.62 - bevel) / 0.06, 0, 1)
         shine = np.maximum(streak * 0.5, rim * 0.42) * (0.8 if dark_cloth else 1.5 if pale else 1.0)
-        dusk = (0.97 if pale else 0.88) - 0.1 * np.clip(-wave, 0, 1) - 0.14 * np.clip(-bevel * 2, 0, 1)
+        dusk = (1.0 if light_cloth else 0.93) - 0.05 * np.clip(-wave, 0, 1) - 0.12 * np.clip(-bevel * 2, 0, 1)
         return dusk, np.clip(shine, 0, 0.95)
     return None
 

@@ -174,7 +174,7 @@ def _floral(t: Tones, variant: int) -> tuple[Motif, ...]:
     leaves = shape(_LEAF, 17, 12, 60, 0.36) + shape(_LEAF, 3.2, 13, -60, 0.36) + shape(_LEAF, 10, 21, 10, 0.34)
     return (
         Motif(leaves, w, h, drop=True, fill=t.leaf),
-        Motif(ring(_PETAL, 10, 9, 5, 1.02), w, h, drop=True, fill=t.accent),
+        Motif(ring(_PETAL, 10, 9, 5, 1.02), w, h, drop=True, fill=t.bloom),
         Motif(disc(10, 9, 2.1), w, h, drop=True, fill=t.heart),
     )
 

@@ -14,7 +14,7 @@ from fashion.lexicon import COLOR_BY_ID
 Rgb = tuple[int, int, int]
 
 _ACCENTS: dict[str, Rgb] = {
-    "red": (255, 240, 228), "orange": (255, 244, 224), "yellow": (188, 104, 8), "green": (236, 246, 220),
+    "red": (255, 240, 228), "orange": (255, 244, 224), "yellow": (150, 88, 36), "green": (236, 246, 220),
     "mint": (30, 118, 98), "sky_blue": (252, 254, 255), "blue": (232, 242, 255), "navy": (214, 222, 240),
     "purple": (242, 230, 250), "pink": (255, 250, 250), "burgundy": (246, 222, 214), "brown": (244, 224, 194),
     "beige": (136, 92, 56), "white": (84, 96, 122), "gray": (248, 248, 248), "black": (226, 226, 230),
@@ -33,6 +33,7 @@ class Tones:
     mid: str  # inside of a rosette
     spot: str  # rosettes
     leaf: str
+    bloom: str  # petals
     heart: str  # the heart of a flower
     ink: str  # eyes and mouths
     gold: str
@@ -89,6 +90,7 @@ def tones_of(color: str) -> Tones:
         mid=hex_of(mix(rgb, (196, 120, 40), 0.45) if not dark_cloth else mix(rgb, (210, 150, 80), 0.5)),
         spot=hex_of(mix(rgb, (20, 12, 8), 0.82) if not dark_cloth else (222, 196, 150)),
         leaf=far_from(rgb, (64, 142, 84), (190, 226, 150)),
+        bloom=hex_of((204, 66, 104)) if light_cloth else hex_of(accent),
         heart=far_from(rgb, (250, 196, 54), (196, 52, 60)),
         ink=hex_of((44, 36, 44) if not light_cloth else (255, 250, 240)),
         gold=far_from(rgb, (252, 206, 66), (60, 110, 206)), rose=far_from(rgb, (238, 84, 112), (255, 214, 224)),
