@@ -1,6 +1,6 @@
 """The body that all garments are cut for, in body units: five heads tall, axis x = 0, y down, crown at 0, floor at 240.
 
-Landmarks of the right half, and the two cuts that most garments share: a torso and a sleeve.
+Landmarks of the right half, and the cuts that most garments share: a torso, a sleeve, a cuff, a ribbed hem.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, radians, sin
 
-from fashion.drawing.paths import Chain, Path, Point, both, ellipse, line, shape
+from fashion.drawing.paths import Chain, Path, Point, both, line, shape
 from fashion.drawing.sketch import Sketch
 
 NECK_X, NECK_Y = 11.0, 57.0
@@ -51,27 +51,6 @@ class Cut:
     def body(self, neckline: list[list[Point]]) -> Path:
         """The whole front: neckline chains from the axis to the neck point, then round to the axis."""
         return both(*neckline, self.shoulder_chain(), self.armhole(), self.side(), self.hem_chain())
-
-
-def neckline(kind: str | None, neck_x: float = NECK_X) -> list[list[Point]]:
-    """Right half of a neckline, from the axis up to the neck point."""
-    top = (neck_x, NECK_Y)
-    if kind == "v":
-        return [[(0.0, 86.0), (neck_x * 0.56, 71.0), top]]
-    if kind == "square":
-        return [[(0.0, 77.0), (neck_x - 0.5, 77.0)], [(neck_x - 0.5, 77.0), top]]
-    if kind == "turtleneck":
-        return [[(0.0, 60.0), (neck_x * 0.6, 59.4), top]]
-    return [[(0.0, 68.5), (neck_x * 0.62, 66.0), top]]
-
-
-def neck_width(kind: str | None) -> float:
-    return {"square": 16.5, "v": 12.5, "turtleneck": 9.5}.get(kind or "", 12.0)
-
-
-def neck_hole(sketch: Sketch, chains: list[list[Point]], neck_x: float) -> None:
-    """The inside of the back, seen through the neck of a garment."""
-    sketch.back(both(*chains, [(neck_x, NECK_Y), (neck_x * 0.5, 60.0), (0.0, 60.6)]), -0.4)
 
 
 def sleeve(
@@ -144,46 +123,14 @@ def ribbed_hem(sketch: Sketch, half: float, top: float, bottom: float, count: in
     """A ribbed band round the lower edge of a sweater."""
     inner = half - 1.4
     sketch.panel(
-        both([(0, top + 2.4), (half * 0.6, top + 1.8), (half, top)], [(half, top), (inner, bottom)],
-             [(inner, bottom), (inner * 0.6, bottom + 1.8), (0, bottom + 2.4)]), "cuff",
-    )  # fmt: skip
+        both(
+            [(0, top + 2.4), (half * 0.6, top + 1.8), (half, top)],
+            [(half, top), (inner, bottom)],
+            [(inner, bottom), (inner * 0.6, bottom + 1.8), (0, bottom + 2.4)],
+        ),
+        "cuff",
+    )
     for i in range(count):
         x = half * (2 * i + 1 - count) / count
         sag = 2.2 * (1 - (x / half) ** 2)
         sketch.stroke(line([(x, top + sag + 0.6), (x * 0.97, bottom + sag - 0.6)]), "rib", 0.7)
-
-
-def button(sketch: Sketch, x: float, y: float, r: float = 1.7, tone: str = "contrast") -> None:
-    sketch.trim(ellipse(x, y, r, r), tone)
-
-
-def bow(sketch: Sketch, x: float, y: float, size: float, tone: str = "contrast", tails: float = 1.6) -> None:
-    """A ribbon tied in a bow: two loops, a knot, two tails. `size` is the width of one loop."""
-    for side in (-1, 1):
-        loop = [(x, y), (x + side * size * 0.5, y - size * 0.55), (x + side * size, y - size * 0.5)]
-        under = [loop[-1], (x + side * size * 1.08, y + size * 0.1), (x + side * size * 0.95, y + size * 0.5)]
-        home = [under[-1], (x + side * size * 0.45, y + size * 0.3), (x, y)]
-        tail_end = (x + side * size * 0.75, y + size * tails)
-        notch = (x + side * size * 0.5, y + size * (tails - 0.18))
-        end2 = (x + side * size * 0.3, y + size * (tails + 0.06))
-        sketch.trim(shape([(x, y), (x + side * size * 0.5, y + size * tails * 0.5), tail_end], [tail_end, notch],
-                          [notch, end2], [end2, (x + side * size * 0.12, y + size * tails * 0.5), (x, y)]), tone)  # fmt: skip
-        sketch.trim(shape(loop, under, home), tone)
-    k = size * 0.24
-    sketch.trim(shape([(x - k, y - k), (x, y - k * 1.3), (x + k, y - k)], [(x + k, y - k), (x + k * 1.2, y), (x + k, y + k)],
-                      [(x + k, y + k), (x, y + k * 1.3), (x - k, y + k)], [(x - k, y + k), (x - k * 1.2, y), (x - k, y - k)]), tone)  # fmt: skip
-
-
-def patch_pocket(sketch: Sketch, x: float, y: float, w: float, h: float) -> None:
-    """A sewn-on pocket, its opening hemmed; (x, y) is the top centre."""
-    a = w / 2
-    sketch.panel(shape([(x - a, y), (x + a, y)], [(x + a, y), (x + a, y + h * 0.78), (x + a * 0.6, y + h), (x, y + h)],
-                       [(x, y + h), (x - a * 0.6, y + h), (x - a, y + h * 0.78), (x - a, y)]), "trim", 0, 1, 0.12)  # fmt: skip
-    sketch.stroke(line([(x - a, y + 2.2), (x + a, y + 2.2)]), "stitch", 0.7)
-
-
-def welt_pocket(sketch: Sketch, x: float, y: float, w: float, slant: float, tone: str = "self_dark") -> None:
-    """A slit with a lip, mirrored on both sides; (x, y) is its middle."""
-    a = w / 2
-    path = shape([(x - a, y - slant - 1.6), (x + a, y + slant - 1.6)], [(x + a, y + slant + 1.6), (x - a, y - slant + 1.6)])
-    sketch.trims_pair(path, tone)

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from fashion.drawing.body import (
-    HEM_Y,
-    SLEEVE_LENGTH,
-    Cut,
-    add_sleeves,
-    bow,
-    button,
-    neck_hole,
-    neck_width,
-    neckline,
-)
+from fashion.drawing.body import HEM_Y, SLEEVE_LENGTH, Cut, add_sleeves
+from fashion.drawing.necklines import neck_band, neck_hole, neck_width, neckline, one_shoulder
 from fashion.drawing.paths import Point, line, shape
 from fashion.drawing.sketch import Sketch, Wear
-from fashion.drawing.tops import _neck_band, _one_shoulder
+from fashion.drawing.trimmings import belt, bow, button
 from fashion.scene import Garment
 
 WAIST = 105.0
@@ -36,13 +27,15 @@ def dress(garment: Garment, wear: Wear) -> Sketch:
         add_sleeves(sketch, cut, arm, SLEEVE_LENGTH[garment.sleeve], 8.6 if short else 6.2, bulge=2.0 if short else 0.6)
     skirt_part(sketch, HEM_Y[garment.hem or "knee"], "asymmetric_hem" in garment.details, wear)
     sketch.panel(cut.body(chains))
-    sketch.stroke(line([(-19, WAIST), (-10, WAIST + 2.4), (0, WAIST + 2.8), (10, WAIST + 2.4), (19, WAIST)]), "seam", 1.1)
+    sketch.stroke(
+        line([(-19, WAIST), (-10, WAIST + 2.4), (0, WAIST + 2.8), (10, WAIST + 2.4), (19, WAIST)]), "seam", 1.1
+    )
     sketch.strokes_pair(line([(12.5, WAIST), (12, 96), (14.5, 88)]), "seam", 0.7)
     sketch.strokes_pair(line([(23.6, 88), (18, 91.5), (13, 92)]), "fold", 1.3)
     sketch.strokes_pair(line([(16, 74), (16, 82), (12, 88)]), "light", 1.5)
-    _neck_band(sketch, garment.neckline, cut.neck_x, 2.0)
+    neck_band(sketch, garment.neckline, cut.neck_x, 2.0)
     if one:
-        _one_shoulder(sketch, garment, cut)
+        one_shoulder(sketch, garment, cut)
     _details(sketch, garment)
     return sketch
 
@@ -72,7 +65,9 @@ def skirt_part(sketch: Sketch, hem: float, slanted: bool, wear: Wear, top: float
         sketch.stroke(line([start, bend, (x, y - 2)]), "fold", 1.7 if length > 60 else 1.5)
     for i in (2, 4, 8, 10):
         x, y = wave[i]
-        sketch.stroke(line([(x * 0.52, top + length * 0.38), (x * 0.76, top + length * 0.64), (x * 0.93, y - 5)]), "light", 1.6)
+        sketch.stroke(
+            line([(x * 0.52, top + length * 0.38), (x * 0.76, top + length * 0.64), (x * 0.93, y - 5)]), "light", 1.6
+        )
     if slanted:
         edge = [(x * 0.99, y - 3.2) for x, y in wave]
         sketch.stroke(line(edge), "stitch", 0.8)
@@ -91,20 +86,3 @@ def _details(sketch: Sketch, garment: Garment) -> None:
     if "ribbon" in garment.details:
         y = {"v": 90.0, "square": 84.0}.get(garment.neckline or "", 78.0)
         bow(sketch, 0, y, 13, "contrast", 1.5)
-
-
-def belt(sketch: Sketch, y: float, half: float, depth: float) -> None:
-    """A wide sash tied at the side, its two ends hanging."""
-    a = depth / 2
-    sketch.trim(shape([(-half, y - a), (0, y - a + 2.4), (half, y - a)], [(half, y - a), (half + 0.6, y + a)],
-                      [(half + 0.6, y + a), (0, y + a + 2.6), (-half - 0.6, y + a)], [(-half - 0.6, y + a), (-half, y - a)]), "contrast")  # fmt: skip
-    x, k = half * 0.45, y + 2.4
-    for dx, length in ((4.5, 36.0), (-5.5, 29.0)):
-        sketch.trim(shape([(x - 1.5, k), (x + dx * 0.5 - 2.5, k + length * 0.5), (x + dx - 3.2, k + length)],
-                          [(x + dx - 3.2, k + length), (x + dx + 3.2, k + length - 2.5)],
-                          [(x + dx + 3.2, k + length - 2.5), (x + dx * 0.5 + 2.8, k + length * 0.5), (x + 2, k)],
-                          [(x + 2, k), (x - 1.5, k)]), "contrast")  # fmt: skip
-    for side in (-1, 1):
-        sketch.trim(shape([(x, k), (x + side * 6, k - 5), (x + side * 11.5, k - 3.5)], [(x + side * 11.5, k - 3.5), (x + side * 11, k + 4)],
-                          [(x + side * 11, k + 4), (x + side * 5, k + 3.5), (x, k)]), "contrast")  # fmt: skip
-    sketch.trim(shape([(x - 3.2, k - 4), (x + 3.2, k - 4)], [(x + 3.2, k - 4), (x + 3.6, k + 4)], [(x + 3.6, k + 4), (x - 3.4, k + 4)], [(x - 3.4, k + 4), (x - 3.2, k - 4)]), "contrast")  # fmt: skip

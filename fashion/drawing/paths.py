@@ -96,16 +96,13 @@ def flip_chain(chain: Chain) -> list[Point]:
 
 def flip(path: Path) -> Path:
     """A path mirrored at the body's axis."""
-    return tuple(
-        (command[0], *(-v if i % 2 == 0 else v for i, v in enumerate(command[1:]))) for command in path
-    )
+    return tuple((command[0], *(-v if i % 2 == 0 else v for i, v in enumerate(command[1:]))) for command in path)
 
 
 def moved(path: Path, dx: float, dy: float, scale: float = 1.0) -> Path:
     """A path scaled about the origin, then moved."""
     return tuple(
-        (command[0], *(v * scale + (dx if i % 2 == 0 else dy) for i, v in enumerate(command[1:])))
-        for command in path
+        (command[0], *(v * scale + (dx if i % 2 == 0 else dy) for i, v in enumerate(command[1:]))) for command in path
     )
 
 

@@ -17,27 +17,59 @@ from fashion.drawing.figure import make_figure
 from fashion.drawing.footwear import boots, kkotsin, sneakers
 from fashion.drawing.hanbok import baeja, durumagi, hanbok_skirt, jeogori
 from fashion.drawing.headwear import beanie, bucket_hat, cap, gat
+from fashion.drawing.hoods import hoodie
 from fashion.drawing.layering import LONG_OUTER, dress_together
-from fashion.drawing.outerwear import cardigan, coat, jacket, padding, vest
+from fashion.drawing.outerwear import cardigan, vest
+from fashion.drawing.padding import padding
 from fashion.drawing.paths import Frame
 from fashion.drawing.shapes import Figure, Silhouette
 from fashion.drawing.sketch import Sketch, Wear
-from fashion.drawing.tops import blouse, crop_top, hoodie, knit, shirt, t_shirt
+from fashion.drawing.tailored import coat, jacket
+from fashion.drawing.tops import blouse, crop_top, knit, shirt, t_shirt
 from fashion.lexicon import GARMENT_BY_ID
 from fashion.scene import Garment, Scene
 
 Maker = Callable[[Garment, Wear], Sketch]
 SIDE = 256.0
-ALONE_SIDE = {"mini": 184.0, None: 202.0, "knee": 198.0, "maxi": 214.0}  # longest side, by the hem: lengths show in size too
+ALONE_SIDE = {
+    "mini": 184.0,
+    None: 202.0,
+    "knee": 198.0,
+    "maxi": 214.0,
+}  # longest side, by the hem: lengths show in size too
 JITTER, SCALE_JITTER = 6.0, 0.05
 
 MAKERS: dict[str, Maker] = {
-    "jeogori": jeogori, "hanbok_skirt": hanbok_skirt, "durumagi": durumagi, "baeja": baeja, "gat": gat,
-    "kkotsin": kkotsin, "bucket_hat": bucket_hat, "cap": cap, "beanie": beanie, "t_shirt": t_shirt, "shirt": shirt,
-    "blouse": blouse, "knit": knit, "hoodie": hoodie, "vest": vest, "cardigan": cardigan, "jacket": jacket,
-    "coat": coat, "padding": padding, "dress": dress, "skirt": skirt, "trousers": trousers, "jeans": jeans,
-    "shorts": shorts, "crop_top": crop_top, "scarf": scarf, "bag": bag, "sneakers": sneakers, "boots": boots,
-}  # fmt: skip
+    "jeogori": jeogori,
+    "hanbok_skirt": hanbok_skirt,
+    "durumagi": durumagi,
+    "baeja": baeja,
+    "gat": gat,
+    "kkotsin": kkotsin,
+    "bucket_hat": bucket_hat,
+    "cap": cap,
+    "beanie": beanie,
+    "t_shirt": t_shirt,
+    "shirt": shirt,
+    "blouse": blouse,
+    "knit": knit,
+    "hoodie": hoodie,
+    "vest": vest,
+    "cardigan": cardigan,
+    "jacket": jacket,
+    "coat": coat,
+    "padding": padding,
+    "dress": dress,
+    "skirt": skirt,
+    "trousers": trousers,
+    "jeans": jeans,
+    "shorts": shorts,
+    "crop_top": crop_top,
+    "scarf": scarf,
+    "bag": bag,
+    "sneakers": sneakers,
+    "boots": boots,
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +112,15 @@ def _worn(scene: Scene, rng: Random) -> Composition:
     dress_together(scene.garments, slots, sketches)
     frame = _frame(slots, sketches, rng)
     figure = make_figure(
-        rng, frame, arm, suit_top=not {"top", "whole"} & set(slots), suit_bottom=not {"bottom", "whole"} & set(slots),
-        hat="head" in slots, holds="hand" in slots, shod="feet" in slots,
-    )  # fmt: skip
+        rng,
+        frame,
+        arm,
+        suit_top=not {"top", "whole"} & set(slots),
+        suit_bottom=not {"bottom", "whole"} & set(slots),
+        hat="head" in slots,
+        holds="hand" in slots,
+        shod="feet" in slots,
+    )
     return Composition(tuple(sketch.place(frame) for sketch in sketches), figure)
 
 

@@ -1,25 +1,12 @@
-"""Tops: t-shirt, shirt, blouse, knit, hoodie, crop top. Each takes a garment and how it is worn, and gives a sketch."""
+"""Tops: t-shirt, shirt, blouse, knit, crop top. Each takes a garment and how it is worn, and gives a sketch."""
 
 from __future__ import annotations
 
-from fashion.drawing.body import (
-    ARMPIT,
-    NECK_X,
-    NECK_Y,
-    SLEEVE_LENGTH,
-    Cut,
-    add_cuff,
-    add_sleeves,
-    bow,
-    button,
-    neck_hole,
-    neck_width,
-    neckline,
-    patch_pocket,
-    ribbed_hem,
-)
-from fashion.drawing.paths import Path, Point, both, both_line, ellipse, line, shape
+from fashion.drawing.body import ARMPIT, NECK_X, NECK_Y, SLEEVE_LENGTH, Cut, add_cuff, add_sleeves, ribbed_hem
+from fashion.drawing.necklines import frill, neck_band, neck_hole, neck_width, neckline, one_shoulder
+from fashion.drawing.paths import Point, both, both_line, line, shape
 from fashion.drawing.sketch import Sketch, Wear
+from fashion.drawing.trimmings import bow, button, patch_pocket
 from fashion.scene import Garment
 
 
@@ -28,12 +15,12 @@ def t_shirt(garment: Garment, wear: Wear) -> Sketch:
     cut = _cut(garment, Cut((32, 65.5), (27.5, 88), 26.5, 28, 133))
     chains = neckline(garment.neckline, cut.neck_x)
     arm = max(wear.arm, 18) + (6 if garment.sleeve == "short" else 0)
-    _fill(sketch, garment, cut, chains, arm, 10.5 if garment.sleeve == "short" else 7.0)
-    _neck_band(sketch, garment.neckline, cut.neck_x, 3.2)
+    add_cloth(sketch, garment, cut, chains, arm, 10.5 if garment.sleeve == "short" else 7.0)
+    neck_band(sketch, garment.neckline, cut.neck_x, 3.2)
     sketch.stroke(both_line([(0, 132.6), (16, 132), (27.6, 129.6)]), "stitch", 0.8)
     if "pockets" in garment.details:
         patch_pocket(sketch, 13.5, 87, 14.5, 16)
-    _torso_folds(sketch, 133)
+    torso_folds(sketch, 133)
     return sketch
 
 
@@ -48,30 +35,8 @@ def knit(garment: Garment, wear: Wear) -> Sketch:
     add_cuff(sketch, wear.arm, *ends, 8 if length > 40 else 5, 0.66 if length > 40 else 0.86)
     sketch.panel(cut.body(chains))
     ribbed_hem(sketch, 29, 128.6, 140, 11)
-    _neck_band(sketch, garment.neckline, cut.neck_x, 4.6, ribs=True)
-    _torso_folds(sketch, 128)
-    return sketch
-
-
-def hoodie(garment: Garment, wear: Wear) -> Sketch:
-    sketch = Sketch(layer=30, armless=wear.covered)
-    cut = Cut((34.5, 67), (29, 92), 30, 30.5, 132, 12.5)
-    chains = [[(0.0, 74.0), (7.4, 70.0), (12.5, NECK_Y)]]
-    length = 61 if garment.sleeve == "long" else 26
-    if wear.alone:
-        _standing_hood(sketch)
-    else:
-        _lying_hood_back(sketch)
-    ends = add_sleeves(sketch, cut, wear.arm, length, 9.5 if length > 40 else 12, bulge=1.6)
-    add_cuff(sketch, wear.arm, *ends, 8 if length > 40 else 5, 0.72 if length > 40 else 0.88)
-    sketch.panel(cut.body(chains))
-    if "pockets" in garment.details:
-        sketch.panel(both([(0, 107), (12.5, 107)], [(12.5, 107), (21, 118), (21.5, 121)], [(21.5, 121), (22, 131)],
-                          [(22, 131), (10, 133), (0, 133.4)]), "trim", 0, 1, 0.1)  # fmt: skip
-        sketch.strokes_pair(line([(11.6, 108), (19.5, 118.4), (20, 121.5)]), "stitch", 0.8)
-    ribbed_hem(sketch, 29.5, 131.6, 141, 11)
-    _hood_front(sketch, wear.alone)
-    _torso_folds(sketch, 130)
+    neck_band(sketch, garment.neckline, cut.neck_x, 4.6, ribs=True)
+    torso_folds(sketch, 128)
     return sketch
 
 
@@ -87,10 +52,25 @@ def shirt(garment: Garment, wear: Wear) -> Sketch:
     else:
         ends = add_sleeves(sketch, cut, max(wear.arm, 20) + 3, 26, 11)
         add_cuff(sketch, max(wear.arm, 20) + 3, *ends, 4.5, 1.0, ribs=False)
-    sketch.panel(both(*chains, cut.shoulder_chain(), cut.armhole(), [(27, 88), (25, 107), (26.5, 131)],
-                      [(26.5, 131), (23.5, 139), (14, 143.5), (0, 144)]))  # fmt: skip
-    sketch.panel(shape([(-3.4, 67.5), (3.4, 67.5)], [(3.4, 67.5), (3.4, 143.8)], [(3.4, 143.8), (-3.4, 143.8)],
-                       [(-3.4, 143.8), (-3.4, 67.5)]), "trim", 0, 1, 0.1)  # fmt: skip
+    sketch.panel(
+        both(
+            *chains,
+            cut.shoulder_chain(),
+            cut.armhole(),
+            [(27, 88), (25, 107), (26.5, 131)],
+            [(26.5, 131), (23.5, 139), (14, 143.5), (0, 144)],
+        )
+    )
+    sketch.panel(
+        shape(
+            [(-3.4, 67.5), (3.4, 67.5)],
+            [(3.4, 67.5), (3.4, 143.8)],
+            [(3.4, 143.8), (-3.4, 143.8)],
+            [(-3.4, 143.8), (-3.4, 67.5)],
+        ),
+        "trim",
+        shade=0.1,
+    )
     _shirt_collar(sketch)
     for y in (75, 88, 101, 114, 127):
         button(sketch, 0, y, 1.7)
@@ -99,7 +79,7 @@ def shirt(garment: Garment, wear: Wear) -> Sketch:
     if "pockets" in garment.details:
         patch_pocket(sketch, 15.2, 84, 14, 16)
         patch_pocket(sketch, -15.2, 84, 14, 16)
-    _torso_folds(sketch, 134)
+    torso_folds(sketch, 134)
     return sketch
 
 
@@ -123,17 +103,25 @@ def blouse(garment: Garment, wear: Wear) -> Sketch:
         for x, y in ((30.5, 67), (32.5, 68.5), (34, 70.5)):
             sketch.strokes_pair(line([(x - 1.5, y - 1), (x + 2.4, y + 2.2), (x + 4.2, y + 6.5)]), "fold", 1.1)
     hem = [(30, 133), (26, 137.5), (20, 134.8), (13, 138.8), (6.5, 135.6), (0, 138.6)]
-    sketch.panel(both(*chains, cut.shoulder_chain(), cut.armhole(), [(cut.armpit[0], cut.armpit[1]), (19.5, 107)],
-                      [(19.5, 107), (24, 120), (30, 133)], hem))  # fmt: skip
+    sketch.panel(
+        both(
+            *chains,
+            cut.shoulder_chain(),
+            cut.armhole(),
+            [(cut.armpit[0], cut.armpit[1]), (19.5, 107)],
+            [(19.5, 107), (24, 120), (30, 133)],
+            hem,
+        )
+    )
     sketch.stroke(both_line([(0, 108.8), (10, 108.4), (19.6, 107)]), "seam", 1.0)
     for x in (4.5, 10.5, 16.5):
         sketch.strokes_pair(line([(x, 110), (x * 1.25, 120), (x * 1.5, 132)]), "fold", 1.4)
     for x in (3.5, 8.0, 12.0):
         sketch.strokes_pair(line([(x, 107.4), (x * 1.08, 102), (x * 1.3, 96)]), "fold", 1.1)
     sketch.strokes_pair(line([(21.5, 112), (24.5, 121), (27.8, 131)]), "light", 1.5)
-    _frill(sketch, garment.neckline, cut.neck_x)
+    frill(sketch, garment.neckline, cut.neck_x)
     if one:
-        _one_shoulder(sketch, garment, cut)
+        one_shoulder(sketch, garment, cut)
     if "ribbon" in garment.details:
         y = {"v": 87, "square": 78}.get(garment.neckline or "", 70)
         bow(sketch, 0, y + 3, 13, "contrast", 2.3)
@@ -148,17 +136,21 @@ def crop_top(garment: Garment, wear: Wear) -> Sketch:
         cut = Cut((20.5, 61.5), (24.2, 86), 22.4, 22.4, 104, neck_width(garment.neckline) + 1)
     chains = neckline(garment.neckline, cut.neck_x)
     arm = wear.arm + (5 if garment.sleeve == "short" else 0)
-    _fill(sketch, garment, cut, chains, arm, 7.6 if garment.sleeve == "short" else 5.8)
-    sketch.panel(both([(0, 101.6), (13, 101), (22.8, 98.6)], [(22.8, 98.6), (22.2, 104.6)],
-                      [(22.2, 104.6), (13, 107), (0, 107.6)]), "cuff")  # fmt: skip
+    add_cloth(sketch, garment, cut, chains, arm, 7.6 if garment.sleeve == "short" else 5.8)
+    sketch.panel(
+        both(
+            [(0, 101.6), (13, 101), (22.8, 98.6)], [(22.8, 98.6), (22.2, 104.6)], [(22.2, 104.6), (13, 107), (0, 107.6)]
+        ),
+        "cuff",
+    )
     for x in range(-20, 21, 4):
         sag = 2.8 * (1 - (x / 22) ** 2)
         sketch.stroke(line([(x, 99.6 + sag), (x, 104.2 + sag)]), "rib", 0.6)
-    _neck_band(sketch, garment.neckline, cut.neck_x, 2.4)
+    neck_band(sketch, garment.neckline, cut.neck_x, 2.4)
     sketch.strokes_pair(line([(23, 88), (17, 92), (10, 92.5)]), "fold", 1.4)
     sketch.strokes_pair(line([(15, 76), (14, 84), (9, 89)]), "light", 1.5)
     if "one_shoulder" in garment.details:
-        _one_shoulder(sketch, garment, cut)
+        one_shoulder(sketch, garment, cut)
     if "ribbon" in garment.details:
         bow(sketch, 0, 93, 10.5, "contrast", 1.5)
     return sketch
@@ -172,7 +164,7 @@ def _cut(garment: Garment, cut: Cut) -> Cut:
     return Cut((x, y), cut.armpit, cut.waist, cut.hem, cut.hem_y, neck_width(garment.neckline))
 
 
-def _fill(
+def add_cloth(
     sketch: Sketch, garment: Garment, cut: Cut, chains: list[list[Point]], arm: float, opening: float
 ) -> None:
     """Neck hole, sleeves with stitched ends, and the body of a simple top."""
@@ -182,135 +174,40 @@ def _fill(
         outer, inner = add_sleeves(sketch, cut, arm, SLEEVE_LENGTH[garment.sleeve], opening)
         up = 2.6
         if not sketch.armless:
-            sketch.strokes_pair(line([(outer[0] - up * 0.5, outer[1] - up), (inner[0] - up * 0.5, inner[1] - up)]), "stitch", 0.8)
+            sketch.strokes_pair(
+                line([(outer[0] - up * 0.5, outer[1] - up), (inner[0] - up * 0.5, inner[1] - up)]), "stitch", 0.8
+            )
     sketch.panel(cut.body(chains))
     if garment.sleeve == "sleeveless":
         inset = [(x - 2.0, y + 0.6) for x, y in cut.armhole()]
         sketch.strokes_pair(line(inset), "stitch", 0.7)
 
 
-def _neck_band(sketch: Sketch, kind: str | None, neck_x: float, width: float, ribs: bool = False) -> None:
-    """The band round a neckline; for a turtleneck a folded collar that stands up the neck."""
-    if kind == "turtleneck":
-        sketch.panel(both([(0, 44.4), (8, 43.6), (10.6, 42)], [(10.6, 42), (11.4, 50), (13, 60)],
-                          [(13, 60), (7, 65), (0, 66)]), "collar", 0, 1, 0.08)  # fmt: skip
-        sketch.stroke(both_line([(0, 56), (7, 55), (12, 52)]), "seam", 0.9)
-        for x in (-9, -6, -3, 0, 3, 6, 9):
-            sketch.stroke(line([(x, 46), (x * 1.12, 63.5 - abs(x) * 0.25)]), "rib", 0.7)
-        sketch.back(both([(0, 42), (7, 41.4), (10.6, 42)], [(10.6, 42), (6, 45.4), (0, 46)]), -0.45)
-        return
-    inner = neckline(kind, neck_x)
-    w = width
-    if kind == "v":
-        outer = [[(neck_x + w, NECK_Y + 1.6), (neck_x * 0.56 + w * 0.9, 71.6), (0, 86 + w * 1.6)]]
-    elif kind == "square":
-        outer = [[(neck_x + w, NECK_Y + 1.6), (neck_x - 0.5 + w, 77 + w)], [(neck_x - 0.5 + w, 77 + w), (0, 77 + w)]]
-    else:
-        outer = [[(neck_x + w, NECK_Y + 1.4), (neck_x * 0.62 + w * 0.86, 66 + w * 0.8), (0, 68.5 + w)]]
-    sketch.panel(both(*inner, [(neck_x, NECK_Y), (neck_x + w, NECK_Y + 1.4)], *outer), "collar", 0, 1, 0.06)
-    if ribs and kind == "round":
-        for x in (-12, -9, -6, -3, 0, 3, 6, 9, 12):
-            y = 68.6 - (x / 12) ** 2 * 6.4
-            sketch.stroke(line([(x, y + 0.6), (x * 1.2, y + w - 0.8)]), "rib", 0.7)
-
-
-def _frill(sketch: Sketch, kind: str | None, neck_x: float) -> None:
-    """A narrow ruffle along the neckline of a blouse."""
-    chain = [point for part in neckline(kind, neck_x) for point in part]
-    if kind == "round":
-        chain = [(0, 68.5), (4, 68.1), (7.6, 66), (10.4, 62), (neck_x, NECK_Y)]
-    wave: list[Point] = []
-    steps = 9
-    for i in range(steps + 1):
-        t = i / steps * (len(chain) - 1)
-        k = min(int(t), len(chain) - 2)
-        f = t - k
-        x = chain[k][0] + (chain[k + 1][0] - chain[k][0]) * f
-        y = chain[k][1] + (chain[k + 1][1] - chain[k][1]) * f
-        out = 4.4 if i % 2 else 2.8
-        wave.append((x + out * 0.75 if i else 0.0, y + out * 0.75))
-    sketch.panel(both(*neckline(kind, neck_x), [(neck_x, NECK_Y), wave[-1]], list(reversed(wave))), "collar", 0, 1, 0.16)
-
-
-def _one_shoulder(sketch: Sketch, garment: Garment, cut: Cut) -> None:
-    """Recut a finished top to one shoulder: a slanting edge from the (viewer's) left shoulder under the other arm."""
-    x0, (ax, ay) = cut.neck_x, cut.armpit
-    edge: list[Point] = [(-x0 - 1, NECK_Y + 0.4), (-4.0, 68.0), (10.0, 78.5), (ax + 0.4, ay - 0.5)]
-    left = [[(-x, y) for x, y in reversed(part)] for part in (cut.shoulder_chain(), cut.armhole())]
-    new_panels = []
-    for path, angle, scale, shade, role in sketch.panels:
-        if role == "collar":
-            continue
-        if role == "body":
-            path = _recut(path, edge, left, cut)
-        elif role in ("sleeve", "cuff") and angle < 0 and path[0][1] > 12:
-            continue
-        new_panels.append((path, angle, scale, shade, role))
-    sketch.panels = new_panels
-    band = [(x + 0.6, y + 4.0) for x, y in reversed(edge[:-1])]
-    sketch.panel(shape(edge, [edge[-1], (ax - 0.4, ay + 3.6)], [(ax - 0.4, ay + 3.6), *band],
-                       [band[-1], edge[0]]), "collar", 0, 1, 0.1)  # fmt: skip
-    sketch.strokes = [s for s in sketch.strokes if not (s[0][0][1] > 8 and s[0][0][2] < ay + 1)]
-
-
-def _recut(path: Path, edge: list[Point], left: list[list[Point]], cut: Cut) -> Path:
-    """The body of `path` from the armpits down, closed along a slanting upper edge; another piece stays as it is."""
-    ax, ay = cut.armpit
-
-    def ends_at(x: float) -> list[int]:
-        return [i for i, c in enumerate(path) if len(c) > 2 and abs(c[-2] - x) < 0.01 and abs(c[-1] - ay) < 0.01]
-
-    if not ends_at(ax) or not ends_at(-ax):
-        return path
-    lower = path[ends_at(ax)[0] + 1 : ends_at(-ax)[-1] + 1]
-    top = line([(-ax, ay), *left[1][1:]], left[0], edge)
-    return (*top, ("L", ax, ay), *lower, ("Z",))
-
-
-def _shirt_collar(sketch: Sketch) -> None:
-    sketch.panel(both([(0, 57.5), (6, 54.5), (10.5, 51)], [(10.5, 51), (12, 57)], [(12, 57), (6, 64), (0, 68)]),
-                 "lining", 0, 1, -0.3)  # fmt: skip
-    sketch.pair(shape([(0.3, 67.8), (5, 61), (9.6, 51.2)], [(9.6, 51.2), (12.4, 54), (14, 59)],
-                      [(14, 59), (13, 66), (10.8, 73.5)], [(10.8, 73.5), (5.2, 71.4), (0.3, 67.8)]), "collar", 12, 1, 0.12)  # fmt: skip
-    sketch.strokes_pair(line([(12.4, 60), (11.6, 66), (9.9, 71.6)], [(9.9, 71.6), (5, 69.8), (2.4, 68)]), "stitch", 0.6)
-
-
-def _standing_hood(sketch: Sketch) -> None:
-    """An empty hood as on a hanger: a rounded cowl with a dark inside."""
-    sketch.back(both([(0, 20), (12, 23), (18.6, 36), (17.5, 50), (13, 62)], [(13, 62), (6, 71), (0, 73)]), -0.5, "hood")
-
-
-def _lying_hood_back(sketch: Sketch) -> None:
-    """The hood fallen on the shoulders, seen on both sides of the neck."""
-    sketch.back(both([(0, 45), (11, 45.5), (22, 51), (27, 59)], [(27, 59), (15, 70), (0, 72)]), -0.35, "hood")
-
-
-def _hood_front(sketch: Sketch, standing: bool) -> None:
-    if standing:
-        rim = [(0, 25.5), (8.6, 28.5), (12.8, 39), (11.4, 54), (6.5, 66), (0, 76)]
-        outer = [(0, 79.5), (9, 73.5), (17, 65), (22.6, 52), (23.2, 35), (14.6, 19.5), (0, 14)]
-        sketch.panel(both(rim, outer), "hood", 0, 1, 0.05)
-        sketch.stroke(both_line([(0, 22.6), (10.6, 26), (15.4, 38.6), (14, 54), (9, 66.5)]), "stitch", 0.8)
-        sketch.strokes_pair(line([(20.6, 42), (19.6, 53), (14.4, 63.5)]), "fold", 1.7)
-        sketch.strokes_pair(line([(19, 31), (14, 22.6), (7, 18.6)]), "light", 1.6)
-    else:
-        rim = [(0, 76), (6.4, 70), (10, 62), (10.4, 54)]
-        outer = [(10.4, 54), (17, 49), (25.4, 53.5), (26.6, 62), (17, 75), (0, 84)]
-        sketch.pair(shape(rim, [(10.4, 54), (17.4, 49.6), (25, 53), (26.4, 61.5)], [*outer[3:]], [(0, 84), (0, 76)]), "hood", 10, 1, 0.08)
-        sketch.strokes_pair(line([(22, 57), (15.5, 67), (5, 76.5)]), "fold", 1.8)
-        sketch.strokes_pair(line([(17, 54), (12.6, 64), (6, 71.6)]), "light", 1.3)
-    for side in (-1, 1):
-        x = side * 5.2
-        sketch.trim(shape([(x - 0.9, 74), (x - 1.2 + side, 88), (x - 0.6 + side * 1.6, 100)],
-                          [(x - 0.6 + side * 1.6, 100), (x + 1.4 + side * 1.6, 100)],
-                          [(x + 1.4 + side * 1.6, 100), (x + 0.9 + side, 88), (x + 0.9, 74)], [(x + 0.9, 74), (x - 0.9, 74)]), "contrast")  # fmt: skip
-        sketch.trim(ellipse(x + side * 1.6 + 0.4, 101.5, 1.5, 2.4), "metal")
-
-
-def _torso_folds(sketch: Sketch, hem: float) -> None:
+def torso_folds(sketch: Sketch, hem: float) -> None:
     """Soft folds of a loose top: from the armpits inward, and up from the hem."""
     ax, ay = ARMPIT
     sketch.strokes_pair(line([(ax - 1, ay + 4), (ax - 6, ay + 9), (ax - 12, ay + 11)]), "fold", 1.5)
     sketch.strokes_pair(line([(ax - 3, hem - 4), (ax - 4.6, hem - 13), (ax - 4, hem - 22)]), "fold", 1.6)
     sketch.stroke(line([(-9, hem - 2), (-10.6, hem - 10), (-8.6, hem - 17)]), "fold", 1.3)
     sketch.strokes_pair(line([(NECK_X + 8, 70), (NECK_X + 7, 82), (NECK_X + 5.5, 93)]), "light", 1.7)
+
+
+def _shirt_collar(sketch: Sketch) -> None:
+    sketch.panel(
+        both([(0, 57.5), (6, 54.5), (10.5, 51)], [(10.5, 51), (12, 57)], [(12, 57), (6, 64), (0, 68)]),
+        "lining",
+        shade=-0.3,
+    )
+    sketch.pair(
+        shape(
+            [(0.3, 67.8), (5, 61), (9.6, 51.2)],
+            [(9.6, 51.2), (12.4, 54), (14, 59)],
+            [(14, 59), (13, 66), (10.8, 73.5)],
+            [(10.8, 73.5), (5.2, 71.4), (0.3, 67.8)],
+        ),
+        "collar",
+        12,
+        1,
+        0.12,
+    )
+    sketch.strokes_pair(line([(12.4, 60), (11.6, 66), (9.9, 71.6)], [(9.9, 71.6), (5, 69.8), (2.4, 68)]), "stitch", 0.6)
