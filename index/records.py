@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,12 +78,18 @@ def check_k(k: int) -> int:
 
 def unit(vector: np.ndarray, dim: int) -> np.ndarray:
     """Return (dim,) float32 of length 1; raise ValueError for another shape, NaN, infinity or zero."""
-    row = np.asarray(vector, dtype=np.float64)
-    if row.shape != (dim,):
-        raise ValueError(f"vector has shape {row.shape}, the index has dim {dim}: it must be ({dim},)")
-    length = np.linalg.norm(row)
-    if not np.isfinite(length):
+    return unit_rows([vector], dim)[0]
+
+
+def unit_rows(vectors: Sequence[np.ndarray], dim: int) -> np.ndarray:
+    """Return (len(vectors), dim) float32 rows of length 1, or raise as `unit` does."""
+    for vector in vectors:
+        if np.shape(vector) != (dim,):
+            raise ValueError(f"vector has shape {np.shape(vector)}, the index has dim {dim}: it must be ({dim},)")
+    rows = np.array(vectors, dtype=np.float64).reshape(len(vectors), dim)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)  # (rows, 1)
+    if not np.isfinite(lengths).all():
         raise ValueError("vector holds NaN or infinity: only finite numbers have a direction")
-    if length < 1e-12:
+    if (lengths < 1e-12).any():
         raise ValueError("vector is zero: it has no direction to compare")
-    return (row / length).astype(np.float32)
+    return (rows / lengths).astype("<f4")

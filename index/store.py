@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from index.records import PUBLIC, Leader, Record, RefusedRecord, UnknownId, check_name, unit
+from index.records import PUBLIC, Leader, Record, RefusedRecord, UnknownId, check_name, unit_rows
 
 metadata = sa.MetaData()
 Count = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows only in INTEGER columns
@@ -82,7 +82,7 @@ class Store:
 
     def add(self, records: Sequence[Record], connection: sa.Connection | None = None) -> None:
         """Write records, all or none; one whose id is known gives it a new vector and visibility."""
-        vectors = [unit(record.vector, self.dim).astype("<f4").tobytes() for record in records]
+        vectors = unit_rows([record.vector for record in records], self.dim)
         ids = [record.id for record in records]
         if len(set(ids)) < len(ids):
             raise RefusedRecord("one call names an id twice: name each once")
@@ -90,7 +90,7 @@ class Store:
             known = self._known(writer, records)
             fresh, again = [], []
             for seq, record, vector in zip(range(first, first + len(records)), records, vectors, strict=True):
-                row = {"seq": seq, "scope": record.scope, "vector": vector, "encoder": self.encoder}
+                row = {"seq": seq, "scope": record.scope, "vector": vector.tobytes(), "encoder": self.encoder}
                 if record.id in known:
                     again.append({"number_": known[record.id], **row})
                 else:
