@@ -226,9 +226,10 @@ def _in_cloth(s: _Speech) -> str:
     """A dress in red plaid cotton with short sleeves and a v-neck."""
     garment, fields = s.garments[0]
     kind = GARMENT_BY_ID[garment.kind]
-    cloth = " ".join(s.modifier(garment, f) for f in ("color", "pattern", "material") if f in fields)
+    cloth = " ".join(s.modifier(garment, f) for f in ("color", "pattern") if f in fields)
+    cloth += f" {word('material', garment.material).en[0]}" if garment.material and "material" in fields else ""
     having = [s.noun_word(garment, f) for f in ("sleeve", "neckline", "hem", "details") if f in fields]
-    text = s.with_article(s.pick(kind.en), kind) + (f" in {cloth}" if cloth else "")
+    text = s.with_article(s.pick(kind.en), kind) + (f" in {cloth.strip()}" if cloth else "")
     text += f" with {_and(having)}" if having else ""
     on = s.pick((", worn by a person", ", on a model")) if s.figure else ""
     return text + on + s.rest()

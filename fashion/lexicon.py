@@ -94,7 +94,7 @@ PATTERNS: tuple[Word, ...] = (
     Word("cartoon", ("만화무늬", "캐릭터 무늬", "카툰 무늬", "카툰"), ("a cartoon print", "cartoon characters"), en_before=("cartoon", "cartoon-print"), loan=("카툰", "캐릭터")),
     Word("camouflage", ("위장무늬", "카무플라주", "군복무늬", "밀리터리 무늬"), ("camouflage", "a camo pattern"), en_before=("camouflage", "camo"), loan=("카모", "카무플라주")),
     Word("dancheong", ("단청무늬", "단청", "단청 문양"), ("dancheong", "a dancheong pattern"), en_before=("dancheong", "dancheong-pattern")),
-    Word("cloud", ("구름무늬", "구름", "구름 문양"), ("clouds", "a cloud pattern"), en_before=("cloud-print", "cloud-pattern"), loan=("클라우드",)),
+    Word("cloud", ("구름무늬", "구름", "구름 문양"), ("clouds", "a cloud pattern"), ("구름무늬", "구름 문양", "구름 패턴"), en_before=("cloud-print", "cloud-pattern"), loan=("클라우드",)),
 )
 
 MATERIALS: tuple[Word, ...] = (

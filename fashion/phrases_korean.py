@@ -134,7 +134,7 @@ class Speech:
         name = self.background_name()
         if self.figure:
             if id in SCENIC:
-                return self.pick((f"{name}에서", f"{attach(name, '을')} 배경으로", f"{name}에 있는"))
+                return self.pick((f"{name}에서", f"{attach(name, '을')} 배경으로"))
             return self.pick((f"{name}에서", f"{name} 앞에서", f"{name}에"))
         if id in SCENIC:
             return self.pick((f"{name}에 놓인", f"{attach(name, '을')} 배경으로 한", f"{name}에 있는"))

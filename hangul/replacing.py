@@ -6,6 +6,7 @@ what a word is and what is its particle: 고양이 is one word, so 고양 is not
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -16,12 +17,13 @@ _BY_FORM = {form: pair for pair in PAIRS for form in pair[:2]}
 _WRITTEN_BOTH = {
     both: pair for pair in PAIRS for both in (pair[2], f"{pair[0]}({pair[1]})", f"{pair[1]}({pair[0]})")
 }  # fmt: skip
+_HANGUL = re.compile("[가-힣]+")
 _TAILS = ("서", "써", "부터")  # 으로서, 으로써, 으로부터
 # the copula after a vowel and after a consonant, longest first; 이다 and its like may drop 이 after a vowel
 _COPULA = (
     ("예요", "이에요"), ("여서", "이어서"), ("였", "이었"), ("여도", "이어도"), ("라서", "이라서"), ("라고", "이라고"),
     ("라는", "이라는"), ("라도", "이라도"), ("고", "이고"), ("며", "이며"), ("면", "이면"), ("다", "이다"),
-    ("야", "이야"), ("지", "이지"), ("네", "이네"), ("라", "이라"), ("든", "이든"),
+    ("야", "이야"), ("랑", "이랑"), ("지", "이지"), ("네", "이네"), ("라", "이라"), ("든", "이든"),
 )  # fmt: skip
 
 
@@ -40,12 +42,12 @@ def replace_words(text: str, replacements: Mapping[str, str]) -> str:
     found = morphemes(text)
     if split_wrongly := _split_wrongly(text, wanted, found):
         found = morphemes(text, nouns=split_wrongly)
-    starts, ends = {m.start for m in found}, {m.end for m in found}
+    starts, ends = {m.start for m in found}, {m.end for m in found if not _is_stem(m, found)}
     pieces, position = [], 0
     for start, end, new in _matches(text, wanted, starts, ends):
         pieces += [text[position:start], new]
         position = end
-        old_tail, new_tail = _particle(text, end, new, found)
+        old_tail, new_tail = _particle(text, end, text[start:end], new, found)
         pieces.append(new_tail)
         position = end + len(old_tail)
     return "".join((*pieces, text[position:]))
@@ -61,21 +63,28 @@ def _split_wrongly(
 ) -> list[tuple[int, int]]:
     """Places of words that the analyser does not know and joined to what follows: 버킷햇과 as 버킷 and 햇과.
 
-    A morpheme that runs past the word's end is such a mistake if it begins inside the word or is a guess; a longer
-    word of the dictionary is none (티 in 티셔츠, 고양 in 고양이).
+    A morpheme that runs past the word's end, or is a verb's stem with its ending there (도트는 as 도, 트다), is such a
+    mistake if it begins inside the word or is a guess; a longer word of the dictionary is none (티 in 티셔츠, 고양 in
+    고양이, 입 in 입은).
     """
-    starts, ends, places = {m.start for m in found}, {m.end for m in found}, []
+    starts, ends, places = {m.start for m in found}, {m.end for m in found if not _is_stem(m, found)}, []
     for old in sorted(wanted, key=len, reverse=True):
         start = text.find(old)
         while start >= 0:
             end = start + len(old)
-            beyond = next((m for m in found if m.start < end < m.end), None)
+            beyond = next((m for m in found if m.start < end < m.end or (m.end == end and _is_stem(m, found))), None)
             mistaken = beyond is not None and (beyond.start > start or not beyond.in_dictionary)
             taken = any(s < end and start < e for s, e in places)
             if start in starts and end not in ends and mistaken and not taken:
                 places.append((start, end))
             start = text.find(old, start + 1)
     return sorted(places)
+
+
+def _is_stem(morpheme: Morpheme, found: list[Morpheme]) -> bool:
+    """Whether this is a verb's stem right before its ending: no word ends there."""
+    stem = morpheme.tag.startswith(("VV", "VA", "VX", "XSV", "XSA"))
+    return stem and any(m.tag.startswith("E") and m.start == morpheme.end for m in found)
 
 
 def _matches(
@@ -94,14 +103,14 @@ def _matches(
     return matches
 
 
-def _particle(text: str, end: int, new: str, found: list[Morpheme]) -> tuple[str, str]:
+def _particle(text: str, end: int, old: str, new: str, found: list[Morpheme]) -> tuple[str, str]:
     """What stands right after the word, and what has to stand there now; both empty where nothing depends on it."""
     for both, pair in _WRITTEN_BOTH.items():
         if text.startswith(both, end):
             return both, fitting(new, pair[0])
     after = next((m for m in found if m.start == end and (m.is_particle or m.is_copula)), None)
     if after is None:
-        return "", ""
+        return _unseen_particle(text, end, old, new)
     if after.is_copula or after.form in ("이에요", "예요"):
         return _copula(text[end:], new)
     written = text[end : after.end]
@@ -111,6 +120,14 @@ def _particle(text: str, end: int, new: str, found: list[Morpheme]) -> tuple[str
         stem = written.removesuffix(tail)
         if stem in _BY_FORM:
             return stem, fitting(new, stem)
+    return "", ""
+
+
+def _unseen_particle(text: str, end: int, old: str, new: str) -> tuple[str, str]:
+    """A particle that the analyser took for something else (자주가 as 자주, 가다): all that is left, and it fits."""
+    written = _HANGUL.match(text, end)
+    if written and written[0] in _BY_FORM and fitting(old, written[0]) == written[0]:
+        return written[0], fitting(new, written[0])
     return "", ""
 
 
