@@ -112,7 +112,7 @@ def test_longer_hems_reach_further_down_a_figure_and_longer_sleeves_further_alon
 
 
 def _reach(composition: Composition, role: str | None) -> float:
-    """How far a worn garment, or its panels of one role, reach down from the eyes, in body units; 0 without such panels."""
+    """How far a worn garment, or its panels of one role, reach below the eyes, in body units; 0 without any."""
     panels = [p.path for p in composition.silhouettes[0].panels if role is None or p.role == role]
     unit, (_, eye_y) = _ruler(composition)
     return (box(panels)[3] - eye_y) / unit if panels else 0.0
