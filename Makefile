@@ -54,7 +54,7 @@ train-embedded: pool  ## train VAE, CLIP, base and refiner, each for MINUTES (PR
 	$(PY) -m ko_clip.contrastive --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.refiner --preset $(PRESET) --minutes $(MINUTES)
-	$(PY) -m diffusion.manifest checkpoints
+	$(PY) -m diffusion.training.manifest checkpoints
 
 train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)

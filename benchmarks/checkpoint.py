@@ -1,0 +1,189 @@
+"""Does the checkpoint that ships draw what it is told? `python -m benchmarks.checkpoint [--scenes 500] [--seeds 4]`
+
+In: scenes that no training saw, English prompts, the checkpoint, the reporting scorer. Out: percent of garments right
+with
+95 % intervals, beside the ceiling (the scorer on true drawings) and the floor (the same pictures against shuffled
+prompts);
+then the autoencoder, the refiner, the steps; on option a grid of pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from PIL import Image
+
+from benchmarks.drawn import DrawnSet, draw_set, rate, scene_set, scores_of, standard_scenes, true_drawings
+from diffusion.load import load_pipeline
+from diffusion.metrics import clip_scores, diversity, frechet_distance, kernel_distance, sharpness
+from diffusion.pipeline import TwoStagePipeline
+from diffusion.request import DrawSettings
+from fashion.drawing import draw, draw_masks
+from fashion.scene import Scene
+from fashion.scorer import Scorer
+
+ATTRIBUTES = {
+    "one garment": ("garment", "color", "pattern", "sleeve", "hem", "all"),
+    "outfits": ("garment", "color", "pattern", "all"),
+    "held-out combinations": ("garment", "color", "pattern", "all"),
+    "permutations": ("garment", "color"),
+}
+
+
+def accuracy_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
+    lines = ["| scenes | attribute | drawn | 95 % | true drawings | shuffled prompts |", "|---|---|---:|---|---:|---:|"]
+    for what in sets:
+        drawn = scores_of(scorer, what.asked, what.final)
+        ceiling = scores_of(scorer, what.asked, true_drawings(what))
+        mixed = list(what.asked)
+        random.Random(0).shuffle(mixed)
+        floor = scores_of(scorer, mixed, what.final)
+        for attribute in ATTRIBUTES[what.name]:
+            value, low, high = rate(drawn, attribute)
+            best, worst = rate(ceiling, attribute)[0], rate(floor, attribute)[0]
+            lines.append(
+                f"| {what.name} | {attribute} | {value:.1f} | {low:.1f} to {high:.1f} | {best:.1f} | {worst:.1f} |"
+            )
+    return lines
+
+
+def refiner_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
+    """What the second stage keeps of what was right, and how sharp its pictures are beside the drawings."""
+    before = [one for what in sets for one in scores_of(scorer, what.asked, what.base)]
+    after = [one for what in sets for one in scores_of(scorer, what.asked, what.final)]
+    was, still = 0, 0
+    for old, new in zip(before, after, strict=True):
+        for a, b in zip(old, new, strict=True):
+            for name, right in a.right.items():
+                was += right
+                still += right and b.right[name]
+    truth = float(np.median(sharpness([p for what in sets for p in true_drawings(what)])))
+    large = [p.resize((256, 256), Image.Resampling.BICUBIC) for what in sets for p in what.base]
+    base = float(np.median(sharpness(large)))
+    final = float(np.median(sharpness([p for what in sets for p in what.final])))
+    return [
+        "| refiner | value |", "|---|---:|",
+        f"| attributes right before that stay right | {100 * still / max(was, 1):.1f} % |",
+        f"| Laplacian deviation: resized base / refined / true drawings | {base:.1f} / {final:.1f} / {truth:.1f} |",
+        f"| variance beside the drawings': base / refined | {(base / truth) ** 2:.2f} / {(final / truth) **
+        2:.2f} |",
+    ]  # fmt: skip
+
+
+def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:
+    from transformers import CLIPModel, CLIPTokenizer
+
+    from ko_clip.contrastive import image_vectors, text_vectors, to_tensor, tokenize
+
+    model, tokenizer = CLIPModel.from_pretrained(clip, dtype=torch.float32).eval(), CLIPTokenizer.from_pretrained(clip)
+
+    def vectors(pictures: Sequence[Image.Image]) -> np.ndarray:
+        parts = [
+            to_tensor(np.stack([np.asarray(p) for p in pictures[i : i + 64]])) for i in range(0, len(pictures), 64)
+        ]
+        with torch.inference_mode():
+            return torch.cat([image_vectors(model, part) for part in parts]).numpy()
+
+    with torch.inference_mode():
+        told = torch.cat([text_vectors(model, tokenize(tokenizer, what.prompts[i : i + 64]))
+                          for i in range(0, len(what.prompts), 64)]).numpy()  # fmt: skip
+    truth = true_drawings(what)
+    ours, theirs = scorer.vectors(what.final), scorer.vectors(truth)
+    mixed = np.random.default_rng(0).permutation(len(told))
+    score = [float(clip_scores(t, v).mean()) for t, v in
+             ((told, vectors(what.final)), (told, vectors(truth)), (told[mixed], vectors(what.final)))]  # fmt: skip
+    lines = ["| distribution | drawn | true drawings | shuffled |", "|---|---:|---:|---:|",
+             f"| CLIP score | {score[0]:.1f} | {score[1]:.1f} | {score[2]:.1f} |"]  # fmt: skip
+    if len(ours) > ours.shape[1]:
+        lines.append(f"| Fréchet distance on scorer features | {frechet_distance(ours, theirs):.2f} | 0 | |")
+    lines.append(f"| kernel distance on scorer features | {kernel_distance(ours, theirs):.4f} | 0 | |")
+    if seeds > 1:
+        shaped = ours.reshape(-1, seeds, ours.shape[1])
+        every = diversity(ours[mixed].reshape(-1, seeds, ours.shape[1])).mean()
+        lines.append(
+            f"| diversity over seeds (of unrelated prompts) | {diversity(shaped).mean():.4f} | | {every:.4f} |"
+        )
+    return lines
+
+
+@torch.inference_mode()
+def autoencoder_psnr(folder: Path, asked: Sequence[Scene]) -> float:
+    """PSNR in dB inside the garments' masks at 256 px."""
+    vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    error = pixels = 0.0
+    for scene in asked:
+        picture = torch.from_numpy(draw(scene, 256)).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        output = vae.decoder(vae.encoder(picture)).clamp(-1, 1)
+        mask = torch.from_numpy(draw_masks(scene, 256).any(axis=0))
+        error += float(((output - picture).div(2).square().mean(1)[0] * mask).sum())
+        pixels += float(mask.sum())
+    return -10 * float(np.log10(error / pixels))
+
+
+def steps_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scene]) -> list[str]:
+    """Steps and guidance against accuracy and time, base stage alone, the same noise."""
+    lines = ["| scheduler | base steps | guidance | all right | colour | seconds beside the first row |",
+             "|---|---:|---:|---:|---:|---:|"]  # fmt: skip
+    first: float | None = None
+    for steps, guidance in ((24, 3.0), (12, 3.0), (8, 1.0), (8, 2.0), (8, 3.0), (8, 5.0), (6, 3.0), (4, 3.0)):
+        what = scene_set("steps", asked, 1)
+        seconds = 0.0
+        settings = DrawSettings(steps=steps, guidance_scale=guidance, refine=False)
+        import time
+
+        start = time.perf_counter()
+        draw_set(pipeline, what, settings)
+        seconds = time.perf_counter() - start
+        first = first or seconds
+        scores = scores_of(scorer, what.asked, what.final)
+        lines.append(f"| dpm++ | {steps} | {guidance} | {rate(scores, 'all')[0]:.1f} | {rate(scores, 'color')[0]:.1f} "
+                     f"| {seconds / first:.2f} × |")  # fmt: skip
+    return lines
+
+
+def save_grid(pictures: Sequence[Image.Image], path: Path, columns: int, side: int = 160) -> None:
+    sheet = Image.new("RGB", (columns * side, -(-len(pictures) // columns) * side), "white")
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (i % columns * side, i // columns * side))
+    sheet.save(path, quality=88)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.checkpoint", description=__doc__)
+    parser.add_argument("--scenes", type=int, default=500, help="scenes a set (default %(default)s)")
+    parser.add_argument("--seeds", type=int, default=4, help="pictures a scene; the permutations have 5 times as many")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--steps-table", action="store_true", help="only the table of steps and guidance")
+    parser.add_argument("--grids", type=Path, help="also write grids of pictures into this folder")
+    options = parser.parse_args(argv)
+    pipeline = load_pipeline(options.checkpoints)
+    scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
+    groups = standard_scenes(options.scenes)
+    if options.steps_table:
+        print("\n".join(steps_table(pipeline, scorer, groups["one garment"])))
+        return
+    sets = [
+        draw_set(pipeline, scene_set(name, asked, options.seeds * (5 if name == "permutations" else 1)), DrawSettings())
+        for name, asked in groups.items()
+    ]
+    print(f"{options.scenes} scenes × {options.seeds} seeds, English prompts, reporting scorer, percent of garments\n")
+    print("\n".join(accuracy_table(scorer, sets)), "\n")
+    print("\n".join(refiner_table(scorer, sets[:2])), "\n")
+    print("\n".join(distribution_table(pipeline, scorer, sets[0], options.seeds, options.checkpoints / "clip")), "\n")
+    psnr = autoencoder_psnr(options.checkpoints, groups["held-out combinations"][:200])
+    print(f"| autoencoder | value |\n|---|---:|\n| PSNR inside the garments' masks, 256 px, held-out | {psnr:.1f} dB |")
+    if options.grids:
+        options.grids.mkdir(parents=True, exist_ok=True)
+        singles, outfits = sets[0].final[:: options.seeds], sets[1].final[:: options.seeds]
+        save_grid(singles[:64], options.grids / "grid-garments.jpg", 8)
+        save_grid(outfits[:12] + outfits[-12:], options.grids / "grid-outfits.jpg", 6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Sets of scenes, the pictures a pipeline makes of them, and what the reporting scorer sees: shared by the benchmarks
+of the checkpoint and of the Korean encoder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from diffusion.pipeline import TwoStagePipeline
+from diffusion.request import DrawSettings, Shot
+from fashion.captions import caption
+from fashion.drawing import draw
+from fashion.scene import Scene, permutation_outfits, scenes
+from fashion.scorer import Scorer
+from fashion.scoring import GarmentScore, score
+
+BATCH = 8
+SCENE_STREAM = 91  # training reads stream 1, its own checks 9
+
+
+@dataclass
+class DrawnSet:
+    """`prompts`, the `asked` scene and the seed of each picture, all of one length; pictures once drawn."""
+
+    name: str
+    asked: list[Scene]
+    prompts: list[str]
+    seeds: list[int]
+    base: list[Image.Image] = field(default_factory=list)
+    final: list[Image.Image] = field(default_factory=list)
+
+    def redraw(self, prompts: Sequence[str], name: str) -> DrawnSet:
+        """The same scenes and seeds with other prompts, not drawn yet."""
+        return DrawnSet(name, self.asked, list(prompts), self.seeds)
+
+
+def scene_set(
+    name: str,
+    asked: Sequence[Scene],
+    seeds: int,
+    language: str = "en",
+    text: Callable[[Scene, int], str] | None = None,
+) -> DrawnSet:
+    """`seeds` pictures of every scene. `text(scene, i)` writes the prompt (default: a full caption)."""
+
+    def full(scene: Scene, i: int) -> str:
+        return caption(scene, language, seed=i).text
+
+    prompts = [(text or full)(scene, i) for i, scene in enumerate(asked)]
+    rows = [(scene, prompt, 1000 * i + s) for i, (scene, prompt) in enumerate(zip(asked, prompts, strict=True))
+            for s in range(seeds)]  # fmt: skip
+    return DrawnSet(name, [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
+
+
+def standard_scenes(count: int) -> dict[str, list[Scene]]:
+    """Scenes that no training saw: one garment, outfits of two and three, held-out combinations, permutations."""
+    return {
+        "one garment": list(scenes(SCENE_STREAM, count, "train", 1)),
+        "outfits": [s for n in (2, 3) for s in scenes(SCENE_STREAM + n, -(-count // 2), "train", n)],
+        "held-out combinations": list(scenes(SCENE_STREAM, count, "held_out", 1)),
+        "permutations": [Scene(garments, "figure") for garments in permutation_outfits()],
+    }
+
+
+def draw_set(pipeline: TwoStagePipeline, what: DrawnSet, settings: DrawSettings) -> DrawnSet:
+    """Draw every picture of the set, a few at a time; both stages are kept."""
+    shots = [Shot(prompt, seed=seed) for prompt, seed in zip(what.prompts, what.seeds, strict=True)]
+    for start in tqdm(range(0, len(shots), BATCH), desc=what.name, disable=not sys.stderr.isatty()):
+        drawing = pipeline.draw(shots[start : start + BATCH], settings)
+        what.base += drawing.base_images
+        what.final += drawing.images
+    return what
+
+
+def true_drawings(what: DrawnSet, size: int = 256) -> list[Image.Image]:
+    """What the renderer makes of the set's scenes: the ceiling. One drawing a scene, repeated for its seeds."""
+    drawn: dict[Scene, Image.Image] = {}
+    for scene in what.asked:
+        if scene not in drawn:
+            drawn[scene] = Image.fromarray(draw(scene, size))
+    return [drawn[scene] for scene in what.asked]
+
+
+def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.Image]) -> list[list[GarmentScore]]:
+    """Per picture, per asked garment, what was seen right."""
+    return [score(scene, seen) for scene, seen in zip(asked, scorer.detect(pictures), strict=True)]
+
+
+def rate(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[float, float, float]:
+    """Percent of garments with `attribute` right ("all": everything) and its 95 % bootstrap interval over pictures."""
+    hits, asked = counts(scores, attribute)
+    rng = np.random.default_rng(0)
+    picks = rng.integers(0, len(hits), (1000, len(hits)))
+    samples = hits[picks].sum(1) / np.maximum(asked[picks].sum(1), 1)
+    low, high = np.percentile(100 * samples, [2.5, 97.5])
+    return 100 * hits.sum() / max(asked.sum(), 1), low, high
+
+
+def counts(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[np.ndarray, np.ndarray]:
+    """Per picture, how many garments have `attribute` right, and of how many it was asked."""
+    rows = [
+        [one.all_right if attribute == "all" else one.right.get(attribute) for one in picture] for picture in scores
+    ]
+    known = [[answer for answer in row if answer is not None] for row in rows]
+    return np.array([sum(row) for row in known], float), np.array([len(row) for row in known], float)

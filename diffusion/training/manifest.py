@@ -1,0 +1,60 @@
+"""Write `checkpoints/manifest.json`: which parts make up each stage, and the SHA-256 of every file.
+
+In: a checkpoints folder with trained parts. Out: the manifest that `diffusion.load` checks before it opens anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
+_PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip", "scheduler": "base/scheduler"}
+# Chosen by benchmarks/checkpoint.py's table of steps against accuracy.
+_DEFAULTS: dict[str, dict[str, object]] = {
+    "base": {"steps": 8, "guidance_scale": 3.0},
+    "refiner": {"steps": 2, "guidance_scale": 1.0, "strength": 0.3},
+}
+_SIZES = {"base": 128, "refiner": 256}
+
+
+def manifest(folder: Path) -> dict[str, object]:
+    """The manifest of what lies in `folder`: stages whose U-Net is there, every file but READMEs.
+
+    Raises FileNotFoundError where the base stage lacks a part, ValueError where the folder is too large.
+    """
+    for part in ("base", "vae", "clip"):
+        if not (folder / part / "config.json").exists():
+            raise FileNotFoundError(f"{folder / part} has no config.json: train it first (make train-embedded)")
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in (".json", ".safetensors") and path != folder / "manifest.json":
+            content = path.read_bytes()
+            files[path.relative_to(folder).as_posix()] = {
+                "size": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+    total = sum(entry["size"] for entry in files.values())
+    if total > LARGEST_FOLDER:
+        raise ValueError(f"{folder} holds {total} bytes: at most {LARGEST_FOLDER} may ship")
+    stages = {
+        role: {"unet": role, **_PARTS, "size": size, "defaults": _DEFAULTS[role]}
+        for role, size in _SIZES.items()
+        if (folder / role / "config.json").exists()
+    }
+    return {"format": 1, "files": files, "stages": stages}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.manifest", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("checkpoints"))
+    folder = parser.parse_args(argv).folder
+    text = json.dumps(manifest(folder), indent=1, ensure_ascii=False) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    print(f"{folder / 'manifest.json'} written")
+
+
+if __name__ == "__main__":
+    main()
