@@ -65,7 +65,7 @@ def open_encoder(path: Path) -> Encoder:
     from ko_clip.encoder import PromptEncoder
 
     torch.set_num_threads(1)
-    logging.getLogger("ko_clip.encoder").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
+    logging.getLogger("ko_clip").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
     return PromptEncoder.load(path)
 
 

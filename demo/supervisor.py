@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 12.0
 SHORT_LIFE = 10.0  # a child that lived for less is started again ever more slowly
 BACKLOG = 512
+# OpenMP threads that spin while they wait take the cores from the web process, and from each other on a busy machine
+QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 COMMAND = (sys.executable, "-m", "demo")
 
 
@@ -43,7 +45,8 @@ class Child:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.arguments, pass_fds=self.fds, start_new_session=True)
+        environment = QUIET_THREADS | os.environ
+        self.process = subprocess.Popen(self.arguments, pass_fds=self.fds, start_new_session=True, env=environment)
         logger.info("%s runs as process %d", self.name, self.process.pid)
 
     def look(self) -> None:
