@@ -100,8 +100,10 @@ class TwoStagePipeline:
         settings: DrawSettings,
         on_step: OnStep | None = None,
         cancelled: Asked | None = None,
+        told: Mapping[str, Conditioning] | None = None,
     ) -> Drawing:
-        """Draw every shot.
+        """Draw every shot; `told`: ready embeddings per stage, one row a shot, in place of the text encoder's
+        (a recipe cannot hold them, and says "given" for the encoder).
 
         Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true, and
         whatever `on_step` raises; the pipeline is as before in each case.
@@ -111,7 +113,8 @@ class TwoStagePipeline:
         with self._lock, torch.inference_mode(), self._styled(plan):
             run = _Run(plan, Clock(plan.work(self.stages, len(shots)), self._pace), on_step, cancelled)
             # 2. Text to conditioning.
-            told, encode_seconds = _timed(lambda: self._encode([*shots], plan))
+            given = told is not None
+            told, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
             # 3. Base: noise (or a source picture and noise) to pictures.
             generators = [torch.Generator("cpu").manual_seed(shot.seed) for shot in shots]
             pixels, base_seconds = _timed(lambda: self._draw_base(shots, plan, told["base"], generators, run))
@@ -125,7 +128,8 @@ class TwoStagePipeline:
                 )
                 images = from_pixels(refined)
         # 5. Say how to draw them again.
-        recipes = [make_recipe(shot, vars(plan.settings()), self._made_with(len(shots))) for shot in shots]
+        made_with = self._made_with(len(shots), given)
+        recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
         return Drawing(images, base_images, recipes, timings, plan.steps())
 
     def _plan(self, shots: Sequence[Shot], settings: DrawSettings) -> Plan:
@@ -184,11 +188,12 @@ class TwoStagePipeline:
         latents = schedule.noised(latents, _noise(stage, plan.refined_size, generators))
         return run.stage(stage, latents, schedule, told, plan.refiner_guidance)
 
-    def _made_with(self, batch: int) -> dict[str, object]:
+    def _made_with(self, batch: int, given: bool) -> dict[str, object]:
         unet = self.stages["base"].unet
+        encoder = getattr(self.text_encoder, "encoder_id", None) or dict(self.text_encoder.teachers)
         return {
             "checkpoint": self.checkpoint_id,
-            "encoder": getattr(self.text_encoder, "encoder_id", None) or dict(self.text_encoder.teachers),
+            "encoder": "given" if given else encoder,
             "dtype": dtype_name(unet.dtype),
             "device": self.stages["base"].device.type,
             "batch": batch,
@@ -244,6 +249,16 @@ class _Preview:
         if self.made is None:
             self.made = self.stage.preview(self.schedule.clean(self.before, self.output, self.i))
         return self.made
+
+
+def _ready(told: Mapping[str, Conditioning] | None, plan: Plan, n: int) -> Mapping[str, Conditioning] | None:
+    """Ready embeddings, checked: one row a shot for every stage that draws."""
+    if told is None:
+        return None
+    for role in plan.steps():
+        if role not in told or len(told[role].hidden) != n or told[role].negative.shape != told[role].hidden.shape:
+            raise ValueError(f"ready embeddings need {n} rows, wanted and unwanted, for the {role} stage")
+    return told
 
 
 def _distinct(shots: list[Shot], extra: str = "") -> tuple[list[str], list[int], list[int]]:

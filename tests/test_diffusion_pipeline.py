@@ -12,10 +12,11 @@ from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 from diffusion.load import load_pipeline
-from diffusion.pictures import to_pixels
+from diffusion.pictures import from_pixels, to_pixels
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
 from diffusion.recipe import png_bytes, read_recipe, read_settings
 from diffusion.schedulers import build_scheduler, make_schedule, real_steps
+from diffusion.stage import Conditioning
 
 FAST = DrawSettings(steps=2, refine_steps=1)
 
@@ -89,6 +90,22 @@ def test_a_recipe_asks_for_its_own_source(pipeline: TwoStagePipeline) -> None:
     assert read_settings(drawing.recipes[0], source)[0].source is source
     with pytest.raises(ValueError, match="give that picture"):
         read_settings(drawing.recipes[0], Image.new("RGB", (40, 40), "blue"))
+
+
+def test_ready_embeddings_draw_what_their_prompts_draw(pipeline: TwoStagePipeline) -> None:
+    encoder = pipeline.text_encoder
+    hidden, pooled = encoder.refiner(["a red dress", ""])
+    base = encoder.base(["a red dress", ""])
+    told = {
+        "base": Conditioning(base[:1], base[1:]),
+        "refiner": Conditioning(hidden[:1], hidden[1:], pooled[:1], pooled[1:]),
+    }
+    drawing = pipeline.draw([Shot("", seed=7)], FAST, told=told)
+    expected = pipeline.draw([Shot("a red dress", seed=7)], FAST)
+    assert drawing.images[0].tobytes() == expected.images[0].tobytes()
+    assert drawing.recipes[0]["made_with"]["encoder"] == "given"
+    with pytest.raises(ValueError, match="2 rows"):
+        pipeline.draw(shots_for("a", 2, 0), FAST, told=told)
 
 
 def test_progress_counts_every_step_and_previews(pipeline: TwoStagePipeline) -> None:
@@ -254,9 +271,6 @@ def test_refines_what_the_stock_sdxl_refiner_refines(tmp_path: Path) -> None:
     )  # fmt: skip
     schedule = make_schedule(stage.scheduler, "dpm++", 4, 0.5)
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(3))
-    from diffusion.pictures import from_pixels
-    from diffusion.stage import Conditioning
-
     told = Conditioning(hidden[:1], hidden[1:], pooled[:1], pooled[1:])
     mine = stage.decode(stage.denoise(schedule.noised(latents, noise), schedule, told, 4.0, lambda *_: None))
     assert np.abs(levels(theirs.images[0]) - levels(from_pixels(mine)[0])).max() <= 1
