@@ -22,6 +22,7 @@ from demo.settings import Settings
 logger = logging.getLogger(__name__)
 
 HEAD = "0001"  # the newest revision in migrations/versions
+BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -100,7 +101,8 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: object, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

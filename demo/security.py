@@ -22,7 +22,7 @@ logger = logging.getLogger("demo.requests")
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
-OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.")  # with ACCESS=token
+OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
 
 
 def viewer() -> Viewer:
