@@ -36,7 +36,7 @@ class Look:
         return self.cells * 2 if self.cells else size
 
     def mask_size(self, size: int) -> int:
-        return self.cells or size
+        return self.render_size(size)
 
     def line_color(self, t: Tones) -> str:
         return self.line or t.line
@@ -100,8 +100,9 @@ def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray
     """Move a map of ids as `finish` moves pixels: (size, size)."""
     variant = seed % VARIANTS
     if style == "pixel":
+        quarters = np.sort(ids.reshape(CELLS, 2, CELLS, 2).transpose(0, 2, 1, 3).reshape(CELLS, CELLS, 4), axis=2)
         cells = np.arange(size) * CELLS // size
-        return ids[cells[:, None], cells]
+        return quarters[..., 2][cells[:, None], cells]  # a garment has its cell when it has half of it
     if style in _WOBBLES:
         return ids.reshape(-1)[_wander(size, _WOBBLES[style], variant)]
     return ids
