@@ -29,7 +29,8 @@ FLAGS = [
 ]  # fmt: skip
 WIDTHS = {1440: 900, 768: 1024, 360: 740}
 FAKES = Path(__file__).with_name("demo_fakes.py")
-expect.set_options(timeout=15_000)
+PATIENCE = 60_000  # milliseconds: a busy machine is no failure
+expect.set_options(timeout=PATIENCE)
 
 
 class Server:
@@ -89,6 +90,7 @@ class World:
         """A new person with the page open in front of them. Errors in scripts fail the test that asks for `errors`."""
         context = self._context({"viewport": {"width": width, "height": WIDTHS[width]}} | options)
         page = context.new_page()
+        page.set_default_timeout(2 * PATIENCE)
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.goto(self.server.url + path)

@@ -89,7 +89,7 @@ def test_with_the_keyboard_alone_a_picture_is_drawn_and_looked_at(world: World) 
     assert page.input_value("#prompt").startswith("노란 줄무늬 셔츠")
     page.keyboard.press("Enter")
     tile = page.locator(".sheet .tile").first
-    expect(tile).to_be_enabled(timeout=20_000)
+    expect(tile).to_be_enabled()
     tile.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#viewer .place")).to_have_text("1 / 4")
@@ -107,7 +107,7 @@ def test_several_drawings_at_a_time_all_finish(world: World) -> None:
         page.press("#prompt", "Enter")
         expect(page.locator(".sheet")).to_have_count(i + 1)
     for i in range(4):
-        expect(page.locator(".sheet").nth(i)).to_have_attribute("data-status", "succeeded", timeout=40_000)
+        expect(page.locator(".sheet").nth(i)).to_have_attribute("data-status", "succeeded")
     assert [g["prompt"] for g in generations(page)] == [f"하얀 저고리 {i}" for i in (3, 2, 1, 0)]
 
 

@@ -42,7 +42,8 @@ export class Problem extends Error {
  * @returns {{what: string, next: string}}
  */
 export function explain(problem) {
-  const known = hasWords(`problem.${problem.code}`);
+  const reason = problem.code === "prompt_rejected" && problem.message; // which rule it was, only the server knows
+  const known = !reason && hasWords(`problem.${problem.code}`);
   const next = hasWords(`cure.${problem.code}`) ? `cure.${problem.code}` : "cure.other";
   return {
     what: known ? w(`problem.${problem.code}`) : problem.message || w("problem.other"),
@@ -63,25 +64,34 @@ export async function call(method, path, { body, signal, key, keepalive } = {}) 
   const headers = { "Accept-Language": lang };
   if (body && !(body instanceof FormData)) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
-  let answer;
-  try {
-    const payload = body instanceof FormData ? body : body && JSON.stringify(body);
-    answer = await fetch(API + path, { method, headers, body: payload, signal, keepalive });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    connection.lost();
-    throw new Problem("offline", w("problem.offline"));
-  }
+  const payload = body instanceof FormData ? body : body && JSON.stringify(body);
+  const answer = await reach(() => fetch(API + path, { method, headers, body: payload, signal, keepalive }));
   if ([502, 504].includes(answer.status)) {
     connection.lost();
     throw new Problem("offline", w("problem.offline"), answer.status);
   }
   connection.found();
   if (answer.status === 204) return null;
+  if (answer.ok) return reach(() => answer.json());
   const said = await answer.json().catch(() => ({}));
-  if (answer.ok) return said;
   const { code = "other", message = "" } = said.error || {};
   throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+/**
+ * Do a part of a call; where the connection breaks it says so.
+ * @template T
+ * @param {() => Promise<T>} part
+ * @returns {Promise<T>}
+ */
+async function reach(part) {
+  try {
+    return await part();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    connection.lost();
+    throw new Problem("offline", w("problem.offline"));
+  }
 }
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */

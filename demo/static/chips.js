@@ -23,6 +23,9 @@ export function begin(given) {
   render();
 }
 
+/** @returns {boolean} whether the word at the cursor may become one that can be drawn */
+export const completing = () => offers.length > 0;
+
 /** Complete what stands before the cursor. */
 export const complete = settled(async (/** @type {string} */ before, /** @type {string} */ after) => {
   asking.abort();

@@ -16,7 +16,7 @@ let shown = [];
 
 /** Fill the strip with public pictures until there is a prompt. */
 export async function begin() {
-  const { items } = await get("/gallery?limit=12", aborter.signal);
+  const { items } = await get("/gallery?limit=12");
   gallery = items.map((/** @type {import("./api.js").Generation} */ g) => ({ ...g, generation_id: g.id }));
   if (!shown.length) render(gallery, "similar.gallery");
 }

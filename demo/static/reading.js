@@ -2,6 +2,7 @@
  * The line under the prompt: how much of the limit it uses, which words the checkpoint cannot know, why it was refused.
  */
 import { call, explain } from "./api.js";
+import { completing } from "./chips.js";
 import { one, settled } from "./dom.js";
 import { w } from "./words.js";
 
@@ -32,11 +33,15 @@ export function clear() {
 export const read = settled(async (/** @type {string} */ text) => {
   reading.abort();
   reading = new AbortController();
-  one("#meter").hidden = !text.trim();
-  if (!text.trim()) return refusal || say("");
+  if (!text.trim()) {
+    one("#meter").hidden = true;
+    return refusal || say("");
+  }
   try {
     const seen = await call("POST", "/prompts/analyze", { body: { prompt: text }, signal: reading.signal });
     measure(seen.tokens, seen.max_tokens);
+    const half = completing() ? seen.normalized.trimEnd().length : -1; // the word being typed may still become a known one
+    seen.unknown_words = seen.unknown_words.filter((/** @type {{end: number}} */ u) => u.end !== half);
     if (!refusal) comment(seen);
   } catch {
     // Overtaken by the next letter, or no connection: the line stays as it was.
@@ -50,11 +55,16 @@ function measure(tokens, max) {
   one("#meter").dataset.full = tokens > max ? "over" : part > 0.8 ? "near" : "";
   one("#meter").title = w("meter.title", { tokens, max });
   one("#meter-text").textContent = `${tokens}/${max}`;
+  one("#meter").hidden = false;
 }
 
 /** @param {{tokens: number, max_tokens: number, unknown_words: {word: string}[], warnings: {code: string, message: string}[], allowed: boolean}} seen */
 function comment({ tokens, max_tokens, unknown_words, warnings, allowed }) {
-  if (!allowed) return say(`${w("problem.prompt_rejected")} ${w("cure.prompt_rejected")}`, "wrong");
+  const said = (/** @type {string} */ code) => warnings.find((x) => x.code === code)?.message;
+  if (!allowed) {
+    const { what, next } = explain({ code: "prompt_rejected", message: said("prompt_rejected") || "" });
+    return say(`${what} ${next}`, "wrong");
+  }
   if (tokens > max_tokens) return say(w("note.cut"), "wrong");
   if (unknown_words.length)
     return say(w("note.unknown", { words: [...new Set(unknown_words.map((u) => `‘${u.word}’`))].join(", ") }));

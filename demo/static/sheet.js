@@ -34,7 +34,7 @@ export function sheet(first) {
     element.setAttribute("aria-busy", String(unfinished(g)));
     element.setAttribute("aria-label", g.prompt);
     fill(head, headOf(g));
-    const key = g.status === "running" ? "running" : `${g.status}`;
+    const key = unfinished(g) ? "going" : g.status; // a button under someone's finger stays the same button
     if (key !== shown) fill(foot, [footOf(g)]);
     shown = key;
     advance(foot, g);

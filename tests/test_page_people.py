@@ -1,0 +1,167 @@
+"""One's own things: privacy between two people, sharing, reporting, deleting with undo, forgetting, moving."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page_world import World, drawn, expect, generations, open_world, share
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("people"), 0.02) as world:
+        yield world
+
+
+@pytest.fixture(autouse=True)
+def _alone(world: World) -> Iterator[None]:
+    yield
+    world.leave()
+
+
+def test_two_people_never_see_each_others_private_things(world: World) -> None:
+    anna, bora = world.person(), world.person()
+    drawn(anna, "안나의 비밀 두루마기")
+    drawn(bora, "보라의 비밀 저고리")
+    secret = generations(anna)[0]
+    bora.fill("#prompt", "안나의 비밀 두루마기")
+    bora.wait_for_timeout(700)
+    expect(bora.locator("#similar")).not_to_contain_text("안나의 비밀")
+    for place in ("mine", "gallery"):
+        bora.click(f"[data-place={place}]")
+        bora.fill(f"#{place}-search", "안나의 비밀")
+        bora.wait_for_timeout(500)
+        expect(bora.locator(f"#{place}-list")).not_to_contain_text("안나의")
+    bora.goto(f"{world.server.url}#/?look={secret['id']}.0")
+    bora.reload()
+    expect(bora.locator("#toasts")).to_contain_text("찾는 그림이 없어요")
+    expect(bora.locator("#viewer")).to_be_hidden()
+    status = bora.evaluate("url => fetch(url).then((r) => r.status)", secret["images"][0]["url"])
+    assert status == 404
+
+
+def test_a_shared_picture_is_in_the_gallery_until_it_is_taken_back(world: World) -> None:
+    anna, bora = world.person(), world.person()
+    drawn(anna, "공개할 노란 한복")
+    anna.locator(".sheet .tile").first.click()
+    anna.get_by_role("button", name="갤러리에 공개").click()
+    expect(anna.locator("#toasts")).to_contain_text("누구나 볼 수 있어요")
+    bora.click("[data-place=gallery]")
+    expect(bora.locator("#gallery-list")).to_contain_text("공개할 노란 한복")
+    anna.get_by_role("button", name="나만 보기로").click()
+    expect(anna.get_by_role("button", name="갤러리에 공개")).to_be_visible()
+    bora.reload()
+    expect(bora.locator("#gallery-list .empty")).to_be_visible()
+
+
+def test_another_ones_public_picture_can_be_used_and_reported_but_not_deleted(world: World) -> None:
+    anna, bora = world.person(), world.person()
+    share(anna)
+    drawn(anna, "초록 배자 입은 사람")
+    bora.fill("#prompt", "초록 배자")
+    card = bora.locator("#similar .past").first
+    expect(card).to_contain_text("초록 배자 입은 사람")
+    card.get_by_role("button", name="문장 쓰기").click()
+    expect(bora.locator("#prompt")).to_have_value("초록 배자 입은 사람")
+    card.get_by_role("button", name="이 그림에서 시작").click()
+    expect(bora.locator("#source img")).to_be_visible()
+    bora.get_by_role("button", name="시작 그림 빼기").click()
+    card.locator(".piece").click()
+    viewer = bora.locator("#viewer")
+    expect(viewer).to_contain_text("공개 그림")
+    expect(viewer.get_by_role("button", name="지우기")).to_have_count(0)
+    viewer.get_by_role("button", name="신고").click()
+    bora.fill("#ask textarea", "저작권 문제")
+    bora.click("#ask button[value=yes]")
+    expect(bora.locator("#toasts")).to_contain_text("고맙습니다")
+
+
+def test_delete_can_be_undone_and_without_undo_is_final(world: World) -> None:
+    page = world.person()
+    sheet = drawn(page, "지울 빨간 치마")
+    sheet.get_by_role("button", name="지우기").click()
+    expect(page.locator(".sheet")).to_have_count(0)
+    page.get_by_role("button", name="되돌리기").click()
+    expect(page.locator(".sheet")).to_have_count(1)
+    page.wait_for_timeout(300)
+    assert len(generations(page)) == 1
+    page.locator(".sheet").get_by_role("button", name="지우기").click()
+    page.locator("#toasts").get_by_role("button", name="알림 닫기").last.click()
+    expect(page.locator(".sheet")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert generations(page) == []
+    page.fill("#prompt", "지울 빨간 치마")
+    page.wait_for_timeout(700)
+    expect(page.locator("#similar")).not_to_contain_text("지울")
+
+
+def test_leaving_before_the_undo_ends_still_deletes(world: World) -> None:
+    page = world.person()
+    sheet = drawn(page, "곧 지울 치마")
+    sheet.get_by_role("button", name="지우기").click()
+    page.reload()
+    page.wait_for_timeout(800)
+    assert generations(page) == []
+
+
+def test_everything_of_mine_is_deleted_after_a_question(world: World) -> None:
+    page = world.person()
+    drawn(page, "모두 지울 그림")
+    page.click("[data-place=me]")
+    expect(page.locator("#me-figures")).to_contain_text("그림 4장")
+    page.click("#forget")
+    page.get_by_role("button", name="그만두기").click()
+    assert len(generations(page)) == 1
+    page.click("#forget")
+    page.locator("#ask").get_by_role("button", name="모두 지우기").click()
+    expect(page.locator("#forgotten")).to_contain_text("지웠어요")
+    assert generations(page) == []
+    page.click("[data-place=draw]")
+    expect(page.locator(".sheet")).to_have_count(0)
+
+
+def test_a_code_moves_ones_pictures_to_another_browser(world: World) -> None:
+    old, new = world.person(), world.person()
+    drawn(old, "옮길 하늘색 저고리")
+    old.click("[data-place=me]")
+    old.click("#code-make")
+    code = old.locator("#code output").inner_text()
+    new.click("[data-place=me]")
+    new.fill("[name=code]", "AAAA-AAAA-AAAA-AAAA")
+    new.press("[name=code]", "Enter")
+    expect(new.locator("#toasts")).to_contain_text("없는 코드")
+    new.fill("[name=code]", code.lower())
+    new.press("[name=code]", "Enter")
+    expect(new.locator("#toasts")).to_contain_text("옮겨 왔어요")
+    new.click("[data-place=mine]")
+    expect(new.locator("#mine-list")).to_contain_text("옮길 하늘색 저고리")
+
+
+def test_everything_can_be_taken_along(world: World) -> None:
+    page = world.person()
+    drawn(page, "가져갈 그림")
+    page.click("[data-place=me]")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="모두 내려받기").click()
+    names = zipfile.ZipFile(io.BytesIO(Path(got.value.path()).read_bytes())).namelist()
+    assert "generations.jsonl" in names and sum(name.endswith(".png") for name in names) >= 4
+
+
+def test_history_is_found_in_the_other_place_after_many_drawings(world: World) -> None:
+    page = world.person()
+    page.evaluate("""async () => { const headers = {'Content-Type': 'application/json'};
+        for (let i = 0; i < 40; i += 1) await fetch('/api/v1/generations',
+            {method: 'POST', headers, body: JSON.stringify({prompt: `셔츠 ${i}`, n: 1, refine: false})}); }""")
+    page.wait_for_function("fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
+    page.click("[data-place=mine]")
+    expect(page.locator("#mine-list .day")).to_have_text("오늘")
+    page.locator("#mine-list .piece").last.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 4000)
+    expect(page.locator("#mine-list .piece")).to_have_count(40)
+    expect(page.locator("#mine-more")).to_be_hidden()
