@@ -47,7 +47,6 @@ KINDS: dict[str, Kind] = {
     "not_found": Kind(404, "찾을 수 없습니다.", "Not found."),
     "method_not_allowed": Kind(405, "이 주소에서 쓸 수 없는 방법입니다.", "This method is not allowed here."),
     "already_finished": Kind(409, "이미 끝난 작업입니다.", "The job has already ended."),
-    "still_running": Kind(409, "아직 그리는 중입니다.", "It is still being drawn."),
     "code_used": Kind(410, "이미 썼거나 기한이 지난 코드입니다.", "The code was used or has expired."),
     "too_large": Kind(413, "보낸 내용이 너무 큽니다.", "The request is too large."),
     "unsupported_media_type": Kind(415, "이 형식은 받지 않습니다.", "This content type is not accepted."),

@@ -15,6 +15,14 @@ KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }  # fmt: skip
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"enum": ["queued", "progress", "image", "done", "failed", "cancelled"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 LAST_EVENT_HEADER = {
     "name": "Last-Event-ID", "in": "header", "required": False,
     "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
@@ -62,7 +70,7 @@ def get_generation(generation_id: str) -> dict:
 @blueprint.doc(
     summary="Follow a generation (server-sent events)",
     responses={
-        200: {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"description": "Events", "content": {"text/event-stream": {"schema": EVENT}}},
         204: {"description": "It has ended and nothing is left to tell"},
     },
     extensions={"x-parameters": [LAST_EVENT_HEADER]},
@@ -80,7 +88,7 @@ def follow_generation(generation_id: str) -> Response:
 
 @blueprint.post("/generations/<string:generation_id>/cancel")
 @blueprint.output(schemas.GenerationOut)
-@blueprint.doc(summary="Cancel")
+@blueprint.doc(summary="Cancel", extensions={"x-problems": [409]})
 def cancel_generation(generation_id: str) -> dict:
     gallery = services().gallery
     return gallery.show(gallery.cancel(viewer(), generation_id), viewer())

@@ -50,7 +50,7 @@ def make_code() -> dict:
 @blueprint.post("/me/claim")
 @blueprint.input(schemas.Claim, arg_name="claim")
 @blueprint.output(schemas.Claimed)
-@blueprint.doc(summary="Become the owner that a code leads to")
+@blueprint.doc(summary="Become the owner that a code leads to", extensions={"x-problems": [410]})
 def claim_code(claim: schemas.Claim) -> dict:
     limit("claims", "20/minute")
     owner_id, moved = services().owners.claim(claim.code, viewer(), services().belongings.rehome)

@@ -74,7 +74,7 @@ def _complete(spec: dict) -> dict:
 def _complete_operation(operation: dict) -> None:
     operation.setdefault("parameters", []).extend(operation.pop("x-parameters", []))
     answers = operation["responses"]
-    for status in EVERYWHERE:
+    for status in (*EVERYWHERE, *operation.pop("x-problems", [])):
         answers.setdefault(str(status), {
             "description": ", ".join(code for code, kind in KINDS.items() if kind.status == status) or "Error",
             "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
