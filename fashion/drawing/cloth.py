@@ -47,17 +47,18 @@ def _factors(light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _find(colors: np.ndarray, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of the pixels that show nothing but cloth, and the number of the piece at each."""
-    wide = colors.reshape(-1, 4).astype(np.int32)
-    packed = wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]
-    marks = mark_of(wide[:, 0], wide[:, 1], wide[:, 2])
-    fills = np.full(MAX_PANELS, -1, np.int32)
+    packed = colors.reshape(-1, 4).view(np.dtype("<u4"))[:, 0]
+    opaque = np.flatnonzero(packed >= 0xFF000000)
+    packed = packed[opaque].astype(np.int64) & 0xFFFFFF
+    marks = mark_of(packed, packed >> 8, packed >> 16)
+    fills = np.full(MAX_PANELS, -1, np.int64)
     number = np.zeros(MAX_PANELS, np.intp)
     for piece in pieces:
         r, g, b = piece.fill
         mark = mark_of(r, g, b)
-        fills[mark], number[mark] = r << 16 | g << 8 | b, piece.number
-    where = np.flatnonzero((fills[marks] == packed) & (wide[:, 3] == 255))
-    return where, number[marks[where]]
+        fills[mark], number[mark] = b << 16 | g << 8 | r, piece.number
+    found = np.flatnonzero(fills[marks] == packed)
+    return opaque[found], number[marks[found]]
 
 
 def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.ndarray, size: int) -> np.ndarray:
@@ -106,6 +107,6 @@ def _bevel(pixels: np.ndarray, size: int) -> np.ndarray:
         picture.resize((_COARSE, _COARSE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.7)), np.float32
     )
     padded = np.pad(coarse, 2)
-    slope = (padded[4:, 4:] - padded[:-4, :-4]) / 255
-    fine = np.asarray(Image.fromarray(slope).resize((size, size), Image.Resampling.BILINEAR))
-    return fine.reshape(-1)[pixels]
+    slope = (255 + padded[4:, 4:] - padded[:-4, :-4]) / 2  # 0..255, level at 127.5
+    fine = np.asarray(Image.fromarray(slope.astype(np.uint8)).resize((size, size), Image.Resampling.BILINEAR))
+    return (fine.reshape(-1)[pixels].astype(np.float32) - 127) * np.float32(1 / 127.5)

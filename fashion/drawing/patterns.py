@@ -15,6 +15,7 @@ from functools import cache
 
 from fashion.drawing.tones import Tones
 
+VARIANTS = {"stripes": 2}  # down or across the body; every other pattern has one
 Subpath = tuple[float, float, str]  # where it starts in its tile, then relative commands
 
 
@@ -58,9 +59,9 @@ def tile_svg(motifs: tuple[Motif, ...], width: float, height: float) -> str:
 def _repeated(motif: Motif, width: float, height: float) -> str:
     w, h = motif.width, motif.height
     out = []
-    for i in range(-2, math.ceil(width / w) + 1):
+    for i in range(-1, round(width / w) + 1):
         shift = h / 2 if motif.drop and i % 2 else 0.0
-        for j in range(-2, math.ceil(height / h) + 1):
+        for j in range(-1, round(height / h) + 1):
             x, y = i * w, j * h + shift
             out.extend(f"M{x + dx:.2f} {y + dy:.2f}{rel}" for dx, dy, rel in motif.subpaths)
     return "".join(out)
@@ -150,7 +151,7 @@ _SPOT = "M-2 -0.6 C-1.6 -2.4 1.4 -2.2 2 -0.4 C2.2 1.4 -0.6 2.4 -1.6 1.2 Z"
 
 
 def _stripes(t: Tones, variant: int) -> tuple[Motif, ...]:
-    if variant % 2:  # across the body
+    if variant:  # across the body
         return (Motif(rect(0, 0, 19.2, 7), 19, 19, fill=t.accent),)
     return (Motif(rect(0, 0, 7, 19.2), 19, 19, fill=t.accent),)
 

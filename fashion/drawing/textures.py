@@ -14,7 +14,7 @@ import numpy as np
 import resvg_py
 
 from fashion.drawing.materials import weave
-from fashion.drawing.patterns import Motif, motifs_of, period, tile_svg
+from fashion.drawing.patterns import VARIANTS, Motif, motifs_of, period, tile_svg
 from fashion.drawing.raster import decode
 from fashion.drawing.tones import tones_of
 
@@ -56,7 +56,9 @@ def lay(tile: Tile, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def pattern_tile(pattern: str, color: str, variant: int, density: float) -> Tile | None:
     """RGB tile of a pattern on its colour at `density` pixels a scene unit; None for solid."""
-    return None if pattern == "solid" else _pattern_tile(pattern, color, variant, _step(density))
+    if pattern == "solid":
+        return None
+    return _pattern_tile(pattern, color, variant % VARIANTS.get(pattern, 1), _step(density))
 
 
 def weave_tile(material: str | None, color: str, density: float) -> Tile | None:
@@ -69,7 +71,7 @@ def _step(density: float) -> int:
     return round(2 * math.log2(max(density, 0.1)))
 
 
-@lru_cache(maxsize=768)
+@lru_cache(maxsize=2048)
 def _pattern_tile(pattern: str, color: str, variant: int, step: int) -> Tile:
     tones = tones_of(color)
     return _tile(motifs_of(pattern, tones, variant), tones.base, step)
