@@ -63,18 +63,21 @@ def query_from_threads(index: PromptIndex, rows: np.ndarray, first_live: int, un
         thread.start()
     for thread in threads:
         thread.join()
-    return Load(sum((load.milliseconds for load in loads), []), sum((load.processor for load in loads), []),
-                sum(load.wrong for load in loads))
+    return Load(
+        sum((load.milliseconds for load in loads), []),
+        sum((load.processor for load in loads), []),
+        sum(load.wrong for load in loads),
+    )
 
 
-def under_load(folder: Path, rows: np.ndarray, removable: int) -> tuple[Load, Load, float, list[float]]:
-    """Return the idle load, the busy one, how many adds a second were written, and milliseconds to be found."""
+def under_load(folder: Path, rows: np.ndarray, removable: int) -> tuple[Load, Load, float, Load]:
+    """Return the idle load, the busy one, the adds a second, and what it took to be found."""
     index = open_index(folder)
     index.search(rows[0], 10)
     end = time.monotonic() + 6
     idle = query_from_threads(index, rows, removable, lambda: time.monotonic() > end)
     context = multiprocessing.get_context("spawn")
-    stop, written, found = context.Event(), context.Value("i", 0), []
+    stop, written, found = context.Event(), context.Value("i", 0), Load()
     writer = context.Process(target=write, args=(folder, stop, written, removable))
     writer.start()
     while written.value == 0:
@@ -84,8 +87,9 @@ def under_load(folder: Path, rows: np.ndarray, removable: int) -> tuple[Load, Lo
     builder.start()
     watcher = threading.Thread(target=watch, args=(index, rows, builder, found))
     watcher.start()
-    busy = query_from_threads(index, rows, removable,
-                              lambda: not builder.is_alive() or time.monotonic() > started + LONGEST)
+    busy = query_from_threads(
+        index, rows, removable, lambda: not builder.is_alive() or time.monotonic() > started + LONGEST
+    )
     rate = (written.value - before) / (time.monotonic() - started)
     stop.set()
     for each in (builder, watcher, writer):
@@ -109,14 +113,16 @@ def write(folder: Path, stop: Event, written, removable: int) -> None:  # noqa: 
         time.sleep(max(0.0, started + turn / 20 - time.monotonic()))
 
 
-def watch(index: PromptIndex, rows: np.ndarray, builder: threading.Thread, found: list[float]) -> None:
-    """While the builder runs: milliseconds from a commit until a search has found what was committed."""
+def watch(index: PromptIndex, rows: np.ndarray, builder: threading.Thread, found: Load) -> None:
+    """While the builder runs: from a commit until a search has found what was committed."""
     turn = 0
     while builder.is_alive():
         vector = rows[turn % len(rows)] + np.float32(0.02) * rows[(turn + 1) % len(rows)]
         index.add(f"watched{turn}", f"watched{turn}", vector, "w", True)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         hits = index.search(vector, 10)
-        found.append(1e3 * (time.perf_counter() - started) if f"watched{turn}" in {h.id for h in hits} else np.inf)
+        found.processor.append(1e3 * (time.thread_time() - worked))
+        found.milliseconds.append(1e3 * (time.perf_counter() - started))
+        found.wrong += f"watched{turn}" not in {hit.id for hit in hits}
         turn += 1
         time.sleep(0.05)

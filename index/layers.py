@@ -33,7 +33,7 @@ class Layers:
         self.generation = generation
         self.seq = generation.seq if generation else 0  # every change up to here is in
         self.fresh = 0  # rows in all tails
-        self.erasing_since: float | None = None  # monotonic time of the first removal from the generation
+        self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
         self._tails: dict[str, Tail] = {}
         self._keys: dict[int, tuple[str, str]] = {}  # number → what it leads or led, for the tails' rows
@@ -96,12 +96,11 @@ class Layers:
     def _led_by(self, change: Change) -> list[tuple[str, str]]:
         """Return the keys that the changed record leads here, as far as this process knows."""
         keys = [self._keys[change.number]] if change.number in self._keys else []
-        if self.generation:
-            rows = self.generation.rows_of(change.number)
-            keys += [self.generation.key(row) for row in rows]
-            if rows and change.group is None and self.erasing_since is None:
-                self.erasing_since = time.monotonic()
-        return keys
+        if self.generation is None:
+            return keys
+        if change.group is None and self.erasing_since is None:
+            self.erasing_since = time.monotonic()
+        return keys + [self.generation.key(row) for row in self.generation.rows_of(change.number)]
 
     def _view(self, scope: str) -> _View:
         tail = self._tails.get(scope)
@@ -109,7 +108,9 @@ class Layers:
         return _View(scope, self.generation, shelf, tail, len(tail) if tail else 0)
 
     def _tail(self, scope: str) -> Tail:
-        return self._tails.setdefault(scope, Tail(self._store.dim))
+        if scope not in self._tails:
+            self._tails[scope] = Tail(self._store.dim)
+        return self._tails[scope]
 
 
 @dataclass(frozen=True, slots=True)

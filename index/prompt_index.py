@@ -97,7 +97,7 @@ class PromptIndex:
             "generation_rows": len(generation) if generation else 0,
             "generation_bytes": generation.bytes_on_disk if generation else 0,
             "annoy_files": len(annoy), "n_trees": generation.n_trees if annoy else None,
-            "search_k": max(annoy) if annoy else None, "outdated": len(self.outdated(100_000)),
+            "search_k": max(annoy) if annoy else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
 
     def verify(self) -> list[str]:

@@ -170,10 +170,16 @@ class Store:
 
     def outdated(self, limit: int = 1_000) -> list[str]:
         """Return ids of live records made by another encoder, oldest first: add them again, embedded anew."""
-        other = sa.and_(prompts.c.scope.is_not(None), prompts.c.encoder != self.encoder)
+        other = prompts.c.encoder != self.encoder
         statement = sa.select(prompts.c.id).where(other).order_by(prompts.c.number).limit(limit)
         with self.engine.connect() as connection:
             return list(connection.execute(statement).scalars())
+
+    def count_outdated(self) -> int:
+        """Return how many live records another encoder made."""
+        other = prompts.c.encoder != self.encoder
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).where(other)).scalar_one()
 
     def vector(self, id: str) -> np.ndarray:
         """Return the (dim,) unit vector of a live record of this encoder. Raises UnknownId."""
