@@ -1,7 +1,7 @@
 """How fast scenes are drawn: pictures a second on one core over the training mix, by style, beside masks.
 
-    python -m benchmarks.drawing                        # the table
-    python -m benchmarks.drawing --grid grid.jpg        # and a 10 × 10 grid of what was drawn
+python -m benchmarks.drawing                        # the table
+python -m benchmarks.drawing --grid grid.jpg        # and a 10 × 10 grid of what was drawn
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ ASKED = 40.0  # pictures a second at 256 px
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=400, help="scenes to draw (default: 400)")
+    parser.add_argument("--warm-up", type=int, default=400, help="other scenes first, to fill caches (default: 400)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=int, default=256, help="pixels a side (default: 256)")
     parser.add_argument("--grid", type=Path, help="also write a 10 × 10 grid of the first hundred scenes here")
     settings = parser.parse_args(argv)
     mix = list(scenes(settings.seed, settings.count))
-    for scene in scenes(settings.seed + 1, 50):  # fill the caches of grounds and noise
+    for scene in scenes(settings.seed + 1, settings.warm_up):
         draw(scene, settings.size)
     drawn, by_style = timed(mix, lambda scene: draw(scene, settings.size))
     masked, _ = timed(mix[: max(len(mix) // 4, 1)], lambda scene: draw_masks(scene, settings.size))

@@ -5,11 +5,13 @@ In: the colour layer (n, n, 4), the light layer, and the pieces that were cut. O
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image, ImageFilter
 
 from fashion.drawing.layers import MAX_PANELS, Cut, Piece, mark_of, weave_grain
-from fashion.drawing.materials import sheen
+from fashion.drawing.materials import GLOSSY, sheen
 from fashion.drawing.noise import noise
 from fashion.drawing.textures import Grain, lay, pattern_tile, weave_tile
 from fashion.drawing.tones import luminance, tones_of
@@ -63,37 +65,45 @@ def _find(colors: np.ndarray, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarr
 
 def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.ndarray, size: int) -> np.ndarray:
     """The colours of one garment at its pixels: (k, 3) float32."""
-    garment, look = taken.scene.garments[i], taken.look
-    t = tones_of(garment.color)
-    x = ((pixels % size) + 0.5).astype(np.float32) * np.float32(256 / size)
-    y = ((pixels // size) + 0.5).astype(np.float32) * np.float32(256 / size)
-    u, v = _along([piece.grain for piece in pieces], own, x, y)
+    garment, look, t = taken.scene.garments[i], taken.look, tones_of(taken.scene.garments[i].color)
+    places = _places(size)
+    x, y = places[0][pixels], places[1][pixels]
     scale = pieces[int(own[len(own) // 2])].grain.scale
-    variant = taken.scene.seed >> i & 1
-    tile = pattern_tile(garment.pattern, garment.color, variant, size / 256 * scale)
-    if tile is None:
-        rgb = np.broadcast_to(np.array(t.rgb, np.float32), (len(pixels), 3)).copy()
-    else:
+    glossy = garment.material in GLOSSY
+    rgb: np.ndarray = np.array([t.rgb], np.float32)
+    tile = pattern_tile(garment.pattern, garment.color, taken.scene.seed >> i & 1, size / 256 * scale)
+    if tile or glossy:
+        u, v = _along([piece.grain for piece in pieces], own, x, y)
+    if tile:
         rgb = lay(tile, u, v).astype(np.float32)
-    dark, bright = np.ones(len(pixels), np.float32), np.zeros(len(pixels), np.float32)
-    threads = weave_tile(garment.material, garment.color, size / 256 * 0.9)
-    if threads is not None:
-        grains = [weave_grain(piece, garment.material, look) for piece in pieces]
-        dark, bright = _factors(lay(threads, *_along(grains, own, x, y))[:, 0])
     bevel = _bevel(pixels, size)
-    drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
-    if gloss := sheen(garment.material, t, u * scale, v * scale, drift, bevel):
-        dark, bright = dark * gloss[0], np.maximum(bright, gloss[1])
     relief = look.shade * bevel
-    dark = dark * (1 - (0.2 if luminance(t.rgb) > 130 else 0.3) * np.clip(-relief, 0, 1))
-    bright = np.clip(bright + 0.17 * np.clip(relief, 0, 1), 0, 1)
-    rgb *= dark[:, None]
-    rgb += (255 - rgb) * bright[:, None]
-    return rgb
+    dark = 1 - (0.2 if luminance(t.rgb) > 130 else 0.3) * np.maximum(-relief, 0)
+    bright = 0.17 * np.maximum(relief, 0)
+    if threads := weave_tile(garment.material, garment.color, size / 256 * 0.9):
+        grains = [weave_grain(piece, garment.material, look) for piece in pieces]
+        shade, light = _factors(lay(threads, *_along(grains, own, x, y))[:, 0])
+        dark, bright = dark * shade, bright + light
+    if glossy:
+        drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
+        shade, light = sheen(garment.material, t, u * scale, v * scale, drift, bevel)
+        dark, bright = dark * shade, bright + np.maximum(light, 0)
+    bright = np.minimum(bright, 1)
+    return rgb * (dark * (1 - bright))[:, None] + (255 * bright)[:, None]
+
+
+@lru_cache(maxsize=8)
+def _places(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scene x and y of every pixel's middle, (size · size,) float32 each."""
+    y, x = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) * np.float32(256 / size)
+    return x.reshape(-1), y.reshape(-1)
 
 
 def _along(grains: list[Grain], own: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cloth coordinates u, v (k,) float32 of pixels at scene (x, y) on the pieces `own`."""
+    if len({grains[number] for number in np.flatnonzero(np.bincount(own))}) == 1:
+        a, b, c, d, e, f = (np.float32(number) for number in grains[own[0]].affine())
+        return a * x + b * y + c, d * x + e * y + f
     a, b, c, d, e, f = np.array([grain.affine() for grain in grains], np.float32).T
     return a[own] * x + b[own] * y + c[own], d[own] * x + e[own] * y + f[own]
 

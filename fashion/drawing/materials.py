@@ -11,6 +11,7 @@ import numpy as np
 from fashion.drawing.patterns import Motif, shape
 from fashion.drawing.tones import Tones, hex_of, luminance, mix
 
+GLOSSY = ("satin", "leather")
 _KNIT = "M0 0 C1.4 0.2 2.9 1.6 3.1 4.0 C1.5 3.6 0.1 2.2 0 0 Z M6.2 0 C4.8 0.2 3.3 1.6 3.1 4.0 C4.7 3.6 6.1 2.2 6.2 0 Z"
 _ROW = "M0 0.2 L3.1 4.3 L6.2 0.2 L6.2 1.3 L3.1 5.3 L0 1.3 Z"
 _TUFT = "M0 0 C0.6 2.6 0.2 5 -1.6 7.6 C-0.2 7.2 2.6 4 1.4 0 Z"
@@ -47,9 +48,9 @@ def weave_angle(material: str | None) -> float:
 
 
 def sheen(
-    material: str | None, t: Tones, u: np.ndarray, v: np.ndarray, drift: np.ndarray, bevel: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Darkening (a factor) and lightening (towards white, 0..1) per pixel of satin and leather; None for the others.
+    material: str, t: Tones, u: np.ndarray, v: np.ndarray, drift: np.ndarray, bevel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Darkening (a factor) and lightening (towards white, 0..1) per pixel of satin or leather.
 
     u, v: cloth coordinates in scene units; drift: slow noise; bevel: -1..1, positive where the light falls. All (n,).
     """
@@ -59,14 +60,12 @@ def sheen(
         shine = np.clip((wave - 0.15) / 0.85, 0, 1) ** 2.0 * (0.36 if dark_cloth else 0.9 if pale else 0.46)
         dusk = 1 - np.clip((-wave - 0.1) / 0.9, 0, 1) * (0.07 if pale else 0.12)
         return dusk, shine * (0.75 + 0.25 * np.clip(bevel * 3 + drift, -1, 1))
-    if material == "leather":
-        wave = np.cos((u + v * 0.12 + 9.0 * drift) * (2 * np.pi / 58))
-        streak = np.clip((wave - 0.93) / 0.04, 0, 1) * np.clip((drift - 0.1) * 4, 0, 1)
-        rim = np.clip((bevel - 0.3) / 0.1, 0, 1) * np.clip((0.62 - bevel) / 0.06, 0, 1)
-        shine = np.maximum(streak * 0.5, rim * 0.42) * (0.8 if dark_cloth else 1.5 if pale else 1.0)
-        dusk = (1.0 if light_cloth else 0.93) - 0.05 * np.clip(-wave, 0, 1) - 0.12 * np.clip(-bevel * 2, 0, 1)
-        return dusk, np.clip(shine, 0, 0.95)
-    return None
+    wave = np.cos((u + v * 0.12 + 9.0 * drift) * (2 * np.pi / 58))
+    streak = np.clip((wave - 0.93) / 0.04, 0, 1) * np.clip((drift - 0.1) * 4, 0, 1)
+    rim = np.clip((bevel - 0.3) / 0.1, 0, 1) * np.clip((0.62 - bevel) / 0.06, 0, 1)
+    shine = np.maximum(streak * 0.5, rim * 0.42) * (0.8 if dark_cloth else 1.5 if pale else 1.0)
+    dusk = (1.0 if light_cloth else 0.93) - 0.05 * np.clip(-wave, 0, 1) - 0.12 * np.clip(-bevel * 2, 0, 1)
+    return dusk, np.clip(shine, 0, 0.95)
 
 
 def edge(material: str | None, t: Tones, path: str, scale: float) -> str:

@@ -131,20 +131,27 @@ def _wander(size: int, reach: float, variant: int, over: int = 1) -> np.ndarray:
 
 
 def _moved(layer: np.ndarray, style: str, variant: int) -> np.ndarray:
-    """The layer with hand-drawn edges, as premultiplied float32 (n, n, 4) in 0..255."""
+    """The layer with hand-drawn edges, premultiplied, pixel after pixel: (n · n, 4) uint8."""
     size = layer.shape[0]
     large = Image.fromarray(layer).convert("RGBa").resize((size * 2, size * 2), Image.Resampling.BILINEAR)
     packed = np.frombuffer(large.tobytes(), np.uint32)
-    moved = packed[_wander(size, _WOBBLES[style], variant, 2)]
-    return moved.view(np.uint8).reshape(size, size, 4).astype(np.float32)
+    return packed[_wander(size, _WOBBLES[style], variant, 2).reshape(-1)].view(np.uint8).reshape(-1, 4)
 
 
-def _blurred(plane: np.ndarray, radius: float) -> np.ndarray:
-    """A plane (n, n) of 0..255 blurred by `radius` scene units: float32 in 0..1."""
-    size = plane.shape[0]
-    small = Image.fromarray(plane.astype(np.uint8)).resize((128, 128), Image.Resampling.BOX)
-    soft = small.filter(ImageFilter.GaussianBlur(radius / 2)).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(soft, np.float32) * np.float32(1 / 255)
+def _blurred(moved: np.ndarray, size: int, radius: float) -> np.ndarray:
+    """How much is painted around each pixel, within `radius` scene units: (n · n,) float32 in 0..1."""
+    cover = Image.fromarray(np.ascontiguousarray(moved[:, 3]).reshape(size, size))
+    small = cover.resize((128, 128), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(radius / 2))
+    soft = np.asarray(small.resize((size, size), Image.Resampling.BILINEAR))
+    return soft.reshape(-1) * np.float32(1 / 255)
+
+
+def _apply(paper: np.ndarray, moved: np.ndarray, hit: np.ndarray, thin: np.ndarray, depth: np.ndarray | float) -> None:
+    """Paint the pixels `hit` over `paper` (n · n, 3): `thin` (k,) lets it through, `depth` darkens the paint."""
+    paint = moved[hit].astype(np.float32)
+    cover = paint[:, 3] * (1 - thin) * np.float32(1 / 255)
+    strength = (1 - thin) * depth
+    paper[hit] = paint[:, :3] * strength[:, None] + paper[hit] * (1 - cover)[:, None]
 
 
 # --- paper and paint ----------------------------------------------------------------------------------------------
@@ -153,45 +160,47 @@ def _blurred(plane: np.ndarray, radius: float) -> np.ndarray:
 def _ink_wash(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Tinted washes on hanji: the colour pools and thins, its edge bleeds into the paper."""
     moved = _moved(layer, "ink_wash", variant)
-    paper = _paper(ground, variant, (243, 232, 208), 0.42, 4.0)
-    alpha = moved[..., 3:] * np.float32(1 / 255)
-    around = _blurred(moved[..., 3], 4.5)[..., None]
-    bleed = np.clip((around - 0.06) * _field("bleed", size, variant), 0, 0.5) * (1 - alpha)
-    thin = _field("ink", size, variant)
-    picture = moved[..., :3] * (1 - thin) + paper * (1 - alpha * (1 - thin))
-    picture += (_mean_color(moved) - paper) * bleed
-    return _bytes(picture)
+    picture = _paper(ground, variant, (243, 232, 208), 0.42, 4.0)
+    around = _blurred(moved, size, 4.5)
+    near = np.flatnonzero((around > 0.06) & (moved[:, 3] < 255))
+    bleed = np.clip((around[near] - 0.06) * _field("bleed", size, variant)[near], 0, 0.5)
+    bleed *= 1 - moved[near, 3] * np.float32(1 / 255)
+    halo = (_mean_color(moved) - picture[near]) * bleed[:, None]
+    hit = np.flatnonzero(moved[:, 3])
+    _apply(picture, moved, hit, _field("ink", size, variant)[hit], 1.0)
+    picture[near] += halo
+    return _bytes(picture).reshape(size, size, 3)
 
 
 def _mean_color(moved: np.ndarray) -> np.ndarray:
     """The mean colour of what is painted, (3,): what bleeds out."""
-    few = moved[::4, ::4]
-    return few[..., :3].sum(axis=(0, 1)) / (few[..., 3].sum() / 255 + 1e-6)
+    few = moved[::13].astype(np.float32)
+    return few[:, :3].sum(axis=0) / (few[:, 3].sum() / 255 + 1e-6)
 
 
 def _watercolor(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Transparent colour: pale pools, granulation, and pigment that gathers at the wet edge."""
     moved = _moved(layer, "watercolor", variant)
-    paper = _paper(ground, variant, (252, 250, 245), 0.5, 3.0)
-    alpha = moved[..., 3:] * np.float32(1 / 255)
-    wet = np.clip(1.1 - 1.15 * _blurred(moved[..., 3], 3.0)[..., None], 0.0, 0.5)
-    thin = np.clip(_field("water", size, variant) - 0.5 * wet, 0.0, 0.42)
-    picture = moved[..., :3] * ((1 - thin) * (1 - 0.34 * wet)) + paper * (1 - alpha * (1 - thin))
-    return _bytes(picture)
+    picture = _paper(ground, variant, (252, 250, 245), 0.5, 3.0)
+    hit = np.flatnonzero(moved[:, 3])
+    wet = np.clip(1.1 - 1.15 * _blurred(moved, size, 3.0)[hit], 0.0, 0.5)
+    thin = np.clip(_field("water", size, variant)[hit] - 0.5 * wet, 0.0, 0.42)
+    _apply(picture, moved, hit, thin, 1 - 0.34 * wet)
+    return _bytes(picture).reshape(size, size, 3)
 
 
 def _pencil(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Hatching: slanted strokes that let the paper's grain through."""
     moved = _moved(layer, "pencil", variant)
-    paper = _paper(ground, variant, (250, 247, 240), 0.5, 3.0)
-    alpha = moved[..., 3:] * np.float32(1 / 255)
-    bare = _field("pencil", size, variant)
-    return _bytes(moved[..., :3] * (1 - bare) + paper * (1 - alpha * (1 - bare)))
+    picture = _paper(ground, variant, (250, 247, 240), 0.5, 3.0)
+    hit = np.flatnonzero(moved[:, 3])
+    _apply(picture, moved, hit, _field("pencil", size, variant)[hit], 1.0)
+    return _bytes(picture).reshape(size, size, 3)
 
 
 @lru_cache(maxsize=64)
 def _field(name: str, size: int, variant: int) -> np.ndarray:
-    """How thin paint lies (0: covering, 1: bare paper) in a style, or how far ink bleeds: (size, size, 1) float32."""
+    """How thin paint lies (0: covering, 1: bare paper) in a style, or how far ink bleeds: (size · size,) float32."""
     if name == "ink":
         field = np.clip(0.13 + 0.09 * fractal(size, 5, 30 + variant) + 0.02 * _grain(size, 40 + variant), 0.0, 0.38)
     elif name == "bleed":
@@ -200,7 +209,7 @@ def _field(name: str, size: int, variant: int) -> np.ndarray:
         field = 0.21 + 0.085 * fractal(size, 5, 50 + variant) + 0.045 * _grain(size, 60 + variant)
     else:
         field = np.clip(0.20 + 0.15 * _hatching(size, variant) + 0.06 * _grain(size, 70 + variant), 0.0, 0.6)
-    field = field[..., None].astype(np.float32)
+    field = field.reshape(-1).astype(np.float32)
     field.setflags(write=False)
     return field
 
@@ -220,14 +229,16 @@ def _hatching(size: int, variant: int) -> np.ndarray:
 
 
 def _paper(ground: Image.Image, variant: int, tint: Rgb, share: float, grain: float) -> np.ndarray:
-    """The ground as painted on paper: pulled towards the paper's tint, with its grain. (n, n, 3) float32."""
-    return np.asarray(ground) * np.float32(1 - share) + _sheet(ground.width, variant, tint, share, grain)
+    """The ground as painted on paper: pulled towards the paper's tint, with its grain. (n · n, 3) float32."""
+    picture = np.asarray(ground).reshape(-1, 3) * np.float32(1 - share)
+    picture += _sheet(ground.width, variant, tint, share, grain)
+    return picture
 
 
 @lru_cache(maxsize=32)
 def _sheet(size: int, variant: int, tint: Rgb, share: float, grain: float) -> np.ndarray:
     rough = 0.6 * _grain(size, 100 + variant) + 0.5 * noise(size, 24, 110 + variant)
-    return (np.array(tint, np.float32) * share + (grain * rough)[..., None]).astype(np.float32)
+    return (np.array(tint, np.float32) * share + (grain * rough).reshape(-1, 1)).astype(np.float32)
 
 
 # --- pixel art ----------------------------------------------------------------------------------------------------
@@ -247,7 +258,7 @@ def _pixel(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> n
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
 _FINISHERS: dict[str, Callable[[np.ndarray, Image.Image, int, int], np.ndarray]] = {
