@@ -7,9 +7,16 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo.settings import Settings, SettingsError, settings_table
+
+if TYPE_CHECKING:
+    from demo.services import Services
+    from diffusion.pipeline import TwoStagePipeline
+    from diffusion.progress import Progress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         )  # fmt: skip
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        return arguments.run(settings, arguments) or 0
+        with ExitStack() as arguments.closing:
+            return arguments.run(settings, arguments)
     except (SettingsError, ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -124,7 +132,7 @@ def generate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def search(settings: Settings, arguments: argparse.Namespace) -> int:
-    services = _services(settings)
+    services = _services(settings, arguments)
     vector = services.searcher.vector(arguments.query)
     for found in services.searcher.near(arguments.query, vector, arguments.k, arguments.owner):
         print(f"{found.score:.3f}  {found.generation.id}  {found.generation.prompt}")
@@ -135,7 +143,7 @@ def import_folder(settings: Settings, arguments: argparse.Namespace) -> int:
     from demo.importing import read_folder
     from demo.starter import keep
 
-    services = _services(settings)
+    services = _services(settings, arguments)
     examples, skipped = read_folder(arguments.folder)
     count = keep(services, _owner_id(arguments.owner), examples, arguments.public)
     for name, reason in skipped:
@@ -160,20 +168,20 @@ def gallery(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def reindex(settings: Settings, _arguments: argparse.Namespace) -> int:
+def reindex(settings: Settings, arguments: argparse.Namespace) -> int:
     from demo.upkeep import embed_anew
 
-    services = _services(settings)
+    services = _services(settings, arguments)
     count = embed_anew(services.searcher, services)
     services.searcher.index.rebuild()
     print(f"{count} prompts embedded anew; {json.dumps(services.searcher.index.stats(), ensure_ascii=False)}")
     return 0
 
 
-def verify(settings: Settings, _arguments: argparse.Namespace) -> int:
+def verify(settings: Settings, arguments: argparse.Namespace) -> int:
     from demo.verifying import problems
 
-    found = problems(_services(settings, encoder=False))
+    found = problems(_services(settings, arguments, encoder=False))
     for problem in found:
         print(problem)
     print(f"{len(found)} problems")
@@ -181,7 +189,7 @@ def verify(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def export(settings: Settings, arguments: argparse.Namespace) -> int:
-    services, path = _services(settings, encoder=False), arguments.out or Path(f"{arguments.owner}.zip")
+    services, path = _services(settings, arguments, encoder=False), arguments.out or Path(f"{arguments.owner}.zip")
     with path.open("xb") as file:
         for piece in services.belongings.export(arguments.owner):
             file.write(piece)
@@ -190,7 +198,7 @@ def export(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def forget(settings: Settings, arguments: argparse.Namespace) -> int:
-    services = _services(settings, encoder=False)
+    services = _services(settings, arguments, encoder=False)
     receipt = services.deletion.owner(arguments.owner)
     if receipt["vectors_left"]:
         services.searcher.index.rebuild()
@@ -201,13 +209,13 @@ def forget(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def token(settings: Settings, arguments: argparse.Namespace) -> int:
     owner_id = _owner_id(arguments.owner)
-    _, secret = _services(settings, encoder=False).owners.make_token(owner_id, arguments.name)
+    _, secret = _services(settings, arguments, encoder=False).owners.make_token(owner_id, arguments.name)
     print(f"owner {owner_id}\n{secret}")
     return 0
 
 
 def code(settings: Settings, arguments: argparse.Namespace) -> int:
-    made, _ = _services(settings, encoder=False).owners.make_code(_owner_id(arguments.owner))
+    made, _ = _services(settings, arguments, encoder=False).owners.make_code(_owner_id(arguments.owner))
     print(made)
     return 0
 
@@ -217,12 +225,13 @@ def show_settings(_settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _services(settings: Settings, encoder: bool = True) -> object:
+def _services(settings: Settings, arguments: argparse.Namespace, encoder: bool = True) -> Services:
     """The services, with the encoder opened (or known to be missing) unless it is not needed."""
     from demo.errors import ServiceError
     from demo.services import open_encoder, open_services, open_worker_index
 
     services = open_services(settings, open_encoder, open_worker_index)
+    arguments.closing.callback(services.close)
     if encoder:
         services.searcher.open()
         try:
@@ -234,7 +243,7 @@ def _services(settings: Settings, encoder: bool = True) -> object:
     return services
 
 
-def _pipeline(settings: Settings) -> object:
+def _pipeline(settings: Settings) -> TwoStagePipeline:
     from demo.readiness import missing_checkpoint
     from demo.services import open_encoder
     from demo.worker import open_pipeline
@@ -275,7 +284,7 @@ class _bar:
         self._bar = tqdm(unit="step", disable=None)
         return self
 
-    def step(self, progress: object) -> None:
+    def step(self, progress: Progress) -> None:
         self._bar.set_description(progress.stage)
         self._bar.update(1)
 
