@@ -21,6 +21,7 @@ from ko_clip.recipe import CorpusRecipe
 from ko_clip.tables import Report, read_pairs
 
 logger = logging.getLogger(__name__)
+_MOST_HELD = 500
 
 
 class Corpus(Protocol):
@@ -36,19 +37,33 @@ class Corpus(Protocol):
 
 
 class StoredCorpus:
-    """Pairs in two memory-mapped files: text in UTF-8, and where each begins. Four million take no memory."""
+    """Pairs in two memory-mapped files: text in UTF-8, and where each begins. Four million take no memory.
 
-    def __init__(self, folder: Path, recipe: CorpusRecipe) -> None:
+    `part`: all rows, those for training, or those held out, which lie evenly between the others.
+    """
+
+    def __init__(self, folder: Path, recipe: CorpusRecipe, part: str = "all") -> None:
         self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
         self.offsets = np.load(folder / "offsets.npy", mmap_mode="r")
         self.blob = np.memmap(folder / "texts.utf8", dtype=np.uint8, mode="r")
-        self.identity = json.loads((folder / "report.json").read_text("utf-8"))["identity"]
+        rows = (len(self.offsets) - 1) // 2
+        held = min(_MOST_HELD, int(rows * recipe.hold_out)) if part != "all" else 0
+        self.part, self.stride = part, rows // held if held else 0
+        self.length = {"all": rows, "training": rows - held, "held_out": held}[part]
+        identity = json.loads((folder / "report.json").read_text("utf-8"))["identity"]
+        self.identity = f"{identity}-{part}"
 
     def __len__(self) -> int:
-        return (len(self.offsets) - 1) // 2
+        return self.length
 
     def texts(self, index: int) -> tuple[str, str]:
-        """(Korean, English) of one row."""
+        """(Korean, English) of one row of the part."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"row {index} of {self.length}")
+        if self.part == "held_out":
+            index = index * self.stride
+        elif self.stride > 1:  # every stride-th row is held out, as many as there are
+            index = min(index + index // (self.stride - 1) + 1, index + (len(self.offsets) - 1) // 2 - self.length)
         start, middle, end = (int(x) for x in self.offsets[2 * index : 2 * index + 3])
         return bytes(self.blob[start:middle]).decode("utf-8"), bytes(self.blob[middle:end]).decode("utf-8")
 
@@ -58,7 +73,7 @@ class StoredCorpus:
         return (korean if draw.random() < self.recipe.korean_share else english), english
 
 
-def open_corpora(recipes: Iterable[CorpusRecipe], folder: Path) -> list[Corpus]:
+def open_corpora(recipes: Iterable[CorpusRecipe], folder: Path, part: str = "all") -> list[Corpus]:
     """Open every corpus, reading tables into `folder` once. An optional one that is missing is left out, and said."""
     found: list[Corpus] = []
     for number, recipe in enumerate(recipes):
@@ -69,18 +84,18 @@ def open_corpora(recipes: Iterable[CorpusRecipe], folder: Path) -> list[Corpus]:
         elif recipe.optional and not Path(recipe.path).exists():
             logger.warning("corpus %s is missing and optional: left out", recipe.path)
         else:
-            found.append(store(recipe, folder / f"{number:02d}-{Path(recipe.path).name}"))
+            found.append(store(recipe, folder / f"{number:02d}-{Path(recipe.path).name}", part))
     if not found:
         raise FileNotFoundError("no corpus of the recipe is there: check the paths under corpora")
     return found
 
 
-def store(recipe: CorpusRecipe, folder: Path) -> StoredCorpus:
+def store(recipe: CorpusRecipe, folder: Path, part: str = "all") -> StoredCorpus:
     """Read a table into `folder` unless it was read before, and open it."""
     report_file = folder / "report.json"
     stamp = _stamp(recipe)
     if report_file.is_file() and json.loads(report_file.read_text("utf-8")).get("stamp") == stamp:
-        return StoredCorpus(folder, recipe)
+        return StoredCorpus(folder, recipe, part)
     folder.mkdir(parents=True, exist_ok=True)
     report = Report()
     rows = read_pairs(Path(recipe.path), report, recipe.ko, recipe.en, recipe.encoding)
@@ -90,7 +105,7 @@ def store(recipe: CorpusRecipe, folder: Path) -> StoredCorpus:
     logger.info("%s: %s", recipe.path, report.summary())
     values = {"stamp": stamp, "identity": identity, **report.to_dict()}
     report_file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return StoredCorpus(folder, recipe)
+    return StoredCorpus(folder, recipe, part)
 
 
 def _write(rows: Iterator[tuple[str, str]], folder: Path) -> str:

@@ -7,13 +7,14 @@ teacher's vectors (R@1); per sequence head, the error of the states in units of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ko_clip.batches import pad
-from ko_clip.corpora import open_corpora
+from ko_clip.corpora import Corpus, StoredCorpus, open_corpora
 from ko_clip.measures import recall, relative_error
 from ko_clip.model import KoClipModel
 from ko_clip.recipe import Recipe
@@ -33,11 +34,9 @@ class HeldOut:
     def open(
         cls, recipe: Recipe, teachers: Mapping[str, Teacher], folder: Path, tokenizer: PromptTokenizer
     ) -> HeldOut | None:
-        """Read the held-out corpora; None where the recipe has none."""
-        if not recipe.held_out:
-            return None
+        """Read the held-out corpora, or the rows that were kept out of the tables; None where there are none."""
         sets = []
-        for corpus in open_corpora(recipe.held_out, folder / "held_out"):
+        for corpus in _corpora(recipe, folder):
             rows = range(0, len(corpus), max(1, len(corpus) // _ROWS))
             pairs = [corpus.pair(i, 0) for i in list(rows)[:_ROWS]]
             korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -48,7 +47,7 @@ class HeldOut:
                     if not corpus.heads or name in corpus.heads:
                         said[name] = _joined([part[name] for part in parts])
             sets.append(([list(each.ids) for each in tokenizer.encode_all(korean)], english, said))
-        return cls(sets, tokenizer.pad_id)
+        return cls(sets, tokenizer.pad_id) if sets else None
 
     @torch.no_grad()
     def measure(self, student: KoClipModel) -> dict[str, float]:
@@ -78,6 +77,19 @@ class HeldOut:
             states += [found.states.float().cpu().numpy()] if found.states is not None else []
             pooled += [found.pooled.float().cpu().numpy()] if found.pooled is not None else []
         return (np.concatenate(states) if states else None, np.concatenate(pooled) if pooled else None)
+
+
+def _corpora(recipe: Recipe, folder: Path) -> list[Corpus]:
+    if recipe.held_out:
+        return open_corpora(recipe.held_out, folder / "held_out")
+    tables = [(number, each) for number, each in enumerate(recipe.corpora) if each.kind == "file"]
+    places = [Path(recipe.run) / "corpora" / f"{number:02d}-{Path(each.path).name}" for number, each in tables]
+    kept = [
+        StoredCorpus(place, replace(each, korean_share=1.0), "held_out")
+        for place, (_, each) in zip(places, tables, strict=True)
+        if place.is_dir()
+    ]
+    return [corpus for corpus in kept if len(corpus)]
 
 
 def _joined(parts: list[Target]) -> Target:

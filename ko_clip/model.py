@@ -97,16 +97,17 @@ class KoClipModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, (nn.Linear, nn.Embedding)):
-            nn.init.normal_(module.weight, std=0.02)
-            if getattr(module, "bias", None) is not None:
+        """Every map keeps the size of what it is given; what a layer adds begins small; positions are waves."""
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+            if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, SlotDecoder):
-            nn.init.normal_(module.queries, std=0.5)
-        elif isinstance(module, Head):
+        elif isinstance(module, (Backbone, SlotDecoder, Head)):
             module.reset()
 
     def mask(self, input_ids: Tensor) -> Tensor:
@@ -216,6 +217,12 @@ class Backbone(nn.Module):
         self.bag_weight = nn.Embedding(config.vocab_size, 1)
         self.bag_width = config.embedding_size
 
+    def reset(self) -> None:
+        """Waves for positions, small first steps for layers; transformers calls this after the parts' own."""
+        nn.init.zeros_(self.bag_weight.weight)
+        _make_waves(self.positions.weight)
+        _calm(self.layers)
+
     def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, tokens, width) and, for the pooled heads, a weighted bag of the tokens (batch, embedding)."""
         embedded = self.tokens(input_ids)
@@ -237,12 +244,15 @@ class HubBackbone(nn.Module):
         settings = dict(config.backbone or {})
         hub = AutoConfig.for_model(settings.pop("model_type"), **settings)
         self.encoder = AutoModel.from_config(hub)
+        self.causal = hub.model_type == "clip_text_model"
         size = int(hub.hidden_size)
         self.fit = nn.Linear(size, config.width) if size != config.width else nn.Identity()
         self.bag_width = size
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
+        # A CLIP tower would read from left to right: a mask of four dimensions is taken as it is.
+        keys = mask[:, None, None, :].expand(-1, 1, mask.shape[1], -1) if self.causal else mask.long()
+        hidden = self.encoder(input_ids=input_ids, attention_mask=keys).last_hidden_state
         weight = mask[..., None].to(hidden.dtype)
         bag = (weight * hidden).sum(1) / weight.sum(1).clamp_min(1)
         return self.fit(hidden), bag
@@ -301,6 +311,11 @@ class SlotDecoder(nn.Module):
         self.layers = nn.ModuleList([Layer(*shape) for _ in range(config.decoder_layers)])
         self.norm = nn.LayerNorm(config.width)
 
+    def reset(self) -> None:
+        """Queries begin as the waves of the encoder's positions: slot k looks near token k before it learns better."""
+        _make_waves(self.queries)
+        _calm(self.layers)
+
     def forward(self, memory: Tensor, mask: Tensor, which: Tensor, weights: bool) -> tuple[Tensor, Tensor | None]:
         """(batch, queries asked for, width), and where the last layer looked (batch, queries, tokens) if asked."""
         hidden = self.queries[which].expand(memory.shape[0], -1, -1)
@@ -311,6 +326,26 @@ class SlotDecoder(nn.Module):
             else:
                 hidden = layer(hidden, memory, keys)
         return self.norm(hidden), attention
+
+
+def waves(positions: int, width: int) -> Tensor:
+    """Sines and cosines of rising wavelength (positions, width), as in Vaswani et al. 2017, arXiv:1706.03762."""
+    rates = torch.exp(torch.arange(0, width, 2) * (-4.0 / width * 2.302585))
+    angles = torch.arange(positions)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :width]
+
+
+@torch.no_grad()
+def _make_waves(parameter: nn.Parameter) -> None:
+    if not getattr(parameter, "_is_hf_initialized", False):  # transformers marks what it has loaded
+        parameter.copy_(waves(*parameter.shape))
+
+
+def _calm(layers: nn.ModuleList) -> None:
+    """Scale down what each layer adds, so that a deep sum begins no larger than its first term."""
+    for layer in layers:
+        for part in (layer.out, layer.down):
+            nn.init.normal_(part.weight, std=(2 * len(layers) * part.in_features) ** -0.5)
 
 
 class Head(nn.Module):

@@ -48,7 +48,10 @@ class HeadRecipe:
 
 @dataclass(frozen=True)
 class CorpusRecipe:
-    """One corpus. `kind` drawn: captions of drawn scenes; file: a table of pairs. `weight`: its share of steps."""
+    """One corpus. `kind` drawn: captions of drawn scenes; file: a table of pairs. `weight`: its share of steps.
+
+    `hold_out`: share of a table's rows kept out of training where the recipe names no held-out corpora.
+    """
 
     kind: str = "file"
     path: str = ""
@@ -59,6 +62,7 @@ class CorpusRecipe:
     en: str | None = None
     encoding: str | None = None
     optional: bool = False
+    hold_out: float = 0.02
     seed: int = 1
     count: int = 60000
     split: str = "train"
@@ -71,6 +75,8 @@ class CorpusRecipe:
             raise ValueError("a corpus of kind 'file' needs a path")
         if self.weight <= 0:
             raise ValueError(f"the weight of {self.name} is {self.weight}: give a positive number")
+        if not 0 <= self.hold_out <= 0.5:
+            raise ValueError(f"hold_out is {self.hold_out}: give a share from 0 to 0.5")
         if not 0 <= self.korean_share <= 1:
             raise ValueError(f"korean_share is {self.korean_share}: give a share from 0 to 1")
         object.__setattr__(self, "heads", tuple(self.heads))

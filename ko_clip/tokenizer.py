@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -211,10 +212,23 @@ def _korean_pieces(words: Counter[str], size: int) -> list[tuple[str, float]]:
         vocab_size=size, show_progress=False, unk_token=UNK, special_tokens=[UNK], max_piece_length=8
     )
     tokenizer.train_from_iterator(_repeated(words), trainer)
-    learned = [(piece, score) for piece, score in json.loads(tokenizer.to_str())["model"]["vocab"] if piece != UNK]
-    seen = {piece for piece, _ in learned}
-    lowest = min(score for _, score in learned) - 1
-    return learned + [(s, lowest) for s in _common_syllables() if s not in seen]
+    learned = json.loads(tokenizer.to_str())["model"]["vocab"]
+    scored = _settled({piece: score for piece, score in learned if piece != UNK}, words)
+    lowest = min(scored.values()) - 1
+    scored |= {syllable: lowest for syllable in _common_syllables() if syllable not in scored}
+    return sorted(scored.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _settled(scores: dict[str, float], words: Counter[str]) -> dict[str, float]:
+    """Scores from how often each piece is used. The trainer adds floats in no fixed order: this makes runs equal."""
+    vocabulary = [(UNK, -99.0), *sorted((piece, round(score, 3)) for piece, score in scores.items())]
+    tokenizer, used = Tokenizer(models.Unigram(vocabulary, 0)), Counter(scores.keys())
+    for word, found in zip(words, tokenizer.encode_batch(list(words)), strict=True):
+        for piece in found.tokens:
+            if piece in scores:
+                used[piece] += words[word]
+    total = math.log(used.total())
+    return {piece: math.log(count) - total for piece, count in used.items()}
 
 
 def _english_pieces(words: Counter[str], size: int) -> list[tuple[str, float]]:

@@ -67,7 +67,7 @@ def open_workshop(recipe: Recipe) -> Workshop:
     folder = Path(recipe.run)
     write_facts(folder, recipe)
     teachers = open_teachers(recipe.heads, "cuda" if torch.cuda.is_available() else "cpu")
-    corpora = open_corpora(recipe.corpora, folder / "corpora")
+    corpora = open_corpora(recipe.corpora, folder / "corpora", "all" if recipe.held_out else "training")
     tokenizer = _tokenizer(recipe, corpora, folder / "tokenizer")
     torch.manual_seed(recipe.seed)
     student = build_student(recipe, tokenizer, teachers)

@@ -13,7 +13,13 @@ from transformers.utils import logging as hub_logging
 PAIRS = [
     (f"{ko} {thing_ko}", f"{en} {thing_en}")
     for ko, en in (("빨간", "red"), ("파란", "blue"), ("초록색", "green"), ("하얀", "white"), ("검은", "black"))
-    for thing_ko, thing_en in (("원피스", "dress"), ("모자", "hat"), ("치마", "skirt"), ("코트", "coat"), ("가방", "bag"))
+    for thing_ko, thing_en in (
+        ("원피스", "dress"),
+        ("모자", "hat"),
+        ("치마", "skirt"),
+        ("코트", "coat"),
+        ("가방", "bag"),
+    )
 ]
 
 

@@ -9,7 +9,11 @@ from ko_clip.corpora import store
 from ko_clip.recipe import CorpusRecipe
 from ko_clip.tables import Report, read_pairs
 
-ROWS = [("빨간 원피스를 그려 주세요", "please draw a red dress"), ("파란 모자", "a blue hat"), ("하얀 치마", "a white skirt")]
+ROWS = [
+    ("빨간 원피스를 그려 주세요", "please draw a red dress"),
+    ("파란 모자", "a blue hat"),
+    ("하얀 치마", "a white skirt"),
+]
 
 
 def rows_of(path, **options):
@@ -46,7 +50,10 @@ def test_columns_are_found_by_their_script_where_their_names_say_nothing(tmp_pat
 
 def test_json_with_nested_lists_and_keys_is_read(tmp_path):
     path = tmp_path / "pairs.json"
-    data = {"info": {"title": "x"}, "data": [{"sn": str(i), "text": {"ko": k, "en": e}} for i, (k, e) in enumerate(ROWS)]}
+    data = {
+        "info": {"title": "x"},
+        "data": [{"sn": str(i), "text": {"ko": k, "en": e}} for i, (k, e) in enumerate(ROWS)],
+    }
     path.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
     assert rows_of(path) == ROWS
 
