@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -120,9 +121,7 @@ class _Rows:
     """Everything about the rows but their vectors, written as they come by."""
 
     def __init__(self, text: BinaryIO) -> None:
-        self.numbers: list[int] = []
-        self._keys: list[int] = []
-        self._ends: list[int] = []
+        self.numbers, self._keys, self._ends = array("q"), array("Q"), array("q")
         self._text = text
 
     def note(self, leaders: Iterable[Leader]) -> Iterator[np.ndarray]:
@@ -136,11 +135,11 @@ class _Rows:
             yield leader.vector
 
     def write_arrays(self, target: Path) -> None:
-        numbers, keys = np.array(self.numbers, np.int64), np.array(self._keys, np.uint64)
+        numbers, keys, ends = np.array(self.numbers), np.array(self._keys), np.array(self._ends)
         order, by_key = np.argsort(numbers, kind="stable"), np.argsort(keys, kind="stable")
-        arrays = (numbers, order, keys[by_key], by_key, np.array(self._ends, np.int64))
-        for (name, kind), array in zip(ARRAYS.items(), arrays, strict=True):
-            array.astype(kind).tofile(target / name)
+        arrays = (numbers, order, keys[by_key], by_key, ends)
+        for (name, kind), values in zip(ARRAYS.items(), arrays, strict=True):
+            values.astype(kind).tofile(target / name)
 
 
 def _sealed(path: Path) -> dict:

@@ -104,7 +104,8 @@ class Store:
         """Show a record to everyone, or to its owner alone. Raises UnknownId."""
         scope = sa.literal(PUBLIC) if public else prompts.c.owner
         with self._writing(connection, 1) as (writer, seq):
-            self._update_live(writer, id, scope=scope, seq=seq)
+            if not self._update_live(writer, id, scope=scope, seq=seq):
+                raise UnknownId(f"id {id!r} is not in the index")
 
     def remove(self, id: str, connection: sa.Connection | None = None) -> None:
         """Erase all of a record but its id. Removing it again changes nothing. Raises UnknownId."""
@@ -112,8 +113,8 @@ class Store:
         with self._writing(connection, 1) as (writer, seq):
             if self.engine.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
-            if self.removal(id, writer) is None:
-                self._update_live(writer, id, seq=seq, **erased)
+            if not self._update_live(writer, id, seq=seq, **erased):
+                self.removal(id, writer)  # raises UnknownId, unless it was removed before
 
     # Reading
 
@@ -220,10 +221,9 @@ class Store:
                 known[id] = number
         return known
 
-    def _update_live(self, writer: sa.Connection, id: str, **values: object) -> None:
+    def _update_live(self, writer: sa.Connection, id: str, **values: object) -> bool:
         live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.scope.is_not(None))
-        if writer.execute(sa.update(prompts).where(live).values(**values)).rowcount == 0:
-            raise UnknownId(f"id {id!r} is not in the index")
+        return writer.execute(sa.update(prompts).where(live).values(**values)).rowcount > 0
 
     @contextmanager
     def _writing(self, connection: sa.Connection | None, n: int) -> Iterator[tuple[sa.Connection, int]]:
