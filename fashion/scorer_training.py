@@ -114,8 +114,14 @@ def scorer_losses(
     logits = network.kinds(fine).float()
     where = F.cross_entropy(logits, kinds)
     told = network.attributes(fine[rows[:, 0]], coarse[rows[:, 0]], words["mask"], rows[:, 1])
-    parts = {field: F.cross_entropy(told[field].float(), words[field], ignore_index=_IGNORED) for field in FIELDS}
+    parts = {field: _mean_error(told[field].float(), words[field]) for field in FIELDS}
     return {"loss": 2 * where + sum(parts.values()), "where": where, **parts}
+
+
+def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the garments that have the attribute; 0 where none of the batch has."""
+    total = F.cross_entropy(logits, wanted, ignore_index=_IGNORED, reduction="sum")
+    return total / (wanted != _IGNORED).sum().clamp(min=1)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -128,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(seed)
     network = ScorerNetwork(options.architecture).to(run.device)
     pool = PicturePool(options.pool, options.pictures)
-    held_out = PicturePool(options.pool, 1024, seed=9, split="held_out")
+    held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         pictures, kinds, rows, words = scorer_batch(pool, step, options.batch, options.pictures, seed)
@@ -146,13 +152,15 @@ def main(argv: list[str] | None = None) -> None:
         return accuracy.percent()
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        logger.info("held-out, this step's weights: %s", json.dumps(measured(256)))
+        logger.info("held-out, this step's weights: %s", json.dumps(measured(min(256, options.held_out))))
 
     result = fit(network, step_losses, fit_config(options), run.folder, on_sample=on_sample)
     network.load_state_dict(result.average)
-    facts = measured(1024)
+    facts = measured(options.held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)
-    Scorer(network).save(options.checkpoints / "scorers", {"step": result.step, "held_out_of_1024": facts})
+    Scorer(network).save(
+        options.checkpoints / "scorers", {"step": result.step, "held_out_pictures": options.held_out, **facts}
+    )
 
 
 if __name__ == "__main__":

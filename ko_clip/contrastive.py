@@ -32,6 +32,7 @@ from fitting.parts import add_fit_options, fit_config, latest_weights, open_run,
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
 
 logger = logging.getLogger(__name__)
+TOKENIZER_CAPTIONS = 60_000
 
 
 # --- the loss -----------------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def english_tokenizer(folder: Path) -> CLIPTokenizer:
     """The tokenizer in `folder`, learnt there once from drawn captions."""
     if (folder / "tokenizer.json").exists():
         return CLIPTokenizer.from_pretrained(folder)
-    texts = (caption(scene, "en", seed=i).text for i, scene in enumerate(scenes(5, 60_000, "any")))
+    texts = (caption(scene, "en", seed=i).text for i, scene in enumerate(scenes(5, TOKENIZER_CAPTIONS, "any")))
     tokenizer = train_tokenizer(texts)
     tokenizer.save_pretrained(folder)
     return tokenizer
@@ -170,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
     pool = PicturePool(options.pool, options.pictures)
-    held_out = PicturePool(options.pool, 1024, seed=9, split="held_out")
+    held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         rng = np.random.default_rng((23, step))
@@ -199,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     both.load_state_dict(result.average)
     facts = _measure(clip, tokenizer, held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)
-    save_part(clip, run.part, step=result.step, facts={"held_out_of_1024": facts})
+    save_part(clip, run.part, step=result.step, facts={"held_out_pictures": options.held_out, **facts})
 
 
 @torch.no_grad()
