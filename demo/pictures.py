@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from demo.errors import ServiceError
@@ -27,6 +27,7 @@ MAX_UPLOAD_BYTES = 10 * 2**20
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128
 SOFTWARE = "geuryeojwo"
+LABEL = "AI generated"
 EXIF_DESCRIPTION, EXIF_SOFTWARE, EXIF_IFD, EXIF_USER_COMMENT = 0x010E, 0x0131, 0x8769, 0x9286
 
 
@@ -104,16 +105,15 @@ def read_upload(data: bytes) -> Image.Image:
 
 
 def with_visible_mark(image: Image.Image) -> Image.Image:
-    """A copy with a small 'AI' label in its lower right corner, for downloads outside the page."""
-    marked = image.convert("RGB").copy()
-    side = max(12, min(marked.size) // 12)
-    label = Image.new("L", (32, 14), 0)
-    ImageDraw.Draw(label).text((2, 1), "AI gen", fill=255)
-    label = label.crop(label.getbbox()).resize((side * 3, side), Image.Resampling.LANCZOS)
-    corner = (marked.width - label.width - side // 2, marked.height - label.height - side // 2)
-    box = (corner[0] - side // 4, corner[1] - side // 4, marked.width - side // 4, marked.height - side // 4)
-    ImageDraw.Draw(marked, "RGBA").rounded_rectangle(box, side // 4, fill=(0, 0, 0, 150))
-    marked.paste((255, 255, 255), corner, label)
+    """A copy that says "AI generated" in its lower right corner, for downloads outside the page."""
+    marked = image.convert("RGB")
+    font = ImageFont.load_default(size=max(9, min(marked.size) // 18))
+    pen = ImageDraw.Draw(marked, "RGBA")
+    left, top, right, bottom = pen.textbbox((0, 0), LABEL, font=font)
+    pad = (bottom - top) // 2
+    x, y = marked.width - right - 2 * pad, marked.height - bottom - 2 * pad
+    pen.rounded_rectangle((x + left - pad, y + top - pad, x + right + pad, y + bottom + pad), pad, fill=(0, 0, 0, 160))
+    pen.text((x, y), LABEL, font=font, fill="white")
     return marked
 
 

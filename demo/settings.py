@@ -45,7 +45,7 @@ class Settings:
     proxies: int = _setting(0, "Trusted proxies in front (ProxyFix); 0: none.")
     retention_days: int = _setting(0, "Days after which generations and uploads are deleted; 0: kept.")
     max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
-    visible_mark: bool = _setting(False, "Draw 'AI 생성' into downloaded pictures.")
+    visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")

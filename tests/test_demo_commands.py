@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from demo_tiny import write_models
+from benchmarks.random_studio import write_models
 from PIL import Image
 
 from demo.commands import main

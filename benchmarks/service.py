@@ -1,0 +1,299 @@
+"""The studio under load, through a real server and real HTTP on this machine.
+
+Prints one table: seconds until ready; seconds per stage for one and four pictures; search while a job draws, over many
+past prompts; and a minute of people who post and poll while others hold event streams.
+
+    python -m benchmarks.service [--prompts 100000] [--seconds 60] [--clients 50] [--streams 30] [--random]
+
+`--random` draws with random weights of about the shipped sizes: speed does not depend on the values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from demo.settings import REPOSITORY, Settings
+
+CHUNK = 2000
+
+
+@dataclass
+class Browser:
+    """One person over one kept connection."""
+
+    port: int
+    cookie: str = ""
+    line: http.client.HTTPConnection | None = None
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, dict, float]:
+        """(status, JSON, seconds); a line that broke counts as status 0."""
+        headers = {"Cookie": self.cookie} if self.cookie else {}
+        data = None
+        if body is not None:
+            headers["Content-Type"], data = "application/json", json.dumps(body).encode()
+        started = time.perf_counter()
+        try:
+            self.line = self.line or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            self.line.request(method, path, data, headers)
+            reply = self.line.getresponse()
+            text = reply.read()
+        except (OSError, http.client.HTTPException):
+            self.line = None
+            return 0, {}, time.perf_counter() - started
+        if (given := reply.headers.get("Set-Cookie")) is not None:
+            self.cookie = given.split(";")[0]
+        return reply.status, json.loads(text or b"{}"), time.perf_counter() - started
+
+    def draw(self, prompt: str, **more: object) -> dict:
+        """Ask for pictures and wait for them. Raises RuntimeError."""
+        status, told, _ = self.call("POST", "/api/v1/generations", {"prompt": prompt} | more)
+        while status in (200, 202) and told["status"] in ("queued", "running"):
+            time.sleep(0.05)
+            status, told, _ = self.call("GET", f"/api/v1/generations/{told['id']}")
+        if told.get("status") != "succeeded":
+            raise RuntimeError(f"{status}: {told}")
+        return told
+
+
+@dataclass
+class Load:
+    """What many people at once met."""
+
+    statuses: Counter = field(default_factory=Counter)
+    accepted: list[float] = field(default_factory=list)
+    finished: int = 0
+    events: int = 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="studio-bench-") as name:
+        folder = Path(name)
+        environment = dict(os.environ) | _models(folder, arguments.random) | {
+            "DATA_DIR": str(folder / "data"), "PORT": str(arguments.port), "LOG_LEVEL": "WARNING",
+            "RATE_NEWCOMERS": "100000/hour",
+        }  # fmt: skip
+        filled = fill(Settings.from_env(environment), arguments.prompts) if arguments.prompts else 0.0
+        with serving(environment, folder) as ready:
+            rows = [("ready after the process started", "≤ 10 s", f"{ready:.1f} s")]
+            rows += stage_rows(arguments.port)
+            rows += search_rows(arguments.port, arguments.prompts)
+            rows += load_rows(arguments)
+    print("| measure | asked | here |\n|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(f"\n{os.cpu_count()} cores; {arguments.prompts:,} past prompts (stored and indexed in {filled:.0f} s).")
+    return 0
+
+
+def fill(settings: Settings, count: int) -> float:
+    """Store and index public past prompts, their vectors scattered around those of real ones; returns seconds."""
+    from sqlalchemy import insert
+
+    from demo.owners import ensure_owner
+    from demo.services import open_encoder, open_services, open_worker_index
+    from demo.tables import Generation
+    from index import Record
+
+    started = time.perf_counter()
+    services = open_services(settings, open_encoder, open_worker_index)
+    services.searcher.open()
+    encoder, random = services.searcher.require(), np.random.default_rng(5)
+    seeds = encoder.search(_prompts(400))  # (400, dim)
+    for start in range(0, count, CHUNK):
+        numbers = range(start, min(start + CHUNK, count))
+        vectors = seeds[random.integers(0, len(seeds), len(numbers))]
+        vectors = vectors + random.normal(0, 0.4 / np.sqrt(encoder.search_dim), vectors.shape).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        rows = [_row(i, vector, encoder.encoder_id) for i, vector in zip(numbers, vectors, strict=True)]
+        with services.database.write() as session:
+            ensure_owner(session, "b" * 32)
+            session.execute(insert(Generation), rows)
+            records = [Record(row["index_id"], row["prompt_key"], vector, "b" * 32, True)
+                       for row, vector in zip(rows, vectors, strict=True)]  # fmt: skip
+            services.searcher.index.add_many(records, connection=session.connection())
+    services.searcher.index.rebuild()
+    services.close()
+    return time.perf_counter() - started
+
+
+@contextlib.contextmanager
+def serving(environment: dict[str, str], folder: Path) -> object:
+    """A server for the time of the block; gives the seconds until it was ready."""
+    started = time.perf_counter()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "demo", "serve"], env=environment, stdout=log, stderr=log,
+                                   cwd=REPOSITORY)  # fmt: skip
+        try:
+            while Browser(int(environment["PORT"])).call("GET", "/readyz")[0] != 200:
+                if process.poll() is not None or time.perf_counter() - started > 600:
+                    raise RuntimeError((folder / "log").read_text()[-3000:])
+                time.sleep(0.1)
+            yield time.perf_counter() - started
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def stage_rows(port: int, times: int = 3) -> list[tuple[str, str, str]]:
+    """Seconds per stage for one and four pictures, medians; the first draw warms up."""
+    person, rows = Browser(port), []
+    person.draw("빨간 원피스", n=1)
+    for n in (1, 4):
+        drawn, walls = [], []
+        for i in range(times):
+            started = time.perf_counter()
+            drawn.append(person.draw(f"파란 체크무늬 치마 {n} {i}", n=n)["timings"])
+            walls.append(time.perf_counter() - started)
+        stages = {stage: float(np.median([timings[stage] for timings in drawn])) for stage in drawn[0]}
+        text = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in stages.items())
+        name = f"{n} picture{'s' * (n > 1)}, from prompt to pictures (s)"
+        rows.append((name, "stated", f"{np.median(walls):.2f} ({text})"))
+    return rows
+
+
+def search_rows(port: int, prompts: int, times: int = 300) -> list[tuple[str, str, str]]:
+    """Search over HTTP while a job draws."""
+    person, busy, stop = Browser(port), Browser(port), threading.Event()
+
+    def keep_drawing() -> None:
+        i = 0
+        while not stop.is_set():
+            i += 1
+            busy.draw(f"노란 코트 {i}", n=4)
+
+    thread = threading.Thread(target=keep_drawing)
+    thread.start()
+    seconds = []
+    for prompt in _prompts(times):
+        status, _, took = person.call("GET", f"/api/v1/search?k=10&q={urllib.parse.quote(prompt)}")
+        if status == 200:
+            seconds.append(took)
+    stop.set()
+    thread.join()
+    p50, p99 = np.percentile(seconds, (50, 99)) * 1000
+    name = f"search of {prompts:,} prompts while a job draws, p50 / p99"
+    return [(name, "p99 ≤ 50 ms", f"{p50:.1f} / {p99:.1f} ms")]
+
+
+def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
+    """Clients post and poll, others hold streams."""
+    load, deadline = Load(), time.monotonic() + arguments.seconds
+    kinds = [(_post_and_poll, i) for i in range(arguments.clients)] + [(_stream, i) for i in range(arguments.streams)]
+    threads = [threading.Thread(target=kind, args=(arguments.port, i, load, deadline)) for kind, i in kinds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bad = sum(count for status, count in load.statuses.items() if status >= 500 or status == 0)
+    p50, p99 = np.percentile(load.accepted or [float("nan")], (50, 99)) * 1000
+    title = f"{arguments.clients} clients, {arguments.streams} streams, {arguments.seconds} s"
+    told = ", ".join(f"{status}: {count}" for status, count in sorted(load.statuses.items()))
+    return [
+        (f"{title}: 202 p50 / p99", "p99 < 300 ms", f"{p50:.0f} / {p99:.0f} ms of {len(load.accepted)}"),
+        (f"{title}: 5xx and broken lines", "0", f"{bad} ({told})"),
+        (f"{title}: generations finished, events received", "stated", f"{load.finished}, {load.events}"),
+    ]
+
+
+def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
+    person, i = Browser(port), 0
+    time.sleep(number * 0.02)
+    while time.monotonic() < deadline:
+        i += 1
+        status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"초록 치마 {number} {i}", "n": 1})
+        load.statuses[status] += 1
+        if status != 202:
+            time.sleep(2.0)
+            continue
+        load.accepted.append(took)
+        while time.monotonic() < deadline and told.get("status") in ("queued", "running"):
+            time.sleep(1.0)
+            status, told, _ = person.call("GET", f"/api/v1/generations/{told['id']}")
+            load.statuses[status] += 1
+        load.finished += told.get("status") == "succeeded"
+
+
+def _stream(port: int, number: int, load: Load, deadline: float) -> None:
+    person = Browser(port)
+    while time.monotonic() < deadline:
+        status, told, _ = person.call("POST", "/api/v1/generations", {"prompt": f"남색 모자 {number}", "n": 1})
+        load.statuses[status] += 1
+        if status != 202:
+            time.sleep(2.0)
+            continue
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        try:
+            line.request("GET", told["links"]["events"], headers={"Cookie": person.cookie})
+            reply = line.getresponse()
+            load.statuses[reply.status] += 1
+            while time.monotonic() < deadline and (text := reply.readline()):
+                load.events += text.startswith(b"event:")
+        except OSError:
+            load.statuses[0] += 1
+        finally:
+            line.close()
+
+
+def _row(i: int, vector: np.ndarray, encoder_id: str) -> dict:
+    return {
+        "id": f"{i:032x}", "owner_id": "b" * 32, "created_at": 1e9 + i, "started_at": None, "finished_at": 1e9 + i,
+        "status": "succeeded", "prompt": f"past {i}", "prompt_key": f"past {i}", "negative_prompt": "",
+        "n": 1, "seed": i, "refine": True, "style_weight": 1.0, "visibility": "public", "hidden": False, "shape": "",
+        "vector": vector.tobytes(), "encoder_id": encoder_id, "index_id": f"{i:032x}", "warnings": [], "timings": {},
+        "attempt": 1,
+    }  # fmt: skip
+
+
+def _prompts(count: int) -> list[str]:
+    """Distinct Korean prompts of the drawn domain."""
+    from fashion import lexicon
+
+    random = np.random.default_rng(9)
+    pick = lambda words: words[int(random.integers(len(words)))]  # noqa: E731
+    made: dict[str, None] = {}
+    while len(made) < count:
+        color, pattern, garment = pick(lexicon.COLORS), pick(lexicon.PATTERNS), pick(lexicon.GARMENTS)
+        made[f"{pick(color.modifiers)} {pattern.ko[0]} {pick(garment.ko)}"] = None
+    return list(made)
+
+
+def _models(folder: Path, random: bool) -> dict[str, str]:
+    if not random:
+        return {}
+    from benchmarks.random_checkpoint import SMALL
+    from benchmarks.random_studio import write_models
+
+    return write_models(folder / "models", SMALL)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.service", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--prompts", type=int, default=100_000, help="past prompts to search (default 100000)")
+    parser.add_argument("--seconds", type=int, default=60, help="length of the load (default 60)")
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--streams", type=int, default=30)
+    parser.add_argument("--port", type=int, default=5098)
+    parser.add_argument("--random", action="store_true", help="random weights of about the shipped sizes")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
