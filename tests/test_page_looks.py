@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.browser
 HANGUL = re.compile("[ㄱ-ㅎㅏ-ㅣ가-힣]")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SEEN = """() => { const walk = (node, out) => { for (const c of node.children) {
-    if (c.matches('script, style, .sprite')) continue;
+    if (c.matches('script, noscript, style, .sprite')) continue;
     for (const a of ['aria-label', 'title', 'placeholder', 'alt']) if (c.getAttribute(a)) out.push(c.getAttribute(a));
     for (const t of c.childNodes) if (t.nodeType === 3 && t.data.trim()) out.push(t.data.trim());
     walk(c, out); } return out; }; return [document.title, ...walk(document.body, [])]; }"""
@@ -178,11 +179,15 @@ def test_focus_is_always_visible(world: World) -> None:
 
 
 def test_first_paint_comes_soon_after_the_answer(world: World) -> None:
-    times = []
-    for _ in range(3):
-        page = world.person()
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-        times.append(page.evaluate("""performance.getEntriesByName('first-contentful-paint')[0].startTime
-            - performance.getEntriesByType('navigation')[0].responseStart"""))
-    print(f"first paint after the answer began: {min(times):.0f} ms")
-    assert min(times) < 300
+    """On a machine with cores to spare by the clock; on a busy one by the processor time that the page asks for."""
+    page = world.person()
+    metrics = page.context.new_cdp_session(page)
+    metrics.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.reload()
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    wall = page.evaluate("""performance.getEntriesByName('first-contentful-paint')[0].startTime
+        - performance.getEntriesByType('navigation')[0].responseStart""")
+    tasks = {m["name"]: m["value"] for m in metrics.send("Performance.getMetrics")["metrics"]}["TaskDuration"] * 1000
+    print(f"first paint {wall:.0f} ms after the answer began, {tasks:.0f} ms of processor time in all")
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert (tasks if busy else wall) < 300

@@ -11,7 +11,7 @@ import { hasWords, lang, w } from "./words.js";
  * @typedef {{id: string, status: "queued" | "running" | "succeeded" | "failed" | "cancelled", created_at: string, prompt: string,
  *   negative_prompt: string, n: number, seed: number, steps: number | null, guidance_scale: number | null, refine: boolean,
  *   refine_strength: number | null, style: string | null, style_weight: number, source_image: string | null,
- *   strength: number | null, visibility: "private" | "public", mine: boolean, position: number | null, progress: Progress | null,
+ *   strength: number | null, visibility: "private" | "public", hidden: boolean, mine: boolean, position: number | null, progress: Progress | null,
  *   images: Picture[], timings?: Record<string, number>, warnings?: {code: string, message: string}[],
  *   error: {code: string, message: string} | null, similar?: Past[]}} Generation
  * @typedef {{generation_id: string, prompt: string, score?: number, created_at: string, mine: boolean, seed: number,

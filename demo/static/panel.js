@@ -31,7 +31,15 @@ export function panelOf(view) {
     h(
       "p.facts",
       {},
-      `${ago(g.created_at)} · ${w("fact.seed", { seed: picture.seed ?? g.seed })} · ${picture.width}×${picture.height} · ${w(g.mine ? `fact.${g.visibility}` : "fact.theirs")}`,
+      [
+        ago(g.created_at),
+        w("fact.seed", { seed: picture.seed ?? g.seed }),
+        `${picture.width}×${picture.height}`,
+        w(g.mine ? `fact.${g.visibility}` : "fact.theirs"),
+        g.hidden && w("fact.hidden"),
+      ]
+        .filter(Boolean)
+        .join(" · "),
     ),
     h(
       "div.group",

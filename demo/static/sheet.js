@@ -153,6 +153,8 @@ function show(tile, g, i) {
       : picture?.url || g.progress?.preview_urls?.[i] || (i ? null : g.progress?.preview_url);
   tile.dataset.state = picture ? "done" : url ? "preview" : unfinished(g) ? "waiting" : "none";
   tile.disabled = !picture;
+  if (picture) tile.removeAttribute("aria-label");
+  else tile.setAttribute("aria-label", w("alt.waiting", { i: i + 1, n: g.n }));
   if (picture) {
     img.alt = alt(picture, g.prompt, i, g.n);
     tile.onclick = () => (location.hash = `#/?look=${g.id}.${i}`);
