@@ -67,12 +67,15 @@ def refiner_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
     large = [p.resize((256, 256), Image.Resampling.BICUBIC) for what in sets for p in what.base]
     base = float(np.median(sharpness(large)))
     final = float(np.median(sharpness([p for what in sets for p in what.final])))
+
+    def square(deviation: float) -> float:
+        return (deviation / truth) ** 2
+
     return [
         "| refiner | value |", "|---|---:|",
         f"| attributes right before that stay right | {100 * still / max(was, 1):.1f} % |",
         f"| Laplacian deviation: resized base / refined / true drawings | {base:.1f} / {final:.1f} / {truth:.1f} |",
-        f"| variance beside the drawings': base / refined | {(base / truth) ** 2:.2f} / {(final / truth) **
-        2:.2f} |",
+        f"| variance beside the drawings': base / refined | {square(base):.2f} / {square(final):.2f} |",
     ]  # fmt: skip
 
 

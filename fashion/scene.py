@@ -11,7 +11,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache
 
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENT_BY_ID, GARMENTS, PATTERNS, STYLES, GarmentKind, word
 
@@ -58,7 +58,7 @@ class Garment:
 
 @dataclass(frozen=True)
 class Scene:
-    """One to three garments. `layout` alone: one garment laid out; figure: worn by a figure. `seed` moves what is not named."""
+    """One to three garments. Layout alone: one, laid out; figure: worn. `seed` moves what is not named."""
 
     garments: tuple[Garment, ...]
     layout: str = "alone"
@@ -95,7 +95,7 @@ def conflicts(slot: str, other: str) -> bool:
     return slot == other or other in _SLOT_CONFLICTS.get(slot, ())
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_held_out(kind: str, color: str, pattern: str) -> bool:
     """Whether this (garment, colour, pattern) is one of the tenth that training never sees. Stable for ever."""
     digest = hashlib.blake2b(f"{kind}/{color}/{pattern}".encode(), digest_size=4).digest()

@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     first_step = latest_weights(unet, run)
     unet.to(run.device)
     pool = PicturePool(options.pool, options.pictures)
-    latents = LatentPool(pool, vae, SIZE)
+    latents = LatentPool(pool, vae, SIZE, run)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         rng = np.random.default_rng((29, step))

@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderTiny
 
 from fashion.pool import PicturePool
+from fitting.parts import Run
 
 logger = logging.getLogger(__name__)
 BATCH = 64
@@ -22,14 +23,14 @@ BATCH = 64
 class LatentPool:
     """Every picture of `pool` at `size` px as latents; the file's name holds a mark of the encoder that made them."""
 
-    def __init__(self, pool: PicturePool, vae: AutoencoderTiny, size: int) -> None:
+    def __init__(self, pool: PicturePool, vae: AutoencoderTiny, size: int, run: Run) -> None:
         mark = hashlib.sha256()
         for _, value in sorted(vae.encoder.state_dict().items()):
             mark.update(value.float().cpu().numpy().tobytes())
         self.path = pool.folder / f"latents-{size}-{mark.hexdigest()[:12]}-{len(pool)}.npy"
         self.size = size
         if not self.path.exists():
-            self._encode(pool, vae)
+            self._encode(pool, vae, run)
         self._latents = np.load(self.path, mmap_mode="r")  # (n, 2, c, h, w)
 
     def read(self, indexes: np.ndarray, flips: np.ndarray) -> torch.Tensor:
@@ -37,19 +38,20 @@ class LatentPool:
         return torch.from_numpy(self._latents[indexes, flips.astype(int)]).float()
 
     @torch.no_grad()
-    def _encode(self, pool: PicturePool, vae: AutoencoderTiny) -> None:
-        device = next(vae.parameters()).device
+    def _encode(self, pool: PicturePool, vae: AutoencoderTiny, run: Run) -> None:
+        encoder = vae.encoder.to(memory_format=torch.channels_last)
         side, channels = self.size // 8, vae.config.latent_channels
         beside = self.path.with_suffix(".writing.npy")
         file = np.lib.format.open_memmap(beside, "w+", np.float16, (len(pool), 2, channels, side, side))
         for start in range(0, len(pool), BATCH):
             indexes = np.arange(start, min(start + BATCH, len(pool)))
-            pictures = torch.from_numpy(pool.pictures(indexes)).to(device).permute(0, 3, 1, 2).float()
+            pictures = torch.from_numpy(pool.pictures(indexes)).to(run.device).permute(0, 3, 1, 2).float()
             if self.size != pictures.shape[-1]:
                 pictures = torch.nn.functional.interpolate(pictures, size=(self.size, self.size), mode="area")
             pictures = pictures.div(127.5).sub(1)
             for flip, view in enumerate((pictures, pictures.flip(-1))):
-                latents = vae.encoder(view) * vae.config.scaling_factor
+                with run.autocast():
+                    latents = encoder(view) * vae.config.scaling_factor
                 file[indexes, flip] = latents.half().cpu().numpy()
             if start // BATCH % 20 == 0:
                 logger.info("encoded %d of %d pictures at %d px", start, len(pool), self.size)

@@ -111,8 +111,8 @@ def main(argv: list[str] | None = None) -> None:
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
     pool = PicturePool(options.pool, options.pictures)
-    small = LatentPool(pool, vae, SIZE // 2)
-    large = LatentPool(pool, vae, SIZE)
+    small = LatentPool(pool, vae, SIZE // 2, run)
+    large = LatentPool(pool, vae, SIZE, run)
     time_ids = torch.tensor([TIME_IDS], device=run.device)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:

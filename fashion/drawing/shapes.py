@@ -43,18 +43,19 @@ class Trim:
 
 @dataclass(frozen=True)
 class Silhouette:
-    """One garment in place. Painted in order: back panels, then (figure or hanger), then panels, folds, seams, trims."""
+    """One garment in place. Painted in order: back panels, the figure, then panels, folds, seams, trims."""
 
     panels: tuple[Panel, ...]
     strokes: tuple[Stroke, ...] = ()
     trims: tuple[Trim, ...] = ()
     back: tuple[Panel, ...] = ()  # what lies behind the body: back of a collar, inside of a skirt or hood
-    layer: int = 0  # garments of one outfit are painted by rising layer: feet 10, bottom 20, top 30, whole 30, neck.. 60, outer 40, hand 70, head 80
+    # painted by rising layer: feet 10, bottom 20, top and whole 30, outer 40, neck 60, hand 70, head 80
+    layer: int = 0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The body under the clothes: painted before them, hair partly after. Neutral: it must never look like a garment."""
+    """The body under the clothes: painted before them, hair partly after. It must never look like a garment."""
 
     body: tuple[Trim, ...]
     front: tuple[Trim, ...] = ()  # what lies over the clothes: a hand, a lock of hair
