@@ -50,6 +50,7 @@ class TextTrainer:
         self.shop, self.accelerator, self.stage = shop, accelerator, shop.recipe.text
         self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
         self.planned = False
+        self.spared = set() if self.stage.sequence_weight else set(shop.student.tower_names)  # the words say it all
         self.targets = self._open_targets()
         self.sampler = Sampler(
             shop.corpora, [r.weight for r in self._used()], shop.tokenizer, self.stage.batch, shop.recipe.seed,
@@ -150,13 +151,16 @@ class TextTrainer:
         return parts
 
     def _heads_of(self, batch: Batch) -> list[str]:
-        wanted = self.shop.corpora[batch.corpus].heads
+        return [name for name in self._trained_by(batch.corpus) if name not in self.spared]
+
+    def _trained_by(self, corpus: int) -> list[str]:
+        wanted = self.shop.corpora[corpus].heads
         return [name for name in self.shop.recipe.heads if not wanted or name in wanted]
 
     def _plan(self, batch: Batch) -> tuple[Tensor, Tensor]:
         clips = [t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher)]
         generator = torch.Generator().manual_seed((self.shop.recipe.seed << 32) + self.step)
-        served = [t for t in clips if set(t.heads) & set(self._heads_of(batch))]
+        served = [t for t in clips if set(t.heads) & set(self._trained_by(batch.corpus))]
         if not served:
             return torch.arange(0), torch.zeros(0)
         content = max(int(teacher.lengths(batch.everyone).max()) for teacher in served)
@@ -169,7 +173,8 @@ class TextTrainer:
         for corpus in self.shop.corpora:
             mine = []
             for teacher in self.shop.teachers.values():
-                if not corpus.heads or set(corpus.heads) & set(teacher.heads):
+                asked = set(teacher.heads) - self.spared
+                if asked and (not corpus.heads or set(corpus.heads) & asked):
                     key = f"{corpus.identity}-{len(corpus)}-{teacher.fingerprint[7:19]}-{'-'.join(teacher.heads)}"
                     mine.append(Targets(root / key, teacher, len(corpus), self.stage.cache))
             found.append(mine)
@@ -260,6 +265,7 @@ def learning_rate(stage: TextStage, step: int, steps: int) -> float:
 
 def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, object]]:
     """Weight decay on matrices alone."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
+    learned = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in learned if p.ndim > 1]
     return [{"params": matrices, "weight_decay": decay},
-            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip
+            {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip

@@ -2,8 +2,8 @@
 
 What a Korean sentence says must decide every slot of its target. If the English could be worded in sixteen shapes
 and several synonyms, the best answer to each slot would be their average, and nothing draws an average. So the
-target of a Korean caption is the English noun phrase that says the same, in the same words each time, garments from
-head to foot. English itself is learned in every wording, reproduced as it stands.
+target of a caption is the English noun phrase that says the same, in the same words each time, garments from head to
+foot. Two wordings of one thing then draw the same picture.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _SCENES_PER_SEED = 10**7  # as fashion.scene.scenes counts them
 
 
 class DrawnCorpus:
-    """Pairs by index. korean_share 0: English in any wording, its own target."""
+    """Pairs by index: Korean, or English in any wording, and the canonical English.
+
+    korean_share 0: English in any wording, reproduced as it stands.
+    """
 
     def __init__(self, recipe: CorpusRecipe) -> None:
         self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
@@ -47,7 +50,7 @@ class DrawnCorpus:
         said, draw = said_by(spoken, scene), random.Random(f"{recipe.seed}/{index}/{epoch}")
         english = canonical(said)
         if draw.random() >= recipe.korean_share:
-            return english, english
+            return captions_english.say(said, draw, None)[0], english
         return korean(said, draw, recipe.noise), english
 
 

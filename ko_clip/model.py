@@ -22,15 +22,21 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from ko_clip.tower import Tower
+
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding."""
+    """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
+
+    `output`: which hidden states of the teacher; a student with a tower takes them from there.
+    """
 
     dim: int = 0
     pooled: int = 0
     unit: bool = False
     teacher: str = ""
+    output: str = ""
 
     def __post_init__(self) -> None:
         if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
@@ -49,7 +55,8 @@ class KoClipConfig(PretrainedConfig):
     """Sizes, heads and token ids.
 
     `backbone`: the configuration of a Hugging Face encoder in place of ours. `words`: size of the teacher's
-    vocabulary where the slots also learn to name the teacher's tokens; a finished encoder has none.
+    vocabulary where the slots learn to name the teacher's tokens. `tower`: the configuration of the teacher's text
+    tower where its layers stand on the slots (`ko_clip.tower`); `sharpness` of the mixtures that they read.
     """
 
     model_type = "ko_clip"
@@ -58,7 +65,8 @@ class KoClipConfig(PretrainedConfig):
         self, vocab_size: int = 12000, embedding_size: int = 96, width: int = 192, layers: int = 5,
         attention_heads: int = 6, mlp_ratio: int = 4, decoder_layers: int = 2, decoder_mlp_ratio: int = 2,
         dropout: float = 0.0, max_tokens: int = 128, slots: int = 77, heads: Mapping[str, dict] | None = None,
-        backbone: dict | None = None, words: int = 0, view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
+        backbone: dict | None = None, words: int = 0, tower: dict | None = None, sharpness: float = 4.0,
+        view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
         eos_token_id: int = 2, **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
@@ -67,7 +75,7 @@ class KoClipConfig(PretrainedConfig):
         self.attention_heads, self.mlp_ratio, self.dropout = attention_heads, mlp_ratio, dropout
         self.decoder_layers, self.decoder_mlp_ratio = decoder_layers, decoder_mlp_ratio
         self.max_tokens, self.slots, self.backbone, self.view = max_tokens, slots, backbone, view
-        self.words = words
+        self.words, self.tower, self.sharpness = words, tower, sharpness
         self.heads = dict(heads) if heads else {"base": {"dim": 64}}
 
     @property
@@ -90,7 +98,9 @@ class KoClipModel(PreTrainedModel):
         super().__init__(config)
         self.backbone = HubBackbone(config) if config.backbone else Backbone(config)
         specs = config.head_specs()
-        self.pooled_names = [name for name, spec in specs.items() if spec.pooled]
+        self.tower = Tower(config.tower, config.sharpness) if config.tower else None
+        self.tower_names = [name for name, spec in specs.items() if config.tower and spec.output]
+        self.pooled_names = [name for name, spec in specs.items() if spec.pooled and name not in self.tower_names]
         self.decoder = SlotDecoder(config, config.slots + len(self.pooled_names))
         self.heads = nn.ModuleDict({name: Head(spec, config, self.backbone.bag_width) for name, spec in specs.items()})
         self.words = nn.Linear(config.width, config.words) if config.words else None
@@ -132,24 +142,39 @@ class KoClipModel(PreTrainedModel):
         names = list(heads) if heads is not None else list(self.heads)
         mask = self.mask(input_ids)
         memory, bag = self.backbone(input_ids, mask)  # (batch, tokens, width), (batch, bag width)
-        wanted = self._queries(names, slots, input_ids.device)
-        read, attention = self.decoder(memory, mask, wanted, token_weights is not None)  # (batch, queries, width)
+        through = [name for name in names if name in self.tower_names]
+        asked = slots if not through else None  # the tower reads every slot
+        read, number, attention = self._read(memory, mask, names, asked, words, token_weights is not None)
         scale = None
-        number = read.shape[1] - sum(name in self.pooled_names for name in names)
         if token_weights is not None:
             scale = torch.einsum("bqt,bt->bq", attention[:, :number], token_weights)
         empty = mask.sum(1) <= 2  # only begin and end
+        logits = self.words(read[:, :number]) if self.words is not None and (words or through) else None
+        tower = self.tower(logits) if through else None
         found, pooled_at = {}, number
         for name in names:
             head = self.heads[name]
+            if name in through:
+                states = head.finish(tower.states(head.spec.output), None, empty, scale)
+                pooled = head.keep_empty(tower.pooled, empty) if head.spec.pooled else None
+                found[name] = HeadOutput(states if slots is None else states[:, slots], pooled)
+                continue
             states = head.sequence(read[:, :number], slots, empty, scale) if head.spec.dim else None
             pooled = None
             if head.spec.pooled:
                 pooled, pooled_at = head.pool(read[:, pooled_at], bag, empty), pooled_at + 1
             found[name] = HeadOutput(states, pooled)
-        if words and self.words is not None:
-            found["words"] = HeadOutput(self.words(read[:, :number]))
+        if words and logits is not None:
+            found["words"] = HeadOutput(logits)
         return found
+
+    def _read(
+        self, memory: Tensor, mask: Tensor, names: Sequence[str], slots: Tensor | None, words: bool, weights: bool
+    ) -> tuple[Tensor, int, Tensor | None]:
+        """What the slots and the pooled queries read, how many slots are among them, and where they looked."""
+        wanted = self._queries(names, slots, words, memory.device)
+        read, attention = self.decoder(memory, mask, wanted, weights)  # (batch, queries, width)
+        return read, len(wanted) - sum(name in self.pooled_names for name in names), attention
 
     def forward(
         self,
@@ -170,10 +195,9 @@ class KoClipModel(PreTrainedModel):
         found = self.encode(input_ids, [self.config.view])[self.config.view]
         return BaseModelOutputWithPooling(last_hidden_state=found.states, pooler_output=found.pooled)
 
-    def _queries(self, names: Sequence[str], slots: Tensor | None, device: torch.device) -> Tensor:
-        """Indices of the decoder's queries: the slots first, if any head has a sequence, then the pooled ones."""
-        specs = [self.heads[name].spec for name in names]
-        if not any(spec.dim for spec in specs):
+    def _queries(self, names: Sequence[str], slots: Tensor | None, words: bool, device: torch.device) -> Tensor:
+        """Indices of the decoder's queries: the slots first, if anything needs them, then the pooled ones."""
+        if not words and not any(self.heads[name].spec.dim for name in names):
             slots = torch.arange(0, device=device)
         elif slots is None:
             slots = torch.arange(self.config.slots, device=device)
@@ -185,7 +209,8 @@ class KoClipModelWithProjection(KoClipModel):
     """The same weights, answering as CLIPTextModelWithProjection: text_embeds first, states as hidden_states[-2]."""
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs) -> ProjectionOutput:  # type: ignore[override]
-        name = "refiner" if self.config.view not in self.pooled_names else self.config.view
+        specs = self.config.head_specs()
+        name = self.config.view if specs[self.config.view].pooled else "refiner"
         found = self.encode(input_ids, [name])[name]
         return ProjectionOutput(found.pooled, (found.states, found.states))
 
@@ -354,18 +379,22 @@ class Head(nn.Module):
     def __init__(self, spec: HeadSpec, config: KoClipConfig, bag_width: int) -> None:
         super().__init__()
         self.spec = spec
+        tower = bool(config.tower and spec.output)  # then the numbers come from there
         if spec.dim:
-            self.states = nn.Linear(config.width, spec.dim)
-            self.register_buffer("mean", torch.zeros(config.slots, spec.dim))
-            self.register_buffer("deviation", torch.ones(spec.dim))
-            self.register_buffer("empty", torch.zeros(config.slots, spec.dim))
-            self.register_buffer("knows_empty", torch.zeros(1))
+            self.states = None if tower else nn.Linear(config.width, spec.dim)
+            self._keep(config.slots, spec.dim, "" if tower else "mean", "empty")
+            self.register_buffer("deviation", torch.ones(0 if tower else spec.dim))
         if spec.pooled:
-            self.pooled = nn.Linear(config.width + bag_width, spec.pooled)
-            self.register_buffer("pooled_mean", torch.zeros(spec.pooled))
+            self.pooled = None if tower else nn.Linear(config.width + bag_width, spec.pooled)
+            for name in ("pooled_mean", "pooled_empty"):
+                self.register_buffer(name, torch.zeros(spec.pooled))
             self.register_buffer("pooled_deviation", torch.ones(spec.pooled))
-            self.register_buffer("pooled_empty", torch.zeros(spec.pooled))
             self.register_buffer("knows_pooled_empty", torch.zeros(1))
+
+    def _keep(self, slots: int, dim: int, *names: str) -> None:
+        for name in filter(None, names):
+            self.register_buffer(name, torch.zeros(slots, dim))
+        self.register_buffer("knows_empty", torch.zeros(1))
 
     def reset(self) -> None:
         """Buffers as for a teacher not seen yet (transformers builds models without values first)."""
@@ -374,20 +403,27 @@ class Head(nn.Module):
 
     def sequence(self, read: Tensor, slots: Tensor | None, empty: Tensor, scale: Tensor | None) -> Tensor:
         """(batch, slots, dim) in the teacher's units."""
-        mean, kept = (self.mean, self.empty) if slots is None else (self.mean[slots], self.empty[slots])
-        states = mean + self.deviation * self.states(read)
+        mean = self.mean if slots is None else self.mean[slots]
+        return self.finish(mean + self.deviation * self.states(read), slots, empty, scale)
+
+    def finish(self, states: Tensor, slots: Tensor | None, empty: Tensor, scale: Tensor | None) -> Tensor:
+        """Weights written in the prompt, and the teacher's own answer to an empty one."""
         if scale is not None:
             weighted = states * scale[..., None]
             states = weighted * (_size(states) / _size(weighted).clamp_min(1e-6))
+        kept = self.empty if slots is None else self.empty[slots]
         use = empty[:, None, None] & (self.knows_empty > 0)
         return torch.where(use, kept.to(states.dtype), states)
 
     def pool(self, read: Tensor, bag: Tensor, empty: Tensor) -> Tensor:
         """(batch, pooled) in the teacher's units, of unit length where the head says so."""
         pooled = self.pooled_mean + self.pooled_deviation * self.pooled(torch.cat([read, bag], -1))
-        use = empty[:, None] & (self.knows_pooled_empty > 0)
-        pooled = torch.where(use, self.pooled_empty.to(pooled.dtype), pooled)
+        pooled = self.keep_empty(pooled, empty)
         return functional.normalize(pooled, dim=-1) if self.spec.unit else pooled
+
+    def keep_empty(self, pooled: Tensor, empty: Tensor) -> Tensor:
+        use = empty[:, None] & (self.knows_pooled_empty > 0)
+        return torch.where(use, self.pooled_empty.to(pooled.dtype), pooled)
 
 
 def _size(states: Tensor) -> Tensor:

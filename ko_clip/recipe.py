@@ -143,7 +143,10 @@ class UNetStage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that one training run needs. `start` says where the student's weights come from."""
+    """Everything that one training run needs. `start` says where the student's weights come from.
+
+    `tower`: the CLIP teacher's own layers stand on the student's slots, frozen (`ko_clip.tower`).
+    """
 
     run: str
     heads: Mapping[str, HeadRecipe]
@@ -154,6 +157,7 @@ class Recipe:
     start_path: str = ""
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     tokenizer_path: str = ""
+    tower: bool = False
     student: Mapping[str, int | float] = field(default_factory=dict)
     text: TextStage = field(default_factory=TextStage)
     unet: UNetStage = field(default_factory=UNetStage)
