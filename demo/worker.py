@@ -25,6 +25,7 @@ from demo.errors import ServiceError, from_failure
 from demo.jobs import Desk
 from demo.owners import Viewer
 from demo.readiness import missing_checkpoint
+from demo.safety import with_safety_checker
 from demo.searching import Encoder, Searcher
 from demo.settings import Settings
 from demo.storage import Storage
@@ -333,7 +334,7 @@ class _Run:
             return
         self._reported = now
         previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
-        for job, picture in zip(self._owners, progress.previews(), strict=True):
+        for job, picture in zip(self._owners, progress.previews(), strict=False):  # none where pictures are judged
             previews[job.id].append(pictures.preview(picture))
         step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
                 "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
@@ -371,4 +372,4 @@ def open_pipeline(settings: Settings, encoder: Encoder) -> Pipeline:
     torch.set_num_threads(os.cpu_count() or 1)
     pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder)
     pipeline.warm_up()
-    return pipeline
+    return with_safety_checker(pipeline, settings.checkpoint)
