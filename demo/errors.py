@@ -91,6 +91,9 @@ KINDS: dict[str, Kind] = {
         500, "그리는 프로그램이 세 번 멈춰 그만두었습니다.", "The worker died three times while drawing this."
     ),
     "draw_failed": Kind(500, "그리지 못했습니다.", "Drawing failed."),
+    "bad_settings": Kind(
+        422, "이 설정으로는 그릴 수 없습니다: {detail}", "It cannot be drawn with these settings: {detail}"
+    ),
     "content_flagged": Kind(
         422, "안전 검사에서 걸린 그림이 있어 보여 드리지 않습니다.", "The safety checker flagged a picture."
     ),

@@ -214,10 +214,13 @@ class Worker:
 
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
         """One bad job must not take others of its batch with it: what failed together is drawn alone once."""
-        logger.exception("drawing failed")
+        logger.warning("drawing failed: %s", error, exc_info=not isinstance(error, ValueError))
         if len(batch) == 1:
             known = from_failure(error)
-            self._desk.fail(batch[0], known.code if known else "draw_failed", detail=type(error).__name__)
+            if known is None and isinstance(error, ValueError):  # what this checkpoint cannot do, in words
+                self._desk.fail(batch[0], "bad_settings", detail=error)
+                return
+            self._desk.fail(batch[0], known.code if known else "draw_failed")
             return
         for job in batch:
             if job.id in self._desk.still_running([job]):

@@ -88,6 +88,8 @@ class FakePipeline:
                 time.sleep(self.step_seconds)
                 if any("die" in shot.prompt for shot in shots):
                     os._exit(9)
+                if settings.steps == 99:
+                    raise ValueError("99 steps are too many for a fake")
                 if any("crash" in shot.prompt for shot in shots):
                     raise RuntimeError("asked to crash")
                 if on_step:

@@ -9,9 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from benchmarks.random_studio import write_models
 from PIL import Image
 
+from benchmarks.random_studio import write_models
 from demo.commands import main
 from demo.starter import build
 

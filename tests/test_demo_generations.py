@@ -129,6 +129,8 @@ def test_styles_are_words_or_loras(studio: Studio) -> None:
 def test_failures_end_as_failures_with_a_reason(studio: Studio) -> None:
     person = studio.person()
     assert person.finished("crash")["error"]["code"] == "draw_failed"
+    refused = person.finished("모자", steps=99)["error"]
+    assert refused["code"] == "bad_settings" and "99 steps" in refused["message"]
     flagged = person.finished("flag")
     assert flagged["status"] == "failed" and flagged["error"]["code"] == "content_flagged" and not flagged["images"]
 
