@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import torch
 
+from diffusion.allocator import keep_freed_memory
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.lora import LoraShelf
 from diffusion.memory import save_memory, use_attention
@@ -54,6 +55,8 @@ def load_pipeline(
         check_teachers(text_encoder, teachers)
     device, memo = choose_device(device), _Once()
     dtype = choose_dtype(dtype, device)
+    if device.type == "cpu" and not low_memory:
+        keep_freed_memory()
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
     stages = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
     encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.public_layouts import GIGABYTES, PARAMETERS, layouts, write_layout
+from benchmarks.public_layouts import GIGABYTES, PARAMETERS, layouts, write_layout, write_public
+from diffusion.load import load_pipeline
 from diffusion.parts import (
     BESIDE_TEXT,
     check_part,
@@ -16,6 +17,7 @@ from diffusion.parts import (
     text_namer,
     vae_name,
 )
+from diffusion.pipeline import DrawSettings, Shot
 from diffusion.weights import WeightsError
 
 
@@ -26,6 +28,15 @@ def test_a_public_layout_is_accepted_at_full_size(name: str, tmp_path: Path) -> 
     assert round(2 * parameters / 1e9, 2) == GIGABYTES.get(name, round(2 * parameters / 1e9, 2))
     pairs = _check(name, tmp_path)
     assert len(pairs) == len(set(pairs.values()))
+
+
+@pytest.mark.slow
+def test_stable_diffusion_draws_at_full_size(tmp_path: Path) -> None:
+    """All of SD 1.5, hollow, through the same door as any checkpoint (4 GB of memory in bfloat16, 6 in float32)."""
+    pipeline = load_pipeline(write_public(tmp_path, "sd15"), device="cpu")
+    drawing = pipeline.draw([Shot("a red dress")], DrawSettings(steps=1, size=128))
+    assert pipeline.default_settings.size == 512
+    assert drawing.images[0].size == (128, 128)
 
 
 def test_one_public_checkpoint_is_not_taken_for_another(tmp_path: Path) -> None:
