@@ -55,7 +55,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, str(FAKES), "serve"], env=self._env, stdout=self._log, stderr=self._log
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 3 * PATIENCE / 1000
         while not self._ready():
             assert time.monotonic() < deadline and self._process.poll() is None, "the service did not start"
             time.sleep(0.1)
@@ -69,7 +69,7 @@ class Server:
     def stop(self) -> None:
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
+            self._process.wait(PATIENCE / 1000)
         self._log.close()
 
     def _ready(self) -> bool:

@@ -59,11 +59,12 @@ export async function open() {
 async function makeCode() {
   try {
     const { code, expires_at } = await call("POST", "/me/code");
-    const minutes = Math.max(1, Math.round((new Date(expires_at).getTime() - Date.now()) / 60000));
+    const hours = (new Date(expires_at).getTime() - Date.now()) / 3.6e6;
+    const [unit, n] = hours < 2 ? ["minutes", hours * 60] : hours < 48 ? ["hours", hours] : ["days", hours / 24];
     one("#code").replaceChildren(
       h("output", {}, code),
       h("button.quiet.small", { onclick: () => copy(code, w("done.code")) }, w("do.copy")),
-      h("p", {}, minutes < 120 ? w("code.minutes", { n: minutes }) : w("code.hours", { n: Math.round(minutes / 60) })),
+      h("p", {}, w(`code.${unit}`, { n: Math.max(1, Math.round(n)) })),
     );
   } catch (error) {
     complain(error);
