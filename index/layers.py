@@ -17,7 +17,7 @@ import numpy as np
 
 from index.annoy_file import fetched
 from index.generation import Generation, Shelf
-from index.records import PUBLIC, Hit
+from index.records import PUBLIC, Hit, Leader
 from index.store import Change, Store
 from index.tail import Tail
 
@@ -36,7 +36,7 @@ class Layers:
         self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
         self._tails: dict[str, Tail] = {}
-        self._keys: dict[int, tuple[str, str]] = {}  # number → what it leads or led, for the tails' rows
+        self._keys: dict[int, tuple[str, str]] = {}  # number → what it led last, for the tails' rows
         self._catching_up, self._moment = threading.Lock(), threading.Lock()
 
     def catch_up(self, sequence: int) -> None:
@@ -75,30 +75,40 @@ class Layers:
         return {scope: size for scope, size in sizes.items() if size}
 
     def _take_in(self, changes: list[Change]) -> None:
-        """Ask the store who leads each group that the changes touch, and note where that is new."""
-        touched: set[tuple[str, str]] = set()
-        for change in changes:
-            if change.group is not None:
-                touched |= {(PUBLIC, change.group), (change.owner, change.group)}
-            touched.update(self._led_by(change))
-        leaders, changed = self._store.leaders(touched), {change.number for change in changes}
+        """Let newer records lead their groups; ask the store who leads those that lost their leader."""
+        lost = {key for change in changes for key in self._left_by(change)
+                if self._view(key[0]).leader(key[1]) == change.number}
+        heirs = self._store.leaders(lost) if lost else {}
         with self._moment:
-            for key in touched:
-                scope, group = key
-                view, leader = self._view(scope), leaders.get(key)
-                if leader is None and view.leader(group) >= 0:
+            for change in changes:
+                if change.now and (change.now.scope, change.now.group) not in lost:
+                    self._lead(change.now)
+            for scope, group in lost:
+                heir = heirs.get((scope, group))
+                if heir:
+                    self._append(heir)
+                else:
                     self._tail(scope).bury(group)
-                elif leader is not None and (leader.number != view.leader(group) or leader.number in changed):
-                    self._tail(scope).append(leader)
-                    self._keys[leader.number] = key
             self.fresh = sum(map(len, self._tails.values()))
 
-    def _led_by(self, change: Change) -> list[tuple[str, str]]:
-        """Return the keys that the changed record leads here, as far as this process knows."""
+    def _lead(self, record: Leader) -> None:
+        """Let a record stand for its group unless a newer one does."""
+        if record.number >= self._view(record.scope).leader(record.group):
+            self._append(record)
+
+    def _append(self, leader: Leader) -> None:
+        self._tail(leader.scope).append(leader)
+        self._keys[leader.number] = (leader.scope, leader.group)
+
+    def _left_by(self, change: Change) -> list[tuple[str, str]]:
+        """Return every (scope, group) that the changed record may have led here and leads no more."""
+        if change.group is not None:
+            here = change.now.scope if change.now else None
+            return [(scope, change.group) for scope in (PUBLIC, change.owner) if scope != here]
         keys = [self._keys[change.number]] if change.number in self._keys else []
         if self.generation is None:
             return keys
-        if change.group is None and self.erasing_since is None:
+        if self.erasing_since is None:
             self.erasing_since = time.monotonic()
         return keys + [self.generation.key(row) for row in self.generation.rows_of(change.number)]
 

@@ -52,7 +52,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The newest record of one (scope, group): the one that stands for it. `vector` is (dim,), unit."""
+    """A record that can stand for its (scope, group): the newest of it does. `vector` is (dim,), unit."""
 
     number: int
     id: str

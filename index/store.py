@@ -53,12 +53,13 @@ _CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be c
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that changed at `seq`; a removed one has neither group nor owner."""
+    """A record as it is since `seq`. Once removed it has only its number left."""
 
     seq: int
     number: int
-    group: str | None
     owner: str | None
+    group: str | None
+    now: Leader | None  # the record, if it is there for this encoder; it may lead its group or not
 
 
 class Store:
@@ -129,10 +130,14 @@ class Store:
 
     def changes(self, after: int, limit: int = _CHUNK) -> list[Change]:
         """Return the records that changed after a sequence number, oldest change first."""
-        columns = (prompts.c.seq, prompts.c.number, prompts.c.group, prompts.c.owner)
-        statement = sa.select(*columns).where(prompts.c.seq > after).order_by(prompts.c.seq).limit(limit)
+        c = prompts.c
+        columns = (c.seq, c.owner, c.encoder, c.number, c.id, c.group, c.scope, c.vector)
+        statement = sa.select(*columns).where(c.seq > after).order_by(c.seq).limit(limit)
         with self.engine.connect() as connection:
-            return [Change(*row) for row in connection.execute(statement)]
+            rows = connection.execute(statement).all()
+        return [Change(seq, number, owner, group, _leader(number, id, group, scope, vector)
+                       if encoder == self.encoder else None)
+                for seq, owner, encoder, number, id, group, scope, vector in rows]
 
     def leaders(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Leader]:
         """Return the newest live record of each (scope, group) that has one."""
@@ -203,8 +208,8 @@ class Store:
               *order: sa.ColumnElement[str]) -> Iterator[Leader]:
         live = prompts.c.number == newest.c.number
         columns = (prompts.c.number, prompts.c.id, prompts.c.group, prompts.c.scope, prompts.c.vector)
-        for *names, blob in connection.execute(sa.select(*columns).join(newest, live).order_by(*order)):
-            yield Leader(*names, np.frombuffer(blob, dtype="<f4"))
+        for row in connection.execute(sa.select(*columns).join(newest, live).order_by(*order)):
+            yield _leader(*row)
 
     def _known(self, writer: sa.Connection, records: Sequence[Record]) -> dict[str, int]:
         """Return the number of each id that is there already. Raises RefusedRecord for a contradiction."""
@@ -280,6 +285,10 @@ def newest_encoder(engine: sa.Engine) -> tuple[int, str]:
     if row is None:
         raise ValueError("this database holds no prompt index yet: the studio makes it when it starts")
     return row.dim, row.encoder_id
+
+
+def _leader(number: int, id: str, group: str, scope: str, vector: bytes) -> Leader:
+    return Leader(number, id, group, scope, np.frombuffer(vector, dtype="<f4"))
 
 
 def _insert_once(engine: sa.Engine, statement: sa.Insert) -> None:
