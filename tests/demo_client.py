@@ -37,7 +37,7 @@ class Studio:
     def close(self) -> None:
         if self.worker is not None:
             self.worker.stop()
-            self.thread.join(10)
+            self.thread.join(60)
             self.worker._database.close()
         self.services.close()
 
@@ -84,7 +84,7 @@ class Person:
     def finished(self, prompt: str = "빨간 원피스", **fields: object) -> dict:
         return self.until_end(self.draw(prompt, **fields)["id"])
 
-    def until_end(self, id: str, seconds: float = 20) -> dict:
+    def until_end(self, id: str, seconds: float = 120) -> dict:
         wait_for(lambda: self.get(f"/generations/{id}").json["status"] in ENDED, seconds)
         return self.get(f"/generations/{id}").json
 
@@ -94,7 +94,7 @@ class Person:
         return self.post("/images", data=body, content_type="multipart/form-data; boundary=edge")
 
 
-def wait_for(happened: object, seconds: float = 10) -> None:
+def wait_for(happened: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -181,7 +181,7 @@ def test_a_stopping_worker_gives_its_jobs_back(tmp_path: Path) -> None:
     id = person.draw("코트", n=1)["id"]
     wait_for(lambda: person.get(f"/generations/{id}").json["status"] == "running")
     studio.worker.stop()
-    studio.thread.join(5)
+    studio.thread.join(60)
     assert person.get(f"/generations/{id}").json["status"] == "queued"
     studio.start_worker()
     assert person.until_end(id)["status"] == "succeeded"
