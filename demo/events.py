@@ -18,6 +18,7 @@ from demo.tables import Event
 
 logger = logging.getLogger(__name__)
 INTERVAL = 0.1
+MOST_KNOWN = 10_000
 END = ("done", "failed", "cancelled")
 
 
@@ -105,6 +106,8 @@ class Watcher:
             with self._condition:
                 for generation_id, number in rows:
                     self._newest[generation_id] = max(number, self._newest.get(generation_id, 0))
+                if len(self._newest) > MOST_KNOWN:  # who misses a wake-up looks again by itself
+                    self._newest.clear()
                 self._condition.notify_all()
             return max(number for _, number in rows)
         return seq

@@ -15,6 +15,7 @@ from demo.settings import Settings
 from demo.storage import Storage
 from demo.tables import Image, WorkerRow
 
+USED_SECONDS = 0.5
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -23,6 +24,7 @@ class Readiness:
 
     def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
+        self._used = (float("-inf"), 0)
 
     def worker(self) -> WorkerRow | None:
         """The worker that was heard of last, if it still speaks."""
@@ -48,8 +50,13 @@ class Readiness:
         return missing_checkpoint(self._settings.checkpoint)
 
     def used_bytes(self) -> int:
-        with self._database.read() as session:
-            return session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
+        """Bytes of pictures kept, as of half a second ago."""
+        moment, used = self._used
+        if time.monotonic() - moment > USED_SECONDS:
+            with self._database.read() as session:
+                used = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
+            self._used = (time.monotonic(), used)
+        return used
 
     def report(self) -> dict:
         """The body of /readyz."""

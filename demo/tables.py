@@ -86,7 +86,7 @@ class Generation(Base):
     shape: Mapped[str]  # jobs of one shape can be drawn in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
-    index_id: Mapped[str]
+    index_id: Mapped[str] = mapped_column(unique=True)
     warnings: Mapped[list]
     timings: Mapped[dict]
     progress: Mapped[dict | None]

@@ -18,6 +18,7 @@ from demo.tables import Generation, Idempotency, Image, Trash
 
 logger = logging.getLogger(__name__)
 EVERY = 60.0
+STRAYS_EVERY = 3600.0
 LOOK_AGAIN = 5.0
 STRAY_SECONDS = 600.0  # a file without a row may be one whose row is about to be written
 IDEMPOTENCY_DAYS = 7
@@ -68,8 +69,8 @@ def _embed(session: Session, searcher: Searcher, row: Generation | None, index_i
 
 
 def keep_up(services: Services, stop: threading.Event) -> None:
-    """Every minute: retention, the trash, stray files; an encoder that was missing is looked for more often."""
-    due = time.monotonic() + EVERY
+    """Every minute retention and the trash, every hour stray files; a missing encoder is looked for all the time."""
+    due = strays_due = time.monotonic() + EVERY
     while not stop.wait(LOOK_AGAIN):
         if services.searcher.problem is not None and Path(services.settings.encoder).exists():
             warm_up(services)
@@ -78,6 +79,9 @@ def keep_up(services: Services, stop: threading.Event) -> None:
         due = time.monotonic() + EVERY
         try:
             once(services)
+            if time.monotonic() >= strays_due:
+                strays_due = time.monotonic() + STRAYS_EVERY
+                remove_strays(services.storage, services)
         except Exception as error:
             known = from_failure(error)
             logger.warning("upkeep: %s", error) if known else logger.exception("upkeep failed")
@@ -92,7 +96,6 @@ def once(services: Services) -> None:
             logger.info("%d generations and uploads were older than %d days and are deleted", expired, days)
     with services.database.write() as session:
         session.execute(delete(Idempotency).where(Idempotency.created_at < time.time() - IDEMPOTENCY_DAYS * 86400))
-    remove_strays(services.storage, services)
     services.deletion.sweep()
 
 

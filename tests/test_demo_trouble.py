@@ -86,9 +86,11 @@ def test_max_disk_bounds_what_is_kept(tmp_path: Path) -> None:
     studio = open_studio(tmp_path, max_disk=1)
     person = studio.person()
     first = person.finished("원피스", n=1)
+    wait_for(lambda: studio.services.readiness.used_bytes() > 1)
     reply = person.post("/generations", {"prompt": "코트"})
     assert reply.status_code == 507 and reply.json["error"]["code"] == "disk_full" and reply.headers["Retry-After"]
     person.call("DELETE", f"/generations/{first['id']}")
+    wait_for(lambda: studio.services.readiness.used_bytes() == 0)
     assert person.finished("코트", n=1)["status"] == "succeeded"
     studio.close()
 

@@ -137,6 +137,7 @@ def upgrade() -> None:
             ["owners.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("index_id"),
     )
     op.create_index(
         "generations_owner_created", "generations", ["owner_id", "created_at", "id"], unique=False
