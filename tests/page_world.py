@@ -30,6 +30,7 @@ FLAGS = [
 WIDTHS = {1440: 900, 768: 1024, 360: 740}
 FAKES = Path(__file__).with_name("demo_fakes.py")
 PATIENCE = 60_000  # milliseconds: a busy machine is no failure
+SLOWNESS = float(os.environ.get("SLOWNESS", "1"))  # longer steps, for a machine that is too busy to see them
 expect.set_options(timeout=PATIENCE)
 
 
@@ -44,7 +45,7 @@ class Server:
         folders = {name.upper(): value for name, value in model_folders(folder).items()}
         self._env = os.environ | folders | {
             "PYTHONPATH": str(FAKES.parent.parent), "PORT": str(self.port), "DATA_DIR": str(folder / "data"),
-            "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds),
+            "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds * SLOWNESS),
             "RATE_NEWCOMERS": "10000/hour", "LEASE_SECONDS": "2",
         } | settings  # fmt: skip
         self._log = (folder / "server.log").open("ab")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("drawing"), 0.4) as world:
+    with open_world(tmp_path_factory.mktemp("drawing"), 0.7) as world:
         yield world
 
 
