@@ -1,8 +1,9 @@
 """Which pairs a step trains on: a pure function of the recipe and the step, so that a run resumes exactly.
 
-In: corpora and their weights. Out: batches of one corpus each, of similar length, padded to their own longest row.
-Each corpus is read in an order shuffled anew every epoch; `pool` batches are drawn together, sorted by length, cut
-and shuffled.
+In: corpora and their weights. Out: batches of one corpus each, sorted by length, in parts that are padded to their own
+longest row. Each corpus is read in an order shuffled anew every epoch. A batch holds rows of every length: batches of
+one length alone (`pool` of them drawn together, sorted, cut and shuffled) need no padding, but each then pulls the
+weights towards its own length, and the same student learned four times slower by the pair.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Sampler:
 
     def __init__(
         self, corpora: Sequence[Corpus], weights: Sequence[float], tokenizer: PromptTokenizer, batch: int,
-        seed: int = 0, pool: int = 16, rank: int = 0, world: int = 1,
+        seed: int = 0, pool: int = 1, rank: int = 0, world: int = 1,
     ) -> None:  # fmt: skip
         self.corpora, self.tokenizer, self.batch, self.seed, self.pool = corpora, tokenizer, batch, seed, pool
         self.rank, self.world = rank, world
@@ -44,12 +45,20 @@ class Sampler:
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
+        return self.parts_at(step, 1)[0]
+
+    def parts_at(self, step: int, parts: int) -> list[Batch]:
+        """The batch of one step in parts of like length, each padded to its own longest row."""
         which = self.corpus_of(step)
         turn = int((self._plan[:step] == which).sum())
         number, place = divmod(turn, self.pool)
         if self._pools.get(which, (-1, []))[0] != number:
             self._pools[which] = (number, self._draw_pool(which, number))
         rows = self._pools[which][1][place]
+        size = -(-len(rows) // parts)
+        return [self._batch(which, rows[i : i + size]) for i in range(0, len(rows), size)]
+
+    def _batch(self, which: int, rows: list[tuple]) -> Batch:
         mine = rows[self.rank :: self.world]
         return Batch(
             which, tuple(r[0] for r in mine), pad([r[2] for r in mine], self.tokenizer.pad_id),

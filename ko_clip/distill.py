@@ -29,7 +29,7 @@ from ko_clip.recipe import CorpusRecipe, Recipe, TextStage
 from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state
 from ko_clip.student import save_encoder
 from ko_clip.targets import Targets
-from ko_clip.teachers import ClipTeacher, Target
+from ko_clip.teachers import ClipTeacher, Target, Teacher
 from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
 
 logger = logging.getLogger(__name__)
@@ -98,24 +98,38 @@ class TextTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.stage, self.step, self.steps)
         self.model.train()
-        parts, pairs = self._forward()
-        loss = torch.stack(list(parts.values())).sum()
-        self.accelerator.backward(loss)
+        losses, pairs = self._learn()
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.average.update(self.student, self.step)
         self.step += 1
         self.pairs += pairs
-        return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
+        return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
-    def _forward(self) -> tuple[dict[str, Tensor], int]:
-        """Losses of this step by name, and how many pairs all processes looked at."""
-        batch, device = self.sampler.at(self.step), self.accelerator.device
-        names, plan = self._heads_of(batch), self._plan(batch)
+    def _learn(self) -> tuple[dict[str, Tensor], int]:
+        """Gradients of this step; losses by name, and how many pairs all processes looked at."""
+        spoken = any(isinstance(self._teacher_of(name), ClipTeacher) for name in self._trained_by(self._corpus()))
+        parts = self.sampler.parts_at(self.step, self.stage.parts if spoken else 1)  # a contrast needs the whole batch
+        found: dict[str, Tensor] = {}
+        for part in parts:
+            losses = {name: value / len(parts) for name, value in self._forward(part).items()}
+            self.accelerator.backward(torch.stack(list(losses.values())).sum())
+            found = {name: found.get(name, 0) + value.detach() for name, value in losses.items()}
+        return found, sum(len(part.everyone) for part in parts)
+
+    def _forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses of some rows by name."""
+        device, names, plan = self.accelerator.device, self._heads_of(batch), self._plan(batch)
         with self.accelerator.autocast():
             said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device), words=bool(len(plan[0])))
-        return self._losses(batch, said, plan), len(batch.everyone)
+        return self._losses(batch, said, plan)
+
+    def _corpus(self) -> int:
+        return self.sampler.corpus_of(self.step)
+
+    def _teacher_of(self, head: str) -> Teacher:
+        return next(teacher for teacher in self.shop.teachers.values() if head in teacher.heads)
 
     def _losses(self, batch: Batch, said: Mapping[str, HeadOutput], plan: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         which, weights = plan

@@ -106,12 +106,13 @@ class TextStage:
     cache: str = "auto"
     save_minutes: float = 3.0
     evaluate_every: int = 1000
-    pool: int = 16
+    pool: int = 1
+    parts: int = 4
 
     def __post_init__(self) -> None:
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("cache", self.cache, CACHES)
-        for name in ("steps", "batch", "pad_slots", "evaluate_every", "pool"):
+        for name in ("steps", "batch", "pad_slots", "evaluate_every", "pool", "parts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"text.{name} is {getattr(self, name)}: give at least 1")
         if not 0 <= self.cooldown <= 1:

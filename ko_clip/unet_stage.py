@@ -78,13 +78,17 @@ class UNetTrainer(TextTrainer):
         )  # fmt: skip
         self._group, self._latents = -1, torch.zeros(0)
 
-    def _forward(self) -> tuple[dict[str, Tensor], int]:
+    def _learn(self) -> tuple[dict[str, Tensor], int]:
         which = self.sampler.corpus_of(self.step)
-        if which not in self.reads:
-            parts, pairs = super()._forward()
-            return {name: self.stages.text_weight * value for name, value in parts.items()}, pairs
-        turn = sum(self.sampler.corpus_of(step) in self.reads for step in range(self.step))
-        return self._through_unet(*divmod(turn, self.stages.inference_steps))
+        if which in self.reads:
+            turn = sum(self.sampler.corpus_of(step) in self.reads for step in range(self.step))
+            losses, pairs = self._through_unet(*divmod(turn, self.stages.inference_steps))
+        else:
+            batch = self.sampler.at(self.step)
+            pairs = len(batch.everyone)
+            losses = {name: self.stages.text_weight * value for name, value in self._forward(batch).items()}
+        self.accelerator.backward(torch.stack(list(losses.values())).sum())
+        return {name: value.detach() for name, value in losses.items()}, pairs
 
     def _through_unet(self, group: int, place: int) -> tuple[dict[str, Tensor], int]:
         """One noise level of one group of prompts; the Korean is worded anew at every level."""

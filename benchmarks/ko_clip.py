@@ -1,0 +1,258 @@
+"""Measure ko_clip beside the usual ways; print one Markdown table.
+
+    OMP_NUM_THREADS=2 python -m benchmarks.ko_clip                      about five minutes on two cores
+    OMP_NUM_THREADS=2 python -m benchmarks.ko_clip --pairs 4000000 --only memory
+    OMP_NUM_THREADS=2 python -m benchmarks.ko_clip --encoder checkpoints/korean --only prompt
+
+training  pairs a second beside the ancestor's loop: input padded to 77, float32, teacher run at every step, batch 32,
+          every slot; same student, same teacher, same captions
+prompt    one Korean prompt to conditioning beside translate-then-encode: an encoder-decoder of Marian's size
+          (74 M, random weights) with beam 4, as long as the mean English caption, then CLIP-L's size of text encoder
+memory    the largest resident set while a table of pairs is stored and streamed as training does it
+
+Times are processor time, which other work on the machine does not stretch; the wall clock's median is given as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+PARTS = ("training", "prompt", "memory")
+HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
+_STEPS, _PROMPTS = 6, 30
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.ko_clip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts of the table (default: all)")
+    parser.add_argument("--encoder", type=Path, help="folder of an encoder for `prompt` (default: a random one)")
+    parser.add_argument("--pairs", type=int, default=4_000_000, help="rows of `memory` (4,000,000)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--stream", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    if arguments.stream:
+        print(stream(arguments.stream))
+        return
+    from transformers.utils import logging as hub_logging
+
+    hub_logging.set_verbosity_error()
+    hub_logging.disable_progress_bar()
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        if "training" in arguments.only:
+            training(Path(folder))
+        if "prompt" in arguments.only:
+            prompt(arguments.encoder, Path(folder))
+        if "memory" in arguments.only:
+            memory(Path(folder), arguments.pairs)
+
+
+def row(measure: str, ours: str, beside: str, ratio: str, asked: str) -> None:
+    print(f"| {measure} | {ours} | {beside} | {ratio} | {asked} |", flush=True)
+
+
+def training(folder: Path) -> None:
+    """Pairs a processor second: our step with kept targets, and the ancestor's."""
+    from ko_clip.distill import TextTrainer
+    from ko_clip.workshop import open_accelerator, open_workshop
+
+    recipe = _recipe(folder)
+    trainer = TextTrainer(open_workshop(recipe), open_accelerator("float32", torch.get_num_threads()))
+    for step in range(trainer.stage.pool):  # every row's targets are asked once before the clock runs
+        batch = trainer.sampler.at(step)
+        for targets in trainer.targets[batch.corpus]:
+            targets.fill(batch.indices, batch.texts)
+    ours = _pace(trainer._train_step, recipe.text.batch)
+    trainer.step = 0
+    theirs = _pace(_ancestor(trainer), 32)
+    row("training, pairs per processor second", f"{ours:.0f}", f"{theirs:.0f} (padded, teacher each step)",
+        f"{ours / theirs:.1f}×", "≥ 5×")  # fmt: skip
+
+
+def _ancestor(trainer: object) -> Callable[[], None]:
+    """The ancestor's step with the same student: all padded to 77, the teacher asked at every step, batch 32."""
+    from ko_clip.batches import Sampler
+    from ko_clip.losses import pooled_loss, sequence_loss
+
+    shop = trainer.shop  # type: ignore[attr-defined]
+    sampler = Sampler(shop.corpora, [1.0], shop.tokenizer, 32, seed=5)
+    teacher, student = next(iter(shop.teachers.values())), trainer.student  # type: ignore[attr-defined]
+    optimizer, ones = torch.optim.AdamW(student.parameters(), 1e-4), torch.ones(77)
+    position = iter(range(10**6))
+
+    def step() -> None:
+        batch = sampler.at(next(position))
+        ids = torch.nn.functional.pad(batch.ids, (0, 77 - batch.ids.shape[1]), value=1)  # read as tokens, as there
+        said, wanted = student.encode(ids), teacher.encode(batch.texts)
+        loss = sum(
+            sequence_loss(said[name].states, torch.from_numpy(wanted[name].states), ones, ones)
+            for name in teacher.heads
+        )
+        loss = loss + pooled_loss(said["refiner"].pooled, torch.from_numpy(wanted["refiner"].pooled), torch.ones(()))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def _pace(step: Callable[[], object], pairs: int) -> float:
+    """Pairs a second of processor time, divided by the threads that share the work."""
+    step()
+    start = time.process_time()
+    for _ in range(_STEPS):
+        step()
+    return _STEPS * pairs * torch.get_num_threads() / (time.process_time() - start)
+
+
+def prompt(encoder: Path | None, folder: Path) -> None:
+    """One Korean prompt to the base's and the refiner's conditioning, never asked before."""
+    from transformers import CLIPTextConfig, CLIPTextModel, MarianConfig, MarianMTModel
+
+    from ko_clip.encoder import PromptEncoder
+
+    opened = PromptEncoder.load(encoder or _random_encoder(folder))
+    prompts = [f"빨간색 체크무늬 원피스를 입은 사람을 흰 배경에 그려 주세요 {i}" for i in range(_PROMPTS)]
+    opened.base(["첫 번째"])
+    ours = _times(lambda i: opened.base([prompts[i]]), _PROMPTS)
+    torch.manual_seed(0)
+    config = MarianConfig(
+        vocab_size=65001, d_model=512, encoder_layers=6, decoder_layers=6, encoder_attention_heads=8,
+        decoder_attention_heads=8, encoder_ffn_dim=2048, decoder_ffn_dim=2048, pad_token_id=65000, eos_token_id=0,
+        decoder_start_token_id=65000, forced_eos_token_id=None, bad_words_ids=None, scale_embedding=True,
+    )  # fmt: skip
+    translator, reader = MarianMTModel(config).eval(), CLIPTextModel(CLIPTextConfig(eos_token_id=2)).eval()
+    source, padded = torch.arange(5, 25)[None], torch.full((1, 77), 2)
+
+    def translate(_: int) -> None:
+        with torch.inference_mode():
+            translator.generate(source, num_beams=4, min_new_tokens=14, max_new_tokens=14, do_sample=False)
+            reader(padded)
+
+    theirs = _times(translate, 4)
+    row("one Korean prompt to conditioning, median", f"{ours[1] * 1e3:.1f} ms ({ours[0] * 1e3:.1f} ms of processor)",
+        f"{theirs[1] * 1e3:.0f} ms (translate, then encode)", f"{theirs[0] / ours[0]:.0f}×", "≥ 20×, < 15 ms")  # fmt: skip
+
+
+def _times(call: Callable[[int], object], count: int) -> tuple[float, float]:
+    """Medians of processor time (a thread's share) and of wall time, seconds."""
+    found = []
+    for i in range(count):
+        wall, cpu = time.perf_counter(), time.process_time()
+        call(i)
+        found.append(((time.process_time() - cpu) / torch.get_num_threads(), time.perf_counter() - wall))
+    return statistics.median(f[0] for f in found), statistics.median(f[1] for f in found)
+
+
+def memory(folder: Path, pairs: int) -> None:
+    """Largest resident set of a process that stores a table of drawn captions and reads it in batches."""
+    from fashion.captions import caption
+    from fashion.scene import scenes
+
+    texts = [(caption(s, "ko", seed=i).text, caption(s, "en", seed=i).text) for i, s in enumerate(scenes(3, 2000))]
+    path = folder / "pairs.tsv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("ko\ten\n")
+        for i in range(pairs):
+            korean, english = texts[i % len(texts)]
+            file.write(f"{korean} {i}\t{english} {i}\n")
+    found = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ko_clip", "--stream", str(path)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    row(f"memory streaming {int(found[0]):,} pairs", f"{float(found[1]):.2f} GB", f"{path.stat().st_size / 1e9:.2f} GB of text",
+        f"{float(found[2]):,.0f} pairs/s read", "≤ 2 GB")  # fmt: skip
+
+
+def stream(path: Path) -> str:
+    """Store a table and draw batches from all over it, as training does; rows, GB of memory, pairs a second."""
+    from ko_clip.batches import Sampler
+    from ko_clip.corpora import store
+    from ko_clip.recipe import CorpusRecipe
+    from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
+
+    start = time.perf_counter()
+    corpus = store(CorpusRecipe(path=str(path)), path.parent / "stored")
+    pace = len(corpus) / (time.perf_counter() - start)
+    lines = (side for i in range(0, len(corpus), max(1, len(corpus) // 2000)) for side in corpus.texts(i))
+    sampler = Sampler([corpus], [1.0], train_tokenizer(lines, TokenizerRecipe(500, 500)), batch=256)
+    for step in range(64):
+        sampler.at(step)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return f"{len(corpus)} {peak / 1e9:.3f} {pace:.0f}"
+
+
+def _recipe(folder: Path) -> object:
+    """The small recipe's sizes with a random CLIP of the shipped shape, drawn captions, both heads by their states."""
+    from ko_clip.recipe import recipe_from
+
+    return recipe_from(
+        {
+            "teacher": str(_random_clip(folder)), "run": str(folder / "run"),
+            "corpora": [{"kind": "drawn", "seed": 9, "count": 6000, "korean_share": 1, "noise": 0.3}],
+            "tokenizer": {"korean_pieces": 1200, "english_pieces": 800},
+            "text": {"batch": 96, "precision": "float32", "pool": 10, "steps": 1000, "evaluate_every": 10**6},
+        }
+    )  # fmt: skip
+
+
+def _random_clip(folder: Path) -> Path:
+    """A CLIP text tower of the shipped shape with random weights and a tokenizer of English captions."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    from fashion.captions import caption
+    from fashion.scene import scenes
+    from ko_clip.english import train_tokenizer
+
+    tokenizer = train_tokenizer(caption(s, "en", seed=i).text for i, s in enumerate(scenes(4, 2000)))
+    torch.manual_seed(0)
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=6,
+        projection_dim=192, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    CLIPTextModelWithProjection(config).save_pretrained(folder / "clip")
+    tokenizer.save_pretrained(folder / "clip")
+    return folder / "clip"
+
+
+def _random_encoder(folder: Path) -> Path:
+    """An encoder of the shipped sizes with random weights."""
+    from ko_clip.recipe import load_recipe
+    from ko_clip.student import build_student, save_encoder
+    from ko_clip.teachers import open_teachers
+    from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
+
+    recipe = load_recipe(
+        Path(__file__).parents[1] / "ko_clip/config/small.yaml",
+        heads=_heads(folder),
+        corpora=[{"kind": "drawn"}],
+        held_out=(),
+    )
+    tokenizer = train_tokenizer(["빨간 원피스", "a red dress"] * 40, TokenizerRecipe(100, 100))
+    student = build_student(recipe, tokenizer, open_teachers(recipe.heads))
+    save_encoder(student, tokenizer, folder / "encoder")
+    return folder / "encoder"
+
+
+def _heads(folder: Path) -> dict[str, dict[str, object]]:
+    from ko_clip.recipe import standard_heads
+
+    clip = folder / "clip" if (folder / "clip").is_dir() else _random_clip(folder)
+    return standard_heads(str(clip))
+
+
+if __name__ == "__main__":
+    main()
