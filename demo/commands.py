@@ -244,9 +244,9 @@ def _services(settings: Settings, arguments: argparse.Namespace, encoder: bool =
 
 
 def _pipeline(settings: Settings) -> TwoStagePipeline:
+    from demo.drawing import open_pipeline
     from demo.readiness import missing_checkpoint
     from demo.services import open_encoder
-    from demo.worker import open_pipeline
 
     if (problem := missing_checkpoint(settings.checkpoint)) is not None:
         raise ValueError(problem)

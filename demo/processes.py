@@ -58,10 +58,11 @@ def run_worker(settings: Settings, parent: int | None, make: Callable | None = N
 def make_worker(settings: Settings) -> object:
     """The worker with the checkpoint and the encoder of the settings."""
     from demo.database import open_database
+    from demo.drawing import open_pipeline
     from demo.searching import Searcher
     from demo.services import open_encoder, open_worker_index
     from demo.storage import Storage
-    from demo.worker import Worker, open_pipeline
+    from demo.worker import Worker
 
     database = open_database(settings)
     searcher = Searcher(settings, database, open_encoder, open_worker_index)

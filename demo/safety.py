@@ -20,7 +20,7 @@ from diffusion.progress import Progress
 from diffusion.request import DrawSettings, Shot
 
 if TYPE_CHECKING:
-    from demo.worker import Drawn, Pipeline
+    from demo.drawing import Drawn, Pipeline
 
 logger = logging.getLogger(__name__)
 Judge = Callable[[Sequence[Image.Image]], list[bool]]

@@ -1,31 +1,28 @@
-"""The worker process: owns the diffusion models, draws what waits, and commits each result once.
+"""The worker process: owns the diffusion models, draws what waits, and has each result committed once.
 
-A batch of same-shape jobs is drawn together; each job ends by itself: files first, then one commit with rows,
-events and the index record, and only if the job is still this worker's. What a dead worker held is drawn again with
-the same seed.
+A batch of same-shape jobs is drawn together; each job ends by itself (demo/finishing.py). What a dead worker held is
+drawn again with the same seed.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 from PIL import Image as Picture
 
 from demo import jobs, pictures, words
 from demo.database import Database
+from demo.drawing import Pipeline
 from demo.errors import ServiceError, from_failure
+from demo.finishing import Finisher
+from demo.gallery import visible
 from demo.jobs import Desk
 from demo.owners import Viewer
 from demo.readiness import missing_checkpoint
-from demo.safety import with_safety_checker
 from demo.searching import Encoder, Searcher
 from demo.settings import Settings
 from demo.storage import Storage
@@ -38,39 +35,7 @@ IDLE_SECONDS = 0.1
 BEAT_SECONDS = 2.0
 REPORT_SECONDS = 0.25  # steps faster than this share a report
 OPEN_AGAIN_SECONDS = 5.0
-RESERVE = 50 * 2**20
-
-
-class Drawn(Protocol):
-    """What `diffusion.pipeline.Drawing` gives."""
-
-    images: list[Picture.Image]
-    base_images: list[Picture.Image]
-    recipes: list[dict[str, object]]
-    timings: dict[str, float]
-
-
-class Pipeline(Protocol):
-    """What `diffusion.pipeline.TwoStagePipeline` gives."""
-
-    checkpoint_id: str
-    default_settings: DrawSettings
-
-    def styles(self) -> list[str]: ...
-
-    def draw(
-        self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Drawn: ...  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Made:
-    """The pictures of one job out of a batch."""
-
-    images: list[Picture.Image]
-    base_images: list[Picture.Image]
-    recipes: list[dict]
+RESERVE = 50 * 2**20  # bytes of disk that stay free
 
 
 class Stopping(Exception):
@@ -87,6 +52,7 @@ class Worker:
         self._settings, self._database, self._storage = settings, database, storage
         self._searcher, self._open_pipeline, self._name = searcher, open_pipeline, name
         self._desk = Desk(database, settings, f"{name}:{new_id()[:12]}")
+        self._finisher = Finisher(database, storage, searcher, self._desk)
         self._pipeline: Pipeline | None = None
         self._drawing: list[Generation] = []
         self._stop = threading.Event()
@@ -210,7 +176,7 @@ class Worker:
             return
         for job in batch:
             places = [place for place, (owner, _) in enumerate(shots) if owner is job]
-            self._finish(job, drawing, places)
+            self._finisher.finish(job, drawing, places)
 
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
         """One bad job must not take others of its batch with it: what failed together is drawn alone once."""
@@ -240,8 +206,6 @@ class Worker:
         """The picture to start from, if its owner may still see it. Raises ServiceError, OSError."""
         if job.source_image is None:
             return None
-        from demo.gallery import visible
-
         with self._database.read() as session:
             row = session.get(Image, job.source_image)
             if row is None:
@@ -250,76 +214,6 @@ class Worker:
             if not viewer.owns(row.owner_id):
                 visible(session.get(Generation, row.generation_id) if row.generation_id else None, viewer)
         return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
-
-    # Ending
-
-    def _finish(self, job: Generation, drawing: Drawn, places: list[int]) -> None:
-        """Files, then one commit with rows, events and index record; nothing stays of a job that is not ours."""
-        if any(_flagged(drawing, place) for place in places):
-            self._desk.fail(job, "content_flagged")
-            return
-        if job.id not in self._desk.still_running([job]):
-            return
-        started, rows = time.perf_counter(), []
-        try:
-            for position, place in enumerate(places):
-                rows.append(self._store(job, drawing, position, place))
-            committed = self._commit(job, rows, drawing.timings, time.perf_counter() - started)
-        except Exception as error:
-            self._remove(rows)
-            known = from_failure(error)
-            if known is None:
-                logger.exception("job %s cannot be stored", job.id)
-            self._desk.fail(job, known.code if known else "draw_failed")
-            return
-        if not committed:
-            self._remove(rows)
-
-    def _store(self, job: Generation, drawing: Drawn, position: int, place: int) -> Image:
-        """Write one picture's files and give its row."""
-        id, image, base = new_id(), drawing.images[place], drawing.base_images[place]
-        source_type = pictures.EDITED if job.source_image else pictures.GENERATED
-        recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style}}
-        data = pictures.encode(image, "image/png", source_type, recipe)
-        files = {"final": self._storage.write(id, "final", "image/png", data)}
-        small = pictures.thumbnail(image, source_type)
-        files["thumbnail"] = self._storage.write(id, "thumbnail", "image/webp", small)
-        if job.refine and base is not image:
-            files["base"] = self._storage.write(
-                id, "base", "image/png", pictures.encode(base, "image/png", source_type, recipe)
-            )
-        return Image(
-            id=id, owner_id=job.owner_id, generation_id=job.id, position=position, kind="generation",
-            created_at=time.time(), width=image.width, height=image.height, seed=(job.seed + position) % 2**32,
-            media_type="image/png", recipe=recipe, source_type=source_type, files=files,
-            bytes=sum(file["bytes"] for file in files.values()),
-        )  # fmt: skip
-
-    def _commit(self, job: Generation, rows: list[Image], timings: dict[str, float], seconds: float) -> bool:
-        encoder_id = self._searcher.require().encoder_id
-        vector = self._searcher.vector(job.prompt) if job.encoder_id != encoder_id or not job.vector else None
-        with self._database.write() as session:
-            row = self._desk.own(session, job)
-            if row is None:
-                return False
-            if vector is not None:
-                row.vector, row.encoder_id = vector.tobytes(), encoder_id
-            for image in rows:
-                image.owner_id = row.owner_id  # may have moved to another browser meanwhile
-            session.add_all(rows)
-            session.flush()
-            drawn = {name: round(timings[name], 4) for name in ("base", "refiner") if name in timings}
-            row.timings = row.timings | {"base": 0.0, "refiner": 0.0} | drawn | {"store": round(seconds, 4)}
-            public = row.visibility == "public" and not row.hidden
-            self._searcher.index.add(row.index_id, row.prompt_key, np.frombuffer(row.vector, dtype=np.float32),
-                                     row.owner_id, public, connection=session.connection())  # fmt: skip
-            jobs.end(session, row, "succeeded")
-            return True
-
-    def _remove(self, rows: Sequence[Image]) -> None:
-        for row in rows:
-            for file in row.files.values():
-                self._storage.remove(file["key"])
 
 
 class _Run:
@@ -358,21 +252,3 @@ def _settings(job: Generation) -> DrawSettings:
         steps=job.steps, guidance_scale=job.guidance_scale, refine=job.refine, refine_strength=job.refine_strength,
         style=style, style_weight=job.style_weight if style else 1.0, **given,
     )  # fmt: skip
-
-
-def _flagged(drawing: Drawn, place: int) -> bool:
-    """Whether the checkpoint's safety checker, where it has one, objects to a picture."""
-    flagged = getattr(drawing, "flagged", None)
-    return bool(flagged and flagged[place])
-
-
-def open_pipeline(settings: Settings, encoder: Encoder) -> Pipeline:
-    """The checkpoint, drawing from the Korean encoder's conditioning."""
-    import torch
-
-    from diffusion.load import load_pipeline
-
-    torch.set_num_threads(os.cpu_count() or 1)
-    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder)
-    pipeline.warm_up()
-    return with_safety_checker(pipeline, settings.checkpoint)

