@@ -104,9 +104,9 @@ class Client:
             with error:
                 return error.code, json.loads(error.read() or b"{}")
 
-    def patiently(self, method: str, path: str, body: object = None, seconds: float = PATIENCE, **headers: str) -> tuple:
+    def patiently(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
         """The same, again and again while nobody answers or the server says 503."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(OSError, ValueError):
                 status, told = self.call(method, path, body, **headers)

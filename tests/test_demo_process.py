@@ -18,7 +18,6 @@ from demo_server import PATIENCE, Client, Server, quote
 from demo.settings import Settings
 from demo.verifying import problems
 
-
 pytestmark = pytest.mark.timeout(1200)
 
 
