@@ -11,6 +11,9 @@ import { about, ago, w } from "./words.js";
 
 /** @typedef {import("./api.js").Generation} Generation */
 
+/** @type {WeakSet<HTMLImageElement>} places whose preview is on its way */
+const fetching = new WeakSet();
+
 /**
  * @param {Generation} first
  * @returns {{element: HTMLElement, update: (generation: Generation) => void}}
@@ -159,18 +162,22 @@ function show(tile, g, i) {
     img.alt = alt(picture, g.prompt, i, g.n);
     tile.onclick = () => (location.hash = `#/?look=${g.id}.${i}`);
   }
-  if (!url || img.dataset.url === url) return;
+  // A slow line gets fewer previews, not late ones.
+  if (!url || img.dataset.url === url || (!picture && fetching.has(img))) return;
   img.dataset.url = url;
+  const hang = () => {
+    if (img.dataset.url !== url) return;
+    img.src = url;
+    img.hidden = false;
+  };
   const next = new Image(); // the old one stays until the new one is there: no blink
   next.src = url;
+  fetching.add(img);
   next
     .decode()
-    .then(() => {
-      if (img.dataset.url !== url) return;
-      img.src = url;
-      img.hidden = false;
-    })
-    .catch(() => {}); // a preview that is gone already: the next one comes
+    .then(hang)
+    .catch(() => picture && hang()) // a preview that is gone already: the next one comes
+    .finally(() => fetching.delete(img));
 }
 
 /** @param {string} id @param {Event} event */
