@@ -59,17 +59,25 @@ def record_of(id: str) -> Record:
 
 
 def killed(folder: Path, options: IndexOptions, first: int, seed: int) -> None:
-    """Run `work` in a child and kill it at a random moment."""
+    """Run `work` in a child and kill it at a random moment of a random act, however slow the machine is."""
+    chance, before = random.Random(seed), written(folder)
     child = os.fork()
     if child == 0:
         try:
             work(folder, options, first, seed)
         finally:
             os._exit(1)
-    time.sleep(random.Random(seed).uniform(0.01, 0.35))
+    acts, end = chance.randrange(12), time.monotonic() + 60
+    while written(folder) < before + acts and time.monotonic() < end:
+        time.sleep(0.005)
+    time.sleep(chance.uniform(0, 0.05))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the child failed before it was killed"
+
+
+def written(folder: Path) -> int:
+    return (folder / "log").read_bytes().count(b"\n")
 
 
 def acknowledged(folder: Path) -> tuple[set[str], set[str], set[str]]:
