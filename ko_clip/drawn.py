@@ -33,7 +33,7 @@ class DrawnCorpus:
     def __init__(self, recipe: CorpusRecipe) -> None:
         self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
         english = "\n".join(self.pair(i, 0)[1] for i in range(min(len(self), 64)))
-        settings = repr((recipe.seed, recipe.split, recipe.short, recipe.korean_share == 0))
+        settings = repr((recipe.seed, recipe.split, recipe.short, recipe.garments, recipe.korean_share == 0))
         self.identity = hashlib.sha256((settings + english).encode("utf-8")).hexdigest()[:16]
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class DrawnCorpus:
     def pair(self, index: int, epoch: int) -> tuple[str, str]:
         """(what the student reads, the English that the teacher reads); only the first varies with the epoch."""
         recipe = self.recipe
-        scene = sample_scene(recipe.seed * _SCENES_PER_SEED + index, recipe.split)
+        scene = sample_scene(recipe.seed * _SCENES_PER_SEED + index, recipe.split, recipe.garments or None)
         own = random.Random(f"{recipe.seed}/{index}")
         spoken = caption(scene, "en", seed=own.randrange(2**31), short=own.random() < recipe.short)
         if recipe.korean_share == 0:

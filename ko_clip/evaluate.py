@@ -224,7 +224,9 @@ def chart(title: str, rows: Table, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes, width = figure.subplots(), 0.8 / max(1, len(names))
     for i, name in enumerate(names):
-        bars = axes.bar([x + i * width for x in range(len(rows))], [float(row[name]) for row in rows], width, label=name)
+        bars = axes.bar(
+            [x + i * width for x in range(len(rows))], [float(row[name]) for row in rows], width, label=name
+        )
         axes.bar_label(bars, fmt="%.2f", fontsize=7)
     axes.set_xticks([x + 0.4 - width / 2 for x in range(len(rows))], labels, rotation=20, ha="right", fontsize=8)
     axes.set_title(title)

@@ -245,7 +245,7 @@ class Backbone(nn.Module):
     def reset(self) -> None:
         """Waves for positions, small first steps for layers; transformers calls this after the parts' own."""
         nn.init.zeros_(self.bag_weight.weight)
-        _make_waves(self.positions.weight)
+        _make_waves(self.positions.weight, 0.4)
         _calm(self.layers)
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -337,8 +337,8 @@ class SlotDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
 
     def reset(self) -> None:
-        """Queries begin as the waves of the encoder's positions: slot k looks near token k before it learns better."""
-        _make_waves(self.queries)
+        """Queries begin as the waves of the encoder's positions, small: what a slot reads outweighs where it is."""
+        _make_waves(self.queries, 0.1)
         _calm(self.layers)
 
     def forward(self, memory: Tensor, mask: Tensor, which: Tensor, weights: bool) -> tuple[Tensor, Tensor | None]:
@@ -361,7 +361,7 @@ def waves(positions: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def _make_waves(parameter: nn.Parameter) -> None:
+def _make_waves(parameter: nn.Parameter, size: float) -> None:
     if not getattr(parameter, "_is_hf_initialized", False):  # transformers marks what it has loaded
         parameter.copy_(waves(*parameter.shape))
 

@@ -50,7 +50,8 @@ class HeadRecipe:
 class CorpusRecipe:
     """One corpus. `kind` drawn: captions of drawn scenes; file: a table of pairs. `weight`: its share of steps.
 
-    `hold_out`: share of a table's rows kept out of training where the recipe names no held-out corpora.
+    `garments`: how many a drawn scene has, 0 for one to three. `hold_out`: share of a table's rows kept out of
+    training where the recipe names no held-out corpora.
     """
 
     kind: str = "file"
@@ -66,6 +67,7 @@ class CorpusRecipe:
     seed: int = 1
     count: int = 60000
     split: str = "train"
+    garments: int = 0
     noise: float = 0.35
     short: float = 0.2
 

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ko_clip.corpora import Corpus, open_corpora
+from ko_clip.meanings import begin_with_meanings
 from ko_clip.model import KoClipModel
 from ko_clip.recipe import Recipe
 from ko_clip.runs import write_facts
 from ko_clip.student import build_student, learn_statistics, open_tokenizer, word_list
-from ko_clip.teachers import Teacher, open_teachers
+from ko_clip.teachers import ClipTeacher, Teacher, open_teachers
 from ko_clip.tokenizer import PromptTokenizer, TokenizerRecipe, train_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,10 @@ def open_workshop(recipe: Recipe) -> Workshop:
     if kept.is_file() and (folder / STATE).is_file():
         return Workshop(recipe, folder, teachers, corpora, tokenizer, student, load_file(kept))
     variances = learn_statistics(student, teachers, corpora)
+    clip = next((t for t in teachers.values() if isinstance(t, ClipTeacher)), None)
+    if recipe.start == "nothing" and clip is not None:
+        spoken = [c for c in corpora if not c.heads or set(c.heads) & set(clip.heads)]
+        begin_with_meanings(student.backbone.tokens, spoken, tokenizer, clip)
     save_file({name: value.contiguous().float() for name, value in variances.items()}, kept)
     return Workshop(recipe, folder, teachers, corpora, tokenizer, student, variances)
 

@@ -74,7 +74,7 @@ def write_recipe(path: Path, clip: Path, pairs: Path, run: Path, **more: object)
         "teacher": str(clip), "corpus": str(pairs), "run": str(run),
         "student": {"embedding_size": 16, "width": 32, "layers": 1, "attention_heads": 2, "decoder_layers": 1},
         "tokenizer": {"korean_pieces": 80, "english_pieces": 80},
-        "text": {"steps": 12, "batch": 8, "warmup": 2, "precision": "float32", "threads": 1, "evaluate_every": 6, "pool": 2},
+        "text": {"steps": 12, "batch": 8, "warmup": 2, "precision": "float32", "threads": 1, "evaluate_every": 6},
         **more,
     }  # fmt: skip
     path.write_text(json.dumps(recipe, ensure_ascii=False), "utf-8")

@@ -13,6 +13,9 @@ from ko_clip.student import save_encoder
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 from ko_clip.weights import parse_weights
 
+# diffusers hands torch tensors to numpy 2 the old way
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 HEADS = {
     "base": {"dim": 32, "teacher": "sha256:aa"},
     "refiner": {"dim": 32, "pooled": 24, "teacher": "sha256:aa"},

@@ -65,7 +65,8 @@ def test_a_saved_tokenizer_opens_in_transformers_with_the_same_ids(tokenizer, tm
 
 def test_counting_tokens_loads_no_torch(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
-    code = f"import sys; from ko_clip.tokenizer import count_tokens; print(count_tokens({str(tmp_path)!r}, '빨간 모자'), 'torch' in sys.modules)"
+    asked = f"count_tokens({str(tmp_path)!r}, '빨간 모자')"
+    code = f"import sys; from ko_clip.tokenizer import count_tokens; print({asked}, 'torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split()[1] == "False"
     assert int(found.stdout.split()[0]) == tokenizer.count("빨간 모자")

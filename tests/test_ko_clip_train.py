@@ -19,6 +19,9 @@ from ko_clip.recipe import TextStage, load_recipe, recipe_from
 from ko_clip.teachers import fingerprint
 from ko_clip.train import main
 
+# diffusers hands torch tensors to numpy 2 the old way
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
