@@ -8,7 +8,7 @@ PRESET ?= cpu
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick lint bench gallery screenshots pool train-embedded train-scorers train-korean clean
+.PHONY: help run test test-long test-quick lint data bench gallery screenshots pool train-embedded train-scorers train-korean clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,14 +26,20 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) with the checkpoint that ships
 	exec $(PY) -m demo serve
 
-test: $(VENV)/.dev  ## run every test
-	$(PY) -m pytest -q
+test: $(VENV)/.dev  ## run every test but the long proofs
+	$(PY) -m pytest -q -m "not slow"
+
+test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full-size layouts (an hour)
+	$(PY) -m pytest -q -m slow --timeout 3600
 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
 	$(PY) -m pytest -q -m "not slow and not browser"
 
 lint: $(VENV)/.dev  ## check style
 	$(PY) -m ruff check .
+
+data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder into data/scenes
+	$(PY) -m fashion export data/scenes --count 2000 --seed 1
 
 bench: $(VENV)/.dev  ## print every benchmark's table (an hour on two cores)
 	@for name in drawing scorers checkpoint pipeline ko_clip korean index service; do \
