@@ -140,6 +140,9 @@ class KoClipModel(PreTrainedModel):
         attention, and the size of the states as a whole is kept, as weighting in other studios does.
         """
         names = list(heads) if heads is not None else list(self.heads)
+        longest = max(1, int(self.mask(input_ids).sum(1).max()))  # stock pipelines pad to 77 whatever the limit
+        input_ids = input_ids[:, :longest]
+        token_weights = None if token_weights is None else token_weights[:, :longest]
         mask = self.mask(input_ids)
         memory, bag = self.backbone(input_ids, mask)  # (batch, tokens, width), (batch, bag width)
         through = [name for name in names if name in self.tower_names]

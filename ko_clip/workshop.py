@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -45,6 +46,7 @@ def open_accelerator(wanted: str, threads: int) -> Accelerator:
     """One process or several, by how the command was started; the precision by name."""
     if threads:
         torch.set_num_threads(threads)
+    AcceleratorState._reset_state()  # a second stage in one process may have another precision
     return Accelerator(
         mixed_precision=precision(wanted),
         cpu=not torch.cuda.is_available(),

@@ -156,7 +156,7 @@ def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline(folder):
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
     )  # fmt: skip
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderTiny(encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8)), unet=unet,
+        vae=AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4), unet=unet,
         text_encoder=KoClipModel.from_pretrained(folder).eval(),
         tokenizer=PreTrainedTokenizerFast.from_pretrained(folder),
         scheduler=DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, steps_offset=1),
