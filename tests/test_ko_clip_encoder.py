@@ -157,7 +157,7 @@ def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline(folder):
     )  # fmt: skip
     pipeline = StableDiffusionPipeline(
         vae=AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4), unet=unet,
-        text_encoder=KoClipModel.from_pretrained(folder).eval(),
+        text_encoder=KoClipModel.from_pretrained(folder, dtype=torch.float32).eval(),
         tokenizer=PreTrainedTokenizerFast.from_pretrained(folder),
         scheduler=DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
