@@ -109,7 +109,8 @@ def test_with_projection_it_answers_as_sdxl_asks(model, ids, tmp_path):
 @pytest.mark.parametrize("kind", ["roberta", "clip_text_model"])
 def test_a_hub_encoder_serves_as_backbone(kind):
     sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-             "intermediate_size": 16, "max_position_embeddings": 40, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
+             "intermediate_size": 16, "max_position_embeddings": 40,
+             "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
     config = KoClipConfig(
         vocab_size=50, width=16, attention_heads=2, heads=HEADS, backbone={"model_type": kind, **sizes}, max_tokens=20
     )
