@@ -147,7 +147,7 @@ def test_korean_leaves_no_english_and_the_switch_goes_both_ways(world: World) ->
     page.click("#language")
     expect(page.locator("#draw-title")).to_have_text("무엇을 그려 드릴까요?")
     page.fill("#prompt", "")
-    allowed = re.compile(r"EN|English|ABCD-EFGH-JKMN-PQRS|AI|PNG|JPE?G|WebP|MB|red dress|blue coat|white hanbok")
+    allowed = re.compile(r"EN|English|ABCD-EFGH-JKMN-PQRS|AI|PNG|JPE?G|WebP|MB|red dress|blue coat|white hanbok|minhwa")
     for text in page.evaluate(SEEN):
         assert not re.search("[A-Za-z]{2,}", allowed.sub("", text)), text
 

@@ -161,7 +161,7 @@ def test_history_is_found_in_the_other_place_after_many_drawings(world: World) -
     page.wait_for_function("fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
     page.click("[data-place=mine]")
     expect(page.locator("#mine-list .day")).to_have_text("오늘")
-    page.locator("#mine-list .piece").last.scroll_into_view_if_needed()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.mouse.wheel(0, 4000)
     expect(page.locator("#mine-list .piece")).to_have_count(40)
     expect(page.locator("#mine-more")).to_be_hidden()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_double_enter_draws_once(page: Page) -> None:
 
 
 def test_a_slow_answer_is_not_asked_for_twice(page: Page) -> None:
-    page.route("**/api/v1/generations", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    page.route("**/api/v1/generations", lambda route: (time.sleep(0.3), route.continue_()))
     page.fill("#prompt", "파란 코트")
     page.press("#prompt", "Enter")
     page.click("#submit")
