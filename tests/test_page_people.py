@@ -158,10 +158,14 @@ def test_history_is_found_in_the_other_place_after_many_drawings(world: World) -
     page.evaluate("""async () => { const headers = {'Content-Type': 'application/json'};
         for (let i = 0; i < 40; i += 1) await fetch('/api/v1/generations',
             {method: 'POST', headers, body: JSON.stringify({prompt: `셔츠 ${i}`, n: 1, refine: false})}); }""")
-    page.wait_for_function("fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
+    unfinished = """() => fetch('/api/v1/generations?limit=100').then((r) => r.json())
+        .then((page) => page.items.filter((one) => one.status !== 'succeeded').length)"""
+    while page.evaluate(unfinished):  # pytest's own limit ends a wait that never comes to an end
+        page.wait_for_timeout(200)
     page.click("[data-place=mine]")
     expect(page.locator("#mine-list .day")).to_have_text("오늘")
-    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    page.mouse.wheel(0, 4000)
+    while page.locator("#mine-list .piece").count() < 40:
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(200)
     expect(page.locator("#mine-list .piece")).to_have_count(40)
     expect(page.locator("#mine-more")).to_be_hidden()
