@@ -67,7 +67,7 @@ train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 	$(PY) -m fashion.scorer_training reporting --preset $(PRESET) --minutes $(MINUTES)
 
 train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
-	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES)
+	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES) --finish
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
 	rm -rf .pytest_cache .ruff_cache .hypothesis
