@@ -1,10 +1,10 @@
-"""Train a CLIP by contrast: the English one that ships, from nothing on drawn pictures; or any, on an imagefolder.
+"""Train the English CLIP that ships, by contrast, from nothing on drawn pictures.
 
-In: pictures and captions. Out: a `CLIPModel` folder in the Hugging Face layout, measured before and after on the same
-seeded held-out pairs; one that got worse is not promoted. Captions that are the same text share credit.
-Drawn scenes of several garments bring their own hard negatives: the same caption with the colours swapped between the
-garments (Yuksekgonul et al. 2023, arXiv:2210.01936). From nothing, two probes that read every garment's attributes off
-the pooled vectors speed the start up and are thrown away.
+In: a picture pool; captions are made anew at every step. Out: `checkpoints/clip`, a `CLIPModel` folder in the Hugging
+Face layout, measured on held-out pictures. Captions that are the same text share credit. Scenes of several garments
+bring their own hard negatives: the same scene told with the colours swapped between the garments (Yuksekgonul et al.
+2023, arXiv:2210.01936). Two probes that read every garment's attributes off the pooled vectors speed the start up and
+are thrown away.
 Ref: Radford et al. 2021, arXiv:2103.00020.
 """
 
