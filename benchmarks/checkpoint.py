@@ -1,10 +1,8 @@
 """Does the checkpoint that ships draw what it is told? `python -m benchmarks.checkpoint [--scenes 500] [--seeds 4]`
 
 In: scenes that no training saw, English prompts, the checkpoint, the reporting scorer. Out: percent of garments right
-with
-95 % intervals, beside the ceiling (the scorer on true drawings) and the floor (the same pictures against shuffled
-prompts);
-then the autoencoder, the refiner, the steps; on option a grid of pictures.
+with 95 % intervals, beside the ceiling (the scorer on true drawings) and the floor (the same pictures against
+shuffled prompts); then the autoencoder, the refiner, the steps; on option a grid of pictures.
 """
 
 from __future__ import annotations

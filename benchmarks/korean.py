@@ -1,10 +1,9 @@
 """Does Korean draw as well as English? `python -m benchmarks.korean [--scenes 500] [--seeds 4]`
 
 In: scenes that no training saw, the checkpoint, the Korean encoder, the reporting scorer. Out: attribute accuracy of
-Korean
-and of English through the student beside English through the teacher: the same scenes, the same noise, differences with
-paired 95 % bootstrap intervals; then what the noise of real typing costs; on option a grid of the same seeds side by
-side.
+Korean and of English through the student beside English through the teacher: the same scenes, the same noise,
+differences with paired 95 % bootstrap intervals; then what the noise of real typing costs; on option a grid of the
+same seeds side by side.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """The attribute scorers on true drawings: `python -m benchmarks.scorers [--pictures 1024] [--confusions]`.
 
 In: held-out scenes, drawn. Out: percent right per attribute, for both scorers: pictures of the training split never
-trained
-on, held-out combinations, and those after JPEG 70, a light blur and a shift of ±6 px. The row "all" is the ceiling of
-every
-figure that the scorers report.
+trained on, held-out combinations, and those after JPEG 70, a light blur and a shift of ±6 px. The row "all" is the
+ceiling of every figure that the scorers report.
 """
 
 from __future__ import annotations

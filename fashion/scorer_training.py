@@ -2,8 +2,7 @@
 
 In: a picture pool. Out: `checkpoints/scorers/<architecture>.safetensors`. The kinds are learnt cell by cell, the
 attributes under the true regions. Pictures are moved, mirrored, blurred, saved as JPEG and made noisy, and one in
-twelve
-shows nothing (plain colour or noise), so that nothing is what the scorer then sees.
+twelve shows nothing (plain colour or noise), so that nothing is what the scorer then sees.
 """
 
 from __future__ import annotations

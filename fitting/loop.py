@@ -1,12 +1,13 @@
 """Fit a network within a time budget, so that a kill at any moment loses minutes and nothing else.
 
 In: a module and `step_losses(step)`, a pure function of the step (its randomness seeded by the step). Out: the
-exponential moving average of the weights, and a run folder with `state.safetensors` (weights, average, AdamW moments),
-`log.jsonl`, TensorBoard events and whatever the caller draws. A run that is started again continues exactly, bit for
-bit on the same machine and thread count; a run without a state starts warm from a shipped part
+exponential moving average of the weights, and a run folder with `state.safetensors` (weights, average, AdamW
+moments), `log.jsonl`, TensorBoard events and whatever the caller draws. A run that is started again continues
+exactly, bit for bit on the same machine and thread count; a run without a state starts warm from a shipped part
 (`fitting.parts.latest_weights`).
 
-The learning rate rises over `warmup` steps, stays, and falls linearly to nothing over the last `decay_share` of `steps`.
+The learning rate rises over `warmup` steps, stays, and falls linearly to nothing over the last `decay_share` of
+`steps`.
 """
 
 from __future__ import annotations

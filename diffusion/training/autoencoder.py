@@ -1,8 +1,8 @@
 """Train the tiny autoencoder whose latents base and refiner share.
 
-In: drawn pictures, as 64-px crops of both stages' sizes (an autoencoder learns as well on crops and much faster). Out:
-an `AutoencoderTiny`, factor 8. Loss: absolute error, squared error and the error of image gradients (edges), with noise
-on the latents so that the decoder forgives what a denoiser leaves.
+In: drawn pictures, as 64-px crops of both stages' sizes (an autoencoder learns as well on crops and much faster).
+Out: an `AutoencoderTiny`, factor 8. Loss: absolute error, squared error and the error of image gradients (edges),
+with noise on the latents so that the decoder forgives what a denoiser leaves.
 Ref: the layout of TAESD, https://github.com/madebyollin/taesd.
 """
 

@@ -1,8 +1,7 @@
 """Train the base U-Net: 128-px pictures from the English CLIP's hidden states, by rectified flow in latents.
 
 In: drawn pictures with captions made anew at every step. Out: `checkpoints/base` (U-Net, scheduler). One caption in
-ten is
-left out for classifier-free guidance. Text tower and autoencoder stay as they ship.
+ten is left out for classifier-free guidance. Text tower and autoencoder stay as they ship.
 Ref: the layout of Rombach et al. 2022, arXiv:2112.10752, with attention only below the first level as in SDXL.
 """
 

@@ -3,9 +3,8 @@ conditioning.
 
 In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
 shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the
-way to
-the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t, which is what
-diffusers' flow schedulers ask for.
+way to the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t,
+which is what diffusers' flow schedulers ask for.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
 arXiv:2209.03003.
 """
