@@ -178,6 +178,7 @@ def test_focus_is_always_visible(world: World) -> None:
         assert ring is True, ring
 
 
+@pytest.mark.slow  # a time by the clock: only on a quiet machine
 def test_first_paint_comes_soon_after_the_answer(world: World) -> None:
     """On a machine with cores to spare by the clock; on a busy one by the processor time that the page asks for."""
     page = world.person()
