@@ -14,6 +14,7 @@ from limits import parse
 
 from demo.errors import ServiceError
 from demo.owners import COOKIE, COOKIE_SECONDS, Viewer
+from demo.rates import Counts
 from demo.services import services
 from demo.settings import Settings
 from demo.tables import Owner
@@ -63,7 +64,7 @@ def install(app: APIFlask, settings: Settings) -> Limiter:
     app.config.update(MAX_CONTENT_LENGTH=MAX_JSON, MAX_FORM_PARTS=8, MAX_FORM_MEMORY_SIZE=64 * 1024)
     app.before_request(_begin)
     limiter = Limiter(
-        _who, app=app, storage_uri="memory://", headers_enabled=False, strategy="fixed-window",
+        _who, app=app, storage_uri=f"{Counts.STORAGE_SCHEME[0]}://", headers_enabled=False, strategy="fixed-window",
         application_limits=[lambda: settings.rate_writes if request.method in WRITING else settings.rate_reads],
     )  # fmt: skip
     app.before_request(_check_body)
