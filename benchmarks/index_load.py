@@ -1,28 +1,33 @@
-"""Queries from four threads while another process writes and a third rebuilds: p50, p99 and wrong answers."""
+"""Queries while another process writes and a third rebuilds: their times, and wrong answers."""
 
 from __future__ import annotations
 
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
 
+from benchmarks.index_vectors import BLOCK, Source
 from index import IndexOptions, PromptIndex, Record
 
 DIM = 384
 LONGEST = 60  # seconds of the rebuild that are looked at
+PACE = 25  # queries a second of each of the 4 threads: more would leave a core's rebuild nothing and time the queue
 QUIET = IndexOptions(background=False)
 
 
 @dataclass
 class Load:
-    """What the four threads saw; a wrong answer lacks the query's own prompt or holds a removed one."""
+    """What was seen; a wrong answer lacks the query's own prompt, or holds one that was removed before."""
 
     milliseconds: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)  # milliseconds of the thread's own work
@@ -44,19 +49,43 @@ def database(folder: Path) -> sa.Engine:
     return engine
 
 
-def query_from_threads(index: PromptIndex, rows: np.ndarray, first_live: int, until: Callable[[], bool]) -> Load:
-    """Search stored vectors from 4 threads; rows before `first_live` may be removed and are not asked."""
+def under_load(folder: Path, source: Source) -> tuple[Load, Load, float, float]:
+    """Return what 4 threads saw when idle and under load, and the additions and removals a second meanwhile."""
+    index, rows = open_index(folder), np.concatenate([source.block(0), source.block(1)])
+    index.search(rows[0], 10)
+    end = time.monotonic() + 6
+    idle = query_from_threads(index, rows, lambda: time.monotonic() > end, lambda: 0)
+    with writing(folder, source.rows - BLOCK) as (written, gone):
+        builder = threading.Thread(target=index.rebuild)
+        started, before = time.monotonic(), (written.value, gone.value)
+        builder.start()
+        busy = query_from_threads(
+            index, rows, lambda: not builder.is_alive() or time.monotonic() > started + LONGEST, lambda: gone.value
+        )
+        adds, removes = ((now.value - then) / (time.monotonic() - started)
+                         for now, then in zip((written, gone), before, strict=True))  # fmt: skip
+    builder.join()
+    return idle, busy, adds, removes
+
+
+def query_from_threads(
+    index: PromptIndex, rows: np.ndarray, until: Callable[[], bool], gone: Callable[[], int]
+) -> Load:
+    """Search stored vectors from 4 threads; the rows beyond BLOCK are being removed in their order, `gone()` so far."""
     loads = [Load() for _ in range(4)]
 
     def search(load: Load, seed: int) -> None:
-        chance = np.random.default_rng(seed)
+        chance, turn, begun = np.random.default_rng(seed), 0, time.monotonic()
         while not until():
-            row = int(chance.integers(first_live, len(rows)))
+            turn += 1
+            time.sleep(max(0.0, begun + turn / PACE - time.monotonic()))
+            row, removed = int(chance.integers(0, len(rows))), BLOCK + gone()
             started, worked = time.perf_counter(), time.thread_time()
             hits = index.search(rows[row], 10)
             load.processor.append(1e3 * (time.thread_time() - worked))
             load.milliseconds.append(1e3 * (time.perf_counter() - started))
-            load.wrong += all(hit.id != f"r{row}" for hit in hits)
+            found = {int(hit.id[1:]) for hit in hits if hit.id[0] == "r"}
+            load.wrong += (row < BLOCK and row not in found) or any(BLOCK <= one < removed for one in found)
 
     threads = [threading.Thread(target=search, args=(load, seed)) for seed, load in enumerate(loads)]
     for thread in threads:
@@ -70,53 +99,54 @@ def query_from_threads(index: PromptIndex, rows: np.ndarray, first_live: int, un
     )
 
 
-def under_load(folder: Path, rows: np.ndarray, removable: int) -> tuple[Load, Load, float, Load]:
-    """Return the idle load, the busy one, the adds a second, and what it took to be found."""
-    index = open_index(folder)
+def while_rebuilding(folder: Path, rows: np.ndarray) -> Load:
+    """Return what it took to find a commit while another process writes at full pace and a third rebuilds."""
+    index, found = open_index(folder), Load()
     index.search(rows[0], 10)
-    end = time.monotonic() + 6
-    idle = query_from_threads(index, rows, removable, lambda: time.monotonic() > end)
+    with writing(folder, 0):
+        builder = threading.Thread(target=index.rebuild)
+        builder.start()
+        watch(index, rows, builder, found)
+    builder.join()
+    return found
+
+
+@contextmanager
+def writing(folder: Path, removable: int) -> Iterator[tuple[Synchronized, Synchronized]]:
+    """Write from another process; yield how many it has added and removed, once it has begun."""
     context = multiprocessing.get_context("spawn")
-    stop, written, found = context.Event(), context.Value("i", 0), Load()
-    writer = context.Process(target=write, args=(folder, stop, written, removable))
+    stop, written, gone = context.Event(), context.Value("i", 0), context.Value("i", 0)
+    writer = context.Process(target=write, args=(folder, stop, written, gone, removable))
     writer.start()
-    while written.value == 0:
+    while written.value == 0 and writer.is_alive():
         time.sleep(0.05)
-    builder = threading.Thread(target=index.rebuild)
-    started, before = time.monotonic(), written.value
-    builder.start()
-    watcher = threading.Thread(target=watch, args=(index, rows, builder, found))
-    watcher.start()
-    busy = query_from_threads(
-        index, rows, removable, lambda: not builder.is_alive() or time.monotonic() > started + LONGEST
-    )
-    rate = (written.value - before) / (time.monotonic() - started)
-    stop.set()
-    for each in (builder, watcher, writer):
-        each.join()
-    return idle, busy, rate, found
+    try:
+        yield written, gone
+    finally:
+        stop.set()
+        writer.join()
 
 
-def write(folder: Path, stop: Event, written, removable: int) -> None:  # noqa: ANN001 - a shared integer
-    """Twenty times a second: commit 50 additions, then 10 removals."""
-    index, chance, turn = open_index(folder), np.random.default_rng(1), 0
+def write(folder: Path, stop: Event, written: Synchronized, gone: Synchronized, removable: int) -> None:
+    """Twenty times a second: commit 50 additions, then 10 removals, as long as there are records to remove."""
+    index, chance, turn, run = open_index(folder), np.random.default_rng(1), 0, uuid.uuid4().hex[:8]
     started = time.monotonic()
     while not stop.is_set():
         vectors = chance.standard_normal((50, DIM), np.float32)
-        names = [f"w{turn}-{i}" for i in range(50)]
+        names = [f"w{run}-{turn}-{i}" for i in range(50)]
         index.add_many([Record(name, name, row, "w", True) for name, row in zip(names, vectors, strict=True)])
-        with index.store.engine.begin() as connection:
-            for i in range(10 * turn, min(10 * turn + 10, removable)):
-                index.remove(f"r{i}", connection)
         written.value += 50
+        leaving = [f"r{BLOCK + i}" for i in range(gone.value, min(gone.value + 10, removable))]
+        index.remove_many(leaving)
+        gone.value += len(leaving)
         turn += 1
         time.sleep(max(0.0, started + turn / 20 - time.monotonic()))
 
 
 def watch(index: PromptIndex, rows: np.ndarray, builder: threading.Thread, found: Load) -> None:
     """While the builder runs: from a commit until a search has found what was committed."""
-    turn = 0
-    while builder.is_alive():
+    turn, end = 0, time.monotonic() + LONGEST
+    while builder.is_alive() and time.monotonic() < end:
         vector = rows[turn % len(rows)] + np.float32(0.02) * rows[(turn + 1) % len(rows)]
         index.add(f"watched{turn}", f"watched{turn}", vector, "w", True)
         started, worked = time.perf_counter(), time.thread_time()

@@ -61,7 +61,11 @@ class PromptIndex:
 
     def remove(self, id: str, connection: sa.Connection | None = None) -> None:
         """Erase a record's vector, group and owner now; files follow (see `removed`). Raises UnknownId."""
-        self.store.remove(id, connection)
+        self.store.remove([id], connection)
+
+    def remove_many(self, ids: Sequence[str], connection: sa.Connection | None = None) -> None:
+        """Erase records, all or none. Raises UnknownId."""
+        self.store.remove(ids, connection)
 
     def removed(self, id: str) -> bool:
         """Say whether a removed record has left every file of this folder too. Raises UnknownId."""

@@ -48,6 +48,7 @@ prompts = sa.Table(
 )
 
 _SEQUENCE = sa.select(counter.c.seq)
+_NUMBER = prompts.c.number == sa.bindparam("number_")
 _CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be checkpointed between them
 
 
@@ -99,7 +100,7 @@ class Store:
             if fresh:
                 writer.execute(sa.insert(prompts), fresh)
             if again:
-                writer.execute(sa.update(prompts).where(prompts.c.number == sa.bindparam("number_")), again)
+                writer.execute(sa.update(prompts).where(_NUMBER), again)
 
     def set_visibility(self, id: str, public: bool, connection: sa.Connection | None = None) -> None:
         """Show a record to everyone, or to its owner alone. Raises UnknownId."""
@@ -108,14 +109,16 @@ class Store:
             if not self._update_live(writer, id, scope=scope, seq=seq):
                 raise UnknownId(f"id {id!r} is not in the index")
 
-    def remove(self, id: str, connection: sa.Connection | None = None) -> None:
-        """Erase all of a record but its id. Removing it again changes nothing. Raises UnknownId."""
+    def remove(self, ids: Sequence[str], connection: sa.Connection | None = None) -> None:
+        """Erase all of some records but their ids, all or none. A second removal changes nothing. Raises UnknownId."""
+        wanted = list(dict.fromkeys(check_name("id", id) for id in ids))
         erased = dict.fromkeys(("scope", "group", "owner", "vector", "encoder"), sa.null())
-        with self._writing(connection, 1) as (writer, seq):
+        with self._writing(connection, len(wanted)) as (writer, first):
             if self.engine.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
-            if not self._update_live(writer, id, seq=seq, **erased):
-                self.removal(id, writer)  # raises UnknownId, unless it was removed before
+            live = [{"number_": number, "seq": first + i} for i, number in enumerate(self._live(writer, wanted))]
+            if live:
+                writer.execute(sa.update(prompts).where(_NUMBER).values(erased), live)
 
     # Reading
 
@@ -225,6 +228,17 @@ class Store:
                     raise RefusedRecord(f"id {id!r} has another group or owner already: use a new id")
                 known[id] = number
         return known
+
+    def _live(self, writer: sa.Connection, ids: Sequence[str]) -> list[int]:
+        """Return the numbers of the ids that live, leaving out those that were removed. Raises UnknownId."""
+        known: dict[str, tuple[int, str | None]] = {}
+        for start in range(0, len(ids), 500):
+            some = prompts.c.id.in_(ids[start : start + 500])
+            rows = writer.execute(sa.select(prompts.c.id, prompts.c.number, prompts.c.scope).where(some))
+            known |= {id: (number, scope) for id, number, scope in rows}
+        if unknown := [id for id in ids if id not in known]:
+            raise UnknownId(f"id {unknown[0]!r} is not in the index")
+        return [number for number, scope in map(known.__getitem__, ids) if scope is not None]
 
     def _update_live(self, writer: sa.Connection, id: str, **values: object) -> bool:
         live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.scope.is_not(None))

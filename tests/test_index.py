@@ -235,6 +235,20 @@ def test_unknown_ids_and_contradictions_change_nothing(tmp_path: Path) -> None:
     assert [hit.id for hit in index.search(VECTORS[0], 9, "a")] == ["x"]
 
 
+def test_many_removals_are_one_commit_all_or_none(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.add_many(records(VECTORS[:6]))
+    with pytest.raises(UnknownId, match="'nowhere' is not in the index"):
+        index.remove_many(["r0", "nowhere"])
+    assert len(index.search(VECTORS[0], 9)) == 6
+    index.remove("r0")
+    index.remove_many(["r0", "r1", "r2", "r2"])
+    index.remove_many([])
+    assert {hit.id for hit in index.search(VECTORS[0], 9)} == {"r3", "r4", "r5"}
+    index.rebuild()
+    assert [index.removed(f"r{i}") for i in range(4)] == [True, True, True, False]
+
+
 def test_a_read_only_folder_is_searched_and_not_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = open_index(tmp_path)
     index.add_many(records(VECTORS[:60]))
