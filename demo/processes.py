@@ -27,7 +27,8 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
                 "bind": f"fd://{fd}", "workers": 1, "worker_class": "gthread", "threads": settings.threads,
                 "worker_connections": settings.threads * 4, "timeout": 60, "graceful_timeout": 4, "keepalive": 15,
                 "accesslog": None, "errorlog": "-", "loglevel": "warning", "proc_name": "studio-web",
-                "limit_request_line": 8190, "limit_request_fields": 64, "post_worker_init": _ready(parent),
+                "limit_request_line": 8190, "limit_request_fields": 64,
+                "post_fork": lambda _server, _worker: follow_parent(parent), "post_worker_init": _listen_to_signals,
                 "worker_exit": _close,
                 "control_socket_disable": True,
             }.items():  # fmt: skip
@@ -83,13 +84,9 @@ def _web_application(settings: Settings, make: Callable | None) -> object:
     return app
 
 
-def _ready(parent: int | None) -> Callable:
-    def post_worker_init(worker: object) -> None:
-        follow_parent(parent)
-        _chain(signal.SIGTERM, close_streams)
-        _chain(signal.SIGINT, close_streams)
-
-    return post_worker_init
+def _listen_to_signals(_worker: object) -> None:
+    _chain(signal.SIGTERM, close_streams)
+    _chain(signal.SIGINT, close_streams)
 
 
 _opened: list[tuple[Services, threading.Event]] = []  # of this process: gunicorn's hooks find them here

@@ -7,6 +7,7 @@ parent holds).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -24,6 +25,7 @@ from demo.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 GRACE_SECONDS = 12.0
+ORPHAN_SECONDS = 60.0  # how long the children of a killed parent may take to notice, while they load
 SHORT_LIFE = 10.0  # a child that lived for less is started again ever more slowly
 BACKLOG = 512
 # OpenMP threads that spin while they wait take the cores from the web process, and from each other on a busy machine
@@ -49,23 +51,25 @@ class Child:
         self.process = subprocess.Popen(self.arguments, pass_fds=self.fds, start_new_session=True, env=environment)
         logger.info("%s runs as process %d", self.name, self.process.pid)
 
-    def look(self) -> None:
-        """Start it when it is due; note when it has died."""
+    def look(self) -> bool:
+        """Start it when it is due, and say so; note when it has died."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.due:
                 self.start()
+                return True
         elif (code := self.process.poll()) is not None:
             self.pause = 0.2 if now - self.started > SHORT_LIFE else min(5.0, self.pause * 2)
             logger.warning("%s ended with %d; starting it again in %.1f s", self.name, code, self.pause)
             self.process, self.due = None, now + self.pause
+        return False
 
 
 def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status. Raises SettingsError."""
     settings.check_listening()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with hold(settings, "serve"), listen(settings) as listener:
+    with hold(settings, "serve") as lock, listen(settings, _groups(lock)) as listener:
         pipe_out, pipe_in = os.pipe()  # only this process holds pipe_in: when it ends, the children read its end
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,8 +82,9 @@ def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
         ]  # fmt: skip
         logger.info("그려줘 listens on http://%s:%d/", host, port)
         while not stop.is_set():
-            for child in children:
-                child.look()
+            started = [child.look() for child in children]
+            if any(started):
+                _note_groups(lock, children)
             stop.wait(0.1)
         logger.info("stopping")
         end(children)
@@ -102,17 +107,53 @@ def end(children: Sequence[Child]) -> None:
             process.wait()
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket. Raises SettingsError when the address cannot be had."""
+def listen(settings: Settings, before: Sequence[int] = ()) -> socket.socket:
+    """The listening socket. Raises SettingsError when the address cannot be had.
+
+    `before`: process groups of a parent that was killed. Those hold its socket until they notice, and are waited for.
+    """
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while True:
+        try:
+            return _bound(settings.host, settings.port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline or not any(map(_lives, before)):
+                where = f"{settings.host}:{settings.port}"
+                raise SettingsError(f"cannot listen on {where} ({error}): set HOST or PORT") from error
+        time.sleep(0.1)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError as error:
-        raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({error}): set HOST or PORT") from error
+    except OSError:
+        listener.close()
+        raise
     return listener
+
+
+def _note_groups(lock: IO[str], children: Sequence[Child]) -> None:
+    """Write the children's process groups where the next parent finds them; the lock's file holds nothing else."""
+    lock.truncate(0)
+    lock.write(" ".join(str(child.process.pid) for child in children if child.process is not None))
+    lock.flush()
+
+
+def _groups(lock: IO[str]) -> list[int]:
+    lock.seek(0)
+    return [int(word) for word in lock.read().split() if word.isdigit()]
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True
 
 
 def hold(settings: Settings, name: str, wait: float = 0.0) -> IO[str]:

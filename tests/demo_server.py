@@ -51,7 +51,8 @@ class Server:
             with contextlib.suppress(OSError):
                 if Client(self.url).call("GET", "//readyz")[0] == 200:
                     return
-            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-3000:]
+            alive = self.process.poll() is None
+            assert alive and time.monotonic() < deadline, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.05)
 
     def children(self) -> dict[str, int]:

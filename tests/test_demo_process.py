@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from demo_fakes import fake_services
 from demo_server import PATIENCE, Client, Server, quote
 
 from demo.settings import Settings
+from demo.supervisor import ORPHAN_SECONDS
 from demo.verifying import problems
 
 pytestmark = pytest.mark.timeout(1200)
@@ -65,6 +67,33 @@ def test_children_end_with_a_killed_parent(server: Server) -> None:
         assert time.monotonic() < deadline, [pid for pid in pids if _alive(pid)]
         time.sleep(0.05)
     server.start()
+
+
+def test_a_new_parent_waits_for_children_that_have_not_seen_the_old_one_die(server: Server) -> None:
+    """They hold its socket: those that were still loading when it was killed, for as long as they load."""
+    server.start()
+    pids = [server.children()["web"], server.answering()]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    server.process.kill()
+    server.process.wait()
+    later = threading.Timer(3.0, lambda: [os.kill(pid, signal.SIGCONT) for pid in pids])
+    later.start()
+    try:
+        server.start()
+    finally:
+        later.join()
+    assert not any(_alive(pid) for pid in pids)
+
+
+def test_a_port_that_somebody_else_holds_is_refused_at_once(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        server, started = Server(tmp_path, PORT=str(other.getsockname()[1])), time.monotonic()
+        with pytest.raises(AssertionError, match="set HOST or PORT"):
+            server.start()
+        assert server.process.wait(PATIENCE) != 0 and time.monotonic() - started < ORPHAN_SECONDS
 
 
 def test_more_streams_than_the_cap_are_told_to_poll(server: Server) -> None:
