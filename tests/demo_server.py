@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.cookiejar
 import json
 import os
@@ -93,7 +94,7 @@ class Client:
         self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 
     def call(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
-        """(status, JSON); paths as in demo_client. Raises OSError when nobody answers."""
+        """(status, JSON); paths as in demo_client. Raises OSError when nobody answers, or dies while answering."""
         url = self.url + (path[1:] if path.startswith("//") else "/api/v1" + path)
         data = None if body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -104,6 +105,8 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"{}")
+        except http.client.HTTPException as error:  # half an answer
+            raise ConnectionError(str(error)) from error
 
     def patiently(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
         """The same, again and again while nobody answers or the server says 503."""
