@@ -4,7 +4,9 @@ In: a picture pool; captions are made anew at every step. Out: `checkpoints/clip
 Face layout, measured on held-out pictures. Captions that are the same text share credit. Scenes of several garments
 bring their own hard negatives: the same scene told with the colours swapped between the garments (Yuksekgonul et al.
 2023, arXiv:2210.01936). Two probes that read every garment's attributes off the pooled vectors speed the start up and
-are thrown away.
+are thrown away. With `--lock-text` the text tower stays as it ships (Zhai et al. 2022, arXiv:2111.07991), so that what
+other parts learnt from it holds, and only the image tower, both projections and the scale train. To train any other
+CLIP further: `ko_clip.finetune`.
 Ref: Radford et al. 2021, arXiv:2103.00020.
 """
 
@@ -20,19 +22,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from torch import nn
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerBase
 
 from fashion.captions import caption
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
 from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
-from fitting.loop import fit
-from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, save_part
+from fitting.loop import STATE_FILE, fit
+from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
 
 logger = logging.getLogger(__name__)
 TOKENIZER_CAPTIONS = 60_000
+WEIGHTS_FILE = "model.safetensors"
 
 
 # --- the loss -----------------------------------------------------------------------------------------------------
@@ -106,10 +110,12 @@ def swap_colors(scene: Scene) -> Scene | None:
 # --- encoding -----------------------------------------------------------------------------------------------------
 
 
-def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str], pad_to: int | None = None) -> torch.Tensor:
-    """Ids (n, longest) or (n, pad_to). The tower is causal, so a shorter row changes no vector."""
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], pad_to: int | None = None, most: int = MAX_TOKENS
+) -> torch.Tensor:
+    """Ids (n, longest) of at most `most`, or (n, pad_to). The tower is causal, so a shorter row changes no vector."""
     padding = "max_length" if pad_to else "longest"
-    length = pad_to or MAX_TOKENS
+    length = pad_to or most
     return tokenizer(list(texts), padding=padding, truncation=True, max_length=length, return_tensors="pt").input_ids
 
 
@@ -120,7 +126,10 @@ def text_vectors(clip: CLIPModel, ids: torch.Tensor) -> torch.Tensor:
 
 
 def image_vectors(clip: CLIPModel, pictures: torch.Tensor) -> torch.Tensor:
-    """Unit vectors (n, projection) of pictures (n, 3, size, size) in -1..1, resized to what the tower reads."""
+    """Unit vectors (n, projection) of pictures (n, 3, size, size), resized to what the tower reads.
+
+    Their levels are scaled as the tower expects: -1..1 for the one that ships.
+    """
     size = clip.config.vision_config.image_size
     if pictures.shape[-1] != size:
         pictures = F.interpolate(pictures, size=(size, size), mode="area")
@@ -133,14 +142,20 @@ def to_tensor(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
+def caption_groups(captions: Sequence[str]) -> torch.Tensor:
+    """(n,) int: the same number where the caption is the same text."""
+    numbers = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
+    return torch.tensor([numbers[caption] for caption in captions])
+
+
 @torch.no_grad()
 def retrieval(image: torch.Tensor, text: torch.Tensor, captions: Sequence[str]) -> dict[str, float]:
     """R@1 and R@5 in percent, both ways, of unit vectors (n, d); the same caption twice may find either picture."""
-    groups = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
-    group = torch.tensor([groups[caption] for caption in captions])
+    group = caption_groups(captions)
     facts: dict[str, float] = {}
     for name, queries, answers in (("text_to_image", text, image), ("image_to_text", image, text)):
-        best = (queries @ answers.T).topk(min(5, len(answers)), dim=1).indices  # (n, 5)
+        most = min(5, len(answers))
+        best = torch.cat([(some @ answers.T).topk(most, dim=1).indices for some in queries.split(1024)])  # (n, 5)
         hits = group[best] == group[:, None]
         facts[f"{name}_r1"] = round(100 * hits[:, 0].float().mean().item(), 2)
         facts[f"{name}_r5"] = round(100 * hits.any(dim=1).float().mean().item(), 2)
@@ -163,11 +178,21 @@ def english_tokenizer(folder: Path) -> CLIPTokenizer:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.contrastive", description=__doc__)
     add_fit_options(parser, steps=2400, batch=128, learning_rate=1e-3)
+    parser.add_argument(
+        "--lock-text", action="store_true", help="keep the text tower that ships; train image tower and projections"
+    )
     options = parser.parse_args(argv)
-    run = open_run(options, "clip")
+    run = open_run(options, "clip-locked" if options.lock_text else "clip", part="clip")
+    if options.lock_text and not (run.part / WEIGHTS_FILE).exists():
+        parser.error(f"--lock-text keeps a text tower and {run.part} has none: train without it first")
     tokenizer = english_tokenizer(run.part)
     clip = EnglishClipShape().build(tokenizer).to(run.device)
     first_step = latest_weights(clip, run)
+    shipped = {}
+    if options.lock_text:
+        lock_text(clip, run)
+        shipped = json.loads((run.part / FACTS_FILE).read_text(encoding="utf-8"))
+        first_step = shipped.get("locked_steps", 0)
     probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
     pool = PicturePool(options.pool, options.pictures)
@@ -200,7 +225,30 @@ def main(argv: list[str] | None = None) -> None:
     both.load_state_dict(result.average)
     facts = _measure(clip, tokenizer, held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)
-    save_part(clip, run.part, step=result.step, facts={"held_out_pictures": options.held_out, **facts})
+    facts = {"held_out_pictures": options.held_out, **facts}
+    if options.lock_text:  # `step` stays the step of the text tower, which the other parts learnt from
+        facts = {**shipped, **facts, "locked_steps": result.step}
+    save_part(clip, run.part, step=facts.pop("step", result.step), facts=facts)
+
+
+def lock_text(clip: CLIPModel, run: Run) -> None:
+    """Put the text tower of the part that ships into `clip` and freeze it.
+
+    Raises ValueError where the part's tower has another shape, or where the run's state learnt beside another tower.
+    """
+    with safe_open(run.part / WEIGHTS_FILE, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith("text_model.")]  # noqa: SIM118 - not a dictionary
+        tower = {name.removeprefix("text_model."): file.get_tensor(name).float() for name in names}
+    shapes = {name: value.shape for name, value in clip.text_model.state_dict().items()}
+    if {name: value.shape for name, value in tower.items()} != shapes:
+        raise ValueError(f"{run.part} holds a text tower of another shape: train it anew without --lock-text")
+    state = run.folder / STATE_FILE
+    if state.exists():
+        with safe_open(state, framework="pt") as file:
+            if not all(torch.equal(file.get_tensor(f"model.clip.text_model.{n}"), v) for n, v in tower.items()):
+                raise ValueError(f"{state} learnt beside another text tower than {run.part} has: remove {run.folder}")
+    clip.text_model.load_state_dict(tower)
+    clip.text_model.requires_grad_(False)
 
 
 @torch.no_grad()
