@@ -1,6 +1,6 @@
 """The words of the drawn domain as people meet them: chips, examples, styles, completions, and words nobody learnt.
 
-Everything comes from `fashion.lexicon`; a checkpoint of another domain simply sees them as hints.
+Everything comes from `fashion.lexicon` and `fashion.vocabulary`; to a checkpoint of another domain they are hints.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
-from fashion import lexicon
-from hangul import jamo
+from fashion import lexicon, vocabulary
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -29,22 +27,8 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("호피무늬 퍼 코트", "a leopard-print fur coat"),
     ("초록 가디건을 입은 사람, 공원", "a person in a green cardigan in a park"),
 )
-# words that carry grammar or politeness, not something to draw
-FUNCTION_WORDS = frozenset(
-    (  # noqa: SIM905
-        "그려 그려줘 그려주세요 그려봐 그려라 주세요 줘 입은 입고 쓴 신은 든 두른 걸친 맨 사람 여자 남자 모델 아이 "
-        "그리고 와 과 이 그 저 한 있는 없는 된 으로 위에 아래 안에 배경 배경에 그림 그림체 스타일 풍 느낌 무늬 색 색깔 "
-        "옷 한복 패션 코디 의상 좀 아주 매우 정말 예쁜 멋진 귀여운 하나 두 개 벌 의 에 에서 를 을 은 는 가 도 만 "
-        "a an the of in on with and or wearing person woman man draw please me for style background outfit clothes "
-        "picture it is to by made"
-    ).split()
-)
-ENDINGS = (  # a word may end in one of these and still be known
-    "으로", "에서", "이랑", "하고", "처럼", "한테", "에게", "까지", "부터", "이고", "이며", "인", "은", "는", "이",
-    "가", "을", "를", "과", "와", "로", "에", "의", "도", "만", "랑", "나", "풍", "색", "빛", "톤",
-    "무늬", "요", "s", "es",
-)  # fmt: skip
-WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+TAIL_WORDS = 3  # a name of the lexicon may be of so many words (긴 소매, off the shoulder)
+_HANGUL = re.compile("[가-힣ㄱ-ㅣ]")
 
 
 @dataclass(frozen=True)
@@ -80,83 +64,28 @@ def prompt_styles() -> dict[str, lexicon.Word]:
 
 def with_style(prompt: str, style: lexicon.Word) -> str:
     """The prompt as the encoder reads it, with the style's words in the prompt's language."""
-    korean = any("가" <= c <= "힣" for c in prompt)
-    return f"{prompt}, {style.ko[0] if korean else style.en[0]}"
+    return f"{prompt}, {style.ko[0] if _HANGUL.search(prompt) else style.en[0]}"
 
 
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
-    """Complete the last word, half-typed Hangul included (빨ㄱ, 원ㅍ); nothing for nothing."""
+    """Complete the last words, half-typed Hangul included (빨ㄱ, 원ㅍ, 긴 소); nothing for nothing.
+
+    English letters complete to English, or to Korean where the prompt has begun in Korean.
+    """
     cleaned = unicodedata.normalize("NFC", text)
-    last = cleaned.split()[-1] if cleaned.split() and not cleaned[-1:].isspace() else ""
-    if not last:
+    if not cleaned or cleaned[-1].isspace():
         return []
-    head = cleaned[: len(cleaned) - len(last)]
-    found = [(name, kind) for name, kind in _vocabulary() if name.lower() != last.lower() and _begins(last, name)]
-    return [Suggestion(name, kind, head + name) for name, kind in found[:limit]]
+    starts = [match.start() for match in re.finditer(r"\S+", cleaned)][-TAIL_WORDS:]
+    language = "ko" if _HANGUL.search(cleaned) else "en"
+    for start in starts:  # the longest tail that begins something
+        head, tail = cleaned[:start], cleaned[start:]
+        offers = vocabulary.suggest(tail, language, limit + 1)
+        found = [Suggestion(one.text, one.field, head + one.text) for one in offers if one.text.lower() != tail.lower()]
+        if found:
+            return found[:limit]
+    return []
 
 
 def unknown_words(text: str) -> list[tuple[str, int, int]]:
     """Words of a normalised prompt that the drawn domain does not have: (word, start, end)."""
-    taken = [False] * len(text)
-    lowered = text.lower()
-    for name in _names_longest_first():
-        start = lowered.find(name)
-        while start >= 0:
-            end = start + len(name)
-            bounded = not name.isascii() or _bounded(lowered, start, end)
-            if bounded and not any(taken[start:end]):
-                taken[start:end] = [True] * (end - start)
-            start = lowered.find(name, start + 1)
-    unknown = []
-    for match in WORD.finditer(text):
-        left = "".join(
-            c for c, known in zip(match.group(), taken[match.start() : match.end()], strict=True) if not known
-        )
-        if left and not _is_grammar(left.lower(), whole=left == match.group()):
-            unknown.append((match.group(), match.start(), match.end()))
-    return unknown
-
-
-def _is_grammar(left: str, whole: bool) -> bool:
-    """Whether what is left of a word besides known words carries no meaning of its own."""
-    if left in FUNCTION_WORDS or left.isdigit() or not any(c.isalnum() for c in left) or set(left) <= set("ㅋㅎㅠㅜ"):
-        return True
-    if not whole and left in ENDINGS:
-        return True
-    for ending in ENDINGS:
-        stem = left.removesuffix(ending)
-        if stem != left and (stem in FUNCTION_WORDS or (not whole and not stem)):
-            return True
-    return False
-
-
-def _bounded(text: str, start: int, end: int) -> bool:
-    before = text[start - 1] if start else " "
-    after = text[end] if end < len(text) else " "
-    plural = text[end : end + 1] == "s" and not text[end + 1 : end + 2].isalpha()
-    return not (before.isascii() and before.isalpha()) and (plural or not (after.isascii() and after.isalpha()))
-
-
-@lru_cache(maxsize=20_000)
-def _begins(typed: str, name: str) -> bool:
-    return jamo.is_prefix(typed.lower(), name.lower())
-
-
-@cache
-def _names_longest_first() -> tuple[str, ...]:
-    names = {part for name, _ in _vocabulary() for part in (name.lower(), *name.lower().split()) if len(part) > 0}
-    names -= {"a", "the", "한", "긴", "one"}
-    return tuple(sorted(names, key=lambda name: (-len(name), name)))
-
-
-@cache
-def _vocabulary() -> tuple[tuple[str, str], ...]:
-    """Every (name, kind), standard names first."""
-    rows: list[tuple[str, str]] = []
-    for rank in range(8):
-        for kind, words in lexicon.WORDS.items():
-            for word in words:
-                for names in (word.modifiers, word.ko, word.loan, word.en_modifiers, word.en):
-                    if rank < len(names):
-                        rows.append((names[rank], kind))
-    return tuple(dict.fromkeys(rows))
+    return [(span.text, span.start, span.end) for span in vocabulary.unknown_words(text)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fashion.lexicon import WORDS, Background, Color, Word
-from hangul.jamo import is_prefix
+from hangul.jamo import INITIALS, initials, keys
 from hangul.particles import PAIRS, fitting
 
 # what requests are made of besides words of the lexicon: neither known nor worth a remark
@@ -27,13 +27,15 @@ _KOREAN_FILLING = """
     선 놓인 놓여 앞 위 안 배경 스타일 느낌 풍 코디 착장 조합 매치 매치한 옷차림 옷 의상 룩 데일리룩 오늘 상의 하의
     겉옷 신발 모자 목 손 색 무늬 소재 소매 기장 목선 디테일 다른 건 없이 만 제목 좀 더 아주 예쁜 예쁘게 멋진 멋있는
     귀여운 이 그 저 것 거 및 또는 달린 없는 된 패션 스케치 도안 신상 추천 탄 타고 앉은 앉아 뛰는 웃는 달리는 걷는
-    춤추는 먹는 보는 나는 입니다 이에요 예요 이야 이고 인데 임 ㅋㅋ ㅎㅎ ㅠㅠ ㄱㄱ
+    춤추는 먹는 보는 나는 입을 입으면 입기 차림 한복 연필로 색연필로 물감으로
+    입니다 이에요 예요 이야 이고 인데 임 ㅋㅋ ㅎㅎ ㅠㅠ ㄱㄱ
 """
 _ENGLISH_FILLING = """
     a an the of in on with and or as at for to from by me my you your i i'd like want show draw drawn please pls plz
     make paint see can could would give picture drawing image sketch illustration photo art style person model
     figure someone man woman girl boy people wearing wears worn dressed carrying carries holding holds pair pairs
     outfit look day styled together background against front is are has have this that these those there it its one
+    clothes clothing garment garments hanbok hat hats shoes headwear footwear
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """
 _MORE_PARTICLES = "의 에 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
@@ -124,7 +126,17 @@ def forms(word: Word, language: str) -> tuple[str, ...]:
 
 
 def _begins(typed: str, form: str) -> bool:
-    return is_prefix(typed, form) if _HANGUL.search(typed) else form.casefold().startswith(typed)
+    """As `hangul.jamo.is_prefix`, with the letters of every form taken apart once: people wait for it as they type."""
+    if not _HANGUL.search(typed):
+        return form.casefold().startswith(typed)
+    form_keys, form_initials = _letters(form)
+    abbreviated = all(letter in INITIALS or letter == " " for letter in typed)
+    return form_keys.startswith(_letters(typed)[0]) or (abbreviated and form_initials.startswith(typed))
+
+
+@lru_cache(maxsize=10_000)
+def _letters(text: str) -> tuple[str, str]:
+    return keys(text), initials(text)
 
 
 @lru_cache(maxsize=2)
@@ -171,8 +183,11 @@ def _cheapest_path(text: str, cuts: set[int]) -> list[_Step]:
     best: list[dict[str, tuple[float, _Step | None, str]]] = [{} for _ in range(len(text) + 1)]
     best[0]["start"] = (0.0, None, "")
     for i in range(len(text)):
+        steps = list(_steps_from(text, i, cuts)) if best[i] else []
         for before, (cost, last, _) in list(best[i].items()):
-            for step in _steps_from(text, i, cuts, before):
+            for step in steps:
+                if step.kind == "particle" and before == "start":
+                    continue
                 price = cost + _price(step, last, i in cuts)
                 at = best[i + step.length]
                 if step.kind not in at or price < at[step.kind][0]:
@@ -204,7 +219,7 @@ def _price(step: _Step, last: _Step | None, at_cut: bool) -> float:
     return price
 
 
-def _steps_from(text: str, i: int, cuts: set[int], before: str) -> Iterator[_Step]:
+def _steps_from(text: str, i: int, cuts: set[int]) -> Iterator[_Step]:
     lexicon, plain, longest = _tables()
     latin = not _HANGUL.match(text[i])
     for length in range(1, min(longest, len(text) - i) + 1):
@@ -217,7 +232,7 @@ def _steps_from(text: str, i: int, cuts: set[int], before: str) -> Iterator[_Ste
             yield _Step(length, "known", entry)
         if piece in plain and (whole or (not latin and (length > 1 or i in cuts))):
             yield _Step(length, "plain")
-        if piece in _PARTICLES and before != "start" and (i not in cuts or text[i - 1] < "가"):
+        if piece in _PARTICLES and (i not in cuts or text[i - 1] < "가"):
             yield _Step(length, "particle")
     yield _Step(1, "unknown")
 
@@ -249,6 +264,8 @@ def _without_particle(word: str) -> str:
     """고양이를 without 를, as far as the particle fits what is before it."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
+        if ending == "는" and stem.endswith("하"):
+            return word  # 산책하는: a verb, and no particle
         if stem not in ("", word) and (ending not in _PAIRED or fitting(stem, ending) == ending):
             return stem
     if len(word) > 3 and word[-1] in "이가" and fitting(word[:-1], "이") == word[-1]:

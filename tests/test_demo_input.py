@@ -172,10 +172,12 @@ def test_the_meter_knows_length_and_unknown_words(studio: Studio) -> None:
 
 def test_the_last_word_is_completed_while_it_is_typed(studio: Studio) -> None:
     person = studio.person()
-    typing = {"빨간 원ㅍ": "빨간 원피스", "ㅇㅍㅅ": "원피스", "red dre": "red dress", "단ㅊ": "단청"}
+    typing = {"빨간 원ㅍ": "빨간 원피스", "ㅇㅍㅅ": "원피스", "red dre": "red dress", "단ㅊ": "단청무늬",
+              "긴 소": "긴 소매", "빨간 dre": "빨간 원피스", "polka d": "polka dot"}  # fmt: skip
     for typed, wanted in typing.items():
         assert wanted in [one["completed"] for one in person.get(f"/suggest?q={typed}").json["suggestions"]], typed
-    assert person.get("/suggest?q=").json["suggestions"] == []
+    for typed in ("", "빨간 ", "빨간 원피스"):
+        assert person.get(f"/suggest?q={typed}").json["suggestions"] == [], typed
 
 
 def test_every_answer_has_strict_headers(studio: Studio) -> None:

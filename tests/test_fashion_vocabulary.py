@@ -1,5 +1,6 @@
 """Known words, unknown words, completion."""
 
+import time
 import unicodedata
 
 import pytest
@@ -42,6 +43,25 @@ def test_decomposed_text_is_read_in_nfc():
 )
 def test_unknown_words_without_their_particles(text, expected):
     assert [span.text for span in unknown_words(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["예쁜 한복", "오늘 입을 옷 추천해줘", "연필로 그린 재킷", "a girl with a red hat", "옷과 신발"]
+)
+def test_words_that_requests_are_made_of_are_worth_no_remark(text):
+    assert unknown_words(text) == []
+
+
+def test_a_verb_keeps_its_ending():
+    assert [span.text for span in unknown_words("공원에서 산책하는 여자와 바다는")] == ["산책하는", "바다"]
+
+
+def test_typing_never_waits():
+    """Two thousand characters of a prompt, and completions of one letter, at the pace of typing."""
+    started = time.process_time()
+    unknown_words("빨간 체크무늬 원피스를 입은 고양이가 우주선을 타고 " * 70)
+    suggest("ㅂ")
+    assert time.process_time() - started < 1.0
 
 
 def test_the_longer_word_wins():
