@@ -35,6 +35,7 @@ class About:
             "max_disk_bytes": settings.max_disk,
             "visible_mark": settings.visible_mark,
             "access": settings.access or "open",
+            "refines": self._readiness.refines(),
             "limits": {
                 "prompt_characters": prompts.MAX_CHARACTERS,
                 "n": 10,
@@ -65,6 +66,7 @@ class About:
             "checkpoint": {
                 "id": drawn.get("checkpoint_id"),
                 "path_name": Path(self._settings.checkpoint).name,
+                "stages": ["base", "refiner"] if self._readiness.refines() else ["base"],
                 "loaded": bool(drawn),
             },
             "encoder": {
@@ -82,7 +84,7 @@ class About:
         return {
             "n": 4,
             **{name: known.get(name) for name in names},
-            "refine": True,
+            "refine": self._readiness.refines(),
             "strength": known.get("strength", DEFAULT_STRENGTH),
         }
 

@@ -86,6 +86,7 @@ class Finisher:
             session.flush()
             drawn = {name: round(timings[name], 4) for name in ("base", "refiner") if name in timings}
             row.timings = row.timings | {"base": 0.0, "refiner": 0.0} | drawn | {"store": round(seconds, 4)}
+            row.refine = any("base" in image.files for image in rows)  # what was done, where no refiner was
             public = row.visibility == "public" and not row.hidden
             self._searcher.index.add(row.index_id, row.prompt_key, np.frombuffer(row.vector, dtype=np.float32),
                                      row.owner_id, public, connection=session.connection())  # fmt: skip

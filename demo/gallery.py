@@ -89,6 +89,7 @@ class Gallery:
             "negative_prompt": prompts.clean(asked.negative_prompt, "negative_prompt"),
             "seed": secrets.randbelow(2**32) if asked.seed is None else asked.seed,
             "strength": asked.strength if asked.source_image else None,
+            "refine": asked.refine and self.readiness.refines(),
         }
         drawn = words.with_style(prompt, style_words) if style_words else prompt
         return Generation(
@@ -141,6 +142,8 @@ class Gallery:
             warnings.append({"code": "unknown_words", "values": {"words": named}})
         if asked.style in words.prompt_styles() and asked.style_weight != 1.0:
             warnings.append({"code": "style_weight_unused", "values": {}})
+        if asked.refine and "refine" in asked.model_fields_set and not self.readiness.refines():
+            warnings.append({"code": "refiner_missing", "values": {}})
         return warnings
 
     # Seeing

@@ -30,7 +30,7 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-TOLD = ("limits", "defaults", "examples", "chips", "retention_days")  # of about(), what the scripts read
+TOLD = ("limits", "defaults", "examples", "chips", "retention_days", "refines")  # of about(), what the scripts read
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"

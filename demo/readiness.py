@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -48,6 +49,13 @@ class Readiness:
         if worker is not None and worker.state == "ready":
             return None
         return missing_checkpoint(self._settings.checkpoint)
+
+    def refines(self) -> bool:
+        """Whether the checkpoint has a second stage: the worker knows once it is open; before, the folder tells."""
+        worker = self.worker()
+        if worker is not None and worker.state == "ready":
+            return bool(worker.detail.get("defaults", {}).get("refine"))
+        return names_refiner(self._settings.checkpoint)
 
     def used_bytes(self) -> int:
         """Bytes of pictures kept, as of half a second ago."""
@@ -97,11 +105,28 @@ class Readiness:
 
 
 def missing_checkpoint(checkpoint: str) -> str | None:
-    """What a local checkpoint folder lacks; None for one that looks whole, and for a hub id."""
+    """What a local checkpoint folder lacks; None for one that looks whole, a hub id or a registered name."""
     path = Path(checkpoint)
     if not path.exists():
-        is_hub_id = not path.is_absolute() and checkpoint.count("/") == 1 and not checkpoint.startswith(".")
-        return None if is_hub_id else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
+        known = all(map(_is_public, checkpoint.split("+")))
+        return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
     if not any((path / name).exists() for name in ("manifest.json", "model_index.json")):
         return f"{path.name}/ holds no manifest.json and no model_index.json: train it, or set CHECKPOINT to another"
     return None
+
+
+def names_refiner(checkpoint: str) -> bool:
+    """Whether a checkpoint names a second stage, as far as its manifest or its name tells."""
+    manifest = Path(checkpoint) / "manifest.json"
+    try:
+        return "refiner" in json.loads(manifest.read_text(encoding="utf-8")).get("stages", {})
+    except (OSError, ValueError, AttributeError):
+        return not Path(checkpoint).exists() and "+" in checkpoint
+
+
+def _is_public(name: str) -> bool:
+    """Whether something is named that is downloaded: a hub id, or one of the registered names."""
+    from diffusion.specs import PUBLIC
+
+    is_hub_id = name.count("/") == 1 and not name.startswith((".", "/"))
+    return name.strip() in PUBLIC or is_hub_id

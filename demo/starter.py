@@ -131,7 +131,8 @@ def _rows(
     generation = Generation(
         id=id, owner_id=owner_id, created_at=moment, started_at=None, finished_at=moment, status="succeeded",
         prompt=prompt, prompt_key=prompts.search_key(prompt), negative_prompt="", n=1, seed=example.seed,
-        refine=True, style_weight=1.0, visibility="public" if public else "private", hidden=False, shape="",
+        refine=bool(example.recipe.get("settings", {}).get("refine")), style_weight=1.0,
+        visibility="public" if public else "private", hidden=False, shape="",
         vector=vector.tobytes(), encoder_id=encoder_id, index_id=new_id(), warnings=[], timings={}, attempt=1,
     )  # fmt: skip
     image = Image(

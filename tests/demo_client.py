@@ -42,13 +42,15 @@ class Studio:
         self.services.close()
 
 
-def open_studio(folder: Path, worker: bool = True, step_seconds: float = 0.04, **settings: object) -> Studio:
+def open_studio(
+    folder: Path, worker: bool = True, step_seconds: float = 0.04, refines: bool = True, **settings: object
+) -> Studio:
     """A studio in `folder`, ready to draw."""
-    made = Settings(**({"data_dir": folder / "data", "starter": ""} | model_folders(folder) | settings))
+    made = Settings(**({"data_dir": folder / "data", "starter": ""} | model_folders(folder, refines) | settings))
     services = fake_services(made)
     app = create_app(made, services)
     app.testing = False
-    studio = Studio(made, app, services, FakePipeline(step_seconds))
+    studio = Studio(made, app, services, FakePipeline(step_seconds, refines))
     services.warm_up().join()
     if worker:
         studio.start_worker()

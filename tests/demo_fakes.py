@@ -6,6 +6,7 @@ Run as a program it is the command line of the studio with these stand-ins: `ser
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import time
@@ -66,13 +67,13 @@ class FakePipeline:
 
     checkpoint_id = "fake-checkpoint"
 
-    def __init__(self, step_seconds: float = 0.02) -> None:
-        self.step_seconds = step_seconds
+    def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
+        self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
 
     @property
     def default_settings(self) -> DrawSettings:
-        return DrawSettings(steps=STEPS, guidance_scale=3.0, size=64, refine_strength=0.4)
+        return DrawSettings(steps=STEPS, guidance_scale=3.0, size=64, refine=self.refines, refine_strength=0.4)
 
     def styles(self) -> list[str]:
         return ["minhwa"]
@@ -82,7 +83,8 @@ class FakePipeline:
         cancelled: Callable[[], bool] | None = None,
     ) -> FakeDrawing:  # fmt: skip
         self.batches.append(list(shots))
-        stages = ("base", "refiner") if settings.refine else ("base",)
+        refine = settings.refine and self.refines
+        stages = ("base", "refiner") if refine else ("base",)
         for stage in stages:
             for step in range(1, STEPS + 1):
                 time.sleep(self.step_seconds)
@@ -96,9 +98,9 @@ class FakePipeline:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
                 if cancelled and cancelled():
                     raise Cancelled
-        images = [_picture(shot, 128 if settings.refine else 64) for shot in shots]
+        images = [_picture(shot, 128 if refine else 64) for shot in shots]
         recipes = [{"prompt": shot.prompt, "seed": shot.seed, "checkpoint": self.checkpoint_id} for shot in shots]
-        base = [_picture(shot, 64) for shot in shots] if settings.refine else images
+        base = [_picture(shot, 64) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
 
@@ -119,15 +121,18 @@ def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> obj
 
     database = open_database(settings)
     searcher = Searcher(settings, database, lambda path: FakeEncoder(), open_worker_index)
-    made = pipeline or FakePipeline(float(os.environ.get("FAKE_STEP_SECONDS", "0.02")))
+    made = pipeline or FakePipeline(
+        float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
+    )
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: made)
 
 
-def model_folders(folder: Path) -> dict[str, str]:
+def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
     """Folders that are there, so that the service does not call them missing."""
     for name in ("checkpoint", "encoder"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "checkpoint" / "manifest.json").write_text("{}")
+    stages = {"base": {}} | ({"refiner": {}} if refines else {})
+    (folder / "checkpoint" / "manifest.json").write_text(json.dumps({"stages": stages}))
     return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
 
 

@@ -42,7 +42,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        folders = {name.upper(): value for name, value in model_folders(folder).items()}
+        refines = settings.get("FAKE_REFINES") != "0"
+        folders = {name.upper(): value for name, value in model_folders(folder, refines).items()}
         self._env = os.environ | folders | {
             "PYTHONPATH": str(FAKES.parent.parent), "PORT": str(self.port), "DATA_DIR": str(folder / "data"),
             "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds * SLOWNESS),

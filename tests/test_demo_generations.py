@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from demo_client import Studio, open_studio, wait_for
@@ -124,6 +125,36 @@ def test_styles_are_words_or_loras(studio: Studio) -> None:
     assert studio.pipeline.batches[-1][0].prompt == "갓, 수묵화"
     assert person.finished("갓", style="minhwa", n=1)["status"] == "succeeded"
     assert person.post("/generations", {"prompt": "갓", "style": "x"}).json["error"]["code"] == "unknown_style"
+
+
+@pytest.mark.parametrize("refines", [True, False])
+def test_what_is_promised_is_what_the_checkpoint_can_do(tmp_path: Path, refines: bool) -> None:
+    studio = open_studio(tmp_path, worker=False, refines=refines)
+    person = studio.person()
+    for worker in (False, True):  # before the worker is there, its folder tells
+        if worker:
+            studio.start_worker()
+            wait_for(lambda: studio.services.readiness.report()["ready"])
+        about = person.get("/about").json
+        assert about["refines"] is about["defaults"]["refine"] is refines
+        assert person.get("/models").json["checkpoint"]["stages"] == ["base", "refiner"][: 1 + refines]
+        assert person.draw("코트")["refine"] is refines
+    asked = person.draw("코트", refine=True)
+    assert ("refiner_missing" in [one["code"] for one in asked["warnings"]]) is not refines
+    done = person.until_end(asked["id"])
+    assert done["refine"] is refines and (done["images"][0]["base_url"] is not None) is refines
+    assert person.finished("코트", refine=False)["warnings"] == []
+    studio.close()
+
+
+def test_a_refiner_that_went_away_is_not_claimed(tmp_path: Path) -> None:
+    studio = open_studio(tmp_path, worker=False)
+    asked = studio.person()
+    made = asked.draw("코트")
+    studio.pipeline.refines = False
+    studio.start_worker()
+    assert made["refine"] and not asked.until_end(made["id"])["refine"]
+    studio.close()
 
 
 def test_failures_end_as_failures_with_a_reason(studio: Studio) -> None:

@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { h, icon } from "./dom.js";
 import { again, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
-import { ago, w } from "./words.js";
+import { ago, told, w } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Generation} Generation
@@ -182,7 +182,7 @@ function factsOf(g) {
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],
     [w("stage.base"), seconds("base")],
-    [w("stage.refiner"), g.refine ? seconds("refiner") : w("more.unrefined")],
+    [w("stage.refiner"), g.refine ? seconds("refiner") : told.refines && w("more.unrefined")],
   ];
   return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
 }

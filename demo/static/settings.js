@@ -9,7 +9,7 @@ import { lang, told, w } from "./words.js";
 
 /** @typedef {import("./api.js").Picture} Picture */
 
-const { defaults } = told;
+const { defaults, refines } = told;
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
 const DRAFT = "draft";
 
@@ -45,9 +45,9 @@ export function body() {
       .normalize("NFC")
       .trim(),
     n: Number(fields.get("n")) || defaults.n,
-    refine: fields.has("refine"),
     visibility: fields.get("visibility"),
   };
+  if (refines) asked.refine = fields.has("refine");
   const seed = String(fields.get("seed") || "").trim();
   if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), 2 ** 32 - 1);
   if (fields.get("style")) asked.style = fields.get("style");
@@ -81,7 +81,7 @@ export function set(values, picture) {
   for (const name of ["n", "visibility"])
     if (values[name] && [...field(name)].some((/** @type {any} */ o) => o.value === String(values[name])))
       field(name).value = String(values[name]);
-  if (values.refine !== undefined) field("refine").checked = values.refine;
+  if (refines && values.refine !== undefined) field("refine").checked = values.refine;
   for (const name of SLIDES) {
     if (values[name] === undefined) continue;
     if (values[name] === null) chosen.delete(name);
@@ -95,7 +95,7 @@ export function set(values, picture) {
 
 /** @param {string} name @returns {boolean} whether the slider means anything now */
 function used(name) {
-  if (name === "refine_strength") return /** @type {any} */ (form.elements.namedItem("refine")).checked;
+  if (name === "refine_strength") return refines && /** @type {any} */ (form.elements.namedItem("refine")).checked;
   if (name === "style_weight") return styles.some((s) => s.id === one("#style").value && s.kind === "lora");
   return true;
 }
@@ -125,7 +125,7 @@ function render() {
     w("more.count", { n: asked.n }),
     w(`fact.${asked.visibility}`),
     asked.seed !== undefined && w("fact.seed", { seed: asked.seed }),
-    !asked.refine && w("more.unrefined"),
+    asked.refine === false && w("more.unrefined"),
   ]
     .filter(Boolean)
     .join(" · ");
