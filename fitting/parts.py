@@ -96,6 +96,10 @@ def latest_weights(model: nn.Module, run: Run) -> int:
     weights = next(run.part.glob("*.safetensors"))
     with safe_open(weights, framework="pt") as file:
         saved = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dictionary
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    if {name: value.shape for name, value in saved.items()} != shapes:
+        logger.info("%s holds a network of another shape: start from nothing", weights)
+        return 0
     model.load_state_dict(saved)
     step = int(json.loads(facts.read_text(encoding="utf-8"))["step"])
     logger.info("no state in %s: warm start from %s, step %d", run.folder, weights, step)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPModel
 
 import fashion.pool
 from diffusion.training import autoencoder, base, manifest, refiner
+from diffusion.training.autoencoder import AutoencoderShape
+from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
 from diffusion.training.flow import disturb, euler_sample
 from diffusion.training.refiner import straight_start
+from diffusion.training.scene_map import IGNORED, SceneMap, map_loss, map_targets
+from diffusion.training.unet import UNetShape
 from fashion import scorer_training
+from fashion.captions import caption
+from fashion.lexicon import GARMENTS
 from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
-from ko_clip import contrastive
+from ko_clip import contrastive, scene_reading
 
 PICTURES = 8
 
@@ -31,9 +38,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         PicturePool(folder / "pool", PICTURES).fill()
         PicturePool(folder / "pool", PICTURES, seed=9, split="held_out").fill()
         patch.setattr(contrastive, "TOKENIZER_CAPTIONS", 300)
-        patch.setattr(base, "BaseShape", partial(base.BaseShape, channels=(16, 32, 32), heads=(1, 2, 2)))
+        patch.setattr(base, "SHAPE", UNetShape((16, 32, 32), (1, 2, 2)))
         patch.setattr(base, "shown_scenes", lambda: [Scene((Garment("gat", "black"),))])
-        patch.setattr(refiner, "RefinerShape", partial(refiner.RefinerShape, channels=(16, 16, 32), heads=(1, 1, 2)))
+        patch.setattr(refiner, "SHAPE", UNetShape((16, 16, 32), (1, 1, 2), plain=2))
         yield folder
 
 
@@ -79,17 +86,95 @@ def test_sample_grids_are_shown_while_training(trained: Path, work: Path) -> Non
         assert (work / "runs" / part / "sample-000002.png").exists()
 
 
-def test_the_decoder_alone_can_go_on_and_leaves_every_latent_as_it_is(trained: Path, work: Path) -> None:
+def test_training_the_autoencoder_leaves_every_latent_as_it_is(trained: Path, work: Path) -> None:
     from diffusers import AutoencoderTiny
 
-    before = AutoencoderTiny.from_pretrained(trained / "vae")
-    autoencoder.main([*options(work), "--decoder-only"])
-    after = AutoencoderTiny.from_pretrained(trained / "vae")
-    assert before.config.scaling_factor == after.config.scaling_factor
-    assert all(torch.equal(a, b) for a, b in zip(before.encoder.parameters(), after.encoder.parameters(), strict=True))
-    assert any(
-        not torch.equal(a, b) for a, b in zip(before.decoder.parameters(), after.decoder.parameters(), strict=True)
-    )
+    def parts() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        vae = AutoencoderTiny.from_pretrained(work / "again" / "vae")
+        return vae.encoder.state_dict(), vae.decoder.state_dict()
+
+    more = options(work)
+    more[more.index("--checkpoints") + 1] = str(work / "again")
+    more[more.index("--runs") + 1] = str(work / "runs-again")
+    autoencoder.main(more)
+    encoder, decoder = parts()
+    more[more.index("--steps") + 1] = "4"
+    autoencoder.main(more)
+    assert all(torch.equal(encoder[name], value) for name, value in parts()[0].items())
+    assert any(not torch.equal(decoder[name], value) for name, value in parts()[1].items())
+
+
+def test_the_encoder_is_the_block_transform_and_nothing_else(work: Path) -> None:
+    pool = PicturePool(work / "pool", PICTURES)
+    transform = principal_blocks(pool, 16)
+    vae = AutoencoderShape().build()
+    write_encoder(vae, transform)
+    pictures = pool.pictures(np.arange(3))
+    latents = vae.encoder(contrastive.to_tensor(pictures))  # (3, 16, 64, 64)
+    expected = (as_blocks(pictures) - transform.mean) @ transform.basis.T * transform.gains
+    assert np.abs(latents.permute(0, 2, 3, 1).reshape(-1, 16).detach().numpy() - expected).max() < 1e-4
+    assert np.allclose(transform.basis @ transform.basis.T, np.eye(16), atol=1e-4)
+    weights = component_weights(vae).flatten()
+    assert torch.isclose(weights.mean(), torch.tensor(1.0))
+    assert np.argmax(weights.numpy()) == np.argmin(transform.gains)
+
+
+def test_an_autoencoder_with_blocks_of_its_own_takes_no_transform(work: Path) -> None:
+    from diffusers import AutoencoderTiny
+
+    vae = AutoencoderTiny(encoder_block_out_channels=(16,) * 3, decoder_block_out_channels=(16,) * 3,
+                          num_encoder_blocks=(1, 0, 0), num_decoder_blocks=(1, 0, 0))  # fmt: skip
+    with pytest.raises(ValueError, match="5 layers"):
+        write_encoder(vae, principal_blocks(PicturePool(work / "pool", PICTURES), 4))
+
+
+def test_a_shipped_part_of_another_shape_is_not_taken_for_a_warm_start(trained: Path, work: Path) -> None:
+    wider = [*options(work), "--width", "16"]
+    wider[wider.index("--runs") + 1] = str(work / "runs-wider")
+    wider[wider.index("--checkpoints") + 1] = str(work / "wider")
+    shutil.copytree(trained / "vae", work / "wider" / "vae")
+    autoencoder.main(wider)
+    assert json.loads((work / "wider" / "vae" / "config.json").read_text())["decoder_block_out_channels"] == [16] * 3
+
+
+def test_a_text_tower_learns_to_say_what_captions_name() -> None:
+    red = Scene((Garment("skirt", "red", material="cotton", hem="mini"), Garment("gat", "black")), "figure")
+    said = [caption(red, "en", seed=n) for n in range(4)]
+    targets = scene_reading.reading_targets(said)
+    assert targets["there"].sum(1).tolist() == [2] * 4
+    assert (targets["color"] != scene_reading.UNSAID).sum() == 8
+    torch.manual_seed(0)
+    reader, hidden = scene_reading.SceneReader(32, heads=4), torch.randn(4, 9, 32)
+    optimizer = torch.optim.Adam(reader.parameters(), lr=0.01)
+    first = scene_reading.reading_losses(reader(hidden), targets)
+    for _ in range(40):
+        optimizer.zero_grad()
+        scene_reading.reading_losses(reader(hidden), targets)["loss"].backward()
+        optimizer.step()
+    last = scene_reading.reading_losses(reader(hidden), targets)
+    assert last["loss"] < 0.2 * first["loss"]
+    assert last["wrong"] == 0
+
+
+def test_the_text_tower_that_ships_is_the_one_that_was_taught(
+    trained: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained / "clip", work / "taught" / "clip")
+    more = options(work)
+    more[more.index("--checkpoints") + 1] = str(work / "taught")
+    monkeypatch.setattr(scene_reading, "PROJECTION_CAPTIONS", 300)
+    scene_reading.main(more)
+    before, after = (CLIPModel.from_pretrained(folder / "clip") for folder in (trained, work / "taught"))
+    first, then = (clip.text_model.encoder.layers[0].mlp.fc1.weight for clip in (before, after))
+    assert not torch.equal(first, then)
+    for name, value in before.vision_model.state_dict().items():
+        assert torch.equal(value, after.vision_model.state_dict()[name])
+
+
+@pytest.mark.parametrize(("heads", "plain"), [((1, 2), 1), ((1, 2, 2), 3)])
+def test_a_network_shape_that_cannot_be_is_refused(heads: tuple[int, ...], plain: int) -> None:
+    with pytest.raises(ValueError, match="level"):
+        UNetShape((16, 32, 32), heads, plain)
 
 
 def test_a_scorer_is_trained_saved_and_sees_nothing_in_noise(work: Path) -> None:
@@ -162,3 +247,19 @@ def test_a_pool_draws_what_is_missing_and_gives_the_same_scene_again(work: Path)
 def test_a_manifest_needs_every_part_of_the_base_stage(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train-embedded"):
         manifest.manifest(tmp_path)
+
+
+def test_a_scene_map_asks_every_cell_for_its_garment_and_only_garments_for_colours() -> None:
+    scene = Scene((Garment("skirt", "red", material="cotton", hem="mini"), Garment("gat", "black")), "figure")
+    labels = np.zeros((1, 128, 128), np.uint8)
+    labels[0, :32, :32], labels[0, 64:, 64:] = 2, 1
+    targets = map_targets(labels, [scene], cells=16)
+    assert (targets["kind"] > 0).sum() == 16 + 64
+    assert targets["color"][0, 0, 0] != targets["color"][0, 15, 15]
+    assert ((targets["color"] == IGNORED) == (targets["kind"] == 0)).all()
+    learner = SceneMap(UNetShape((16, 32, 32), (1, 2, 2)).build(32, 4, 8))
+    said, maps = learner(torch.randn(1, 4, 32, 32), torch.tensor([500.0]), torch.randn(1, 7, 8))
+    assert said.shape == (1, 4, 32, 32)
+    assert maps["kind"].shape == (1, len(GARMENTS) + 1, 16, 16)
+    assert map_loss(maps, targets).isfinite()
+    assert base.unet_of(learner.state_dict()).keys() == learner.unet.state_dict().keys()

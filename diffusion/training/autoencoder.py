@@ -1,8 +1,10 @@
-"""Train the tiny autoencoder whose latents base and refiner share.
+"""Train the decoder of the tiny autoencoder whose latents base and refiner share.
 
-In: drawn pictures, as 64-px crops of both stages' sizes (an autoencoder learns as well on crops and much faster).
-Out: an `AutoencoderTiny`, factor 8. Loss: absolute error, squared error and the error of image gradients (edges),
-with noise on the latents so that the decoder forgives what a denoiser leaves.
+In: drawn pictures, as 64-px crops of both stages' sizes (a decoder learns as well on crops and much faster).
+Out: an `AutoencoderTiny`, factor 4, sixteen channels. The encoder is not trained: it is the linear transform of
+`diffusion.training.blocks`, so that the networks that learn from latents can start at once and need not start again
+when the decoder gets better. Loss: absolute error, squared error and the error of image gradients (edges), with noise
+on the latents so that the decoder forgives what a denoiser leaves.
 Ref: the layout of TAESD, https://github.com/madebyollin/taesd.
 """
 
@@ -20,6 +22,7 @@ from diffusers import AutoencoderTiny
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 
+from diffusion.training.blocks import FACTOR, principal_blocks, write_encoder
 from fashion.pool import PicturePool, halved
 from fitting.loop import fit
 from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
@@ -27,22 +30,23 @@ from fitting.parts import add_fit_options, fit_config, latest_weights, open_run,
 logger = logging.getLogger(__name__)
 CROP = 64
 MAX_LATENT_NOISE = 0.1
-SMALL_PICTURE_SCALE = 2.0
-DETAIL_DEVIATION = 0.6
+LEVELS = 3  # a factor of 4 is two halvings
+SCALE = 2.0  # what diffusion multiplies latents by: the decoder wants them small, a denoiser near its noise
 
 
 @dataclass(frozen=True)
 class AutoencoderShape:
     width: int = 32
-    latent_channels: int = 12
+    latent_channels: int = 16
 
     def build(self) -> AutoencoderTiny:
-        widths = (self.width,) * 4
         vae = AutoencoderTiny(
-            latent_channels=self.latent_channels, encoder_block_out_channels=widths, decoder_block_out_channels=widths,
-            num_encoder_blocks=(1, 3, 3, 3), num_decoder_blocks=(3, 3, 3, 1), scaling_factor=1.0,
+            latent_channels=self.latent_channels, encoder_block_out_channels=(16,) * LEVELS,
+            decoder_block_out_channels=(self.width,) * LEVELS, num_encoder_blocks=(0,) * LEVELS,
+            num_decoder_blocks=(3, 3, 1), scaling_factor=SCALE,
         )  # fmt: skip
         _initialise(vae)
+        vae.encoder.requires_grad_(False)
         return vae
 
 
@@ -57,33 +61,22 @@ def _initialise(vae: AutoencoderTiny) -> None:
         if isinstance(module, AutoencoderTinyBlock):
             with torch.no_grad():
                 module.conv[-1].weight.mul_(0.2)
-    for last in (vae.encoder.layers[-1], vae.decoder.layers[-1]):
-        nn.init.normal_(last.weight, std=0.02)
+    nn.init.normal_(vae.decoder.layers[-1].weight, std=0.02)
 
 
-def encode_and_decode(
-    vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents (batch, c, 8, 8) of crops (batch, 3, 64, 64) in -1..1, and what comes back with `noise` laid on them."""
-    latents = vae.encoder(crops)
-    return latents, vae.decoder(latents + noise)
+def decode_noisy(vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """What comes back of crops (batch, 3, 64, 64) in -1..1 when `noise` (batch, c, 16, 16) is laid on their latents."""
+    with torch.no_grad():
+        latents = vae.encoder(crops)
+    return vae.decoder(latents + noise)
 
 
-def reconstruction_losses(crops: torch.Tensor, latents: torch.Tensor, output: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What is minimised ("loss") and what is worth following.
-
-    The first three latent channels are drawn to the picture at an eighth of its size, the others to mean 0 and
-    `DETAIL_DEVIATION`: coarse before fine for the denoiser, and a preview that costs nothing.
-    """
+def reconstruction_losses(crops: torch.Tensor, output: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What is minimised ("loss") and what is worth following."""
     absolute, squared = F.l1_loss(output, crops), F.mse_loss(output, crops)
     edges = F.l1_loss(output.diff(dim=-1), crops.diff(dim=-1)) + F.l1_loss(output.diff(dim=-2), crops.diff(dim=-2))
-    small = SMALL_PICTURE_SCALE * F.avg_pool2d(crops, 8)  # (batch, 3, 8, 8)
-    anchor = F.mse_loss(latents[:, :3], small)
-    mean, deviation = latents[:, 3:].mean(dim=(0, 2, 3)), latents[:, 3:].std(dim=(0, 2, 3))
-    scale = mean.square().mean() + (deviation - DETAIL_DEVIATION).square().mean()
-    loss = absolute + 2 * squared + 0.5 * edges + 0.5 * anchor + 0.02 * scale
     psnr = 10 * torch.log10(4 / squared.detach())
-    return {"loss": loss, "absolute": absolute, "psnr": psnr, "anchor": anchor, "detail": deviation.mean()}
+    return {"loss": absolute + 2 * squared + 0.5 * edges, "absolute": absolute, "psnr": psnr}
 
 
 def crop_batch(pool: PicturePool, step: int, batch: int, pictures: int) -> torch.Tensor:
@@ -128,31 +121,27 @@ def main(argv: list[str] | None = None) -> None:
     add_fit_options(parser, steps=9000, batch=32, learning_rate=1e-3)
     parser.add_argument("--width", type=int, default=AutoencoderShape.width)
     parser.add_argument("--latent-channels", type=int, default=AutoencoderShape.latent_channels)
-    parser.add_argument(
-        "--decoder-only", action="store_true", help="leave the encoder, and so every latent others learn from, as it is"
-    )
     options = parser.parse_args(argv)
-    run = open_run(options, "vae-decoder" if options.decoder_only else "vae", part="vae")
+    run = open_run(options, "vae")
     shape = AutoencoderShape(options.width, options.latent_channels)
-    if options.decoder_only:
-        vae, first_step = AutoencoderTiny.from_pretrained(run.part, torch_dtype=torch.float32), 0
-    else:
-        vae = shape.build()
-        first_step = latest_weights(vae, run)
-    vae.to(run.device, memory_format=torch.channels_last)
-    vae.encoder.requires_grad_(not options.decoder_only)
+    vae = shape.build()
     pool = PicturePool(options.pool, options.pictures)
+    first_step = latest_weights(vae, run)
+    if first_step == 0:
+        write_encoder(vae, principal_blocks(pool, options.latent_channels))
+        vae.encoder.half().float()  # as it will ship, so that no latent changes after training
+    vae.to(run.device, memory_format=torch.channels_last)
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         crops = crop_batch(pool, step, options.batch, options.pictures)
         generator = torch.Generator().manual_seed(step)
-        noise = torch.randn((len(crops), options.latent_channels, CROP // 8, CROP // 8), generator=generator)
+        noise = torch.randn((len(crops), options.latent_channels, CROP // FACTOR, CROP // FACTOR), generator=generator)
         noise *= torch.rand((len(crops), 1, 1, 1), generator=generator) * MAX_LATENT_NOISE
         crops = crops.to(run.device, memory_format=torch.channels_last)
         with run.autocast():
-            latents, output = encode_and_decode(vae, crops, noise.to(run.device))
-        return reconstruction_losses(crops, latents.float(), output.float())
+            output = decode_noisy(vae, crops, noise.to(run.device))
+        return reconstruction_losses(crops, output.float())
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = shape.build()
@@ -167,21 +156,9 @@ def main(argv: list[str] | None = None) -> None:
 
     result = fit(vae, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     vae.load_state_dict(result.average)
-    if not options.decoder_only:
-        _measure_scale(vae, pool)
     psnr = masked_psnr(vae, held_out, np.arange(min(256, options.held_out)))
     logger.info("held-out psnr inside masks %.2f dB at step %d", psnr, result.step)
     save_part(vae, run.part, step=result.step, facts={"held_out_psnr_inside_masks_db": round(psnr, 2)})
-
-
-@torch.no_grad()
-def _measure_scale(vae: AutoencoderTiny, pool: PicturePool) -> None:
-    """Record 1 / standard deviation of the latents, by which pipelines scale them."""
-    pictures = (
-        torch.from_numpy(pool.pictures(np.arange(min(128, len(pool))))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-    )
-    deviation = torch.cat([vae.encoder(part) for part in pictures.split(16)]).std().item()
-    vae.register_to_config(scaling_factor=round(1 / deviation, 5))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 In: drawn pictures with captions made anew at every step. Out: `checkpoints/base` (U-Net, scheduler). One caption in
 ten is left out for classifier-free guidance. Text tower and autoencoder stay as they ship.
-Ref: the layout of Rombach et al. 2022, arXiv:2112.10752, with attention only below the first level as in SDXL.
+Ref: the layout of Rombach et al. 2022, arXiv:2112.10752.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import argparse
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
 from transformers import CLIPModel, CLIPTokenizer
 
+from diffusion.training.blocks import FACTOR, component_weights
 from diffusion.training.flow import (
     TIMESTEPS,
     Conditioning,
@@ -29,6 +28,8 @@ from diffusion.training.flow import (
     scheduler_config,
 )
 from diffusion.training.latents import LatentPool
+from diffusion.training.scene_map import SceneMap, map_loss, map_targets
+from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Garment, Scene, permutation_outfits
@@ -38,21 +39,10 @@ from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open
 logger = logging.getLogger(__name__)
 SIZE = 128
 CAPTIONS_DROPPED = 0.1
+MAP_SHARE = 0.1  # of the loss, what the scene map is worth
 
 
-@dataclass(frozen=True)
-class BaseShape:
-    channels: tuple[int, ...] = (64, 112, 128)
-    heads: tuple[int, ...] = (4, 7, 8)
-
-    def build(self, latent_channels: int, text_width: int) -> UNet2DConditionModel:
-        return UNet2DConditionModel(
-            sample_size=SIZE // 8, in_channels=latent_channels, out_channels=latent_channels,
-            block_out_channels=self.channels, layers_per_block=1, attention_head_dim=self.heads,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=text_width, norm_num_groups=16, use_linear_projection=True,
-        )  # fmt: skip
+SHAPE = UNetShape(channels=(32, 64, 128, 128), heads=(1, 2, 4, 4))
 
 
 def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, Conditioning]:
@@ -82,14 +72,15 @@ def shown_scenes() -> list[Scene]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
-    add_fit_options(parser, steps=20_000, batch=32, learning_rate=8e-4)
+    add_fit_options(parser, steps=20_000, batch=32, learning_rate=1e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)
     text_width = conditioning.clip.config.text_config.hidden_size
-    unet = BaseShape().build(vae.config.latent_channels, text_width)
+    unet = SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, text_width)
     first_step = latest_weights(unet, run)
-    unet.to(run.device)
+    learner = SceneMap(unet).to(run.device)
+    weights = component_weights(vae)
     pool = PicturePool(options.pool, options.pictures)
     latents = LatentPool(pool, vae, SIZE, run)
 
@@ -98,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
         generator = torch.Generator().manual_seed(step)
         indexes = rng.integers(0, options.pictures, options.batch)
         flips = rng.random(options.batch) < 0.5
-        clean = latents.read(indexes, flips).to(run.device)  # (batch, c, 16, 16)
+        clean = latents.read(indexes, flips).to(run.device)  # (batch, c, 32, 32)
         texts = [
             "" if rng.random() < CAPTIONS_DROPPED else caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text
             for n, i in enumerate(indexes)
@@ -107,18 +98,29 @@ def main(argv: list[str] | None = None) -> None:
         noise = torch.randn(clean.shape, generator=generator).to(run.device)
         noisy, goal = disturb(clean, noise, times)
         with run.autocast():
-            said = unet(noisy, times * TIMESTEPS, conditioning.base(texts)).sample
-        return {"loss": F.mse_loss(said.float(), goal)}
+            said, maps = learner(noisy, times * TIMESTEPS, conditioning.base(texts))
+        labels = pool.labels(indexes)
+        labels[flips] = labels[flips, :, ::-1]
+        targets = map_targets(labels, [pool.scene(int(i)) for i in indexes], cells=maps["kind"].shape[-1])
+        mapped = map_loss(maps, {field: goal.to(run.device) for field, goal in targets.items()})
+        squared = (said.float() - goal).square()
+        drawn = (weights * squared).mean()
+        return {"loss": drawn + MAP_SHARE * mapped, "drawn": drawn, "plain": squared.detach().mean(), "map": mapped}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        shown = BaseShape().build(vae.config.latent_channels, text_width).to(run.device).eval()
-        shown.load_state_dict(average)
+        shown = SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, text_width).to(run.device).eval()
+        shown.load_state_dict(unet_of(average))
         sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
 
-    result = fit(unet, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
-    unet.load_state_dict(result.average)
-    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
+    result = fit(learner, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    unet.load_state_dict(unet_of(result.average))
+    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("drawn", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
+
+
+def unet_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The U-Net's own weights among those of a `SceneMap`."""
+    return {name.removeprefix("unet."): value for name, value in state.items() if name.startswith("unet.")}
 
 
 @torch.no_grad()
@@ -129,9 +131,8 @@ def draw_shown(
     """Pictures (n, 3, 128, 128) of `shown_scenes`, the same noise at every look."""
     texts = [caption(scene, "en", seed=3).text for scene in shown_scenes()]
     hidden = {True: conditioning.base(texts), False: conditioning.base([""] * len(texts))}
-    noise = torch.randn(
-        (len(texts), vae.config.latent_channels, SIZE // 8, SIZE // 8), generator=torch.Generator().manual_seed(7)
-    ).to(run.device)
+    shape = (len(texts), vae.config.latent_channels, SIZE // FACTOR, SIZE // FACTOR)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(7)).to(run.device)
 
     def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
         with run.autocast():

@@ -1,7 +1,7 @@
 """Latents of a picture pool, encoded once by the autoencoder that ships and read from one memory-mapped file after.
 
-In: a `PicturePool` and an autoencoder. Out: scaled latents (n, c, size/8, size/8), float32 (stored as float16), of the
-pictures and of their mirror images.
+In: a `PicturePool` and an autoencoder. Out: scaled latents (n, c, size/factor, size/factor), float32 (stored as
+float16), of the pictures and of their mirror images.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class LatentPool:
     @torch.no_grad()
     def _encode(self, pool: PicturePool, vae: AutoencoderTiny, run: Run) -> None:
         encoder = vae.encoder.to(memory_format=torch.channels_last)
-        side, channels = self.size // 8, vae.config.latent_channels
+        side = self.size // 2 ** (len(vae.config.block_out_channels) - 1)
+        channels = vae.config.latent_channels
         beside = self.path.with_suffix(".writing.npy")
         file = np.lib.format.open_memmap(beside, "w+", np.float16, (len(pool), 2, channels, side, side))
         for start in range(0, len(pool), BATCH):
@@ -50,8 +51,7 @@ class LatentPool:
                 pictures = torch.nn.functional.interpolate(pictures, size=(self.size, self.size), mode="area")
             pictures = pictures.div(127.5).sub(1)
             for flip, view in enumerate((pictures, pictures.flip(-1))):
-                with run.autocast():
-                    latents = encoder(view) * vae.config.scaling_factor
+                latents = encoder(view) * vae.config.scaling_factor
                 file[indexes, flip] = latents.half().cpu().numpy()
             if start // BATCH % 20 == 0:
                 logger.info("encoded %d of %d pictures at %d px", start, len(pool), self.size)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,8 +21,10 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
+from diffusion.training.blocks import FACTOR, component_weights
 from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample
 from diffusion.training.latents import LatentPool
+from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fitting.loop import fit
@@ -43,22 +44,17 @@ BASE_REDRAWN_FROM = 0.35
 BASE_STEPS = 2
 
 
-@dataclass(frozen=True)
-class RefinerShape:
-    channels: tuple[int, ...] = (32, 64, 96)
-    heads: tuple[int, ...] = (2, 4, 6)
-    time_width: int = 32
+SHAPE = UNetShape(channels=(32, 48, 96, 128), heads=(1, 1, 3, 4), plain=2)
+TIME_WIDTH = 32
 
-    def build(self, latent_channels: int, text_width: int, pooled_width: int) -> UNet2DConditionModel:
-        return UNet2DConditionModel(
-            sample_size=SIZE // 8, in_channels=latent_channels, out_channels=latent_channels,
-            block_out_channels=self.channels, layers_per_block=1, attention_head_dim=self.heads,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=text_width, norm_num_groups=16, use_linear_projection=True,
-            addition_embed_type="text_time", addition_time_embed_dim=self.time_width,
-            projection_class_embeddings_input_dim=pooled_width + len(TIME_IDS) * self.time_width,
-        )  # fmt: skip
+
+def build(latent_channels: int, text_width: int, pooled_width: int) -> UNet2DConditionModel:
+    """The refiner U-Net with fresh weights and the SDXL refiner's added conditioning."""
+    return SHAPE.build(
+        SIZE // FACTOR, latent_channels, text_width, addition_embed_type="text_time",
+        addition_time_embed_dim=TIME_WIDTH,
+        projection_class_embeddings_input_dim=pooled_width + len(TIME_IDS) * TIME_WIDTH,
+    )  # fmt: skip
 
 
 def straight_start(
@@ -82,7 +78,7 @@ class BaseOutputs:
 
     @torch.no_grad()
     def enlarged_latents(self, small: torch.Tensor, hidden: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Scaled latents (n, c, 32, 32) of the enlarged redrawn pictures, from scaled latents (n, c, 16, 16)."""
+        """Scaled latents (n, c, 64, 64) of the enlarged redrawn pictures, from scaled latents (n, c, 32, 32)."""
 
         def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
             with self.run.autocast():
@@ -104,11 +100,12 @@ def main(argv: list[str] | None = None) -> None:
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
     text, latent = conditioning.clip.config, vae.config.latent_channels
-    unet = RefinerShape().build(latent, text.text_config.hidden_size, text.projection_dim)
+    unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = latest_weights(unet, run)
     unet.to(run.device)
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
+    weights = component_weights(vae)
     pool = PicturePool(options.pool, options.pictures)
     small = LatentPool(pool, vae, SIZE // 2, run)
     large = LatentPool(pool, vae, SIZE, run)
@@ -122,7 +119,7 @@ def main(argv: list[str] | None = None) -> None:
         texts = [caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text for n, i in enumerate(indexes)]
         told = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
         small_latents = small.read(indexes, flips).to(run.device)
-        clean = large.read(indexes, flips).to(run.device)  # (batch, c, 32, 32)
+        clean = large.read(indexes, flips).to(run.device)  # (batch, c, 64, 64)
         start = LOWEST_START + (HIGHEST_START - LOWEST_START) * torch.rand(options.batch, generator=generator)
         share = torch.rand(options.batch, generator=generator).sqrt().clamp(min=0.02)
         small_noise = torch.randn(small_latents.shape, generator=generator).to(run.device)
@@ -133,10 +130,11 @@ def main(argv: list[str] | None = None) -> None:
         added = {"text_embeds": pooled, "time_ids": time_ids.expand(options.batch, -1)}
         with run.autocast():
             said = unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample
-        return {"loss": F.mse_loss(said.float(), goal)}
+        squared = (said.float() - goal).square()
+        return {"loss": (weights * squared).mean(), "plain": squared.detach().mean()}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        shown = RefinerShape().build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
+        shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
         shown.load_state_dict(average)
         sheet = _before_and_after(shown, outputs, conditioning, pool, small, run)
         sample_grid(sheet, run.folder / f"sample-{step:06d}.png", columns=6)
