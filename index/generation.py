@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import weakref
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,8 @@ class Generation:
 
     def rows_of(self, number: int) -> list[int]:
         """Return the rows of a record: none, one, or two if it changed scope while this was written."""
-        first, end = (int(self.numbers.searchsorted(number, side, self._order)) for side in ("left", "right"))
+        number_of = self.numbers.__getitem__  # numpy's own search would copy the whole order
+        first, end = (bisect(self._order, number, key=number_of) for bisect in (bisect_left, bisect_right))
         return self._order[first:end].tolist()
 
     def key(self, row: int) -> tuple[str, str]:

@@ -155,9 +155,10 @@ class _View:
     def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
         """Return at least the `k` best, if there are that many, leaving out groups that `rival` has newer."""
         found = self._from_generation(query, k, rival) if self.shelf else []
-        return found + (self._from_tail(query, k, rival) if self.rows else [])
+        least = float(found[k - 1].vector @ query) if len(found) >= k else None  # what the tail has to reach
+        return found + (self._from_tail(query, k, rival, least) if self.rows else [])
 
-    def _from_tail(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
+    def _from_tail(self, query: np.ndarray, k: int, rival: _View | None, least: float | None) -> list[_Candidate]:
         tail = self.tail
 
         def candidate(row: int) -> _Candidate | None:
@@ -168,6 +169,10 @@ class _View:
                 return None
             return _Candidate(number, id, group, tail.vectors[row])
 
+        if least is not None:
+            near = tail.near(query, self.rows, least)
+            if len(near) < self.rows / 2:
+                return _walk(tail.vectors[near] @ query, k, lambda i: candidate(int(near[i])))
         return _walk(tail.vectors[: self.rows] @ query, k, candidate)
 
     def _from_generation(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:

@@ -72,6 +72,7 @@ class Store:
         self.engine, self.dim, self.encoder_id = engine, dim, check_name("encoder_id", encoder_id)
         create_tables(engine)
         self.encoder = self._register_encoder()
+        self._changes, self._leaders = self._prepared()  # built once: every catching-up search runs them
         with engine.connect() as connection:
             self.store_id: str = connection.execute(sa.select(counter.c.store_id)).scalar_one()
 
@@ -133,11 +134,8 @@ class Store:
 
     def changes(self, after: int, limit: int = _CHUNK) -> list[Change]:
         """Return the records that changed after a sequence number, oldest change first."""
-        c = prompts.c
-        columns = (c.seq, c.owner, c.encoder, c.number, c.id, c.group, c.scope, c.vector)
-        statement = sa.select(*columns).where(c.seq > after).order_by(c.seq).limit(limit)
         with self.engine.connect() as connection:
-            rows = connection.execute(statement).all()
+            rows = connection.execute(self._changes, {"after": after, "most": limit}).all()
         return [Change(seq, number, owner, group, _leader(number, id, group, scope, vector)
                        if encoder == self.encoder else None)
                 for seq, owner, encoder, number, id, group, scope, vector in rows]
@@ -145,13 +143,12 @@ class Store:
     def leaders(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Leader]:
         """Return the newest live record of each (scope, group) that has one."""
         wanted = set(keys)
-        scopes, groups = {scope for scope, _ in wanted}, sorted({group for _, group in wanted})
+        scopes, groups = sorted({scope for scope, _ in wanted}), sorted({group for _, group in wanted})
         found: dict[tuple[str, str], Leader] = {}
         with self.engine.connect() as connection:
             for start in range(0, len(groups), 500):
-                some = prompts.c.group.in_(groups[start : start + 500])
-                newest = self._newest(some, prompts.c.scope.in_(scopes)).subquery()
-                for leader in self._rows(connection, newest):
+                asked = {"groups": groups[start : start + 500], "scopes": scopes}
+                for leader in (_leader(*row) for row in connection.execute(self._leaders, asked)):
                     if (leader.scope, leader.group) in wanted:
                         found[leader.scope, leader.group] = leader
         return found
@@ -164,7 +161,8 @@ class Store:
             order = (prompts.c.scope, prompts.c.group)
             newest = self._newest(beyond).order_by(*order).limit(_CHUNK).subquery()
             with self.engine.connect() as connection:
-                rows = list(self._rows(connection, newest, newest.c.scope, newest.c.group))
+                ordered = self._of(newest).order_by(newest.c.scope, newest.c.group)
+                rows = [_leader(*row) for row in connection.execute(ordered)]
             yield from rows
             if not rows:
                 return
@@ -207,12 +205,18 @@ class Store:
         mine = sa.and_(prompts.c.encoder == self.encoder, *conditions)  # a removed record has no encoder
         return sa.select(*key, sa.func.max(prompts.c.number).label("number")).where(mine).group_by(*key)
 
-    def _rows(self, connection: sa.Connection, newest: sa.Subquery,
-              *order: sa.ColumnElement[str]) -> Iterator[Leader]:
-        live = prompts.c.number == newest.c.number
+    def _of(self, newest: sa.Subquery) -> sa.Select:
+        """Select what makes a Leader of each row of `newest`."""
         columns = (prompts.c.number, prompts.c.id, prompts.c.group, prompts.c.scope, prompts.c.vector)
-        for row in connection.execute(sa.select(*columns).join(newest, live).order_by(*order)):
-            yield _leader(*row)
+        return sa.select(*columns).join(newest, prompts.c.number == newest.c.number)
+
+    def _prepared(self) -> tuple[sa.Select, sa.Select]:
+        c = prompts.c
+        columns = (c.seq, c.owner, c.encoder, c.number, c.id, c.group, c.scope, c.vector)
+        changes = sa.select(*columns).where(c.seq > sa.bindparam("after")).order_by(c.seq)
+        groups, scopes = sa.bindparam("groups", expanding=True), sa.bindparam("scopes", expanding=True)
+        leaders = self._of(self._newest(c.group.in_(groups), c.scope.in_(scopes)).subquery())
+        return changes.limit(sa.bindparam("most", type_=sa.Integer)), leaders
 
     def _known(self, writer: sa.Connection, records: Sequence[Record]) -> dict[str, int]:
         """Return the number of each id that is there already. Raises RefusedRecord for a contradiction."""

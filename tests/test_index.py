@@ -14,6 +14,8 @@ from index_model import DIM, SMALL, Model, assert_same, clustered, database, ope
 from index import IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
 from index.annoy_file import AnnoyFile, build_annoy, choose_search_k, exact_neighbours
 from index.options import tuned, write_tuned
+from index.records import Leader, unit_rows
+from index.tail import Tail
 
 VECTORS = clustered(200)
 
@@ -233,6 +235,18 @@ def test_unknown_ids_and_contradictions_change_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="public"):
         index.add("p", "p", VECTORS[0], "a", "yes")
     assert [hit.id for hit in index.search(VECTORS[0], 9, "a")] == ["x"]
+
+
+def test_the_tail_misses_no_row_that_can_score_enough() -> None:
+    tail, vectors = Tail(16), np.vstack([clustered(400), unit_rows(np.eye(16), 16)])
+    for i, vector in enumerate(vectors):
+        tail.append(Leader(i, f"r{i}", f"g{i}", "", vector))
+    for query in (*clustered(2, seed=5), vectors[0], vectors[-1]):
+        scores = vectors.astype(np.float64) @ query
+        for least in (-1.0, 0.0, 0.5, 0.9, 1.0):
+            near = set(tail.near(query, 300, least).tolist())
+            assert {row for row in range(300) if scores[row] >= least} <= near <= set(range(300))
+    assert len(tail.near(vectors[0], 416, 0.95)) < 200, "most rows are left out after a third of their numbers"
 
 
 def test_many_removals_are_one_commit_all_or_none(tmp_path: Path) -> None:
