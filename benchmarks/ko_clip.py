@@ -204,7 +204,9 @@ def _recipe(folder: Path) -> object:
             "teacher": str(_random_clip(folder)), "run": str(folder / "run"),
             "corpora": [{"kind": "drawn", "seed": 9, "count": 6000, "korean_share": 1, "noise": 0.3}],
             "tokenizer": {"korean_pieces": 1200, "english_pieces": 800},
-            "text": {"batch": 96, "precision": "float32", "pool": 10, "steps": 1000, "evaluate_every": 10**6},
+            # batches of like length come from the pool, so a batch is one part
+            "text": {"batch": 96, "precision": "float32", "pool": 10, "parts": 1, "steps": 1000,
+                     "evaluate_every": 10**6},
         }
     )  # fmt: skip
 

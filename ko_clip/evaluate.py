@@ -26,15 +26,18 @@ from ko_clip.measures import CharacterTfidf, relative_error, retrieval, spearman
 from ko_clip.recipe import HeadRecipe
 from ko_clip.tables import Report, read_pairs
 from ko_clip.teachers import ClipTeacher, fingerprint
+from ko_clip.train import quiet_libraries
 
 Table = list[dict[str, str | float]]
 _CHUNK = 64
+_HANGUL_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate, print the tables, write them and the charts."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
+    quiet_libraries()
     try:
         tables = evaluate(args)
     except (ValueError, FileNotFoundError) as error:
@@ -53,7 +56,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     found = [row for path in args.pairs for row in pair_retrieval(encoder, Path(path), args.most)]
     if found:
-        tables["Retrieval, search head"] = found
+        tables[f"Retrieval, {sentence_head(encoder)[0]} head"] = found
     if args.scored:
         tables["Similarity (Spearman)"] = [similarity(encoder, Path(args.scored), args.scored_train)]
     if args.drawn:
@@ -71,19 +74,32 @@ def pair_retrieval(encoder: PromptEncoder, path: Path, most: int) -> Table:
     """Both directions over a table of pairs, student against student."""
     pairs = list(read_pairs(path, Report()))[:most]
     korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
-    ours = [in_chunks(encoder.search, texts) for texts in (korean, english)]
+    ours = [in_chunks(sentence_head(encoder)[1], texts) for texts in (korean, english)]
     return [
         {"corpus": path.name, "direction": name, "pairs": len(pairs), **retrieval(queries, keys, texts)}
         for name, queries, keys, texts in (("ko→en", *ours, english), ("en→ko", *ours[::-1], korean))
     ]
 
 
+def sentence_head(encoder: PromptEncoder) -> tuple[str, Callable[[list[str]], np.ndarray]]:
+    """The head that says a sentence in one vector, by name and by call: search, else the refiner's pooled embedding."""
+    if encoder.search_dim:
+        return "search", encoder.search
+    specs = encoder.model.config.head_specs()
+    if "refiner" in specs and specs["refiner"].pooled:
+        return "refiner", lambda texts: encoder.refiner(texts)[1].float().cpu().numpy()
+    raise ValueError("this encoder has no search head and no pooled embedding to compare sentences by: use --drawn")
+
+
 def similarity(encoder: PromptEncoder, scored: Path, training: str | None) -> dict[str, str | float]:
-    """Spearman of the search head and of character TF-IDF with the scores of Korean sentence pairs."""
+    """Spearman of the head that says sentences and of character TF-IDF with the scores of Korean sentence pairs."""
     rows = read_scored(scored)
     known = [side for row in read_scored(Path(training)) for side in row[1:]] if training else []
     first, second, scores = [r[1] for r in rows], [r[2] for r in rows], [r[0] for r in rows]
-    a, b = in_chunks(encoder.search, first), in_chunks(encoder.search, second)
+    head, say = sentence_head(encoder)
+    a, b = in_chunks(say, first), in_chunks(say, second)
+    if head != "search":
+        a, b = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b))
     lexical = CharacterTfidf(known)
     rival = [lexical.similarity(x, y) for x, y in zip(first, second, strict=True)]
     label = "character TF-IDF" if training else "character counts"
@@ -213,13 +229,16 @@ def write(tables: Mapping[str, Table], folder: Path) -> None:
 
 
 def chart(title: str, rows: Table, path: Path) -> None:
-    """Grouped bars of the numbers between 0 and 1, a group per row."""
+    """Grouped bars of shares, correlations and errors, a group per row; ranks and counts stay in the table."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [n for n in rows[0] if all(isinstance(row[n], float) and abs(float(row[n])) <= 1.5 for row in rows)]
+    names = [n for n in rows[0] if n != "median rank" and all(isinstance(row[n], float) for row in rows)]
     words = [" ".join(value for value in row.values() if isinstance(value, str)) for row in rows]
     labels = [label.replace("→", " to ") or "ours" for label in words]
+    font = _hangul_font()
+    if font is None:  # a corpus may have a Korean name
+        labels = ["".join(c for c in label if c.isascii()).strip() or str(i) for i, label in enumerate(labels, 1)]
     figure = Figure(figsize=(max(6.0, 1.2 * len(rows) + 3), 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes, width = figure.subplots(), 0.8 / max(1, len(names))
@@ -228,10 +247,20 @@ def chart(title: str, rows: Table, path: Path) -> None:
             [x + i * width for x in range(len(rows))], [float(row[name]) for row in rows], width, label=name
         )
         axes.bar_label(bars, fmt="%.2f", fontsize=7)
-    axes.set_xticks([x + 0.4 - width / 2 for x in range(len(rows))], labels, rotation=20, ha="right", fontsize=8)
+    axes.set_xticks(
+        [x + 0.4 - width / 2 for x in range(len(rows))], labels, rotation=20, ha="right", fontsize=8, family=font
+    )
     axes.set_title(title)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=120)
+
+
+def _hangul_font() -> str | None:
+    """An installed font that has Hangul, by name."""
+    from matplotlib import font_manager
+
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in _HANGUL_FONTS if name in known), None)
 
 
 def _shown(value: str | float) -> str:

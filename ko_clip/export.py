@@ -1,5 +1,6 @@
 """The search head as a sentence-transformers model: `python -m ko_clip.export --encoder DIR --out DIR`.
 
+An encoder without one, as a recipe of three lines makes it, gives its refiner's pooled embedding at unit length.
 Out: a folder that `SentenceTransformer(folder)` opens where `ko_clip` is installed, giving the same unit vectors.
 """
 
@@ -12,13 +13,14 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import InputModule
-from torch import Tensor
+from torch import Tensor, nn
 
 if __package__ in (None, ""):  # python ko_clip/export.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ko_clip.batches import pad
 from ko_clip.encoder import PromptEncoder
+from ko_clip.train import quiet_libraries
 
 
 class SearchModule(InputModule):
@@ -29,8 +31,13 @@ class SearchModule(InputModule):
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.encoder = PromptEncoder.load(folder)
-        if not self.encoder.search_dim:
-            raise ValueError(f"{folder} has no search head: train one with a recipe that names it")
+        pooled = {name: spec.pooled for name, spec in self.encoder.model.config.head_specs().items() if spec.pooled}
+        self.head = next((name for name in ("search", "refiner") if name in pooled), "")
+        if not self.head:
+            raise ValueError(
+                f"{folder} has no search head and no pooled embedding: train it with a recipe that names one"
+            )
+        self.dimension = pooled[self.head]
         self.model, self.tokenizer = self.encoder.model, self.encoder.tokenizer.tokenizer
         self.max_seq_length = self.encoder.tokenizer.max_tokens
 
@@ -42,12 +49,12 @@ class SearchModule(InputModule):
         return {"input_ids": ids, "attention_mask": self.model.mask(ids).long()}
 
     def forward(self, features: dict[str, Tensor], **kwargs) -> dict[str, Tensor]:
-        found = self.model.encode(features["input_ids"], ["search"])["search"]
-        return {**features, "sentence_embedding": found.pooled}
+        found = self.model.encode(features["input_ids"], [self.head])[self.head]
+        return {**features, "sentence_embedding": nn.functional.normalize(found.pooled.float(), dim=-1)}
 
     def get_embedding_dimension(self) -> int:
         """Numbers in a vector, as sentence-transformers asks for it."""
-        return self.encoder.search_dim
+        return self.dimension
 
     def save(self, output_path: str, *args, safe_serialization: bool = True, **kwargs) -> None:
         """Write the encoder in float16, as it ships."""
@@ -77,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", required=True, help="folder of the encoder")
     parser.add_argument("--out", required=True, help="folder to write")
     args = parser.parse_args(argv)
+    quiet_libraries()
     try:
         print(export(args.encoder, args.out))
     except (ValueError, FileNotFoundError) as error:
