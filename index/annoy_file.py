@@ -86,7 +86,7 @@ def choose_search_k(file: AnnoyFile, target: float, k: int = 10, queries: int = 
         points.append(_measure(file, rows, truth, k))
         if points[-1].recall >= target:
             return points
-        search_k = int(search_k * 1.2)
+        search_k = int(search_k * 1.4)
     started = time.perf_counter()
     _ = file.vectors @ file.vectors[0]
     return [*points, Point(0, 1.0, 1e3 * (time.perf_counter() - started))]
