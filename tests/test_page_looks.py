@@ -103,6 +103,17 @@ def viewer(page: Page) -> None:
     expect(page.locator("#viewer .before")).to_be_visible()
 
 
+CUT = """() => [...document.querySelectorAll('button, a, select, output, legend, h1, h2, .title, .field > span')]
+    .filter((e) => e.checkVisibility({visibilityProperty: true}) && !e.closest('.sr') && e.clientWidth > 1)
+    .filter((e) => {
+        if (e.localName !== 'select') return e.scrollWidth > e.clientWidth + 1;
+        const [style, pen] = [getComputedStyle(e), document.createElement('canvas').getContext('2d')];
+        pen.font = style.font;
+        const room = e.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        return pen.measureText(e.selectedOptions[0].text).width > room + 1; })
+    .map((e) => e.outerHTML.slice(0, 120))"""
+
+
 STATES: list[Callable[[Page], None]] = [
     empty, typing, waiting_and_drawing, finished, failed, refused, settings, history, gallery, mine_empty, my_data,
     viewer,
@@ -116,6 +127,7 @@ def test_a_state_is_accessible_and_fits_every_width_light_and_dark(world: World,
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == [], width
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             found = Axe().run(page, options=RULES).response["violations"]

@@ -64,7 +64,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
 
     page.click("[data-place=mine]")
     page.locator("#mine-search").press_sequentially("체크 원피스", delay=30)
-    expect(page.locator("#mine-count")).to_contain_text("찾았어요")
+    expect(page.locator("#mine-count")).to_contain_text("비슷한 순서로")
     first = page.locator("#mine-list .piece").first
     expect(first).to_contain_text("빨간 체크무늬 원피스")
     first.click()

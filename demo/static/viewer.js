@@ -144,7 +144,7 @@ function stageOf(g) {
   return [
     h(
       "figure.picture",
-      { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%" } },
+      { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%", "--natural": `${picture.width}px` } },
       h("img", {
         src: picture.url,
         alt: alt(picture, g.prompt, state.i, g.images.length),
