@@ -54,6 +54,18 @@ def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> 
     assert end.status_code == 204
 
 
+def test_a_stream_that_has_nothing_to_tell_still_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demo.streams.HEARTBEAT", 0.05)
+    studio = open_studio(tmp_path, worker=False)
+    person = studio.person()
+    reply = person.get(f"/generations/{person.draw('코트')['id']}/events", buffered=False)
+    parts = iter(reply.response)
+    beats = (part for part in parts if bytes(part).startswith(b":"))
+    assert next(beats) and next(beats)
+    reply.close()
+    studio.close()
+
+
 def test_a_running_job_shows_previews_and_is_cancelled_within_a_step(tmp_path: object) -> None:
     studio = open_studio(tmp_path, step_seconds=0.3)
     try:

@@ -130,11 +130,12 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     threads = [threading.Thread(target=person.live) for person in people]
     for thread in threads:
         thread.start()
-    for _ in range(times):
-        time.sleep(chance.uniform(0.05, 1.2))
-        kind = chance.choice(("worker", "worker", "web", "answering", "all"))
-        _kill(server, kind)
-    stop.set()
+    try:
+        for _ in range(times):
+            time.sleep(chance.uniform(0.05, 1.2))
+            _kill(server, chance.choice(("worker", "worker", "web", "answering", "all")))
+    finally:
+        stop.set()
     for thread in threads:
         thread.join(PATIENCE)
         assert not thread.is_alive()

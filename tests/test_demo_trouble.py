@@ -192,6 +192,23 @@ def test_there_are_limits_per_person_and_for_newcomers(tmp_path: Path) -> None:
     studio.close()
 
 
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_behind_a_trusted_proxy_the_client_counts_and_without_one_nobody_is_believed(
+    tmp_path: Path, proxies: int
+) -> None:
+    studio = open_studio(tmp_path, worker=False, proxies=proxies, rate_newcomers="1/hour", allowed_hosts="studio.kr")
+    told = {"X-Forwarded-Host": "studio.kr", "X-Forwarded-Proto": "https"}
+    if not proxies:
+        assert studio.person().get("//readyz", headers=told).json["error"]["code"] == "bad_host"
+        studio.close()
+        return
+    for address, status in (("203.0.113.1", 202), ("203.0.113.2", 202), ("203.0.113.1", 429)):
+        headers = told | {"X-Forwarded-For": address, "Origin": "https://studio.kr"}
+        reply = studio.person().post("/generations", {"prompt": "코트"}, headers=headers)
+        assert reply.status_code == status, address
+    studio.close()
+
+
 def test_a_second_worker_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     from demo.supervisor import hold
 
