@@ -42,7 +42,7 @@ data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder i
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1
 
 bench: $(VENV)/.dev  ## print every benchmark's table (an hour on two cores)
-	@for name in drawing scorers checkpoint pipeline ko_clip korean index service; do \
+	@for name in drawing latents scorers checkpoint pipeline ko_clip korean index service; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)
@@ -58,6 +58,8 @@ pool: $(VENV)/.dev  ## draw the pictures that training reads (4 GB in runs/pool)
 train-embedded: pool  ## train VAE, CLIP, base and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
 	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.contrastive --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m ko_clip.scene_reading --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m ko_clip.contrastive --lock-text --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.refiner --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.manifest checkpoints

@@ -25,6 +25,7 @@ from ko_clip.card import model_card
 from ko_clip.held_out import HeldOut
 from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan, words_loss
 from ko_clip.model import HeadOutput, KoClipModel
+from ko_clip.reads import AttentionReads, open_reads
 from ko_clip.recipe import CorpusRecipe, Recipe, TextStage
 from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state
 from ko_clip.student import save_encoder
@@ -63,6 +64,7 @@ class TextTrainer:
         self.model, self.optimizer = accelerator.prepare(student, optimizer)
         self.student: KoClipModel = accelerator.unwrap_model(self.model)
         self.average = Average(self.student, self.stage.ema)
+        self.reads = self._open_reads()
         self.variances = {name: v.to(accelerator.device) for name, v in shop.variances.items()}
         self.held_out = HeldOut.open(shop.recipe, shop.teachers, shop.folder, shop.tokenizer)
 
@@ -136,12 +138,10 @@ class TextTrainer:
         parts, rows = {}, len(batch.indices)
         for targets in self.targets[batch.corpus]:
             for name, target in targets.fetch(batch.indices, batch.texts).items():
-                recipe, answer = self.shop.recipe.heads[name], said[name]
+                answer = said[name]
                 if target.states is not None:
                     wanted = self._tensor(target.states[:, which.numpy()])
-                    variance = self.variances[f"{name}.slots"][which]
-                    value = sequence_loss(answer.states, wanted, variance, weights.to(wanted.device))
-                    parts[f"{name}.sequence"] = self.stage.sequence_weight * recipe.weight * value
+                    parts |= self._state_losses(name, answer.states, wanted, which, weights)
                 if target.pooled is not None:
                     parts |= self._pooled_losses(name, answer.pooled, target, batch.texts)
         if "words" in said:
@@ -150,6 +150,19 @@ class TextTrainer:
             parts["words"] = self.stage.words_weight * words_loss(said["words"].states, tokens)
         if not parts:
             raise ValueError(f"nothing to learn from {rows} rows of {self.shop.corpora[batch.corpus].name}")
+        return parts
+
+    def _state_losses(
+        self, name: str, answer: Tensor, wanted: Tensor, which: Tensor, weights: Tensor
+    ) -> dict[str, Tensor]:
+        """Slot by slot, and as the head's reader hears them; a term of no weight is not computed."""
+        weight, parts = self.shop.recipe.heads[name].weight, {}
+        if self.stage.sequence_weight:
+            variance = self.variances[f"{name}.slots"][which]
+            value = sequence_loss(answer, wanted, variance, weights.to(wanted.device))
+            parts[f"{name}.sequence"] = self.stage.sequence_weight * weight * value
+        if name in self.reads and self.stage.reads_weight:
+            parts[f"{name}.reads"] = self.stage.reads_weight * weight * self.reads[name].loss(answer, wanted)
         return parts
 
     def _pooled_losses(self, name: str, answer: Tensor, target: Target, texts: tuple[str, ...]) -> dict[str, Tensor]:
@@ -177,6 +190,8 @@ class TextTrainer:
         served = [t for t in clips if set(t.heads) & set(self._trained_by(batch.corpus))]
         if not served:
             return torch.arange(0), torch.zeros(0)
+        if set(self._trained_by(batch.corpus)) & set(self.reads):
+            return torch.arange(self.student.config.slots), torch.ones(self.student.config.slots)
         content = max(int(teacher.lengths(batch.everyone).max()) for teacher in served)
         return slot_plan(content, self.student.config.slots, self.stage.pad_slots, generator)
 
@@ -194,6 +209,20 @@ class TextTrainer:
             found.append(mine)
         return found
 
+    def _open_reads(self) -> dict[str, AttentionReads]:
+        """Per head that has a reader, what that U-Net reads; its queries come from prompts of the head's corpora."""
+        found = {}
+        for name, recipe in self.shop.recipe.heads.items():
+            if not recipe.reader:
+                continue
+            corpus = next(c for c in self.shop.corpora if not c.heads or name in c.heads)
+            texts = [corpus.pair(i, 0)[1] for i in range(min(16, len(corpus)))]
+            teacher = self._teacher_of(name)
+            if not isinstance(teacher, ClipTeacher):
+                raise ValueError(f"head {name!r} has a reader, but its teacher gives no hidden states")
+            found[name] = open_reads(recipe.reader, teacher, name, texts, str(self.accelerator.device))
+        return found
+
     def _used(self) -> list[CorpusRecipe]:
         names = {corpus.name for corpus in self.shop.corpora}
         return [recipe for recipe in self.shop.recipe.corpora if recipe.name in names]
@@ -202,7 +231,7 @@ class TextTrainer:
         if not self.accelerator.is_main_process or self.held_out is None:
             return
         self.average.swap(self.student)
-        found = self.held_out.measure(self.student)
+        found = self.held_out.measure(self.student, self.reads)
         self.average.swap(self.student)
         logger.info("step %d held out: %s", self.step, ", ".join(f"{k} {v:.4f}" for k, v in found.items()))
         add_metrics(self.shop.folder, {"step": self.step, **found})

@@ -17,6 +17,7 @@ from ko_clip.batches import pad
 from ko_clip.corpora import Corpus, StoredCorpus, open_corpora
 from ko_clip.measures import recall, relative_error
 from ko_clip.model import KoClipModel
+from ko_clip.reads import AttentionReads
 from ko_clip.recipe import Recipe
 from ko_clip.teachers import Target, Teacher
 from ko_clip.tokenizer import PromptTokenizer
@@ -50,8 +51,11 @@ class HeldOut:
         return cls(sets, tokenizer.pad_id) if sets else None
 
     @torch.no_grad()
-    def measure(self, student: KoClipModel) -> dict[str, float]:
-        """Figures by head and set, and `score`, which grows as the student gets better."""
+    def measure(self, student: KoClipModel, reads: Mapping[str, AttentionReads] | None = None) -> dict[str, float]:
+        """Figures by head and set, and `score`, which grows as the student gets better.
+
+        A head with a reader is judged by what that reads, since its slots have an order of their own.
+        """
         was_training = student.training
         student.eval()
         figures: dict[str, float] = {}
@@ -59,12 +63,15 @@ class HeldOut:
             for name, target in said.items():
                 states, pooled = self._answers(student, ids, name)
                 label = f"{name}{number or ''}"
-                if target.states is not None:
+                if target.states is not None and name in (reads or {}):
+                    heard = reads[name].loss(torch.from_numpy(states), torch.from_numpy(target.states))
+                    figures[f"{label}.reads"] = float(heard)
+                elif target.states is not None:
                     figures[f"{label}.error"] = relative_error(states, target.states)
                 if target.pooled is not None:
                     figures[f"{label}.r@1"] = recall(pooled, target.pooled, english)
         student.train(was_training)
-        signs = {name: -1.0 if name.endswith(".error") else 1.0 for name in figures}
+        signs = {name: -1.0 if name.endswith((".error", ".reads")) else 1.0 for name in figures}
         figures["score"] = sum(signs[name] * value for name, value in figures.items()) / max(1, len(figures))
         return figures
 

@@ -28,7 +28,10 @@ CACHES = ("auto", "full", "pooled", "none")
 
 @dataclass(frozen=True)
 class HeadRecipe:
-    """One head and its teacher. `output`: which hidden states of a CLIP; `pooled`: its pooled embedding too."""
+    """One head and its teacher. `output`: which hidden states of a CLIP; `pooled`: its pooled embedding too.
+
+    `reader`: folder of the U-Net that attends to the states; the text stage then asks what that U-Net reads.
+    """
 
     teacher: str
     kind: str = "clip"
@@ -36,6 +39,7 @@ class HeadRecipe:
     pooled: bool = False
     weight: float = 1.0
     contrast: float = 0.0
+    reader: str = ""
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, KINDS)
@@ -103,6 +107,7 @@ class TextStage:
     sequence_weight: float = 1.0
     pooled_weight: float = 0.3
     words_weight: float = 0.0
+    reads_weight: float = 1.0
     precision: str = "auto"
     threads: int = 0
     cache: str = "auto"
@@ -229,10 +234,25 @@ def _build(kind: type[Kind], values: object, where: str) -> Kind:
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     if wrong := [str(key) for key in values if key not in known]:
         raise ValueError(f"{where} has no key {wrong[0]!r}: it knows {', '.join(known)}")
+    values = {k: _number(v, f"{where}.{k}") if _is_number(kind, k) else v for k, v in values.items()}
     try:
         return kind(**values)
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _is_number(kind: type, key: str) -> bool:
+    return next(f.type for f in fields(kind) if f.name == key) in ("float", "int")
+
+
+def _number(value: object, where: str) -> object:
+    """YAML 1.1 reads 3e-5 as text: what is a number all the same becomes one."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"{where} is {value!r}: give a number") from error
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 PAD, BOS, EOS, UNK = "<pad>", "<s>", "</s>", "<unk>"
 SPECIAL = (PAD, BOS, EOS, UNK)
+_NAMES = (SPECIAL, ("[PAD]", "[CLS]", "[SEP]", "[UNK]"))  # ours and RoBERTa's; BERT's, as klue/roberta has them
 _WORD_START = "▁"
 _CONTROLS = "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 _SPLIT = r"▁?[a-z]+|[가-힣]+|\p{N}|[^\p{N}a-z가-힣▁\s]+|."
@@ -67,9 +68,12 @@ class PromptTokenizer:
     def __init__(self, tokenizer: Tokenizer, max_tokens: int = 128) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self.pad_id, self.bos_id, self.eos_id, _ = (tokenizer.token_to_id(token) for token in SPECIAL)
-        if None in (self.pad_id, self.bos_id, self.eos_id):
-            raise ValueError(f"the tokenizer lacks one of {', '.join(SPECIAL)}: train it with ko_clip.tokenizer")
+        known = [names for names in _NAMES if None not in map(tokenizer.token_to_id, names)]
+        if not known:
+            names = " nor ".join(", ".join(each) for each in _NAMES)
+            raise ValueError(f"the tokenizer has neither {names}: train one with ko_clip.tokenizer")
+        self.special = known[0]
+        self.pad_id, self.bos_id, self.eos_id, _ = (tokenizer.token_to_id(token) for token in self.special)
 
     @classmethod
     def load(cls, folder: str | Path) -> PromptTokenizer:
@@ -86,9 +90,10 @@ class PromptTokenizer:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         self.tokenizer.save(str(target / "tokenizer.json"), pretty=False)
+        pad, bos, eos, unk = self.special
         settings = {
-            "tokenizer_class": "PreTrainedTokenizerFast", "pad_token": PAD, "bos_token": BOS, "eos_token": EOS,
-            "unk_token": UNK, "model_max_length": self.max_tokens, "max_tokens": self.max_tokens,
+            "tokenizer_class": "PreTrainedTokenizerFast", "pad_token": pad, "bos_token": bos, "eos_token": eos,
+            "unk_token": unk, "model_max_length": self.max_tokens, "max_tokens": self.max_tokens,
             "padding_side": "right", "clean_up_tokenization_spaces": False,
         }  # fmt: skip
         (target / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", "utf-8")

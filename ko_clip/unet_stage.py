@@ -10,32 +10,22 @@ Ref: PEA-Diffusion, arXiv:2311.17086 (features of the frozen U-Net); stepping wi
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import diffusers
 import torch
 from accelerate import Accelerator
-from diffusers import UNet2DConditionModel
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from ko_clip.batches import Sampler, pad
 from ko_clip.distill import TextTrainer
+from ko_clip.frozen_unet import Denoised, FrozenUNet
 from ko_clip.recipe import Recipe
 from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Denoised:
-    """A U-Net's prediction (n, channels, h, w) and the output of each of its blocks."""
-
-    prediction: Tensor
-    blocks: tuple[Tensor, ...]
 
 
 def distil_through_unet(recipe: Recipe, minutes: float | None = None, finish: bool = False) -> Path:
@@ -136,62 +126,6 @@ class UNetTrainer(TextTrainer):
             self._latents = self.unet.step(self._latents, time, guided(teacher, without, self.stages.guidance_scale))
 
 
-class FrozenUNet(nn.Module):
-    """A checkpoint's U-Net and scheduler. `size`: pixels, 0 for what the U-Net was trained at."""
-
-    def __init__(self, folder: str, scheduler: str, size: int, device: str) -> None:
-        super().__init__()
-        if not (Path(folder) / "config.json").is_file():
-            raise FileNotFoundError(f"U-Net {folder} has no config.json: give a folder in the diffusers layout")
-        unet = UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32)
-        self.unet = unet.eval().requires_grad_(False).to(device)
-        if unet.config.addition_embed_type:
-            raise ValueError(f"U-Net {folder} needs pooled conditions: the U-Net stage is for the base head's U-Net")
-        side = size // 8 if size else int(unet.config.sample_size)
-        self.shape = (unet.config.in_channels, side, side)
-        self.make_scheduler = _scheduler(scheduler)
-        self.scheduler, self.found = self.make_scheduler(), []
-        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
-            if block is not None:
-                block.register_forward_hook(self._keep)
-
-    def check(self, width: int, head: str) -> None:
-        """Raise where the head's width is not the one that the U-Net attends to."""
-        asked = self.unet.config.cross_attention_dim
-        if width != asked:
-            raise ValueError(
-                f"the U-Net attends to states of width {asked}, head {head!r} gives {width}: "
-                "name the teacher that this U-Net was trained with"
-            )
-
-    def forward(self, latents: Tensor, time: Tensor, states: Tensor) -> Denoised:
-        self.found = []
-        scaled = self.scheduler.scale_model_input(latents, time)
-        prediction = self.unet(scaled, time, encoder_hidden_states=states).sample
-        blocks, self.found = tuple(self.found), []
-        return Denoised(prediction, blocks)
-
-    def begin(self, steps: int) -> None:
-        """A new trajectory: a multistep scheduler forgets the former one."""
-        self.scheduler = self.make_scheduler()
-        self.scheduler.set_timesteps(steps, device=self.unet.device)
-
-    def times(self, steps: int) -> Tensor:
-        if len(getattr(self.scheduler, "timesteps", ())) != steps:
-            self.begin(steps)
-        return self.scheduler.timesteps
-
-    def noise(self, latents: Tensor) -> Tensor:
-        return latents * self.scheduler.init_noise_sigma
-
-    @torch.no_grad()
-    def step(self, latents: Tensor, time: Tensor, prediction: Tensor) -> Tensor:
-        return self.scheduler.step(prediction, time, latents).prev_sample
-
-    def _keep(self, module: nn.Module, inputs: object, output: object) -> None:
-        self.found.append(output[0] if isinstance(output, tuple) else output)  # type: ignore[arg-type]
-
-
 def guided(teacher: Denoised, without: Denoised, scale: float) -> Tensor:
     """Classifier-free guidance, arXiv:2207.12598."""
     return without.prediction + scale * (teacher.prediction - without.prediction)
@@ -212,16 +146,3 @@ def load_average(state: Path, student: nn.Module) -> None:
             if kind in ("model", "average"):
                 weights[rest] = file.get_tensor(name)
     student.load_state_dict(weights)
-
-
-def _scheduler(folder: str):  # noqa: ANN202 - a factory of any diffusers scheduler
-    file = Path(folder) / "scheduler_config.json"
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"scheduler {folder} has no scheduler_config.json: give the checkpoint's scheduler folder"
-        )
-    settings = json.loads(file.read_text("utf-8"))
-    kind = getattr(diffusers, settings["_class_name"], None)
-    if kind is None:
-        raise ValueError(f"{file} names the scheduler {settings['_class_name']}, which diffusers does not have")
-    return lambda: kind.from_config(settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ko_clip_parts import PAIRS
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from ko_clip.tables import Report, read_pairs
 from ko_clip.tokenizer import PromptTokenizer, TokenizerRecipe, train_tokenizer
@@ -91,3 +92,21 @@ def test_unseen_korean_takes_at_most_nine_tokens_for_ten_syllables():
         korean = [pair[0] for pair in read_pairs(REAL / name, Report())]
         syllables = sum(len(re.findall("[가-힣]", text)) for text in korean)
         assert sum(map(tokenizer.count, korean)) <= 0.9 * syllables, name
+
+
+def test_a_tokenizer_with_bert_names_for_its_special_tokens_is_opened_and_saved(tmp_path):
+    words = {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "[UNK]": 3, "빨간": 4, "치마": 5}
+    bert = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    bert.pre_tokenizer = pre_tokenizers.Whitespace()
+    bert.save(str(tmp_path / "tokenizer.json"))
+    opened = PromptTokenizer.load(tmp_path)
+    assert opened.encode("빨간 치마").ids == (1, 4, 5, 2)
+    assert opened.pad_id == 0
+    opened.save(tmp_path / "again")
+    assert '"pad_token": "[PAD]"' in (tmp_path / "again" / "tokenizer_config.json").read_text("utf-8")
+
+
+def test_a_tokenizer_without_special_tokens_is_refused(tmp_path):
+    Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ValueError, match=r"<pad>.*nor \[PAD\]"):
+        PromptTokenizer.load(tmp_path)

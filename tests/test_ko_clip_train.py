@@ -266,6 +266,7 @@ def test_a_student_starts_from_another_and_refuses_a_teacher_of_another_width(tr
         ({"colour": 1}, "recipe has no key 'colour'"),
         ({"text": {"speed": 1}}, "text has no key 'speed'"),
         ({"text": {"steps": 0}}, "text.steps is 0"),
+        ({"text": {"learning_rate": "quick"}}, "text.learning_rate is 'quick': give a number"),
         ({"student": {"depth": 2}}, "student has no size 'depth'"),
         ({"corpora": [{"path": "x.csv", "heads": ["bass"]}], "corpus": None}, "trains head 'bass'"),
         ({"start": "hub"}, "start: hub needs start_path"),

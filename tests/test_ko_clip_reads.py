@@ -1,0 +1,77 @@
+"""What a U-Net reads of a text is blind to the order of slots, and a student can learn from it alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from ko_clip_parts import PAIRS, make_clip, make_unet, write_pairs, write_recipe
+
+from ko_clip.distill import distil
+from ko_clip.reads import AttentionReads, open_reads
+from ko_clip.recipe import HeadRecipe, load_recipe
+from ko_clip.teachers import ClipTeacher
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("reads")
+    return make_clip(folder / "clip"), make_unet(folder)[0]
+
+
+@pytest.fixture(scope="module")
+def reads(folders: tuple[Path, Path]) -> tuple[AttentionReads, torch.Tensor]:
+    clip, unet = folders
+    teacher = ClipTeacher(clip, {"base": HeadRecipe(str(clip))})
+    texts = [english for _, english in PAIRS]
+    states = torch.from_numpy(teacher.encode(texts)["base"].states)  # (25, 77, 32)
+    return open_reads(str(unet), teacher, "base", texts[:4], "cpu"), states
+
+
+def test_the_order_of_slots_does_not_matter_to_what_is_read(reads: tuple[AttentionReads, torch.Tensor]) -> None:
+    read, states = reads
+    mixed = states[:, torch.randperm(77, generator=torch.Generator().manual_seed(0))]
+    assert read.loss(mixed, states) < 1e-6
+    assert (mixed - states).square().mean() > 0.01
+
+
+def test_texts_that_say_nothing_of_their_own_are_as_far_off_as_one(
+    reads: tuple[AttentionReads, torch.Tensor],
+) -> None:
+    read, states = reads
+    other = read.loss(states.roll(1, 0), states)
+    assert 0.5 < other < 6
+    assert len(read(states)) == len(read.layers)
+    assert not any(parameter.requires_grad for parameter in read.parameters())
+
+
+def test_queries_are_those_that_the_unet_asks_and_the_same_every_time(folders: tuple[Path, Path]) -> None:
+    clip, unet = folders
+    teacher = ClipTeacher(clip, {"base": HeadRecipe(str(clip))})
+    first, second = (open_reads(str(unet), teacher, "base", ["red hat", "blue coat"], "cpu") for _ in range(2))
+    assert torch.equal(first.queries0, second.queries0)
+    assert first.queries0.std() > 0
+
+
+def test_a_student_learns_by_reads_alone(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    clip, unet = folders
+    heads = {"base": {"teacher": str(clip), "reader": str(unet)}}
+    text = {"steps": 60, "batch": 12, "warmup": 5, "learning_rate": 0.005, "precision": "float32", "threads": 1,
+            "evaluate_every": 20, "sequence_weight": 0, "parts": 1, "ema": 0.8}  # fmt: skip
+    path = write_recipe(tmp_path / "recipe.yaml", clip, write_pairs(tmp_path / "pairs.csv", 4), tmp_path / "run",
+                        teacher=None, heads=heads, text=text)  # fmt: skip
+    folder = distil(load_recipe(path))
+    lines = [json.loads(line) for line in (folder.parent / "metrics.jsonl").read_text("utf-8").splitlines()]
+    heard = [line["base.reads"] for line in lines if "base.reads" in line and "score" in line]
+    assert heard[-1] < 0.9 * heard[0]
+
+
+def test_a_unet_of_another_width_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    wide = make_clip(tmp_path / "wide", width=48)
+    teacher = ClipTeacher(wide, {"base": HeadRecipe(str(wide))})
+    with pytest.raises(ValueError, match="width 32.*gives 48"):
+        open_reads(str(folders[1]), teacher, "base", ["red hat"], "cpu")
