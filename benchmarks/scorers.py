@@ -83,7 +83,11 @@ def main(argv: list[str] | None = None) -> None:
              ("held-out, JPEG 70", "held_out", jpeg70), ("held-out, blur 1 px", "held_out", blurred),
              ("held-out, shift ±6 px", "held_out", shifted))  # fmt: skip
     for architecture in ARCHITECTURES:
-        scorer = Scorer.load(options.checkpoints / "scorers", architecture)
+        try:
+            scorer = Scorer.load(options.checkpoints / "scorers", architecture)
+        except FileNotFoundError as missing:
+            print(f"\n{architecture} scorer: {missing}")
+            continue
         print(f"\n{architecture} scorer, {options.pictures} pictures a row, percent right\n")
         print("| pictures | " + " | ".join((*SCORED, "all")) + " |\n|---" + "|---:" * (len(SCORED) + 1) + "|")
         for name, split, disturb in cases:

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from fashion.lexicon import GARMENTS
 from fashion.pool import PicturePool, halved
 from fashion.scorer import ARCHITECTURES, FIELDS, INPUT, Scorer, ScorerNetwork
 from fashion.scoring import Accuracy, score
-from fitting.loop import fit
+from fitting.loop import STATE_FILE, fit
 from fitting.parts import add_fit_options, fit_config, open_run
 
 logger = logging.getLogger(__name__)
@@ -123,6 +124,19 @@ def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return total / (wanted != _IGNORED).sum().clamp(min=1)
 
 
+def latest_scorer(architecture: str, shipped: Path, resumes: bool) -> tuple[ScorerNetwork, int]:
+    """A network to train and the step it stands at: the one that ships, or a fresh one where none does.
+
+    Where a resumable state exists (`resumes`) it is fresh, since the state brings its own weights.
+    """
+    facts = shipped / f"{architecture}.json"
+    if resumes or not facts.exists():
+        return ScorerNetwork(architecture), 0
+    step = int(json.loads(facts.read_text(encoding="utf-8"))["step"])
+    logger.info("warm start of the %s scorer from %s, step %d", architecture, shipped, step)
+    return Scorer.load(shipped, architecture).network.requires_grad_(True).train(), step
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fashion.scorer_training", description=__doc__)
     parser.add_argument("architecture", choices=ARCHITECTURES)
@@ -131,7 +145,9 @@ def main(argv: list[str] | None = None) -> None:
     run = open_run(options, f"scorer-{options.architecture}")
     seed = ARCHITECTURES.index(options.architecture) + 1
     torch.manual_seed(seed)
-    network = ScorerNetwork(options.architecture).to(run.device)
+    shipped = options.checkpoints / "scorers"
+    network, first_step = latest_scorer(options.architecture, shipped, resumes=(run.folder / STATE_FILE).exists())
+    network.to(run.device)
     pool = PicturePool(options.pool, options.pictures)
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
@@ -153,13 +169,11 @@ def main(argv: list[str] | None = None) -> None:
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         logger.info("held-out, this step's weights: %s", json.dumps(measured(min(256, options.held_out))))
 
-    result = fit(network, step_losses, fit_config(options), run.folder, on_sample=on_sample)
+    result = fit(network, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     network.load_state_dict(result.average)
     facts = measured(options.held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)
-    Scorer(network).save(
-        options.checkpoints / "scorers", {"step": result.step, "held_out_pictures": options.held_out, **facts}
-    )
+    Scorer(network).save(shipped, {"step": result.step, "held_out_pictures": options.held_out, **facts})
 
 
 if __name__ == "__main__":

@@ -186,6 +186,18 @@ def test_a_scorer_is_trained_saved_and_sees_nothing_in_noise(work: Path) -> None
     assert scorer.vectors(np.zeros((2, 256, 256, 3), np.uint8)).shape[0] == 2
 
 
+def test_a_scorer_goes_on_from_the_one_that_ships_where_no_state_is(work: Path, caplog) -> None:
+    more = options(work)
+    more[more.index("--checkpoints") + 1] = str(work / "scorers-again")
+    scorer_training.main(["steering", *more])
+    more[more.index("--runs") + 1] = str(work / "runs-elsewhere")
+    more[more.index("--steps") + 1] = "3"
+    with caplog.at_level("INFO"):
+        scorer_training.main(["steering", *more])
+    assert "warm start of the steering scorer" in caplog.text
+    assert json.loads((work / "scorers-again" / "scorers" / "steering.json").read_text())["step"] == 3
+
+
 def test_the_flow_is_a_straight_line_that_euler_follows_exactly() -> None:
     clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     noisy, goal = disturb(clean, noise, torch.tensor([0.3, 1.0]))
