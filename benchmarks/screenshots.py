@@ -1,4 +1,4 @@
-"""Take the README's two screenshots: a prompt that was just drawn, and the viewer with both stages under its slider.
+"""Take the README's two screenshots: a prompt that was just drawn, and the viewer (both stages where there are two).
 
 In: a running studio (`--url`), or none: then one is started here on a free port with the checkpoint of the settings and
 an empty data folder. Out: studio.webp (light) and viewer.webp (dark), 1440 x 900, under docs/images.
@@ -26,7 +26,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-PROMPT = "옥색 저고리에 다홍 꽃무늬 치마를 입은 사람, 수채화"
+PROMPT = "파란 두루마기를 입은 사람"
 SIZE = {"width": 1440, "height": 900}
 READY_SECONDS = 180
 DRAWN_MS = 300_000
@@ -62,11 +62,14 @@ def take_studio(browser: Browser, url: str, asked: argparse.Namespace) -> Path:
 
 
 def take_viewer(browser: Browser, url: str, asked: argparse.Namespace) -> Path:
-    """One picture looked at closely, its sketch on the left of the slider."""
+    """One picture looked at closely; where a refiner drew it, its sketch on the left of the slider."""
     page = drawn(browser, url, asked, "dark")
     page.locator(".sheet .tile").first.click()
-    page.locator("#viewer [data-key=compare]").click()
-    page.locator("#viewer .before").evaluate("img => img.decode()")
+    page.locator("#viewer .panel").wait_for()
+    if page.locator("#viewer [data-key=compare]").count():
+        page.locator("#viewer [data-key=compare]").click()
+        page.locator("#viewer .before").evaluate("img => img.decode()")
+    page.wait_for_timeout(500)
     return save(page, asked.out / "viewer.webp")
 
 
