@@ -67,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         results = run_side(options.side, options.checkpoint, options.pictures, options.threads, options.device)
         print(json.dumps([asdict(each) for each in results]))
         return
+    if options.checkpoint and not (Path(options.checkpoint) / "refiner" / "config.json").is_file():
+        raise SystemExit(
+            f"{options.checkpoint} has no refiner and the ancestor's way needs two stages: train one "
+            "(python -m diffusion.training.refiner), or leave --checkpoint out for random weights of small shapes"
+        )
     with tempfile.TemporaryDirectory() as folder:
         print(full_size(Path(folder)) if options.full else small_size(options, Path(folder)))
 
