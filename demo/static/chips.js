@@ -23,8 +23,16 @@ export function begin(given) {
   render();
 }
 
-/** @returns {boolean} whether the word at the cursor may become one that can be drawn */
-export const completing = () => offers.length > 0;
+let answered = Promise.resolve();
+
+/**
+ * Whether the word at the cursor may become one that can be drawn, once the server has said so.
+ * @returns {Promise<boolean>}
+ */
+export const completing = async () => {
+  await answered;
+  return offers.length > 0;
+};
 
 /** Complete what stands before the cursor. */
 export const complete = settled(async (/** @type {string} */ before, /** @type {string} */ after) => {
@@ -32,11 +40,12 @@ export const complete = settled(async (/** @type {string} */ before, /** @type {
   asking = new AbortController();
   rest = after;
   if (!before.trim() || /\s$/.test(before)) return offer([]);
-  try {
-    offer((await get(`/suggest?limit=8&q=${encodeURIComponent(before.normalize("NFC"))}`, asking.signal)).suggestions);
-  } catch {
-    // Overtaken by the next letter, or no connection.
-  }
+  const found = get(`/suggest?limit=8&q=${encodeURIComponent(before.normalize("NFC"))}`, asking.signal);
+  answered = found.then(
+    (/** @type {{suggestions: any[]}} */ said) => offer(said.suggestions),
+    () => undefined, // overtaken by the next letter, or no connection
+  );
+  await answered;
 }, 90);
 
 /** @param {typeof offers} given */

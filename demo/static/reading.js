@@ -32,17 +32,17 @@ export function clear() {
 /** Have the prompt read by the server's tokenizer, once the typing rests. */
 export const read = settled(async (/** @type {string} */ text) => {
   reading.abort();
-  reading = new AbortController();
+  const mine = (reading = new AbortController());
   if (!text.trim()) {
     one("#meter").hidden = true;
     return refusal || say("");
   }
   try {
-    const seen = await call("POST", "/prompts/analyze", { body: { prompt: text }, signal: reading.signal });
+    const seen = await call("POST", "/prompts/analyze", { body: { prompt: text }, signal: mine.signal });
     measure(seen.tokens, seen.max_tokens);
-    const half = completing() ? seen.normalized.trimEnd().length : -1; // the word being typed may still become a known one
+    const half = (await completing()) ? seen.normalized.trimEnd().length : -1; // the word being typed may still become a known one
     seen.unknown_words = seen.unknown_words.filter((/** @type {{end: number}} */ u) => u.end !== half);
-    if (!refusal) comment(seen);
+    if (!refusal && !mine.signal.aborted) comment(seen);
   } catch {
     // Overtaken by the next letter, or no connection: the line stays as it was.
   }
