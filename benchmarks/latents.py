@@ -10,9 +10,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 from diffusers import AutoencoderTiny
 
+from benchmarks.checkpoint import autoencoder_psnr
+from diffusion.training.blocks import as_blocks
 from fashion.drawing import draw, draw_masks
 from fashion.scene import scenes
 
@@ -20,35 +21,16 @@ TRIED = ((8, 4), (8, 12), (8, 16), (8, 32), (4, 4), (4, 8), (4, 12), (4, 16))
 SIZE, BASE_SIZE = 256, 128
 
 
-def as_blocks(pictures: np.ndarray, factor: int) -> np.ndarray:
-    """Blocks (n, rows, columns, 3·factor²) in -1..1 of pictures (n, h, w, 3) uint8."""
-    n, height, width, _ = pictures.shape
-    rows = pictures.reshape(n, height // factor, factor, width // factor, factor, 3).transpose(0, 1, 3, 2, 4, 5)
-    return rows.reshape(n, height // factor, width // factor, -1).astype(np.float32) / 127.5 - 1
-
-
 def linear_psnr(learnt: np.ndarray, pictures: np.ndarray, masks: np.ndarray, factor: int, channels: int) -> float:
     """PSNR in dB inside masks (n, h, w) after keeping `channels` components that `learnt` pictures gave."""
-    known = as_blocks(learnt, factor).reshape(-1, 3 * factor**2)
+    known = as_blocks(learnt, factor)
     mean = known.mean(0)
     basis = np.linalg.eigh(np.cov((known - mean).T))[1][:, ::-1][:, :channels].astype(np.float32)
     blocks = as_blocks(pictures, factor) - mean
     error = (blocks - blocks @ basis @ basis.T) / 2
-    n, rows, columns, _ = error.shape
-    squared = np.square(error).reshape(n, rows, columns, factor, factor, 3).mean(-1).transpose(0, 1, 3, 2, 4)
+    cells = (len(pictures), SIZE // factor, SIZE // factor, factor, factor, 3)
+    squared = np.square(error).reshape(cells).mean(-1).transpose(0, 1, 3, 2, 4)
     return -10 * float(np.log10(squared.reshape(masks.shape)[masks].mean()))
-
-
-@torch.inference_mode()
-def shipped_psnr(folder: Path, pictures: np.ndarray, masks: np.ndarray) -> float:
-    """The same of the autoencoder that ships."""
-    vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    error = np.empty(masks.shape, np.float32)
-    for row, picture in enumerate(pictures):
-        tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float().div(127.5).sub(1)
-        output = vae.decoder(vae.encoder(tensor)).clamp(-1, 1)
-        error[row] = (output - tensor).div(2).square().mean(1)[0].numpy()
-    return -10 * float(np.log10(error[masks].mean()))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"| linear | {factor} | {channels} | {(BASE_SIZE // factor) ** 2} | {value:.1f} dB |")
     vae = AutoencoderTiny.load_config(options.checkpoints / "vae")
     factor = 2 ** (len(vae["decoder_block_out_channels"]) - 1)
-    value = shipped_psnr(options.checkpoints, pictures, masks)
+    value = autoencoder_psnr(options.checkpoints, asked)
     cells = (BASE_SIZE // factor) ** 2
     print(f"| **ships**: learnt decoder | {factor} | {vae['latent_channels']} | {cells} | {value:.1f} dB |")
 

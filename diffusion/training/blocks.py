@@ -46,11 +46,11 @@ class BlockTransform:
         return np.minimum(DETAIL_GAIN / np.sqrt(self.deviations), REACH / self.extents)
 
 
-def as_blocks(pictures: np.ndarray) -> np.ndarray:
-    """Blocks (n, 48) in -1..1 of pictures (m, h, w, 3) uint8."""
+def as_blocks(pictures: np.ndarray, factor: int = FACTOR) -> np.ndarray:
+    """Blocks (n, 3·factor²) in -1..1 of pictures (m, h, w, 3) uint8."""
     n, height, width, colors = pictures.shape
-    rows = pictures.reshape(n, height // FACTOR, FACTOR, width // FACTOR, FACTOR, colors)
-    return rows.transpose(0, 1, 3, 2, 4, 5).reshape(-1, FACTOR * FACTOR * colors).astype(np.float32) / 127.5 - 1
+    rows = pictures.reshape(n, height // factor, factor, width // factor, factor, colors)
+    return rows.transpose(0, 1, 3, 2, 4, 5).reshape(-1, factor * factor * colors).astype(np.float32) / 127.5 - 1
 
 
 def principal_blocks(pool: PicturePool, components: int, pictures: int = 512) -> BlockTransform:
