@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +24,7 @@ from fashion.captions import Caption, caption
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENTS, HEMS, MATERIALS, NECKLINES, PATTERNS, SLEEVES, STYLES
 from fashion.scene import sample_scene
 from fitting.loop import fit
-from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, save_part
+from fitting.parts import FACTS_FILE, add_fit_options, fit_config, open_run, save_part
 from ko_clip.contrastive import english_tokenizer, text_vectors, tokenize
 from ko_clip.english import MAX_TOKENS, EnglishClipShape
 
@@ -110,8 +111,8 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     run = open_run(options, "clip-reading", part="clip")
     tokenizer = english_tokenizer(run.part)
-    clip = EnglishClipShape().build(tokenizer)
-    contrast_steps = latest_weights(clip, run)
+    clip = CLIPModel.from_pretrained(run.part, dtype=torch.float32)  # whole: a resumed state holds the text tower alone
+    shipped = json.loads((run.part / FACTS_FILE).read_text(encoding="utf-8"))
     former = copy.deepcopy(clip)
     text = clip.text_model
     reader = SceneReader(EnglishClipShape.text_width)
@@ -135,7 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     misread = round(100 * result.losses["wrong"], 2)
     logger.info("%.2f %% of the attributes misread at step %d", misread, result.step)
     facts = {"reading_steps": result.step, "attributes_misread_percent": misread}
-    save_part(clip, run.part, step=contrast_steps, facts=facts)
+    save_part(clip, run.part, step=shipped["step"], facts=facts)
 
 
 if __name__ == "__main__":
