@@ -96,7 +96,7 @@ class ScorerNetwork(nn.Module):
         self.merge1, self.merge0 = block(widths[1]), block(widths[0])
         self.kinds = nn.Conv2d(widths[0], len(GARMENTS) + 1, 1)
         self.kind_vector = nn.Embedding(len(GARMENTS), 32)
-        self.read = nn.Sequential(nn.Linear(widths[0] + widths[2] + 32, 160), nn.SiLU())
+        self.read = nn.Sequential(nn.Linear(2 * widths[0] + widths[2] + 32, 160), nn.SiLU())
         self.heads = nn.ModuleDict({field: nn.Linear(160, len(words)) for field, words in FIELDS.items()})
 
     def features(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,8 +114,9 @@ class ScorerNetwork(nn.Module):
         weights = masks.float()
         weights = weights / weights.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
         under = torch.einsum("gchw,ghw->gc", fine, weights)
+        spread = torch.einsum("gchw,ghw->gc", (fine - under[:, :, None, None]).square(), weights).clamp(min=1e-4).sqrt()
         around = torch.einsum("gchw,ghw->gc", coarse, F.avg_pool2d(weights, 4) * 16)
-        read = self.read(torch.cat([under, around, self.kind_vector(kinds)], dim=1))
+        read = self.read(torch.cat([under, spread, around, self.kind_vector(kinds)], dim=1))
         return {field: head(read) for field, head in self.heads.items()}
 
 

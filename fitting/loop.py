@@ -1,7 +1,7 @@
 """Fit a network within a time budget, so that a kill at any moment loses minutes and nothing else.
 
 In: a module and `step_losses(step)`, a pure function of the step (its randomness seeded by the step). Out: the
-exponential moving average of the weights, and a run folder with `state.safetensors` (weights, average, AdamW
+exponential moving average of the weights, and a run folder with `state.safetensors` (weights, average, Muon's
 moments), `log.jsonl`, TensorBoard events and whatever the caller draws. A run that is started again continues
 exactly, bit for bit on the same machine and thread count; a run without a state starts warm from a shipped part
 (`fitting.parts.latest_weights`).
@@ -25,6 +25,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
+
+from fitting.muon import Muon
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +87,11 @@ def fit(
     """Train `model` in place until the schedule or the leg ends; the dictionary's "loss" is what is minimised.
 
     `first_step` is where a warm start stands (ignored when the folder holds a state). Raises FloatingPointError when
-    the
-    loss stops being a number, with the last good state still on disk.
+    the loss stops being a number, with the last good state still on disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(_groups(trained, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99))
+    optimizer = Muon(model, trained, config.learning_rate, config.weight_decay)
     average = {name: value.detach().clone().float() for name, value in model.state_dict().items()}
     step = _restore(folder / STATE_FILE, model, average, optimizer, trained)
     step = first_step if step is None else step
@@ -132,13 +133,6 @@ def load_average(folder: Path) -> tuple[dict[str, torch.Tensor], int]:
     with safe_open(path, framework="pt") as file:
         names = [key for key in file.keys() if key.startswith("average.")]  # noqa: SIM118 - not a dictionary
         return {key.removeprefix("average."): file.get_tensor(key) for key in names}, int(file.metadata()["step"])
-
-
-def _groups(trained: Mapping[str, nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Matrices decay; gains, biases and single vectors do not."""
-    matrices = [p for p in trained.values() if p.ndim > 1]
-    vectors = [p for p in trained.values() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def _check(loss: torch.Tensor, step: int, folder: Path) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from fitting.muon import Muon
 from ko_clip.batches import Batch, Sampler
 from ko_clip.card import model_card
 from ko_clip.held_out import HeldOut
@@ -34,6 +35,7 @@ from ko_clip.teachers import ClipTeacher, Target, Teacher
 from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
 
 logger = logging.getLogger(__name__)
+_ASKING_PROMPTS = 32  # of each corpus, for the queries of a reader
 
 
 def distil(recipe: Recipe, minutes: float | None = None, finish: bool = False) -> Path:
@@ -58,9 +60,8 @@ class TextTrainer:
             self.stage.pool, accelerator.process_index, accelerator.num_processes,
         )  # fmt: skip
         student = shop.student.to(accelerator.device)
-        optimizer = torch.optim.AdamW(
-            _groups(student, self.stage.weight_decay), self.stage.learning_rate, betas=(0.9, 0.98), fused=True
-        )
+        learned = {name: p for name, p in student.named_parameters() if p.requires_grad}
+        optimizer = Muon(student, learned, self.stage.learning_rate, self.stage.weight_decay)
         self.model, self.optimizer = accelerator.prepare(student, optimizer)
         self.student: KoClipModel = accelerator.unwrap_model(self.model)
         self.average = Average(self.student, self.stage.ema)
@@ -162,7 +163,7 @@ class TextTrainer:
             value = sequence_loss(answer, wanted, variance, weights.to(wanted.device))
             parts[f"{name}.sequence"] = self.stage.sequence_weight * weight * value
         if name in self.reads and self.stage.reads_weight:
-            parts[f"{name}.reads"] = self.stage.reads_weight * weight * self.reads[name].loss(answer, wanted)
+            parts[f"{name}.reads"] = self.stage.reads_weight * weight * self.reads[name].loss(answer, wanted, self.step)
         return parts
 
     def _pooled_losses(self, name: str, answer: Tensor, target: Target, texts: tuple[str, ...]) -> dict[str, Tensor]:
@@ -210,13 +211,15 @@ class TextTrainer:
         return found
 
     def _open_reads(self) -> dict[str, AttentionReads]:
-        """Per head that has a reader, what that U-Net reads; its queries come from prompts of the head's corpora."""
+        """Per head that has a reader, what that U-Net reads; its queries come from prompts of all the head's corpora,
+        since one that draws outfits asks who wears what, and one that draws single garments does not.
+        """
         found = {}
         for name, recipe in self.shop.recipe.heads.items():
             if not recipe.reader:
                 continue
-            corpus = next(c for c in self.shop.corpora if not c.heads or name in c.heads)
-            texts = [corpus.pair(i, 0)[1] for i in range(min(16, len(corpus)))]
+            corpora = [c for c in self.shop.corpora if not c.heads or name in c.heads]
+            texts = [c.pair(i, 0)[1] for c in corpora for i in range(min(_ASKING_PROMPTS, len(c)))]
             teacher = self._teacher_of(name)
             if not isinstance(teacher, ClipTeacher):
                 raise ValueError(f"head {name!r} has a reader, but its teacher gives no hidden states")
@@ -304,11 +307,3 @@ def learning_rate(stage: TextStage, step: int, steps: int) -> float:
     """Warm up, stay, cool down linearly over the last share of the steps."""
     left = (steps - step) / max(1.0, steps * stage.cooldown)
     return stage.learning_rate * min(1.0, (step + 1) / max(1, stage.warmup), left)
-
-
-def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices alone."""
-    learned = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in learned if p.ndim > 1]
-    return [{"params": matrices, "weight_decay": decay},
-            {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip

@@ -20,7 +20,8 @@ from ko_clip.frozen_unet import FrozenUNet
 from ko_clip.teachers import ClipTeacher
 
 _STEPS = 6
-_QUERIES = 48
+_KEPT = 2048  # queries a layer
+_ASKED = 96  # of them at a time, others at every step
 
 
 class AttentionReads(nn.Module):
@@ -44,7 +45,7 @@ class AttentionReads(nn.Module):
             hook.remove()
         for number, kept in enumerate(asked):
             rows = torch.cat(kept)  # (asked, inner)
-            self.register_buffer(f"queries{number}", rows[torch.randperm(len(rows), generator=generator)[:_QUERIES]])
+            self.register_buffer(f"queries{number}", rows[torch.randperm(len(rows), generator=generator)[:_KEPT]])
 
     @staticmethod
     @torch.no_grad()
@@ -55,24 +56,29 @@ class AttentionReads(nn.Module):
         for time in unet.times(_STEPS):
             latents = unet.step(latents, time, unet(latents, time, states).prediction)
 
-    def forward(self, states: Tensor) -> list[Tensor]:
-        """What each layer reads (n, queries, inner) of states (n, slots, dim)."""
-        read = []
+    def forward(self, states: Tensor, seed: int = 0) -> list[Tensor]:
+        """What each layer reads (n, queries, inner) of states (n, slots, dim), asked with queries chosen by `seed`."""
+        generator, read = torch.Generator().manual_seed(seed), []
         for number, layer in enumerate(self.layers):
+            bank = getattr(self, f"queries{number}")
+            asked = bank[torch.randperm(len(bank), generator=generator)[:_ASKED].to(bank.device)]
             query, key, value = (
                 part.unflatten(-1, (layer.heads, -1)).transpose(-2, -3)  # (..., heads, length, inner / heads)
-                for part in (getattr(self, f"queries{number}"), layer.to_k(states), layer.to_v(states))
+                for part in (asked, layer.to_k(states), layer.to_v(states))
             )
             shares = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
             read.append((shares @ value).transpose(-2, -3).flatten(-2))
         return read
 
-    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Mean over layers of the squared error in units of how much texts differ: 0 equal, 1 knows nothing."""
+    def loss(self, student: Tensor, teacher: Tensor, seed: int = 0) -> Tensor:
+        """Mean over layers of the squared error in units of how much texts differ: 0 equal, 1 knows nothing.
+
+        `seed` chooses which of the kept queries ask: others at every step of a training.
+        """
         with torch.no_grad():
-            wanted = self(teacher.float())
+            wanted = self(teacher.float(), seed)
         errors = []
-        for said, goal in zip(self(student.float()), wanted, strict=True):
+        for said, goal in zip(self(student.float(), seed), wanted, strict=True):
             spread = (goal - goal.mean(0)).square().mean().clamp_min(1e-8)
             errors.append((said - goal).square().mean() / spread)
         return torch.stack(errors).mean()

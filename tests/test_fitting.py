@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from fitting.loop import FitConfig, fit, load_average
+from fitting.muon import Muon, orthogonal
 from fitting.parts import Run, latest_weights, save_part
 
 
@@ -117,3 +118,18 @@ def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPa
     options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
     with pytest.raises(SystemExit, match="--preset cpu"):
         open_run(options, "vae")
+
+
+@pytest.mark.parametrize("shape", [(24, 60), (60, 24), (16, 16)])
+def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    values = torch.linalg.svdvals(orthogonal(matrix))
+    assert 0.5 < values.min() < values.max() < 1.3
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    assert torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), (left @ right).flatten(), dim=0) > 0.95
+
+
+def test_muon_leaves_tables_and_gains_to_adamw() -> None:
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.LayerNorm(3))
+    groups = Muon(model, dict(model.named_parameters()), 0.1).param_groups
+    assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(3, 4)], [(5, 4), (3,), (3,), (3,)]]
