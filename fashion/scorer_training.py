@@ -140,7 +140,7 @@ def latest_scorer(architecture: str, shipped: Path, resumes: bool) -> tuple[Scor
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fashion.scorer_training", description=__doc__)
     parser.add_argument("architecture", choices=ARCHITECTURES)
-    add_fit_options(parser, steps=8000, batch=48, learning_rate=1.5e-3)
+    add_fit_options(parser, steps=8000, batch=48, learning_rate=5e-3)
     options = parser.parse_args(argv)
     run = open_run(options, f"scorer-{options.architecture}")
     seed = ARCHITECTURES.index(options.architecture) + 1

@@ -42,7 +42,7 @@ CAPTIONS_DROPPED = 0.1
 MAP_SHARE = 0.1  # of the loss, what the scene map is worth
 
 
-SHAPE = UNetShape(channels=(32, 64, 128, 128), heads=(1, 2, 4, 4))
+SHAPE = UNetShape(channels=(80, 64, 128, 128), heads=(1, 2, 4, 4))
 
 
 def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, Conditioning]:
@@ -72,7 +72,7 @@ def shown_scenes() -> list[Scene]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
-    add_fit_options(parser, steps=20_000, batch=32, learning_rate=1e-3)
+    add_fit_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)

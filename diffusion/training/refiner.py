@@ -40,11 +40,11 @@ TIME_IDS = (
     0.0,
     6.0,
 )  # original size, crop, aesthetic score, as the SDXL refiner is told
-BASE_REDRAWN_FROM = 0.35
+REDRAWN_FROM = (0.2, 0.55)  # how much of a picture the base draws anew: from its details to its patterns
 BASE_STEPS = 2
 
 
-SHAPE = UNetShape(channels=(32, 48, 96, 128), heads=(1, 1, 3, 4), plain=2)
+SHAPE = UNetShape(channels=(64, 64, 96), heads=(1, 2, 3), plain=2)
 TIME_WIDTH = 32
 
 
@@ -71,21 +71,26 @@ def straight_start(
 
 
 class BaseOutputs:
-    """What the base makes of a picture: shrunk, disturbed to `BASE_REDRAWN_FROM`, drawn again with its caption."""
+    """What the base makes of a picture: shrunk, disturbed, drawn again with its caption, enlarged."""
 
     def __init__(self, unet: UNet2DConditionModel, vae: AutoencoderTiny, run: Run) -> None:
         self.unet, self.vae, self.run = unet.eval().requires_grad_(False), vae, run
 
     @torch.no_grad()
-    def enlarged_latents(self, small: torch.Tensor, hidden: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Scaled latents (n, c, 64, 64) of the enlarged redrawn pictures, from scaled latents (n, c, 32, 32)."""
+    def enlarged_latents(
+        self, small: torch.Tensor, hidden: torch.Tensor, noise: torch.Tensor, first_time: float
+    ) -> torch.Tensor:
+        """Scaled latents (n, c, 64, 64) of the enlarged redrawn pictures, from scaled latents (n, c, 32, 32).
+
+        `first_time` is how far they are disturbed before, 0 to 1.
+        """
 
         def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
             with self.run.autocast():
                 return self.unet(x, times * TIMESTEPS, hidden).sample.float()
 
-        start = (1 - BASE_REDRAWN_FROM) * small + BASE_REDRAWN_FROM * noise
-        redrawn = euler_sample(predict, start, BASE_STEPS, first_time=BASE_REDRAWN_FROM)
+        start = (1 - first_time) * small + first_time * noise
+        redrawn = euler_sample(predict, start, BASE_STEPS, first_time=first_time)
         scale = self.vae.config.scaling_factor
         with self.run.autocast():
             pictures = self.vae.decoder(redrawn / scale).clamp(-1, 1)
@@ -95,7 +100,7 @@ class BaseOutputs:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
-    add_fit_options(parser, steps=8000, batch=12, learning_rate=8e-4)
+    add_fit_options(parser, steps=8000, batch=8, learning_rate=2e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
@@ -124,7 +129,8 @@ def main(argv: list[str] | None = None) -> None:
         share = torch.rand(options.batch, generator=generator).sqrt().clamp(min=0.02)
         small_noise = torch.randn(small_latents.shape, generator=generator).to(run.device)
         noise = torch.randn(clean.shape, generator=generator).to(run.device)
-        enlarged = outputs.enlarged_latents(small_latents, conditioning.base(texts), small_noise)
+        redrawn_from = float(rng.uniform(*REDRAWN_FROM))
+        enlarged = outputs.enlarged_latents(small_latents, conditioning.base(texts), small_noise, redrawn_from)
         noisy, times, goal = straight_start(clean, enlarged, noise, start.to(run.device), share.to(run.device))
         hidden, pooled = conditioning.refiner(told)
         added = {"text_embeds": pooled, "time_ids": time_ids.expand(options.batch, -1)}
@@ -155,7 +161,7 @@ def _before_and_after(
     texts = [caption(pool.scene(int(i)), "en", seed=3).text for i in indexes]
     low = small.read(indexes, np.zeros(6, bool)).to(run.device)
     noise = torch.randn(low.shape, generator=generator).to(run.device)
-    enlarged = outputs.enlarged_latents(low, conditioning.base(texts), noise)
+    enlarged = outputs.enlarged_latents(low, conditioning.base(texts), noise, sum(REDRAWN_FROM) / 2)
     hidden, pooled = conditioning.refiner(texts)
     added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(6, -1)}
 
