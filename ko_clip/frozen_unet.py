@@ -14,6 +14,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+_GOOD_SCORE = 6.0  # the aesthetic score that the SDXL refiner is told by default
+
 
 @dataclass(frozen=True)
 class Denoised:
@@ -35,15 +37,18 @@ class FrozenUNet(nn.Module):
         self.folder = folder
         side = size or int(unet.config.sample_size)
         self.shape = (unet.config.in_channels, side, side)
+        self.pixels = side * _factor(Path(folder).parent / "vae")
         self.make_scheduler = _scheduler(scheduler)
         self.scheduler, self.found = self.make_scheduler(), []
         for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
             if block is not None:
                 block.register_forward_hook(self._keep)
 
-    def check(self, width: int, head: str) -> None:
-        """Raise where the head's width is not the one that the U-Net attends to, or pooled conditions are needed."""
-        if self.unet.config.addition_embed_type:
+    def check(self, width: int, head: str, pooled: bool = False) -> None:
+        """Raise where the head's width is not the one that the U-Net attends to, or the U-Net needs pooled conditions
+        and there are none.
+        """
+        if self.unet.config.addition_embed_type and not pooled:
             raise ValueError(f"U-Net {self.folder} needs pooled conditions: name the base stage's U-Net for {head!r}")
         asked = self.unet.config.cross_attention_dim
         if width != asked:
@@ -52,10 +57,12 @@ class FrozenUNet(nn.Module):
                 "name the teacher that this U-Net was trained with"
             )
 
-    def forward(self, latents: Tensor, time: Tensor, states: Tensor) -> Denoised:
+    def forward(self, latents: Tensor, time: Tensor, states: Tensor, pooled: Tensor | None = None) -> Denoised:
+        """`pooled` (n, p) is for a U-Net with SDXL's added conditions; sizes and score are those of a whole picture."""
         self.found = []
         scaled = self.scheduler.scale_model_input(latents, time)
-        prediction = self.unet(scaled, time, encoder_hidden_states=states).sample
+        added = None if pooled is None else {"text_embeds": pooled, "time_ids": self._time_ids(pooled)}
+        prediction = self.unet(scaled, time, encoder_hidden_states=states, added_cond_kwargs=added).sample
         blocks, self.found = tuple(self.found), []
         return Denoised(prediction, blocks)
 
@@ -76,8 +83,22 @@ class FrozenUNet(nn.Module):
     def step(self, latents: Tensor, time: Tensor, prediction: Tensor) -> Tensor:
         return self.scheduler.step(prediction, time, latents).prev_sample
 
+    def _time_ids(self, pooled: Tensor) -> Tensor:
+        """Original size and crop, then the aesthetic score (refiner) or the target size (base), as SDXL is told."""
+        config = self.unet.config
+        count = (config.projection_class_embeddings_input_dim - pooled.shape[-1]) // config.addition_time_embed_dim
+        last = [_GOOD_SCORE] if count == 5 else [self.pixels, self.pixels]
+        return torch.tensor([[self.pixels, self.pixels, 0, 0, *last]], dtype=torch.float32).expand(len(pooled), -1)
+
     def _keep(self, module: nn.Module, inputs: object, output: object) -> None:
         self.found.append(output[0] if isinstance(output, tuple) else output)  # type: ignore[arg-type]
+
+
+def _factor(vae: Path) -> int:
+    """Pixels a latent, of the autoencoder beside the U-Net; 8 where there is none."""
+    file = vae / "config.json"
+    levels = len(json.loads(file.read_text("utf-8"))["block_out_channels"]) if file.is_file() else 4
+    return 2 ** (levels - 1)
 
 
 def _scheduler(folder: str):  # noqa: ANN202 - a factory of any diffusers scheduler

@@ -27,8 +27,10 @@ _ASKED = 96  # of them at a time, others at every step
 class AttentionReads(nn.Module):
     """The cross-attention layers of a U-Net: keys, values and a bank of queries each. Nothing is trained."""
 
-    def __init__(self, unet: FrozenUNet, states: Tensor, seed: int = 0) -> None:
-        """Gather queries while `unet` draws from noise with the teacher's `states` (prompts, slots, dim)."""
+    def __init__(self, unet: FrozenUNet, states: Tensor, pooled: Tensor | None = None, seed: int = 0) -> None:
+        """Gather queries while `unet` draws from noise with the teacher's `states` (prompts, slots, dim) and, if it
+        has SDXL's added conditions, `pooled` (prompts, p).
+        """
         super().__init__()
         found = [m.attn2 for m in unet.unet.modules() if isinstance(m, BasicTransformerBlock) and m.attn2 is not None]
         if not found:
@@ -40,7 +42,7 @@ class AttentionReads(nn.Module):
             for layer, kept in zip(found, asked, strict=True)
         ]
         generator = torch.Generator().manual_seed(seed)
-        self._draw(unet, states, generator)
+        self._draw(unet, states, pooled, generator)
         for hook in hooks:
             hook.remove()
         for number, kept in enumerate(asked):
@@ -49,12 +51,12 @@ class AttentionReads(nn.Module):
 
     @staticmethod
     @torch.no_grad()
-    def _draw(unet: FrozenUNet, states: Tensor, generator: torch.Generator) -> None:
+    def _draw(unet: FrozenUNet, states: Tensor, pooled: Tensor | None, generator: torch.Generator) -> None:
         noise = torch.randn((len(states), *unet.shape), generator=generator).to(states.device)
         unet.begin(_STEPS)
         latents = unet.noise(noise)
         for time in unet.times(_STEPS):
-            latents = unet.step(latents, time, unet(latents, time, states).prediction)
+            latents = unet.step(latents, time, unet(latents, time, states, pooled).prediction)
 
     def forward(self, states: Tensor, seed: int = 0) -> list[Tensor]:
         """What each layer reads (n, queries, inner) of states (n, slots, dim), asked with queries chosen by `seed`."""
@@ -91,6 +93,9 @@ def open_reads(folder: str, teacher: ClipTeacher, head: str, texts: Sequence[str
     """
     inside = Path(folder) / "scheduler"
     unet = FrozenUNet(folder, str(inside if inside.is_dir() else Path(folder).parent / "scheduler"), 0, device)
-    unet.check(teacher.widths(head)[0], head)
-    states = torch.from_numpy(teacher.encode(list(texts))[head].states).to(device)
-    return AttentionReads(unet, states).requires_grad_(False).to(device)
+    width, pooled_width = teacher.widths(head)
+    unet.check(width, head, pooled=bool(pooled_width))
+    target = teacher.encode(list(texts))[head]
+    pooled = target.pooled if unet.unet.config.addition_embed_type else None
+    states, summary = (None if x is None else torch.from_numpy(x).to(device) for x in (target.states, pooled))
+    return AttentionReads(unet, states, summary).requires_grad_(False).to(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,24 @@ def test_queries_are_those_that_the_unet_asks_and_the_same_every_time(folders: t
     first, second = (open_reads(str(unet), teacher, "base", ["red hat", "blue coat"], "cpu") for _ in range(2))
     assert torch.equal(first.queries0, second.queries0)
     assert first.queries0.std() > 0
+
+
+def test_a_refiner_is_read_with_its_pooled_conditions(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from diffusers import UNet2DConditionModel
+
+    clip, unet = folders
+    torch.manual_seed(2)
+    config = UNet2DConditionModel.load_config(unet)
+    refiner = UNet2DConditionModel.from_config(
+        {**config, "addition_embed_type": "text_time", "addition_time_embed_dim": 4,
+         "projection_class_embeddings_input_dim": 24 + 5 * 4}
+    )  # fmt: skip
+    refiner.save_pretrained(tmp_path / "refiner")
+    shutil.copytree(unet.parent / "scheduler", tmp_path / "refiner" / "scheduler")
+    teacher = ClipTeacher(clip, {"refiner": HeadRecipe(str(clip), output="penultimate", pooled=True)})
+    read = open_reads(str(tmp_path / "refiner"), teacher, "refiner", ["red hat", "blue coat"], "cpu")
+    states = torch.from_numpy(teacher.encode(["red hat", "blue coat"])["refiner"].states)
+    assert read.loss(states, states) < 1e-6 < read.loss(states.roll(1, 0), states)
 
 
 def test_a_student_learns_by_reads_alone(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
-_PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip", "scheduler": "base/scheduler"}
+_PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by benchmarks/checkpoint.py's table of steps against accuracy.
 _DEFAULTS: dict[str, dict[str, object]] = {
     "base": {"steps": 8, "guidance_scale": 3.0},
@@ -40,7 +40,7 @@ def manifest(folder: Path) -> dict[str, object]:
     if total > LARGEST_FOLDER:
         raise ValueError(f"{folder} holds {total} bytes: at most {LARGEST_FOLDER} may ship")
     stages = {
-        role: {"unet": role, **_PARTS, "size": size, "defaults": _DEFAULTS[role]}
+        role: {"unet": role, **_PARTS, "scheduler": f"{role}/scheduler", "size": size, "defaults": _DEFAULTS[role]}
         for role, size in _SIZES.items()
         if (folder / role / "config.json").exists()
     }

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
 from diffusion.training.blocks import FACTOR, component_weights
-from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample
+from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
@@ -148,6 +148,7 @@ def main(argv: list[str] | None = None) -> None:
     result = fit(unet, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     unet.load_state_dict(result.average)
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
+    DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
 
 
 @torch.no_grad()
