@@ -1,0 +1,65 @@
+"""What a student is built from: its sizes, its heads and whom each of them reproduces.
+
+In: `config.json` of an encoder's folder. Out: a `KoClipConfig`, whose `head_specs()` name the heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from transformers import PretrainedConfig
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
+
+    `output`: which hidden states of the teacher; a student with a tower takes them from there.
+    """
+
+    dim: int = 0
+    pooled: int = 0
+    unit: bool = False
+    teacher: str = ""
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
+            raise ValueError(f"a head needs a sequence (dim) or a pooled embedding, not dim {self.dim}, {self.pooled}")
+
+
+class KoClipConfig(PretrainedConfig):
+    """Sizes, heads and token ids.
+
+    `backbone`: the configuration of a Hugging Face encoder in place of ours. `words`: size of the teacher's
+    vocabulary where the slots learn to name the teacher's tokens. `tower`: the configuration of the teacher's text
+    tower where its layers stand on the slots (`ko_clip.tower`); `sharpness` of the mixtures that they read.
+    """
+
+    model_type = "ko_clip"
+
+    def __init__(
+        self, vocab_size: int = 12000, embedding_size: int = 96, width: int = 192, layers: int = 5,
+        attention_heads: int = 6, mlp_ratio: int = 4, decoder_layers: int = 2, decoder_mlp_ratio: int = 2,
+        dropout: float = 0.0, max_tokens: int = 128, slots: int = 77, heads: Mapping[str, dict] | None = None,
+        backbone: dict | None = None, words: int = 0, tower: dict | None = None, sharpness: float = 4.0,
+        view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
+        eos_token_id: int = 2, **kwargs,
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        self.pad_token_id, self.bos_token_id, self.eos_token_id = pad_token_id, bos_token_id, eos_token_id
+        self.vocab_size, self.embedding_size, self.width, self.layers = vocab_size, embedding_size, width, layers
+        self.attention_heads, self.mlp_ratio, self.dropout = attention_heads, mlp_ratio, dropout
+        self.decoder_layers, self.decoder_mlp_ratio = decoder_layers, decoder_mlp_ratio
+        self.max_tokens, self.slots, self.backbone, self.view = max_tokens, slots, backbone, view
+        self.words, self.tower, self.sharpness = words, tower, sharpness
+        self.heads = dict(heads) if heads else {"base": {"dim": 64}}
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of what the view gives, as a stock pipeline asks for it."""
+        return self.head_specs()[self.view].dim
+
+    def head_specs(self) -> dict[str, HeadSpec]:
+        return {name: HeadSpec(**spec) for name, spec in self.heads.items()}
