@@ -5,8 +5,8 @@ Face layout, measured on held-out pictures. Captions that are the same text shar
 bring their own hard negatives: the same scene told with the colours swapped between the garments (Yuksekgonul et al.
 2023, arXiv:2210.01936). Two probes that read every garment's attributes off the pooled vectors speed the start up and
 are thrown away. With `--lock-text` the text tower stays as it ships (Zhai et al. 2022, arXiv:2111.07991), so that what
-other parts learnt from it holds, and only the image tower, both projections and the scale train. To train any other
-CLIP further: `ko_clip.finetune`.
+other parts learnt from it holds, and only the image tower, both projections and the scale train; a text tower that
+`ko_clip.scene_reading` has taught is always locked. To train any other CLIP further: `ko_clip.finetune`.
 Ref: Radford et al. 2021, arXiv:2103.00020.
 """
 
@@ -182,6 +182,9 @@ def main(argv: list[str] | None = None) -> None:
         "--lock-text", action="store_true", help="keep the text tower that ships; train image tower and projections"
     )
     options = parser.parse_args(argv)
+    if not options.lock_text and "reading_steps" in _told(options.checkpoints / "clip"):
+        logger.warning("%s was taught by ko_clip.scene_reading: its text tower is locked", options.checkpoints / "clip")
+        options.lock_text = True
     run = open_run(options, "clip-locked" if options.lock_text else "clip", part="clip")
     if options.lock_text and not (run.part / WEIGHTS_FILE).exists():
         parser.error(f"--lock-text keeps a text tower and {run.part} has none: train without it first")
@@ -191,7 +194,7 @@ def main(argv: list[str] | None = None) -> None:
     shipped = {}
     if options.lock_text:
         lock_text(clip, run)
-        shipped = json.loads((run.part / FACTS_FILE).read_text(encoding="utf-8"))
+        shipped = _told(run.part)
         first_step = shipped.get("locked_steps", 0)
     probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
@@ -229,6 +232,12 @@ def main(argv: list[str] | None = None) -> None:
     if options.lock_text:  # `step` stays the step of the text tower, which the other parts learnt from
         facts = {**shipped, **facts, "locked_steps": result.step}
     save_part(clip, run.part, step=facts.pop("step", result.step), facts=facts)
+
+
+def _told(part: Path) -> dict[str, float]:
+    """What a part says of its training; nothing where there is none."""
+    path = part / FACTS_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def lock_text(clip: CLIPModel, run: Run) -> None:

@@ -382,6 +382,22 @@ def test_a_locked_text_tower_ships_as_it_was_while_the_image_tower_learns(shippe
     assert facts(part)["locked_steps"] == 2
 
 
+def test_a_text_tower_that_scene_reading_taught_is_never_overwritten(
+    shipped: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(shipped / "checkpoints", tmp_path / "checkpoints")
+    shutil.copytree(shipped / "pool", tmp_path / "pool")
+    part = tmp_path / "checkpoints" / "clip"
+    (part / "training.json").write_text(json.dumps(facts(part) | {"reading_steps": 5}), "utf-8")
+    before = load_file(part / "model.safetensors")
+    with caplog.at_level(logging.WARNING):
+        contrastive.main(shipping(tmp_path))
+    after = load_file(part / "model.safetensors")
+    assert all(torch.equal(value, after[name]) for name, value in before.items() if name.startswith("text_model."))
+    assert not torch.equal(before["visual_projection.weight"], after["visual_projection.weight"])
+    assert facts(part)["reading_steps"] == 5 and "its text tower is locked" in caplog.text
+
+
 def test_a_locked_run_beside_another_text_tower_is_refused(shipped: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
