@@ -26,13 +26,15 @@ class Targets:
     def __init__(self, folder: Path, teacher: Teacher, rows: int, mode: str = "auto", chunk: int = 64) -> None:
         self.folder, self.teacher, self.rows, self.chunk = folder, teacher, rows, chunk
         self.mode = choose_mode(folder, teacher, rows) if mode == "auto" else mode
+        if self.mode == "pooled" and any(what == "states" for _, what, _ in array_shapes(teacher, rows)):
+            self.mode = "none"  # the states must be asked every time, and the pooled embedding comes with them
         self.arrays: dict[tuple[str, str], np.memmap] = {}
         if self.mode != "none":
             self._open()
 
     def fetch(self, indices: Sequence[int], texts: Sequence[str]) -> dict[str, Target]:
         """Targets of these rows, in this order; what is missing is computed, and kept if there is room for it."""
-        if self.mode == "none" or (self.mode == "pooled" and self._has_states()):
+        if self.mode == "none":
             return self._ask(list(texts))
         self.fill(indices, texts)
         at = np.asarray(indices)
@@ -68,9 +70,6 @@ class Targets:
                 self.arrays[name, what] = _memmap(self.folder / f"{name}.{what}.f16", np.float16, shape)
         self.done = _memmap(self.folder / "done.u8", np.uint8, (self.rows,))
 
-    def _has_states(self) -> bool:
-        return any(what == "states" for _, what, _ in array_shapes(self.teacher, self.rows))
-
     def _read(self, name: str, what: str, at: np.ndarray) -> np.ndarray | None:
         return self.arrays[name, what][at] if (name, what) in self.arrays else None
 
@@ -86,16 +85,21 @@ def array_shapes(teacher: Teacher, rows: int) -> list[tuple[str, str, tuple[int,
 
 
 def choose_mode(folder: Path, teacher: Teacher, rows: int) -> str:
-    """full where the disk has room, else pooled, else none. The size is logged first."""
+    """full where the disk has room, else pooled, else none. The size is logged first.
+
+    Files fill as training goes: what the caches beside this one have yet to fill is no longer free.
+    """
     shapes = array_shapes(teacher, rows)
     full = sum(2 * int(np.prod(shape)) for _, _, shape in shapes)
     pooled = sum(2 * int(np.prod(shape)) for _, what, shape in shapes if what == "pooled")
     folder.mkdir(parents=True, exist_ok=True)
     kept = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
-    room = shutil.disk_usage(folder).free + kept - _MARGIN
+    others = [file.stat() for file in folder.parent.glob("*/*") if file.parent != folder]
+    promised = sum(max(0, facts.st_size - facts.st_blocks * 512) for facts in others)
+    room = shutil.disk_usage(folder).free + kept - promised - _MARGIN
     mode = "full" if full <= room else "pooled" if pooled <= room else "none"
     logger.info(
-        "teacher outputs of %d rows take %.2f GB (pooled alone %.2f GB), %.2f GB are free: cache %s",
+        "teacher outputs of %d rows take %.2f GB (pooled alone %.2f GB), %.2f GB of disk may be used: cache %s",
         rows, full / 1e9, pooled / 1e9, max(0, room) / 1e9, mode,
     )  # fmt: skip
     return mode
