@@ -1,4 +1,5 @@
-"""A real studio in processes of its own, over the stand-in models, and a client that speaks HTTP to it."""
+"""A real studio in processes of its own, over the stand-in models or over what ships, and a client that speaks HTTP
+to it."""
 
 from __future__ import annotations
 
@@ -25,23 +26,26 @@ PATIENCE = 240.0  # seconds: a machine that trains beside the tests starts a pro
 
 
 class Server:
-    """`serve` in a process group of its own; `children()` finds web and worker."""
+    """`serve` in a process group of its own; `children()` finds web and worker.
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    `shipped`: with the checkpoint, the encoder and the starter gallery of the repository, as `make run` has it.
+    """
+
+    def __init__(self, folder: Path, shipped: bool = False, **environment: str) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        models = {name.upper(): path for name, path in model_folders(folder).items()}
-        self.environment = os.environ | models | {
-            "PORT": str(self.port), "DATA_DIR": str(folder / "data"), "STARTER": "", "PYTHONPATH": str(HERE.parent),
+        self.command = [sys.executable, *(["-m", "demo"] if shipped else [str(HERE / "demo_fakes.py")]), "serve"]
+        models = {name.upper(): path for name, path in model_folders(folder).items()} | {"STARTER": ""}
+        self.environment = os.environ | ({} if shipped else models) | {
+            "PORT": str(self.port), "DATA_DIR": str(folder / "data"), "PYTHONPATH": str(HERE.parent),
             "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "10",
         } | environment  # fmt: skip
         self.process: subprocess.Popen | None = None
 
     def start(self, seconds: float = PATIENCE) -> None:
         log = (self.folder / "log").open("ab")
-        command = [sys.executable, str(HERE / "demo_fakes.py"), "serve"]
         self.process = subprocess.Popen(
-            command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            self.command, env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=HERE.parent
         )
         log.close()
         self.wait_until_ready(seconds)
