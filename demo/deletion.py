@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from demo import jobs, present
@@ -77,7 +77,7 @@ class Deletion:
             for table in (Token, Code, Idempotency):
                 session.execute(delete(table).where(table.owner_id == owner_id))
             session.execute(delete(Report).where(Report.reporter == owner_id))
-            session.execute(delete(Owner).where(Owner.id == owner_id))
+            session.execute(delete(Owner).where(or_(Owner.id == owner_id, Owner.moved_to == owner_id)))
         return self._finish(receipt.id)
 
     def expire(self, before: float, spare: str = "starter") -> int:

@@ -68,7 +68,7 @@ class Gallery:
             if key and (other := self._used(viewer, key, digest)) is not None:
                 return Made(self._accepted(other, viewer), True)
             raise ServiceError("database_busy") from error
-        return Made(self._accepted(row, viewer, found), False)
+        return Made(self._accepted(row, Viewer(row.owner_id, viewer.kind), found), False)
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self.database.read() as session:
@@ -100,10 +100,10 @@ class Gallery:
 
     def _enter(self, session: Session, viewer: Viewer, row: Generation, key: str | None, digest: str) -> None:
         jobs.admit(session, self.settings, viewer.owner_id)
-        ensure_owner(session, viewer.owner_id)
+        row.owner_id = ensure_owner(session, viewer.owner_id)
         if key:
             now = time.time()
-            session.add(Idempotency(owner_id=viewer.owner_id, key=key, body_digest=digest, generation_id=row.id,
+            session.add(Idempotency(owner_id=row.owner_id, key=key, body_digest=digest, generation_id=row.id,
                                     created_at=now))  # fmt: skip
         session.add(row)
         session.flush()

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from demo.database import Database
 from demo.errors import ServiceError
 from demo.settings import Settings
-from demo.tables import Code, Generation, Image, Owner, Token, new_id
+from demo.tables import Code, Generation, Idempotency, Image, Owner, Report, Token, new_id
 
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
@@ -56,7 +56,11 @@ class Owners:
             owner_id = self._signer.unsign(value).decode()
         except BadSignature:
             return Viewer()
-        if self._settings.token_access and not self._is_member(owner_id):
+        with self._database.read() as session:
+            row = session.get(Owner, owner_id)
+        if row is not None and row.moved_to:
+            return Viewer(row.moved_to, "browser")  # whoever gives out a code is a member
+        if self._settings.token_access and not (row and row.member):
             return Viewer()
         return Viewer(owner_id, "browser")
 
@@ -83,7 +87,7 @@ class Owners:
         secret = "gr_" + secrets.token_urlsafe(32)
         row = Token(id=new_id(), owner_id=owner_id, name=name, digest=_digest(secret), created_at=time.time())
         with self._database.write() as session:
-            ensure_owner(session, owner_id, member=True)
+            row.owner_id = ensure_owner(session, owner_id, member=True)
             session.add(row)
         return row, secret
 
@@ -105,7 +109,7 @@ class Owners:
         code = "-".join(letters[i : i + 4] for i in range(0, 16, 4))
         expires_at = time.time() + CODE_DAYS * 86400
         with self._database.write() as session:
-            ensure_owner(session, owner_id, member=True)
+            owner_id = ensure_owner(session, owner_id, member=True)
             session.execute(update(Code).where(Code.owner_id == owner_id).values(used=True))
             session.add(Code(digest=_digest(letters), owner_id=owner_id, expires_at=expires_at))
         return code, expires_at
@@ -128,28 +132,32 @@ class Owners:
                 moved = _bring(session, viewer.owner_id, row.owner_id, move)
             return row.owner_id, moved
 
-    def _is_member(self, owner_id: str) -> bool:
-        with self._database.read() as session:
-            return bool(session.scalar(select(Owner.member).where(Owner.id == owner_id)))
 
-
-def ensure_owner(session: Session, owner_id: str, member: bool = False) -> None:
-    """Write the owner's row if there is none yet."""
+def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
+    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
     row = session.get(Owner, owner_id)
     if row is None:
         session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
         session.flush()
+    elif row.moved_to:
+        return row.moved_to
     elif member and not row.member:
         row.member = True
+    return owner_id
 
 
 def _bring(session: Session, old: str, new: str, move: Callable[[Session, Generation], None]) -> int:
+    """Give all of one owner to another; the old one's other browsers, codes and tokens lead there from now on."""
     generations = list(session.scalars(select(Generation).where(Generation.owner_id == old)))
     for generation in generations:
         generation.owner_id = new
         move(session, generation)
     session.execute(update(Image).where(Image.owner_id == old).values(owner_id=new))
-    session.execute(update(Token).where(Token.owner_id == old).values(owner_id=new))
+    for table in (Token, Code):
+        session.execute(update(table).where(table.owner_id == old).values(owner_id=new))
+    session.execute(update(Report).where(Report.reporter == old).values(reporter=new))
+    session.execute(delete(Idempotency).where(Idempotency.owner_id == old))
+    session.execute(update(Owner).where(or_(Owner.id == old, Owner.moved_to == old)).values(moved_to=new))
     return len(generations)
 
 

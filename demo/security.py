@@ -23,6 +23,7 @@ logger = logging.getLogger("demo.requests")
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
+ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
 
 
@@ -65,7 +66,7 @@ def install(app: APIFlask, settings: Settings) -> Limiter:
     app.before_request(_begin)
     limiter = Limiter(
         _who, app=app, storage_uri=f"{Counts.STORAGE_SCHEME[0]}://", headers_enabled=False, strategy="fixed-window",
-        application_limits=[lambda: settings.rate_writes if request.method in WRITING else settings.rate_reads],
+        application_limits=[lambda: settings.rate_writes if _changes_something() else settings.rate_reads],
     )  # fmt: skip
     app.before_request(_check_body)
     app.teardown_request(lambda _error: request.close())  # an upload's temporary file
@@ -98,7 +99,9 @@ def _recognise() -> Viewer:
             raise ServiceError("bad_token")
         return services().owners.from_token(token.strip())
     if (cookie := request.cookies.get(COOKIE)) is not None:
-        return services().owners.from_cookie(cookie)
+        known = services().owners.from_cookie(cookie)
+        g.set_cookie = known.owner_id is not None and not cookie.startswith(known.owner_id)  # moved: a new cookie
+        return known
     return Viewer()
 
 
@@ -124,6 +127,10 @@ def _check_body() -> None:
     has_body = bool(request.content_length) or "chunked" in request.headers.get("Transfer-Encoding", "")
     if has_body and request.mimetype != "application/json":
         raise ServiceError("unsupported_media_type")
+
+
+def _changes_something() -> bool:
+    return request.method in WRITING and request.endpoint != ANALYSIS
 
 
 def _who() -> str:

@@ -30,6 +30,7 @@ class Owner(Base):
     created_at: Mapped[float]
     served_at: Mapped[float] = mapped_column(default=0.0)  # when a job of theirs last began: the fair order
     member: Mapped[bool] = mapped_column(default=False)  # was let in by a code (ACCESS=token)
+    moved_to: Mapped[str | None] = mapped_column(index=True)  # went over to this owner by a code: cookies follow
 
 
 class Token(Base):

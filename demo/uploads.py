@@ -53,7 +53,7 @@ class Uploads:
                 source_type=None, files=files, bytes=sum(file["bytes"] for file in files.values()), position=0,
             )  # fmt: skip
             with self._database.write() as session:
-                ensure_owner(session, viewer.owner_id)
+                row.owner_id = ensure_owner(session, viewer.owner_id)
                 session.add(row)
         except Exception:
             for stage, suffix in (("final", "png"), ("thumbnail", "webp")):

@@ -109,6 +109,27 @@ def test_a_code_brings_one_to_another_browser_once(studio: Studio) -> None:
     assert studio.person().post("/me/claim", {"code": "ABCD-EFGH-JKMN-PQRS"}).status_code == 404
 
 
+def test_every_browser_of_somebody_who_moved_follows_and_old_codes_lead_along(studio: Studio) -> None:
+    desk, phone, tablet, late = (studio.person() for _ in range(4))
+    drawn = desk.finished("회색 바지", n=1)
+    phone.post("/me/claim", {"code": desk.post("/me/code").json["code"]})  # desk and phone are one owner
+    left_over = phone.post("/me/code").json["code"]
+    there = tablet.finished("분홍 치마", n=1)
+    desk.post("/me/claim", {"code": tablet.post("/me/code").json["code"]})  # and go over to the tablet's
+    both = {drawn["id"], there["id"]}
+    for person in (desk, phone, tablet):
+        assert {item["id"] for item in person.get("/generations").json["items"]} == both
+    assert phone.finished("노란 양말", n=1)["mine"]
+    assert len(tablet.get("/generations").json["items"]) == 3
+    assert late.post("/me/claim", {"code": left_over}).json["generations"] == 3
+    receipt = phone.call("DELETE", "/me").json
+    assert receipt["generations"] == 3
+    for person in (desk, phone, tablet, late):
+        assert person.get("/generations").json["items"] == []
+    again = desk.finished("검은 구두", n=1)
+    assert [item["id"] for item in phone.get("/generations").json["items"]] == [again["id"]]
+
+
 def test_reports_reach_the_admin_who_can_hide(studio: Studio) -> None:
     owner, other, admin = studio.person(), studio.person(), studio.person()
     admin.headers = {"Authorization": f"Bearer {(studio.settings.data_dir / 'admin_token').read_text()}"}
