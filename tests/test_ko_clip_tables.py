@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from ko_clip import json_rows
 from ko_clip.corpora import store
 from ko_clip.recipe import CorpusRecipe
 from ko_clip.tables import Report, read_pairs
@@ -14,6 +15,10 @@ ROWS = [
     ("파란 모자", "a blue hat"),
     ("하얀 치마", "a white skirt"),
 ]
+
+
+# UTF-8 for more than the first million bytes, then CP949
+LATE = b"ko,en,note\n" + f"빨간 모자,a red hat,{'-' * 999}\n".encode() * 1100 + "모자".encode("cp949")
 
 
 def rows_of(path, **options):
@@ -58,6 +63,15 @@ def test_json_with_nested_lists_and_keys_is_read(tmp_path):
     assert rows_of(path) == ROWS
 
 
+def test_the_longest_list_of_a_json_is_read_an_object_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_rows, "_BLOCK", 7)  # so that everything breaks off somewhere
+    pairs = [{"ko": ko, "en": f'{en}, "said [{{" \\'} for ko, en in ROWS]
+    data = {"by": ["x", [1, 2]], "licences": [{"name": "["}], "data": [{"n": 1, "said": pairs}, {"n": 2, "said": []}]}
+    for value in (data, {"rows": pairs, "licences": [{"a": 1}]}, pairs):
+        (tmp_path / "pairs.json").write_text(json.dumps(value, indent=1), "utf-8")
+        assert rows_of(tmp_path / "pairs.json") == [(pair["ko"], pair["en"]) for pair in pairs]
+
+
 def test_json_lines_and_tsv_are_read(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"korean": k, "english": e}) for k, e in ROWS), "utf-8")
     (tmp_path / "b.tsv").write_text("ko\ten\n" + "\n".join(f"{k}\t{e}" for k, e in ROWS), "utf-8")
@@ -68,12 +82,30 @@ def test_json_lines_and_tsv_are_read(tmp_path):
 def test_a_zip_with_korean_names_written_as_cp949_is_read(tmp_path):
     path = tmp_path / "corpus.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        info = zipfile.ZipInfo("x")
-        info.filename = "말뭉치.csv".encode("cp949").decode("cp437")
-        archive.writestr(info, csv_text().encode("cp949"))
+        archive.writestr("aabbcc.csv", csv_text().encode("cp949"))
+    path.write_bytes(path.read_bytes().replace(b"aabbcc", "말뭉치".encode("cp949")))
     report = Report()
     assert list(read_pairs(path, report)) == ROWS
-    assert len(report.files) == 1
+    assert report.files == ["corpus.zip/말뭉치.csv"]
+
+
+def test_a_zip_member_is_streamed_and_may_be_a_workbook_or_a_zip(tmp_path):
+    from openpyxl import Workbook
+
+    book, inner = Workbook(), zipfile.ZipFile(tmp_path / "inner.zip", "w")
+    for row in (("원문", "번역문"), *ROWS[:1]):
+        book.active.append(row)
+    book.save(tmp_path / "book.xlsx")
+    with inner:
+        inner.writestr("rows.json", json.dumps([{"ko": ROWS[1][0], "en": ROWS[1][1]}]))
+    with zipfile.ZipFile(tmp_path / "corpus.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "book.xlsx", "1.xlsx")
+        archive.write(tmp_path / "inner.zip", "2.zip")
+        archive.writestr("3.csv", "ko,en,note\n" + f"하얀 치마,a white skirt,{'-' * 10_000}\n" * 1600)
+    tracemalloc.start()
+    assert rows_of(tmp_path / "corpus.zip") == ROWS
+    assert tracemalloc.get_traced_memory()[1] < 8e6  # the third member has 16 MB
+    tracemalloc.stop()
 
 
 def test_pairs_are_nfc_single_spaced_and_unique(tmp_path):
@@ -115,6 +147,32 @@ def test_a_wrong_table_gets_an_error_that_says_the_cure(tmp_path, text, options,
     path.write_text(text, "utf-8")
     with pytest.raises(ValueError, match=message):
         rows_of(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("late.csv", LATE, "late.csv is not utf-8 after row 1[0-9]{3}: name its encoding"),
+        ("quote.csv", b'ko,en\n"' + b"a" * 200_000, "close the quote there"),
+        ("cut.json", b'[{"ko": "\xeb\xaa\xa8\xec\x9e\x90", "en": "hat"}, {"ko": "', "cut.json is not JSON"),
+        ("none.json", b"{}", "none.json holds no list of pairs: give a list of objects"),
+        ("line.jsonl", b'{"ko": "a"}\n{', "line.jsonl line 2 is not JSON"),
+        ("a.zip", b"PK not a zip", "a.zip is no zip or a damaged one.*copy it again"),
+        ("a.xlsx", b"PK not a workbook", "a.xlsx is damaged.*copy it again"),
+        ("pairs.txt", b"hello", "a corpus is .xlsx, .csv"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_cure(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        rows_of(tmp_path / name)
+
+
+def test_a_zip_without_tables_says_what_it_holds(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("읽어보기.hwp", "x")
+    with pytest.raises(ValueError, match="holds no .xlsx.* file, but 읽어보기.hwp"):
+        rows_of(tmp_path / "a.zip")
 
 
 def test_a_stored_corpus_gives_back_its_rows_and_is_read_once(tmp_path):
