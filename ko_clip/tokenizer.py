@@ -67,6 +67,8 @@ class PromptTokenizer:
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int = 128) -> None:
         self.tokenizer = tokenizer
+        self.tokenizer.no_truncation()  # a hub's file may cut by itself, and would not say so
+        self.tokenizer.no_padding()
         self.max_tokens = max_tokens
         known = [names for names in _NAMES if None not in map(tokenizer.token_to_id, names)]
         if not known:
