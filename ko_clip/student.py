@@ -44,11 +44,7 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
     if recipe.start == "student":
         return _continue(Path(recipe.start_path), specs, teachers)
     if recipe.start == "hub":
-        hub = AutoConfig.from_pretrained(recipe.start_path)
-        config = KoClipConfig(**{**common, **sizes}, backbone=_plain(hub))
-        student = KoClipModel(config)
-        student.backbone.encoder = AutoModel.from_pretrained(recipe.start_path, dtype=torch.float32)
-        return student
+        return _from_hub(Path(recipe.start_path), common, sizes)
     if recipe.start == "teacher":
         return _from_teacher(common, sizes, tokenizer, teachers)
     student = KoClipModel(KoClipConfig(**{**common, **sizes}))
@@ -112,6 +108,23 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec], teachers: Mapping[str
     return student
 
 
+def _from_hub(folder: Path, common: Mapping[str, object], sizes: Mapping[str, object]) -> KoClipModel:
+    """A Korean or multilingual encoder in the Hugging Face layout, its weights from safetensors."""
+    if not any(folder.glob("*.safetensors")):
+        raise FileNotFoundError(
+            f"{folder} has no safetensors: open it once with transformers' AutoModel and save_pretrained it there"
+        )
+    hub = AutoConfig.from_pretrained(folder, local_files_only=True)
+    room = getattr(hub, "max_position_embeddings", 10**6) - 2  # RoBERTa counts positions from 2
+    if int(sizes["max_tokens"]) > room:  # type: ignore[call-overload]
+        raise ValueError(f"student.max_tokens is {sizes['max_tokens']}, {folder} has room for {room}: give no more")
+    student = KoClipModel(KoClipConfig(**{**common, **sizes}, backbone=_plain(hub)))  # type: ignore[arg-type]
+    student.backbone.encoder = AutoModel.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    return student
+
+
 def _from_teacher(
     common: Mapping[str, object],
     sizes: Mapping[str, object],
@@ -127,7 +140,8 @@ def _from_teacher(
     settings.vocab_size = tokenizer.vocab_size
     settings.pad_token_id, settings.bos_token_id = tokenizer.pad_id, tokenizer.bos_id
     settings.eos_token_id = tokenizer.eos_id
-    sizes = {**sizes, "max_tokens": settings.max_position_embeddings, "width": sizes.get("width", settings.hidden_size)}
+    tokenizer.max_tokens = min(tokenizer.max_tokens, settings.max_position_embeddings)
+    sizes = {**sizes, "max_tokens": tokenizer.max_tokens, "width": sizes.get("width", settings.hidden_size)}
     backbone = {**_plain(settings), "model_type": "clip_text_model"}
     student = KoClipModel(KoClipConfig(**{**common, **sizes}, backbone=backbone))  # type: ignore[arg-type]
     weights = {k: v for k, v in tower.state_dict().items() if "text_projection" not in k}
@@ -218,9 +232,19 @@ def open_tokenizer(recipe: Recipe) -> PromptTokenizer | None:
     """The tokenizer that the recipe names or that its start brings along; None where one must be trained."""
     if recipe.tokenizer_path:
         return PromptTokenizer.load(recipe.tokenizer_path)
-    if recipe.start in ("student", "hub"):
-        return PromptTokenizer.load(recipe.start_path)
-    return None
+    if recipe.start not in ("student", "hub"):
+        return None
+    folder = Path(recipe.start_path)
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"start_path {folder} has no {name}: give a folder in the Hugging Face layout "
+                "(transformers' AutoTokenizer writes tokenizer.json where only older files are)"
+            )
+    tokenizer = PromptTokenizer.load(folder)
+    if recipe.start == "hub":
+        tokenizer.max_tokens = int(recipe.student.get("max_tokens", tokenizer.max_tokens))
+    return tokenizer
 
 
 def word_list(recipe: Recipe) -> Path | None:

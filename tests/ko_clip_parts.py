@@ -6,8 +6,16 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    RobertaConfig,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)  # fmt: skip
 from transformers.utils import logging as hub_logging
 
 PAIRS = [
@@ -59,6 +67,44 @@ def make_unet(folder: Path, width: int = 32) -> tuple[Path, Path]:
         prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000
     ).save_pretrained(folder / "scheduler")
     return folder / "unet", folder / "scheduler"
+
+
+def make_klue(folder: Path) -> Path:
+    """klue/roberta's layout: RoBERTa's layers over BERT's word pieces, whose special tokens are [CLS] and [SEP].
+
+    Its tokenizer cuts and pads by itself, as files of the hub often do.
+    """
+    words = sorted({word for pair in PAIRS for side in pair for word in side.split()})
+    letters = sorted({letter for word in words for letter in word})
+    names = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]", *words, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=8, pad_id=1, pad_token="[PAD]")
+    return _write_hub_encoder(folder, RobertaConfig, RobertaModel, tokenizer)
+
+
+def make_xlm_roberta(folder: Path) -> Path:
+    """XLM-R's layout: a Unigram model of sentencepiece, special tokens first."""
+    pieces = sorted({f"▁{word}" for pair in PAIRS for side in pair for word in side.split()})
+    names = ["<s>", "<pad>", "</s>", "<unk>", *pieces, "▁"]
+    tokenizer = Tokenizer(models.Unigram([(name, -1.0 - i / 100) for i, name in enumerate(names)], unk_id=3))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    return _write_hub_encoder(folder, XLMRobertaConfig, XLMRobertaModel, tokenizer)
+
+
+def _write_hub_encoder(folder: Path, config: type, model: type, tokenizer: Tokenizer) -> Path:
+    hub_logging.disable_progress_bar()
+    torch.manual_seed(3)
+    sizes = config(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=34, type_vocab_size=1,
+        bos_token_id=0, pad_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    model(sizes).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 def write_pairs(path: Path, repeat: int = 1) -> Path:

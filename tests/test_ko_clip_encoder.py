@@ -146,7 +146,7 @@ def test_a_missing_head_and_a_missing_folder_are_named(folder, tmp_path):
         PromptEncoder.load(tmp_path)
 
 
-def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline(folder):
+def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline_negative_prompts_too(folder):
     from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import PreTrainedTokenizerFast
 
@@ -165,6 +165,12 @@ def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline(folder):
     pipeline.set_progress_bar_config(disable=True)
     picture = pipeline("빨간 모자", num_inference_steps=2, height=32, width=32, output_type="np").images
     assert picture.shape == (1, 32, 32, 3)
+    seeded = {"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "latent"}
+    told = [{}, {"negative_prompt": "파란 가방"}, {"negative_prompt": "파란 가방"}, {"negative_prompt": ""}]
+    plain, without, again, empty = (
+        pipeline("빨간 모자", **seeded, **more, generator=torch.Generator().manual_seed(0)).images for more in told
+    )
+    assert torch.equal(without, again) and torch.equal(plain, empty) and not torch.allclose(plain, without, atol=1e-4)
     states, _ = pipeline.encode_prompt("빨간 모자", "cpu", 1, False)
     assert torch.allclose(states, PromptEncoder.load(folder).base(["빨간 모자"]), atol=1e-5)
 
