@@ -55,7 +55,7 @@ class Sampler:
         if self._pools.get(which, (-1, []))[0] != number:
             self._pools[which] = (number, self._draw_pool(which, number))
         rows = self._pools[which][1][place]
-        size = -(-len(rows) // parts)
+        size = -(-len(rows) // (parts * self.world)) * self.world  # every process has as many rows of every part
         return [self._batch(which, rows[i : i + size]) for i in range(0, len(rows), size)]
 
     def _batch(self, which: int, rows: list[tuple]) -> Batch:

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.distributed.nn.functional import all_gather
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -35,6 +36,7 @@ from ko_clip.teachers import ClipTeacher, Target, Teacher
 from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
 
 logger = logging.getLogger(__name__)
+_SAY_SECONDS = 30
 _ASKING_PROMPTS = 32  # of each corpus, for the queries of a reader
 
 
@@ -52,7 +54,7 @@ class TextTrainer:
     def __init__(self, shop: Workshop, accelerator: Accelerator) -> None:
         self.shop, self.accelerator, self.stage = shop, accelerator, shop.recipe.text
         self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
-        self.planned = False
+        self.planned, self.said = 0.0, -math.inf  # minutes that the steps were planned for
         self.spared = set() if self.stage.sequence_weight else set(shop.student.tower_names)  # the words say it all
         self.targets = self._open_targets()
         self.sampler = Sampler(
@@ -70,31 +72,42 @@ class TextTrainer:
         self.held_out = HeldOut.open(shop.recipe, shop.teachers, shop.folder, shop.tokenizer)
 
     def run(self, minutes: float | None, finish: bool) -> Path:
-        self._resume()
+        self._resume(minutes)
         writer = SummaryWriter(str(self.shop.folder / "tensorboard")) if self.accelerator.is_main_process else None
         bar = tqdm(total=self.steps, initial=self.step, unit="step", disable=not self._shows_progress())
         with Clock(minutes) as clock, bar:
-            first, began, losses, saved = self.step, self.pairs, {}, 0.0
-            while self.step < self.steps and not self._everyone(clock.is_over()):
+            first, began, saved = self.step, self.pairs, 0.0
+            seconds, over = self._now(clock)
+            while self.step < self.steps and not over:
                 losses = self._train_step()
                 bar.update()
-                if finish and minutes and clock.seconds > 60 * min(1.0, minutes / 10):
-                    self.steps, self.planned, finish = self._plan_end(clock, first, minutes), True, False
+                seconds, over = self._now(clock)
+                if finish and minutes and not self.planned and seconds > 60 * min(1.0, minutes / 10):
+                    self.steps, self.planned = self._plan_end(seconds, first, minutes), minutes
                     logger.info("at this pace the stage ends after %d steps", self.steps)
                 if self.step % 50 == 0:
                     pace = (self.pairs - began) / max(clock.seconds, 1e-6)
                     self._report(writer, bar, losses, pace, clock)
                 if self.step % self.stage.evaluate_every == 0:
                     self._evaluate(writer)
-                if clock.seconds - saved > 60 * self.stage.save_minutes:
+                if seconds - saved > 60 * self.stage.save_minutes:
                     self._save()
-                    saved = clock.seconds
+                    saved = seconds
         return self._end(writer)
 
-    def _plan_end(self, clock: Clock, first: int, minutes: float) -> int:
+    def _now(self, clock: Clock) -> tuple[float, bool]:
+        """Seconds by the main process's clock, and whether any process is to stop: what hangs on time, all do alike."""
+        if self.accelerator.num_processes == 1:
+            return clock.seconds, clock.is_over()
+        mine = clock.seconds * self.accelerator.is_main_process
+        told = torch.tensor([mine, float(clock.is_over())], device=self.accelerator.device)
+        seconds, asked = self.accelerator.reduce(told, "sum").tolist()
+        return seconds, asked > 0
+
+    def _plan_end(self, seconds: float, first: int, minutes: float) -> int:
         """Steps after which the stage is over if it is to end in these minutes."""
-        pace = (self.step - first) / clock.seconds
-        return self.step + max(1, int(pace * (60 * minutes - clock.seconds) * 0.97))
+        pace = (self.step - first) / seconds
+        return self.step + max(1, int(pace * (60 * minutes - seconds) * 0.97))
 
     def _train_step(self) -> dict[str, Tensor]:
         torch.manual_seed((self.shop.recipe.seed << 32) + (self.step << 8) + self.accelerator.process_index)
@@ -115,8 +128,9 @@ class TextTrainer:
         spoken = any(isinstance(self._teacher_of(name), ClipTeacher) for name in self._trained_by(self._corpus()))
         parts = self.sampler.parts_at(self.step, self.stage.parts if spoken else 1)  # a contrast needs the whole batch
         found: dict[str, Tensor] = {}
+        rows = sum(len(part.indices) for part in parts)
         for part in parts:
-            losses = {name: value / len(parts) for name, value in self._forward(part).items()}
+            losses = {name: value * (len(part.indices) / rows) for name, value in self._forward(part).items()}
             self.accelerator.backward(torch.stack(list(losses.values())).sum())
             found = {name: found.get(name, 0) + value.detach() for name, value in losses.items()}
         return found, sum(len(part.everyone) for part in parts)
@@ -144,7 +158,7 @@ class TextTrainer:
                     wanted = self._tensor(target.states[:, which.numpy()])
                     parts |= self._state_losses(name, answer.states, wanted, which, weights)
                 if target.pooled is not None:
-                    parts |= self._pooled_losses(name, answer.pooled, target, batch.texts)
+                    parts |= self._pooled_losses(name, answer.pooled, target, batch)
         if "words" in said:
             teacher = next(t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher))
             tokens = teacher.tokens(batch.texts)[:, which].to(said["words"].states.device)
@@ -166,7 +180,7 @@ class TextTrainer:
             parts[f"{name}.reads"] = self.stage.reads_weight * weight * self.reads[name].loss(answer, wanted, self.step)
         return parts
 
-    def _pooled_losses(self, name: str, answer: Tensor, target: Target, texts: tuple[str, ...]) -> dict[str, Tensor]:
+    def _pooled_losses(self, name: str, answer: Tensor, target: Target, batch: Batch) -> dict[str, Tensor]:
         recipe, wanted, parts = self.shop.recipe.heads[name], self._tensor(target.pooled), {}
         weight = recipe.weight * self.stage.pooled_weight
         if self.student.heads[name].spec.unit:
@@ -174,9 +188,18 @@ class TextTrainer:
         else:
             parts[f"{name}.pooled"] = weight * pooled_loss(answer, wanted, self.variances[f"{name}.pooled"])
         if recipe.contrast:
+            world = self.accelerator.num_processes
+            texts = [text for rank in range(world) for text in batch.everyone[rank::world]]
             same = torch.tensor([[a == b for b in texts] for a in texts], device=wanted.device)
+            answer, wanted = self._of_everyone(answer), self._of_everyone(wanted)
             parts[f"{name}.contrast"] = recipe.contrast * contrast_loss(answer, wanted, same)
         return parts
+
+    def _of_everyone(self, rows: Tensor) -> Tensor:
+        """The rows (n, p) of all processes, in the order of their ranks, with gradients: rivals are the whole batch."""
+        if self.accelerator.num_processes == 1:
+            return rows
+        return torch.cat(all_gather(rows.float().contiguous()))
 
     def _heads_of(self, batch: Batch) -> list[str]:
         return [name for name in self._trained_by(batch.corpus) if name not in self.spared]
@@ -205,7 +228,8 @@ class TextTrainer:
             for teacher in self.shop.teachers.values():
                 asked = set(teacher.heads) - self.spared
                 if asked and (not corpus.heads or set(corpus.heads) & asked):
-                    key = f"{corpus.identity}-{len(corpus)}-{teacher.fingerprint[7:19]}-{'-'.join(teacher.heads)}"
+                    asks = "-".join(f"{n}.{h.output}{'.pooled' * h.pooled}" for n, h in teacher.heads.items())
+                    key = f"{corpus.identity}-{len(corpus)}-{teacher.fingerprint[7:19]}-{asks}"
                     mine.append(Targets(root / key, teacher, len(corpus), self.stage.cache))
             found.append(mine)
         return found
@@ -250,25 +274,29 @@ class TextTrainer:
         self.average.swap(self.student)
 
     def _report(self, writer: SummaryWriter | None, bar: tqdm, losses: dict, pace: float, clock: Clock) -> None:
-        values = {name: float(value) for name, value in losses.items()}
+        values = {name: float(self.accelerator.reduce(value, "mean")) for name, value in losses.items()}
         left = (self.steps - self.step) * self.stage.batch * self.accelerator.num_processes / max(pace, 1e-6)
         bar.set_postfix_str(f"loss {values['loss']:.4f} {pace:.0f} pairs/s")
         if writer is None:
             return
         for name, value in values.items():
             writer.add_scalar(f"train/{name}", value, self.step)
-        if self.step % 500 == 0:
+        add_metrics(self.shop.folder, {"step": self.step, "pairs_per_second": round(pace, 1), **values})
+        if clock.seconds - self.said >= _SAY_SECONDS:
+            self.said = clock.seconds
             shown = " ".join(f"{k} {v:.4f}" for k, v in values.items())
-            logger.info("step %d/%d %s, %.0f pairs/s, %.0f min left", self.step, self.steps, shown, pace, left / 60)
-            add_metrics(self.shop.folder, {"step": self.step, "pairs_per_second": round(pace, 1), **values})
+            logger.info("step %d/%d %s, %.0f pairs/s, %.1f min left", self.step, self.steps, shown, pace, left / 60)
 
-    def _resume(self) -> None:
+    def _resume(self, minutes: float | None) -> None:
+        """Go on from the state; steps planned for these minutes stay, so that a killed run ends where it would have."""
         state = self.shop.folder / STATE
         if state.is_file():
             facts = load_state(state, self.student, self.average, self.optimizer)
             self.step, self.best, self.pairs = int(facts["step"]), facts["best"], int(facts["pairs"])
             if facts["planned"] and facts["asked"] == self.stage.steps:
-                self.steps, self.planned = int(facts["steps"]), True
+                self.steps = int(facts["steps"])
+                over = self.step >= self.steps
+                self.planned = facts["planned"] if over or facts["planned"] == minutes else 0.0
             logger.info("resumed at step %d", self.step)
 
     def _save(self) -> None:
@@ -288,13 +316,6 @@ class TextTrainer:
             logger.info("step %d of %d: encoder in %s", self.step, self.steps, folder)
         self.accelerator.wait_for_everyone()
         return folder
-
-    def _everyone(self, over: bool) -> bool:
-        """Whether any process is to stop."""
-        if self.accelerator.num_processes == 1:
-            return over
-        asked = torch.tensor([float(over)], device=self.accelerator.device)
-        return bool(self.accelerator.reduce(asked, "sum").item() > 0)
 
     def _shows_progress(self) -> bool:
         return self.accelerator.is_main_process and os.isatty(2)

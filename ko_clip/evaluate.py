@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 if __package__ in (None, ""):  # python ko_clip/evaluate.py
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from ko_clip.encoder import PromptEncoder
 from ko_clip.measures import CharacterTfidf, relative_error, retrieval, spearman

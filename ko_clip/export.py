@@ -16,7 +16,7 @@ from sentence_transformers.sentence_transformer.modules import InputModule
 from torch import Tensor, nn
 
 if __package__ in (None, ""):  # python ko_clip/export.py
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from ko_clip.batches import pad
 from ko_clip.encoder import PromptEncoder

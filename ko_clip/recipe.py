@@ -111,7 +111,7 @@ class TextStage:
     precision: str = "auto"
     threads: int = 0
     cache: str = "auto"
-    save_minutes: float = 3.0
+    save_minutes: float = 1.0
     evaluate_every: int = 1000
     pool: int = 1
     parts: int = 4
@@ -144,7 +144,7 @@ class UNetStage:
     prediction_weight: float = 1.0
     block_weight: float = 0.1
     text_weight: float = 0.3
-    save_minutes: float = 3.0
+    save_minutes: float = 1.0
     threads: int = 0
     precision: str = "auto"
 
@@ -188,7 +188,10 @@ def load_recipe(path: str | Path, **overrides: object) -> Recipe:
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"recipe {file} is missing: see ko_clip/config/ for those that ship")
-    data = yaml.safe_load(file.read_text("utf-8"))
+    try:
+        data = yaml.safe_load(file.read_text("utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not YAML in UTF-8: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise ValueError(f"{file} is not a recipe: it needs keys such as teacher, corpus and run")
     return recipe_from({**data, **{k: v for k, v in overrides.items() if v is not None}})
@@ -204,9 +207,14 @@ def recipe_from(data: Mapping[str, object]) -> Recipe:
         values.setdefault("corpora", [corpus if isinstance(corpus, Mapping) else {"path": str(corpus)}])
     values.setdefault("run", "runs/ko_clip")
     heads = values.get("heads") or {}
-    values["heads"] = {name: _build(HeadRecipe, spec, f"heads.{name}") for name, spec in heads.items()}  # type: ignore[union-attr]
+    if not isinstance(heads, Mapping):
+        raise ValueError(f"heads must be a mapping of names to teachers, not {heads!r}")
+    values["heads"] = {name: _build(HeadRecipe, spec, f"heads.{name}") for name, spec in heads.items()}
     for key in ("corpora", "held_out"):
-        values[key] = tuple(_build(CorpusRecipe, each, key) for each in values.get(key) or ())  # type: ignore[union-attr]
+        given = values.get(key) or ()
+        if isinstance(given, (str, Mapping)):
+            raise ValueError(f"{key} must be a list of corpora, not {given!r}: put each behind a dash, with its path")
+        values[key] = tuple(_build(CorpusRecipe, each, key) for each in given)  # type: ignore[union-attr]
     for key, kind in (("tokenizer", TokenizerRecipe), ("text", TextStage), ("unet", UNetStage)):
         values[key] = _build(kind, values.get(key) or {}, key)
     return _build(Recipe, values, "recipe")
@@ -234,25 +242,27 @@ def _build(kind: type[Kind], values: object, where: str) -> Kind:
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     if wrong := [str(key) for key in values if key not in known]:
         raise ValueError(f"{where} has no key {wrong[0]!r}: it knows {', '.join(known)}")
-    values = {k: _number(v, f"{where}.{k}") if _is_number(kind, k) else v for k, v in values.items()}
+    kinds = {f.name: f.type for f in fields(kind)}  # type: ignore[arg-type]
+    values = {k: _number(v, f"{where}.{k}", str(kinds[k])) for k, v in values.items()}
     try:
         return kind(**values)
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _is_number(kind: type, key: str) -> bool:
-    return next(f.type for f in fields(kind) if f.name == key) in ("float", "int")
-
-
-def _number(value: object, where: str) -> object:
-    """YAML 1.1 reads 3e-5 as text: what is a number all the same becomes one."""
-    if not isinstance(value, str):
+def _number(value: object, where: str, kind: str) -> object:
+    """YAML 1.1 reads 3e-5 as text: what is a number all the same becomes one, a whole one where those are counted."""
+    if kind not in ("float", "int") or not isinstance(value, (str, float)):
         return value
     try:
-        return float(value)
+        number = float(value)
     except ValueError as error:
         raise ValueError(f"{where} is {value!r}: give a number") from error
+    if kind == "float":
+        return number
+    if not number.is_integer():
+        raise ValueError(f"{where} is {value!r}: give a whole number")
+    return int(number)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

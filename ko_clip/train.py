@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):  # python ko_clip/train.py
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from ko_clip.recipe import load_recipe, with_text
 

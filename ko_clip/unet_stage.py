@@ -115,11 +115,11 @@ class UNetTrainer(TextTrainer):
         if group == self._group:
             return
         self._group = group
-        seed = (self.shop.recipe.seed << 32) + group * 4096 + self.accelerator.process_index
-        generator = torch.Generator().manual_seed(seed)
-        shape = (len(wanted), *self.unet.shape)
+        generator = torch.Generator().manual_seed((self.shop.recipe.seed << 32) + group)
+        shape = (len(wanted) * self.accelerator.num_processes, *self.unet.shape)
+        mine = torch.randn(shape, generator=generator)[self.accelerator.process_index :: self.accelerator.num_processes]
         self.unet.begin(self.stages.inference_steps)
-        self._latents = self.unet.noise(torch.randn(shape, generator=generator).to(self.accelerator.device))
+        self._latents = self.unet.noise(mine.to(self.accelerator.device))
         for time in self.unet.times(self.stages.inference_steps)[:place]:
             with torch.no_grad():
                 teacher, without = (self.unet(self._latents, time, states) for states in (wanted, empty))

@@ -4,19 +4,21 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from ko_clip_parts import make_clip, make_unet, write_pairs, write_recipe
+from ko_clip_parts import make_clip, make_klue, make_unet, make_xlm_roberta, write_pairs, write_recipe
 from safetensors.torch import load_file
 
 from ko_clip.batches import Sampler
 from ko_clip.distill import distil, learning_rate
 from ko_clip.encoder import PromptEncoder
 from ko_clip.losses import contrast_loss, pooled_loss, sequence_loss, slot_plan
-from ko_clip.recipe import TextStage, load_recipe, recipe_from
+from ko_clip.recipe import TextStage, load_recipe, recipe_from, standard_heads, with_text
 from ko_clip.teachers import fingerprint
+from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 from ko_clip.train import main
 
 # diffusers hands torch tensors to numpy 2 the old way
@@ -91,7 +93,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_weights(trained, parts, tm
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def _advance(recipe, steps):
+def _advance(recipe, steps, **how):
     """Let the run go on for some steps, then stop it as a signal would."""
     from ko_clip import runs
 
@@ -106,16 +108,32 @@ def _advance(recipe, steps):
 
     former, distill.Clock = distill.Clock, Few
     try:
-        distil(recipe)
+        distil(recipe, **how)
     finally:
         distill.Clock = former
 
 
+def test_steps_planned_to_end_in_some_minutes_stay_planned_after_a_kill(parts, tmp_path):
+    text = {"steps": 10**6, "batch": 8, "warmup": 2, "precision": "float32", "threads": 1, "evaluate_every": 10**6}
+    recipe = load_recipe(write_recipe(tmp_path / "recipe.yaml", *parts, tmp_path / "run", text=text))
+    state, steps = tmp_path / "run/state.safetensors", []
+    _advance(recipe, 8, minutes=0.001, finish=True)
+    for _ in range(2):
+        distil(recipe, 0.001, finish=True)
+        steps.append(_facts(state)["steps"])
+        assert _facts(state)["step"] <= steps[0]
+    assert steps[0] == steps[1] < 10**6
+
+
 def _step(state):
+    return _facts(state)["step"]
+
+
+def _facts(state):
     from safetensors import safe_open
 
     with safe_open(state, framework="pt") as file:
-        return json.loads(file.metadata()["facts"])["step"]
+        return json.loads(file.metadata()["facts"])
 
 
 @pytest.mark.slow
@@ -149,18 +167,31 @@ def test_a_killed_process_resumes_to_the_same_weights(parts, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_losses_of_one_with_twice_the_batch(parts, tmp_path):
-    text = {"steps": 10, "warmup": 2, "precision": "float32", "threads": 1, "pool": 2, "evaluate_every": 100}
-    one = write_recipe(tmp_path / "one.yaml", *parts, tmp_path / "one/run", text={**text, "batch": 8})
-    two = write_recipe(tmp_path / "two.yaml", *parts, tmp_path / "two/run", text={**text, "batch": 4})
+def test_two_processes_give_the_loss_curve_of_one_with_twice_the_batch(parts, tmp_path):
+    """Sequence, pooled and contrast, whose rivals are the rows of both processes."""
+    heads = {name: {**spec, "contrast": 0.1} for name, spec in standard_heads(str(parts[0])).items()}
+    del heads["base"]["contrast"]  # it has no pooled embedding
+    text = {"steps": 100, "warmup": 2, "precision": "float32", "threads": 1, "pool": 2, "evaluate_every": 20}
+    for name, batch in (("one", 8), ("two", 4)):
+        more = {"teacher": None, "heads": heads, "text": {**text, "batch": batch}}
+        write_recipe(tmp_path / f"{name}.yaml", *parts, tmp_path / name / "run", **more)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
-    subprocess.run([sys.executable, "-m", "ko_clip.train", "--config", str(one)], **quiet)
+    subprocess.run([sys.executable, "-m", "ko_clip.train", "--config", str(tmp_path / "one.yaml")], **quiet)
     launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
-    subprocess.run([sys.executable, *launch, "-m", "ko_clip.train", "--config", str(two)], **quiet)
-    a, b = weights(tmp_path / "one/run/model"), weights(tmp_path / "two/run/model")
-    for name in a:
-        assert torch.allclose(a[name].float(), b[name].float(), atol=2e-3), name
+    train = ["-m", "ko_clip.train", "--config", str(tmp_path / "two.yaml")]
+    subprocess.run([sys.executable, *launch, *train], **quiet)
+    one, two = (_metrics(tmp_path / name / "run") for name in ("one", "two"))
+    assert [row["step"] for row in one] == [20, 40, 50, 60, 80, 100, 100, 100]
+    assert len(one) == len(two)
+    for a, b in zip(one, two, strict=True):
+        assert a.keys() == b.keys()
+        assert all(b[name] == pytest.approx(value, rel=0.01, abs=1e-3) for name, value in a.items() if name[0] != "p")
+
+
+def _metrics(run):
+    """The run's rows of metrics."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
 
 
 def test_the_unet_stage_runs_resumes_and_leaves_an_encoder(trained, parts, tmp_path):
@@ -243,6 +274,45 @@ def test_a_student_starts_from_its_teachers_weights(parts, tmp_path):
     assert encoder.base(["빨간 원피스"]).shape == (1, 77, 32)
 
 
+def test_a_student_of_its_teachers_weights_has_no_more_tokens_than_those_have_places(parts, tmp_path):
+    student = {"decoder_layers": 1, "attention_heads": 2, "max_tokens": 128}
+    path = write_recipe(tmp_path / "r.yaml", *parts, tmp_path / "run", start="teacher", student=student)
+    encoder = PromptEncoder.load(distil(with_text(load_recipe(path), steps=1)))
+    assert encoder.max_tokens == 75
+    assert encoder.base(["빨간 모자 " * 100]).shape == (1, 77, 32)
+
+
+@pytest.mark.parametrize(("make", "begin"), [(make_klue, "[CLS]"), (make_xlm_roberta, "<s>")])
+def test_a_student_starts_from_a_korean_or_multilingual_encoder_of_the_hub(parts, tmp_path, make, begin):
+    hub, student = make(tmp_path / "hub"), {"width": 32, "attention_heads": 2, "decoder_layers": 1, "max_tokens": 20}
+    start = {"start": "hub", "start_path": str(hub), "student": student}
+    recipe = load_recipe(write_recipe(tmp_path / "r.yaml", *parts, tmp_path / "run", **start))
+    before = load_file(hub / "model.safetensors")
+    encoder = PromptEncoder.load(distil(with_text(recipe, steps=2)))
+    kept = encoder.model.backbone.encoder.state_dict()
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert torch.allclose(kept[name], before[next(k for k in before if k.endswith(name))], atol=0.01)
+    assert encoder.tokenizer.tokenizer.id_to_token(encoder.tokenizer.bos_id) == begin
+    assert encoder.max_tokens == 18 and encoder.count_tokens("빨간 모자") == 2
+    assert encoder.dropped("빨간 모자 " * 9 + "파란 가방").strip() == "파란 가방"
+    assert not torch.allclose(encoder.base(["빨간 모자"]), encoder.base(["파란 모자"]))
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"student": {"max_tokens": 64}}, "has room for 32: give no more"),
+    ({"remove": "tokenizer.json"}, "has no tokenizer.json: give a folder in the Hugging Face layout"),
+    ({"remove": "config.json"}, "has no config.json: give a folder in the Hugging Face layout"),
+    ({"remove": "model.safetensors"}, "has no safetensors: open it once with transformers' AutoModel"),
+])  # fmt: skip
+def test_what_a_hub_folder_lacks_is_said(parts, tmp_path, capsys, change, message):
+    hub = make_klue(tmp_path / "hub")
+    if gone := change.pop("remove", None):
+        (hub / gone).unlink()
+    recipe = {"student": {"max_tokens": 20}, **change, "start": "hub", "start_path": str(hub)}
+    assert main(["--config", str(write_recipe(tmp_path / "r.yaml", *parts, tmp_path / "run", **recipe))]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_a_student_starts_from_another_and_refuses_a_teacher_of_another_width(trained, parts, tmp_path, capsys):
     path = write_recipe(
         tmp_path / "r.yaml", *parts, tmp_path / "run", start="student", start_path=str(trained[1]), student={}
@@ -267,6 +337,9 @@ def test_a_student_starts_from_another_and_refuses_a_teacher_of_another_width(tr
         ({"text": {"speed": 1}}, "text has no key 'speed'"),
         ({"text": {"steps": 0}}, "text.steps is 0"),
         ({"text": {"learning_rate": "quick"}}, "text.learning_rate is 'quick': give a number"),
+        ({"text": {"steps": 2.5}}, "text.steps is 2.5: give a whole number"),
+        ({"heads": ["base"]}, "heads must be a mapping"),
+        ({"corpora": "pairs.csv"}, "put each behind a dash"),
         ({"student": {"depth": 2}}, "student has no size 'depth'"),
         ({"corpora": [{"path": "x.csv", "heads": ["bass"]}], "corpus": None}, "trains head 'bass'"),
         ({"start": "hub"}, "start: hub needs start_path"),
@@ -279,19 +352,54 @@ def test_a_wrong_recipe_gets_one_line_that_says_the_cure(parts, tmp_path, capsys
     assert error.startswith("error: ") and message in error and "\n" not in error
 
 
+def test_the_command_is_a_script_too_and_a_recipe_that_is_no_yaml_is_named(tmp_path):
+    (tmp_path / "r.yaml").write_text("teacher: [", "utf-8")
+    script = Path(__file__).parents[1] / "ko_clip/train.py"
+    found = subprocess.run(
+        [sys.executable, str(script), "--config", "r.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: r.yaml is not YAML in UTF-8: ") and found.stderr.count("\n") == 1
+
+
+def test_whole_numbers_written_as_text_stay_whole():
+    text = {"steps": "3e4", "batch": "8", "learning_rate": "3e-5"}
+    stage = recipe_from({"teacher": "t", "corpus": "p.csv", "text": text}).text
+    assert (stage.steps, stage.batch, stage.learning_rate) == (30000, 8, 3e-5)
+    assert isinstance(stage.steps, int) and isinstance(stage.batch, int)
+
+
+class Numbers:
+    name, heads, identity = "numbers", (), "x"
+
+    def __len__(self):
+        return 10
+
+    def pair(self, index, epoch):
+        return f"수 {index}", f"number {index}"
+
+
+def number_tokenizer():
+    return train_tokenizer(["수 하나", "number one"] * 30, TokenizerRecipe(64, 64))
+
+
+def test_corpora_are_mixed_by_their_weights():
+    sampler = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
+    drawn = np.bincount([sampler.corpus_of(step) for step in range(6000)]) / 6000
+    assert np.allclose(drawn, [0.6, 0.3, 0.1], atol=0.02)
+
+
+def test_every_process_has_rows_of_every_part_and_together_they_are_those_of_one():
+    one = Sampler([Numbers()], [1.0], number_tokenizer(), batch=10, seed=3)
+    both = [Sampler([Numbers()], [1.0], number_tokenizer(), 5, 3, 1, rank, 2) for rank in (0, 1)]
+    parts = [each.parts_at(2, 4) for each in both]
+    assert [len(part.indices) for part in parts[0]] == [len(part.indices) for part in parts[1]] == [2, 2, 1]
+    together = sorted(i for part in (*parts[0], *parts[1]) for i in part.indices)
+    assert together == sorted(one.at(2).indices)
+
+
 def test_the_order_of_pairs_depends_on_the_step_alone():
-    class Numbers:
-        name, heads, identity = "numbers", (), "x"
-
-        def __len__(self):
-            return 10
-
-        def pair(self, index, epoch):
-            return f"수 {index}", f"number {index}"
-
-    from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
-
-    tokenizer = train_tokenizer(["수 하나", "number one"] * 30, TokenizerRecipe(64, 64))
+    tokenizer = number_tokenizer()
     one = Sampler([Numbers()], [1.0], tokenizer, batch=4, seed=3, pool=2)
     two = Sampler([Numbers()], [1.0], tokenizer, batch=4, seed=3, pool=2)
     later = two.at(7)
