@@ -4,8 +4,10 @@ In: pictures of any size. Out: for each a list of `Detection` (garment, colour, 
 empty where no garment is seen, and a feature vector for distribution metrics. Two networks of different architecture:
 "steering" may guide training and the choice of samples, "reporting" only ever reports.
 
-A network labels a 32 × 32 grid with the kinds of garments; the features under each kind's region, averaged, tell the
-garment's attributes. In an outfit a place of the body holds one garment, so the best supported kind of a slot wins.
+A network labels a 32 × 32 grid with the kinds of garments. In an outfit a place of the body holds one garment, so the
+cells of a slot, of whatever kinds, are one region, and the kind that they support best on the whole is its name: half a
+T-shirt under a jacket is seen as a garment even where its cells cannot agree on blouse or knit. The features under a
+region, their mean and their spread, tell the garment's attributes.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ FIELDS = {"color": COLORS, "pattern": PATTERNS, "sleeve": SLEEVES, "hem": HEMS}
 ARCHITECTURES = ("steering", "reporting")
 _SMALLEST = 5  # cells of the grid: what is smaller is taken for a slip
 _SUREST_SLIP = 0.35  # mean probability under which a region is not reported
+_SLOTS = [
+    [i for i, kind in enumerate(GARMENTS) if kind.slot == slot]
+    for slot in dict.fromkeys(kind.slot for kind in GARMENTS)
+]
 
 
 @dataclass(frozen=True)
@@ -161,10 +167,9 @@ class Scorer:
     def _detect(self, pictures: torch.Tensor) -> list[list[Detection]]:
         fine, coarse = self.network.features(pictures)
         probabilities = self.network.kinds(fine).softmax(dim=1)  # (n, kinds + 1, 32, 32)
-        labels = probabilities.argmax(dim=1)
         found: list[list[Detection]] = []
         for row in range(len(pictures)):
-            regions = _regions(labels[row], probabilities[row])
+            regions = _regions(probabilities[row])
             if not regions:
                 found.append([])
                 continue
@@ -195,22 +200,22 @@ def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> tor
     return F.interpolate(tensor, size=(INPUT, INPUT), mode="bilinear", align_corners=False)
 
 
-def _regions(labels: torch.Tensor, probabilities: torch.Tensor) -> list[tuple[int, torch.Tensor, float]]:
-    """(kind, mask, confidence) of what is seen on one grid (32, 32), one kind a slot, the best supported first."""
-    candidates = []
-    for label in labels.unique().tolist():
-        if label == 0:
+def _regions(probabilities: torch.Tensor) -> list[tuple[int, torch.Tensor, float]]:
+    """(kind, mask, confidence) of what is seen on one grid of probabilities (kinds + 1, 32, 32), the largest first.
+
+    One garment a slot: its mask is where the slot's kinds together are likelier than any other slot or nothing.
+    """
+    kinds = probabilities[1:]
+    slots = torch.stack([probabilities[0], *(kinds[members].sum(dim=0) for members in _SLOTS)])
+    labels = slots.argmax(dim=0)
+    found = []
+    for number, members in enumerate(_SLOTS, 1):
+        mask = labels == number
+        if mask.sum() < _SMALLEST or (confidence := slots[number][mask].mean().item()) < _SUREST_SLIP:
             continue
-        mask = labels == label
-        confidence = probabilities[label][mask].mean().item()
-        if mask.sum() >= _SMALLEST and confidence >= _SUREST_SLIP:
-            candidates.append((label - 1, mask, confidence))
-    candidates.sort(key=lambda region: -region[1].sum().item())
-    kept: list[tuple[int, torch.Tensor, float]] = []
-    for kind, mask, confidence in candidates:
-        if all(GARMENTS[kind].slot != GARMENTS[other].slot for other, _, _ in kept):
-            kept.append((kind, mask, confidence))
-    return kept
+        support = kinds[members][:, mask].mean(dim=1)
+        found.append((members[int(support.argmax())], mask, confidence))
+    return sorted(found, key=lambda region: -region[1].sum().item())
 
 
 def _detection(region: tuple[int, torch.Tensor, float], logits: dict[str, torch.Tensor]) -> Detection:
