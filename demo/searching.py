@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sqlalchemy import Connection, or_, select
 
 from demo.database import Database
@@ -23,7 +24,7 @@ from demo.tables import Generation
 
 logger = logging.getLogger(__name__)
 OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
-LEXICAL_WEIGHT = 0.3
+LEXICAL_WEIGHT = 0.5  # of what letters are ahead of meaning; chosen by benchmarks/search.py
 OWN_ROWS = 4000  # of one's own prompts that an own search looks through exactly
 
 
@@ -186,9 +187,9 @@ class Searcher:
     def near(self, prompt: str, vector: np.ndarray, k: int, owner_id: str | None, scope: str = "all") -> list[Found]:
         """The k generations nearest to a prompt that this person may see, best first.
 
-        `scope`: all (own and public), mine, public. Vector and lexical likeness are weighed together.
+        `scope`: all (own and public), mine, public. Letters lift what the vectors found (benchmarks/search.py).
         """
-        key = search_key(prompt)
+        letters = Letters(search_key(prompt))
         if scope == "mine":
             scored = self._near_own(vector, owner_id)
         else:
@@ -197,7 +198,7 @@ class Searcher:
             hits = self.index.search(vector, wide, viewer)
             scored = self._rows({hit.id: hit.score for hit in hits}, viewer)
         found = [
-            Found(row, round((1 - LEXICAL_WEIGHT) * score + LEXICAL_WEIGHT * likeness(key, row.prompt_key), 4))
+            Found(row, round(float(together(score, letters.likeness(Letters(row.prompt_key)))), 4))
             for row, score in scored
         ]
         found.sort(key=lambda one: (-one.score, -one.generation.created_at))
@@ -228,18 +229,25 @@ class Searcher:
         return [(row, float(score)) for row, score in zip(rows, scores, strict=True)]
 
 
-def likeness(a: str, b: str) -> float:
-    """Cosine of the sets of 1-3-grams of two search keys, 0-1; 1 where one is all of the other's beginning."""
-    if not a or not b:
-        return 0.0
-    grams_a, grams_b = _grams(a), _grams(b)
-    cosine = len(grams_a & grams_b) / (len(grams_a) * len(grams_b)) ** 0.5
-    return max(cosine, 0.9) if a in b and len(a) > 1 else cosine
+def together(meaning: ArrayLike, letters: ArrayLike, weight: float = LEXICAL_WEIGHT) -> ArrayLike:
+    """Letters may lift what the vectors say, never lower it: the other language shares none, and means the same."""
+    return meaning + weight * np.maximum(0.0, letters - meaning)
 
 
-def _grams(key: str) -> set[str]:
-    text = key.replace(" ", "")[:300]
-    return {text[i : i + n] for n in (1, 2, 3) for i in range(len(text) - n + 1)}
+class Letters:
+    """A search key and its 1-3-grams, to be compared with those of others."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        text = key.replace(" ", "")[:300]
+        self.grams = {text[i : i + n] for n in (1, 2, 3) for i in range(len(text) - n + 1)}
+
+    def likeness(self, other: Letters) -> float:
+        """Cosine of the two sets, 0-1; at least 0.9 where this key, two letters or more, is a part of the other."""
+        if not self.grams or not other.grams:
+            return 0.0
+        cosine = len(self.grams & other.grams) / (len(self.grams) * len(other.grams)) ** 0.5
+        return max(cosine, 0.9) if len(self.key) > 1 and self.key in other.key else cosine
 
 
 def _one_of_each(found: list[Found]) -> list[Found]:
