@@ -12,12 +12,17 @@ import json
 import shutil
 import string
 from dataclasses import dataclass
+from math import log2
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from diffusion.training.base import SHAPE as BASE
+from diffusion.training.refiner import SHAPE as REFINER
+from diffusion.training.unet import UNetShape
 
 FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 1.0}
 
@@ -27,31 +32,36 @@ class Sizes:
     """Widths of a checkpoint; the defaults are those of a tiny one."""
 
     base_channels: tuple[int, ...] = (16, 32)
-    base_layers: int = 1
     refiner_channels: tuple[int, ...] = (16, 32)
     base_size: int = 32
     latent_channels: int = 4
+    factor: int = 8  # pixels of a side to a latent, of the tiny autoencoder; the KL one has 8
     vae_width: int = 8
     text_width: int = 32
     text_layers: int = 2
     pooled: int = 24
     head_width: int = 8
     groups: int = 8
+    base_shape: UNetShape | None = None  # instead of the channels: heads and plain levels as well
+    refiner_shape: UNetShape | None = None
+
+    @property
+    def base(self) -> UNetShape:
+        return self.base_shape or self._attending(self.base_channels)
+
+    @property
+    def refiner(self) -> UNetShape:
+        return self.refiner_shape or self._attending(self.refiner_channels)
+
+    def _attending(self, channels: tuple[int, ...]) -> UNetShape:
+        return UNetShape(channels, tuple(width // self.head_width for width in channels), 0)
 
 
 TINY = Sizes()
-SMALL = Sizes(  # about what ships: 16×16×8 latents, then 32×32×8
-    base_channels=(64, 112, 128),
-    refiner_channels=(32, 64, 96),
-    base_size=128,
-    latent_channels=8,
-    vae_width=32,
-    text_width=192,
-    text_layers=4,
-    pooled=192,
-    head_width=16,
-    groups=16,
-)
+SMALL = Sizes(  # what ships: 32×32×16 latents, then 64×64×16
+    base_shape=BASE, refiner_shape=REFINER, base_size=128, latent_channels=16, factor=4, vae_width=32, text_width=192,
+    text_layers=4, pooled=192, groups=16,
+)  # fmt: skip
 
 
 def write_checkpoint(folder: Path, sizes: Sizes = TINY, seed: int = 0, refiner: bool = True) -> Path:
@@ -135,7 +145,7 @@ def write_sdxl_refiner(folder: Path, sizes: Sizes = TINY, seed: int = 1) -> Path
 
 def base_unet(sizes: Sizes) -> UNet2DConditionModel:
     """A text-to-image U-Net."""
-    return UNet2DConditionModel(**_unet_settings(sizes, sizes.base_channels, sizes.base_size // 8))
+    return UNet2DConditionModel(**_unet_settings(sizes, sizes.base, sizes.base_size // sizes.factor))
 
 
 def refiner_unet(sizes: Sizes) -> UNet2DConditionModel:
@@ -144,7 +154,7 @@ def refiner_unet(sizes: Sizes) -> UNet2DConditionModel:
     """
     each = 32
     return UNet2DConditionModel(
-        **_unet_settings(sizes, sizes.refiner_channels, sizes.base_size // 4),
+        **_unet_settings(sizes, sizes.refiner, 2 * sizes.base_size // sizes.factor),
         addition_embed_type="text_time",
         addition_time_embed_dim=each,
         projection_class_embeddings_input_dim=5 * each + sizes.pooled,
@@ -152,9 +162,12 @@ def refiner_unet(sizes: Sizes) -> UNet2DConditionModel:
 
 
 def tiny_vae(sizes: Sizes) -> AutoencoderTiny:
-    """An AutoencoderTiny with factor 8."""
-    widths = (sizes.vae_width,) * 4
+    """An AutoencoderTiny."""
+    levels = int(log2(sizes.factor)) + 1
+    widths = (sizes.vae_width,) * levels
     return AutoencoderTiny(
+        num_encoder_blocks=(1, *(3,) * (levels - 1)),
+        num_decoder_blocks=(*(3,) * (levels - 1), 1),
         encoder_block_out_channels=widths,
         decoder_block_out_channels=widths,
         latent_channels=sizes.latent_channels,
@@ -196,23 +209,20 @@ def write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
 
 
-def _unet_settings(sizes: Sizes, channels: tuple[int, ...], side: int) -> dict[str, object]:
-    n = len(channels)
-    plain = n > 2  # the widest level of a larger one has no attention: there are too many cells
-    downs = ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * (n - plain)
-    ups = ("CrossAttnUpBlock2D",) * (n - plain) + ("UpBlock2D",) * plain
+def _unet_settings(sizes: Sizes, shape: UNetShape, side: int) -> dict[str, object]:
+    attending = len(shape.channels) - shape.plain  # the widest levels of a larger one have no attention
     return {
         "sample_size": side,
         "in_channels": sizes.latent_channels,
         "out_channels": sizes.latent_channels,
-        "block_out_channels": channels,
-        "layers_per_block": sizes.base_layers,
-        "down_block_types": downs,
-        "up_block_types": ups,
+        "block_out_channels": shape.channels,
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D",) * shape.plain + ("CrossAttnDownBlock2D",) * attending,
+        "up_block_types": ("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",) * shape.plain,
         "cross_attention_dim": sizes.text_width,
-        "attention_head_dim": tuple(width // sizes.head_width for width in channels),  # diffusers: how many heads
+        "attention_head_dim": shape.heads,  # diffusers: how many heads
         "norm_num_groups": sizes.groups,
-        "use_linear_projection": n > 2,
+        "use_linear_projection": shape.plain > 0,
     }
 
 
