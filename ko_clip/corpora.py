@@ -21,7 +21,7 @@ from ko_clip.recipe import CorpusRecipe
 from ko_clip.tables import Report, read_pairs
 
 logger = logging.getLogger(__name__)
-_MOST_HELD = 500
+_MOST_HELD, _LEAST_HELD = 500, 8
 
 
 class Corpus(Protocol):
@@ -47,7 +47,7 @@ class StoredCorpus:
         self.offsets = np.load(folder / "offsets.npy", mmap_mode="r")
         self.blob = np.memmap(folder / "texts.utf8", dtype=np.uint8, mode="r")
         rows = (len(self.offsets) - 1) // 2
-        held = min(_MOST_HELD, int(rows * recipe.hold_out)) if part != "all" else 0
+        held = 0 if part == "all" or not recipe.hold_out else _held_out(rows, recipe.hold_out)
         self.part, self.stride = part, rows // held if held else 0
         self.length = {"all": rows, "training": rows - held, "held_out": held}[part]
         identity = json.loads((folder / "report.json").read_text("utf-8"))["identity"]
@@ -71,6 +71,11 @@ class StoredCorpus:
         korean, english = self.texts(index)
         draw = random.Random(f"{self.recipe.seed}/{index}/{epoch}")
         return (korean if draw.random() < self.recipe.korean_share else english), english
+
+
+def _held_out(rows: int, share: float) -> int:
+    """How many rows are kept out of training: a share, but not so few that they tell nothing, nor ever most."""
+    return min(_MOST_HELD, max(int(rows * share), min(_LEAST_HELD, rows // 8)))
 
 
 def open_corpora(recipes: Iterable[CorpusRecipe], folder: Path, part: str = "all") -> list[Corpus]:

@@ -186,6 +186,16 @@ def test_a_stored_corpus_gives_back_its_rows_and_is_read_once(tmp_path):
     assert (tmp_path / "store/texts.utf8").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(("rows", "held"), [(7, 0), (25, 3), (100, 8), (1000, 20)])
+def test_rows_held_out_are_none_of_those_trained_on(tmp_path, rows, held):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("ko\ten\n" + "".join(f"모자 {i}\thats {i}\n" for i in range(rows)), "utf-8")
+    trained, kept = (store(CorpusRecipe(path=str(path)), tmp_path / "store", part) for part in ("training", "held_out"))
+    texts = [{corpus.texts(i) for i in range(len(corpus))} for corpus in (trained, kept)]
+    assert [len(each) for each in texts] == [rows - held, held]
+    assert not texts[0] & texts[1]
+
+
 def test_a_missing_corpus_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="check the path, or mark it optional"):
         store(CorpusRecipe(path=str(tmp_path / "none.csv")), tmp_path / "store")
