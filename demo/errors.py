@@ -20,6 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
+from demo.reasons import in_words
+
 logger = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
 
@@ -123,8 +125,10 @@ def language() -> str:
 
 def message(code: str, values: dict[str, object] | None = None) -> str:
     """The sentence of a code in the language of the request."""
-    kind = KINDS.get(code, KINDS["internal"])
-    return getattr(kind, language()).format_map(_Blank(values or {}))
+    kind, values = KINDS.get(code, KINDS["internal"]), dict(values or {})
+    if code == "invalid_request":
+        values["detail"] = in_words(str(values.get("detail", "")), language())
+    return getattr(kind, language()).format_map(_Blank(values))
 
 
 class _Blank(dict):
@@ -170,6 +174,18 @@ def problem(error: ServiceError) -> Response:
     return reply
 
 
+def unread(status: int) -> bytes:
+    """The same shape for a request that no application ever saw: a whole HTTP answer of its own."""
+    code = {414: "too_large", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
+    text, title = KINDS[code].ko, HTTP_STATUS_CODES.get(status, "Error")
+    body = {"type": "about:blank", "title": title, "status": status, "detail": text,
+            "error": {"code": code, "message": text}}  # fmt: skip
+    data = json.dumps(body, ensure_ascii=False).encode()
+    lines = (f"HTTP/1.1 {status} {title}", "Connection: close", f"Content-Type: {PROBLEM}",
+             f"Content-Length: {len(data)}", "", "")  # fmt: skip
+    return "\r\n".join(lines).encode() + data
+
+
 def install(app: APIFlask) -> None:
     """Make every failure of the application one `problem`."""
     app.register_error_handler(ServiceError, problem)
@@ -184,7 +200,8 @@ def _invalid(error: HTTPError) -> Response:
     for fields in (error.detail or {}).values():
         if isinstance(fields, dict):
             name, reasons = next(iter(fields.items()))
-            reason = f"{name}: {reasons[0]}" if name != "_schema" else reasons[0]
+            said = in_words(reasons[0], language())
+            reason = f"{name}: {said}" if name != "_schema" else said
             return problem(ServiceError("invalid_request", None if name == "_schema" else name, detail=reason))
     return problem(ServiceError(HTTP_CODES.get(error.status_code, "bad_request")))
 

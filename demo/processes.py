@@ -17,7 +17,10 @@ logger = logging.getLogger(__name__)
 
 def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | None = None) -> int:
     """Answer HTTP on an inherited socket until told to stop; `make(settings)` gives the services."""
+    from gunicorn import util
     from gunicorn.app.base import BaseApplication
+
+    from demo.errors import unread
 
     class Server(BaseApplication):
         """gunicorn with one process and threads; the application is made in that process."""
@@ -39,6 +42,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
             return _web_application(settings, make)
 
     follow_parent(parent)
+    util.write_error = lambda line, status, _reason, _message: util.write_nonblock(line, unread(status))
     Server().run()
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import unicodedata
 import zlib
@@ -75,6 +76,9 @@ def test_a_body_that_is_not_a_request_is_refused(studio: Studio, body: bytes) ->
     assert reply.status_code in (400, 422), reply.text
     assert reply.content_type == "application/problem+json"
     assert reply.json["error"]["code"] and reply.json["status"] == reply.status_code
+    said = reply.json["detail"]
+    reason = said.rsplit(": ", 1)[-1] if reply.json["error"]["code"] == "invalid_request" else said
+    assert re.search("[가-힣]", reason), said
     assert person.get("/generations").json["items"] == []
 
 

@@ -44,6 +44,16 @@ def test_the_whole_way_over_http(server: Server) -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
 
 
+def test_a_request_that_no_route_ever_sees_has_the_same_shape_of_error(server: Server) -> None:
+    server.start()
+    status, told = Client(server.url).call("GET", f"/search?q={quote('가' * 1000)}")
+    assert status == told["status"] == 414 and told["error"]["code"] == "too_large"
+    with socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.sendall(b"nonsense\r\n\r\n")
+        answer = line.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"application/problem+json" in answer
+
+
 def test_a_running_job_goes_on_after_a_restart(server: Server) -> None:
     server.environment["FAKE_STEP_SECONDS"] = "0.3"
     server.start()

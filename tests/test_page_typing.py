@@ -122,6 +122,17 @@ def test_the_meter_shows_how_much_of_the_limit_is_used(page: Page) -> None:
     expect(page.locator("#prompt-note")).to_contain_text("뒷부분")
 
 
+def test_a_very_long_prompt_still_finds_similar_ones_and_completes(page: Page) -> None:
+    draw(page, "하얀 저고리")
+    expect(page.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    long = "하얀 저고리를 입은 사람과 " * 130
+    page.fill("#prompt", long + "원ㅍ")
+    expect(page.locator("#similar")).to_contain_text("하얀 저고리")
+    expect(page.locator("#similar-title")).to_have_text("비슷한 그림")
+    page.locator("#chips .offer", has_text="원피스").first.click()
+    expect(page.locator("#prompt")).to_have_value(long + "원피스")
+
+
 def test_an_empty_prompt_is_answered_with_what_to_do(page: Page) -> None:
     page.click("#submit")
     expect(page.locator("#prompt-note")).to_contain_text("먼저 적어 주세요")

@@ -5,6 +5,8 @@ import { get } from "./api.js";
 import { h, one, settled } from "./dom.js";
 import { told, w } from "./words.js";
 
+const NEAR = 300;
+
 /** @type {{kind: string, label: string, words: string[]}[]} */
 const kinds = told.chips;
 let kind = kinds[0]?.kind ?? "";
@@ -40,9 +42,12 @@ export const complete = settled(async (/** @type {string} */ before, /** @type {
   asking = new AbortController();
   rest = after;
   if (!before.trim() || /\s$/.test(before)) return offer([]);
-  const found = get(`/suggest?limit=8&q=${encodeURIComponent(before.normalize("NFC"))}`, asking.signal);
+  const text = before.normalize("NFC");
+  const head = text.slice(0, -NEAR); // an address has an end, and the last words are what counts
+  const found = get(`/suggest?limit=8&q=${encodeURIComponent(text.slice(-NEAR))}`, asking.signal);
   answered = found.then(
-    (/** @type {{suggestions: any[]}} */ said) => offer(said.suggestions),
+    (/** @type {{suggestions: {text: string, completed: string}[]}} */ said) =>
+      offer(said.suggestions.map((one) => ({ ...one, completed: head + one.completed }))),
     () => undefined, // overtaken by the next letter, or no connection
   );
   await answered;

@@ -4,9 +4,12 @@
 import { get } from "./api.js";
 import { h, icon, one, settled } from "./dom.js";
 import { again, alt, leaving, studio } from "./pictures.js";
+import { complain } from "./say.js";
 import { w } from "./words.js";
 
 /** @typedef {import("./api.js").Past} Past */
+
+const MOST = 600; // letters to search by: more than is read, and an address that every server takes
 
 let aborter = new AbortController();
 /** @type {Past[]} */
@@ -28,7 +31,7 @@ export const seek = settled(async (/** @type {string} */ prompt) => {
   const q = prompt.normalize("NFC").trim();
   if (!q) return render(gallery, "similar.gallery");
   try {
-    const { results } = await get(`/search?k=12&q=${encodeURIComponent(q)}`, aborter.signal);
+    const { results } = await get(`/search?k=12&q=${encodeURIComponent(q.slice(0, MOST))}`, aborter.signal);
     found(results);
   } catch {
     // Overtaken by the next letter, or no connection: what is there stays, and the band says so.
@@ -67,6 +70,15 @@ function render(items, title) {
   if (key) strip.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
+/** @param {string} id  what is found knows its seed; all else that it was drawn with is asked for */
+async function same(id) {
+  try {
+    again(await get(`/generations/${id}`), true);
+  } catch (error) {
+    complain(error);
+  }
+}
+
 /** @param {Past} item */
 function card(item) {
   const { generation_id: id, prompt, images } = item;
@@ -101,7 +113,7 @@ function card(item) {
       "div.past-acts",
       {},
       act("use", "text", () => studio.fill({ prompt })),
-      act("same", "again", () => again(item, true)),
+      act("same", "again", () => same(id)),
       act("from", "from", () => studio.fill({ prompt }, images[0])),
     ),
   );
