@@ -42,7 +42,9 @@ class PromptEncoder:
         self.model, self.tokenizer, self.encoder_id, self.long = model.eval(), tokenizer, encoder_id, long
         specs = model.config.head_specs()
         self.teachers = {name: spec.teacher for name, spec in specs.items() if spec.dim}
-        self.search_dim = specs["search"].pooled if "search" in specs else 0
+        pooled = {name: spec.pooled for name, spec in specs.items() if spec.pooled}
+        self.search_head = next((name for name in ("search", "refiner") if name in pooled), "")
+        self.search_dim = pooled.get(self.search_head, 0)
         self.max_tokens = tokenizer.max_tokens - 2
         self._kept: OrderedDict[tuple[str, str], list[HeadOutput]] = OrderedDict()
         self._keep, self._lock = keep, threading.Lock()
@@ -75,8 +77,13 @@ class PromptEncoder:
         return states, pooled
 
     def search(self, prompts: Sequence[str]) -> np.ndarray:
-        """Vectors (n, search_dim) float32 of unit length; weights written in a prompt do not count."""
-        found = self._encoded("search", [parse_weights(prompt) for prompt in prompts])
+        """Vectors (n, search_dim) float32 of unit length; weights written in a prompt do not count.
+
+        They come from the search head, or from the refiner's pooled embedding where there is none.
+        """
+        if not self.search_head:
+            raise ValueError("this encoder has no search head and no pooled embedding: train it with one of them")
+        found = self._encoded(self.search_head, [parse_weights(prompt) for prompt in prompts])
         rows = [torch.stack([part.pooled for part in parts]).mean(0) for parts in found]
         if not rows:
             return np.zeros((0, self.search_dim), dtype=np.float32)

@@ -56,7 +56,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     found = [row for path in args.pairs for row in pair_retrieval(encoder, Path(path), args.most)]
     if found:
-        tables[f"Retrieval, {sentence_head(encoder)[0]} head"] = found
+        tables[f"Retrieval, {encoder.search_head} head"] = found
     if args.scored:
         tables["Similarity (Spearman)"] = [similarity(encoder, Path(args.scored), args.scored_train)]
     if args.drawn:
@@ -74,21 +74,11 @@ def pair_retrieval(encoder: PromptEncoder, path: Path, most: int) -> Table:
     """Both directions over a table of pairs, student against student."""
     pairs = list(read_pairs(path, Report()))[:most]
     korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
-    ours = [in_chunks(sentence_head(encoder)[1], texts) for texts in (korean, english)]
+    ours = [in_chunks(encoder.search, texts) for texts in (korean, english)]
     return [
         {"corpus": path.name, "direction": name, "pairs": len(pairs), **retrieval(queries, keys, texts)}
         for name, queries, keys, texts in (("ko→en", *ours, english), ("en→ko", *ours[::-1], korean))
     ]
-
-
-def sentence_head(encoder: PromptEncoder) -> tuple[str, Callable[[list[str]], np.ndarray]]:
-    """The head that says a sentence in one vector, by name and by call: search, else the refiner's pooled embedding."""
-    if encoder.search_dim:
-        return "search", encoder.search
-    specs = encoder.model.config.head_specs()
-    if "refiner" in specs and specs["refiner"].pooled:
-        return "refiner", lambda texts: encoder.refiner(texts)[1].float().cpu().numpy()
-    raise ValueError("this encoder has no search head and no pooled embedding to compare sentences by: use --drawn")
 
 
 def similarity(encoder: PromptEncoder, scored: Path, training: str | None) -> dict[str, str | float]:
@@ -96,10 +86,7 @@ def similarity(encoder: PromptEncoder, scored: Path, training: str | None) -> di
     rows = read_scored(scored)
     known = [side for row in read_scored(Path(training)) for side in row[1:]] if training else []
     first, second, scores = [r[1] for r in rows], [r[2] for r in rows], [r[0] for r in rows]
-    head, say = sentence_head(encoder)
-    a, b = in_chunks(say, first), in_chunks(say, second)
-    if head != "search":
-        a, b = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b))
+    a, b = in_chunks(encoder.search, first), in_chunks(encoder.search, second)
     lexical = CharacterTfidf(known)
     rival = [lexical.similarity(x, y) for x, y in zip(first, second, strict=True)]
     label = "character TF-IDF" if training else "character counts"
@@ -156,7 +143,7 @@ def drawn_retrieval(encoder: PromptEncoder, teacher: ClipTeacher, drawn: DrawnPa
         keys = in_chunks(lambda texts: teacher.encode(texts)["refiner"].pooled, drawn.english)
         queries = in_chunks(lambda texts: encoder.refiner(texts)[1].cpu().numpy(), drawn.korean)
         rows.append({"head": "refiner, pooled", "captions": len(keys), **retrieval(queries, keys, drawn.english)})
-    if encoder.search_dim:
+    if encoder.search_head == "search":
         queries, keys = in_chunks(encoder.search, drawn.korean), in_chunks(encoder.search, drawn.english)
         rows.append({"head": "search", "captions": len(keys), **retrieval(queries, keys, drawn.english)})
     return rows
@@ -183,7 +170,7 @@ def robustness(encoder: PromptEncoder, teacher: ClipTeacher, drawn: DrawnPairs) 
 
     head = "base" if "base" in teacher.heads else next(iter(teacher.heads))
     rows: Table = []
-    keys = in_chunks(encoder.search, drawn.english) if encoder.search_dim else None
+    keys = in_chunks(encoder.search, drawn.english) if encoder.search_head == "search" else None
     for kind in ("none", *NOISES):
         prompts = drawn.korean if kind == "none" else drawn.with_noise(kind)
         error = states_error(encoder, teacher, head, prompts, drawn.english)

@@ -31,13 +31,11 @@ class SearchModule(InputModule):
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.encoder = PromptEncoder.load(folder)
-        pooled = {name: spec.pooled for name, spec in self.encoder.model.config.head_specs().items() if spec.pooled}
-        self.head = next((name for name in ("search", "refiner") if name in pooled), "")
+        self.head, self.dimension = self.encoder.search_head, self.encoder.search_dim
         if not self.head:
             raise ValueError(
                 f"{folder} has no search head and no pooled embedding: train it with a recipe that names one"
             )
-        self.dimension = pooled[self.head]
         self.model, self.tokenizer = self.encoder.model, self.encoder.tokenizer.tokenizer
         self.max_seq_length = self.encoder.tokenizer.max_tokens
 

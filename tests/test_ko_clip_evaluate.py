@@ -67,14 +67,16 @@ def test_the_wrong_teacher_for_an_encoder_is_refused(made: Path, capsys: pytest.
     assert "name the teacher of its recipe, or train for this one" in capsys.readouterr().err
 
 
-def test_an_encoder_without_a_search_head_is_exported_by_its_pooled_embedding(made: Path) -> None:
+def test_an_encoder_without_a_search_head_searches_and_is_exported_by_its_pooled_embedding(made: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     assert export.main(["--encoder", str(made / "run/model"), "--out", str(made / "export")]) == 0
     model = SentenceTransformer(str(made / "export"), device="cpu", trust_remote_code=True)
     texts = ["빨간 모자", "red hat"]
-    pooled = PromptEncoder.load(made / "run/model").refiner(texts)[1].numpy()
+    encoder = PromptEncoder.load(made / "run/model")
+    pooled = encoder.refiner(texts)[1].numpy()
     ours = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    assert encoder.search_dim == 24 and np.abs(encoder.search(texts) - ours).max() < 1e-6  # an index can use it
     assert np.abs(model.encode(texts, show_progress_bar=False) - ours).max() < 1e-5
 
 
