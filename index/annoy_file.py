@@ -36,12 +36,13 @@ class AnnoyFile:
         node = _NODE_HEAD + 4 * dim
         self.vectors = np.ndarray((count, dim), "<f4", map_file(path), offset=_NODE_HEAD, strides=(node, 4))
 
-    def nearest(self, query: np.ndarray, n: int, effort: int = 1) -> np.ndarray | None:
-        """Return about the `n` nearest rows, unordered; None where reading every vector is cheaper."""
+    def nearest(self, query: np.ndarray, n: int, effort: int = 1) -> tuple[list[int], np.ndarray] | None:
+        """Return about the `n` nearest rows and their cosines; None where reading every vector is cheaper."""
         search_k = self.search_k * effort
         if not 0 < search_k < len(self.vectors) * _EXACT_IS_CHEAPER * effort:
             return None
-        return np.array(self._annoy.get_nns_by_vector(query.tolist(), n, search_k), dtype=np.int64)
+        rows, distances = self._annoy.get_nns_by_vector(query.tolist(), n, search_k, include_distances=True)
+        return rows, 1 - np.square(distances) / 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Point:
 
     search_k: int
     recall: float
+    sure: float  # three standard errors below the mean: other queries find that much too
     milliseconds: float
 
 
@@ -71,25 +73,35 @@ def build_annoy(path: Path, vectors: Iterable[np.ndarray], dim: int, n_trees: in
     return count
 
 
-def choose_search_k(file: AnnoyFile, target: float, k: int = 10, queries: int = 200) -> list[Point]:
-    """Measure recall at growing search_k until `target` is met; the last point is the one to use.
+def choose_search_k(file: AnnoyFile, target: float, k: int = 10, queries: int = 500) -> list[Point]:
+    """Measure recall at growing search_k until `target` is sure; the last point is the one to use.
 
-    Queries are stored vectors, each without itself: the hard half of real ones. A last point with search_k 0
-    says that exact search is cheaper than this recall.
+    search_k is doubled until it is enough, then the last interval is halved four times. Queries are stored
+    vectors, each without itself. A last point with search_k 0 says that exact search is cheaper.
     """
     count = len(file.vectors)
     rows = np.random.default_rng(_SEED).choice(count, min(queries, count), replace=False)
     truth = exact_neighbours(file.vectors, rows, k)
-    points, search_k = [], 20 * k
-    while search_k < count * _EXACT_IS_CHEAPER:
-        file.search_k = search_k
-        points.append(_measure(file, rows, truth, k))
-        if points[-1].recall >= target:
-            return points
-        search_k = int(search_k * 1.4)
-    started = time.perf_counter()
-    _ = file.vectors @ file.vectors[0]
-    return [*points, Point(0, 1.0, 1e3 * (time.perf_counter() - started))]
+    points: list[Point] = []
+    low, search_k, most = 0, 20 * k, int(count * _EXACT_IS_CHEAPER) - 1
+    while search_k <= most:
+        point = _measure(file, search_k, rows, truth, k)
+        if point.sure >= target:
+            break
+        points.append(point)
+        low, search_k = search_k, max(search_k + 1, min(2 * search_k, most))
+    else:
+        started = time.perf_counter()
+        _ = file.vectors @ file.vectors[0]
+        return [*points, Point(0, 1.0, 1.0, 1e3 * (time.perf_counter() - started))]
+    for _ in range(4):
+        trial = _measure(file, (low + point.search_k) // 2, rows, truth, k)
+        if trial.sure >= target:
+            point = trial
+        else:
+            low = trial.search_k
+            points.append(trial)
+    return [*points, point]
 
 
 def exact_neighbours(vectors: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
@@ -121,17 +133,18 @@ def fetched(k: int) -> int:
     return 4 * k + 32
 
 
-def _measure(file: AnnoyFile, rows: np.ndarray, truth: np.ndarray, k: int) -> Point:
-    found, seconds = 0, []
+def _measure(file: AnnoyFile, search_k: int, rows: np.ndarray, truth: np.ndarray, k: int) -> Point:
+    file.search_k = search_k
+    recalls, seconds = [], []
     for row, expected in zip(rows, truth, strict=True):
         query = file.vectors[row]
         started = time.perf_counter()
-        near = file.nearest(query, fetched(k))
-        order = np.argsort(-(file.vectors[near] @ query))
+        near, _ = file.nearest(query, fetched(k))
         seconds.append(time.perf_counter() - started)
-        top = [candidate for candidate in near[order].tolist() if candidate != row][:k]
-        found += len(set(top) & set(expected.tolist()))
-    return Point(file.search_k, found / truth.size, 1e3 * float(np.median(seconds)))
+        top = [candidate for candidate in near if candidate != row][:k]
+        recalls.append(len(set(top) & set(expected.tolist())) / k)
+    mean, error = float(np.mean(recalls)), float(np.std(recalls)) / len(recalls) ** 0.5
+    return Point(search_k, mean, mean - 3 * error, 1e3 * float(np.median(seconds)))
 
 
 def _block(start: int, scores: np.ndarray) -> np.ndarray:

@@ -77,6 +77,7 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
                            pass_fds=(lease,), check=False)
     if child.returncode != 0:
+        folder.sweep_unfinished()
         lines = child.stderr.strip().splitlines() or [f"signal {-child.returncode}; is the disk full?"]
         raise RuntimeError(f"the index was not rebuilt, the one before is still used: {lines[-1]}")
     logger.info("%s", (child.stderr.strip().splitlines() or ["index: built"])[-1])
@@ -112,8 +113,8 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
 
 def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
     point = choose_search_k(AnnoyFile(path, dim, count, 0), options.recall)[-1]
-    logger.info("index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f", path.name, count,
-                options.n_trees, point.search_k, point.recall)
+    logger.info("index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f", path.name,
+                count, options.n_trees, point.search_k, point.recall, point.sure)
     return point.search_k
 
 

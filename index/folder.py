@@ -96,6 +96,12 @@ class IndexFolder:
         for draft in self.path.glob(f"{CURRENT}.*"):
             draft.unlink(missing_ok=True)
 
+    def sweep_unfinished(self) -> None:
+        """Delete what a build left that was cut off: it may be what fills the disk. Only for the lease's holder."""
+        for folder in self._folders():
+            if not (folder / MANIFEST).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
     def leftovers(self, keep: str | None) -> bool:
         """Say whether there is a generation other than `keep`."""
         return any(folder.name != keep for folder in self._folders())

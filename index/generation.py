@@ -84,6 +84,10 @@ class Generation:
         first, end = (bisect(self._order, number, key=number_of) for bisect in (bisect_left, bisect_right))
         return self._order[first:end].tolist()
 
+    def newest(self) -> int:
+        """Return the highest number of its records, 0 if there are none."""
+        return int(self.numbers[self._order[-1]]) if len(self) else 0
+
     def key(self, row: int) -> tuple[str, str]:
         """Return the (scope, group) that a row leads."""
         return self._scopes[bisect_right(self._starts, row) - 1], self.group(row)

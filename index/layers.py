@@ -23,6 +23,7 @@ from index.tail import Tail
 
 _DECIMALS = 6  # what float32 vectors can tell apart; of equal scores the newer record comes first
 _SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
+_BATCH, _GENTLE, _PAUSE = 2_000, 200, 1e-3  # changes taken in at once, and so that searches hardly wait; seconds
 _EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has changed since
 
 
@@ -36,18 +37,21 @@ class Layers:
         self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
         self._tails: dict[str, Tail] = {}
+        self._newest = generation.newest() if generation else 0  # no record that was seen has a higher number
         self._keys: dict[int, tuple[str, str]] = {}  # number → what it led last, for the tails' rows
         self._catching_up, self._moment = threading.Lock(), threading.Lock()
 
-    def catch_up(self, sequence: int) -> None:
-        """Take in every change of the store up to `sequence`."""
+    def catch_up(self, sequence: int, gently: bool = False) -> None:
+        """Take in every change of the store up to `sequence`; `gently` lets other threads work in between."""
         if sequence <= self.seq:
             return
         with self._catching_up:
             while self.seq < sequence:
-                changes = self._store.changes(self.seq)
+                changes = self._store.changes(self.seq, limit=_GENTLE if gently else _BATCH)
                 self._take_in(changes)
                 self.seq = changes[-1].seq if changes else sequence
+                if gently:
+                    time.sleep(_PAUSE)
 
     def search(self, query: np.ndarray, k: int, viewer: str | None) -> list[Hit]:
         """Return the `k` best groups for a (dim,) unit query, or all there are for the viewer if fewer."""
@@ -79,38 +83,44 @@ class Layers:
         lost = {key for change in changes for key in self._left_by(change)
                 if self._view(key[0]).leader(key[1]) == change.number}
         heirs = self._store.leaders(lost) if lost else {}
+        self._newest = max([self._newest, *(heir.number for heir in heirs.values())])
+        standing: dict[tuple[str, str], Leader | None] = dict.fromkeys(lost) | heirs
+        for now in (change.now for change in changes if change.now):
+            key = (now.scope, now.group)
+            if key in lost:
+                continue
+            if now.number > self._newest:  # newer than whatever leads
+                self._newest = now.number
+            elif now.number < self._number(key, standing):
+                continue
+            standing[key] = now
+        by_scope: dict[str, list[tuple[str, Leader | None]]] = {}
+        for (scope, group), leader in standing.items():
+            by_scope.setdefault(scope, []).append((group, leader))
+            if leader:
+                self._keys[leader.number] = (scope, group)
         with self._moment:
-            for change in changes:
-                if change.now and (change.now.scope, change.now.group) not in lost:
-                    self._lead(change.now)
-            for scope, group in lost:
-                heir = heirs.get((scope, group))
-                if heir:
-                    self._append(heir)
-                else:
-                    self._tail(scope).bury(group)
+            for scope, some in by_scope.items():
+                self._tail(scope).extend(some)
             self.fresh = sum(map(len, self._tails.values()))
 
-    def _lead(self, record: Leader) -> None:
-        """Let a record stand for its group unless a newer one does."""
-        if record.number >= self._view(record.scope).leader(record.group):
-            self._append(record)
-
-    def _append(self, leader: Leader) -> None:
-        self._tail(leader.scope).append(leader)
-        self._keys[leader.number] = (leader.scope, leader.group)
+    def _number(self, key: tuple[str, str], standing: dict[tuple[str, str], Leader | None]) -> int:
+        """Return the number of the record that leads a key, -1 if none does; `standing` has the last word."""
+        leader = standing.get(key)
+        return leader.number if leader else self._view(key[0]).leader(key[1])
 
     def _left_by(self, change: Change) -> list[tuple[str, str]]:
         """Return every (scope, group) that the changed record may have led here and leads no more."""
+        if change.group is None and self.generation and self.erasing_since is None:
+            self.erasing_since = time.monotonic()
+        if change.number > self._newest:  # no record of it was ever seen
+            return []
         if change.group is not None:
             here = change.now.scope if change.now else None
             return [(scope, change.group) for scope in (PUBLIC, change.owner) if scope != here]
         keys = [self._keys[change.number]] if change.number in self._keys else []
-        if self.generation is None:
-            return keys
-        if self.erasing_since is None:
-            self.erasing_since = time.monotonic()
-        return keys + [self.generation.key(row) for row in self.generation.rows_of(change.number)]
+        rows = self.generation.rows_of(change.number) if self.generation is not None else ()
+        return keys + [self.generation.key(row) for row in rows]
 
     def _view(self, scope: str) -> _View:
         tail = self._tails.get(scope)
@@ -167,13 +177,10 @@ class _View:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            return _Candidate(number, id, group, tail.vectors[row])
+            return _Candidate(number, id, group, tail.vector(row))
 
-        if least is not None:
-            near = tail.near(query, self.rows, least)
-            if len(near) < self.rows / 2:
-                return _walk(tail.vectors[near] @ query, k, lambda i: candidate(int(near[i])))
-        return _walk(tail.vectors[: self.rows] @ query, k, candidate)
+        rows, scores = tail.scores(query, self.rows, least)
+        return _walk(scores, k, lambda i: candidate(int(rows[i])))
 
     def _from_generation(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
         shelf, generation = self.shelf, self.generation
@@ -190,7 +197,8 @@ class _View:
             near = shelf.annoy.nearest(query, effort * fetched(k), effort)
             if near is None:
                 break
-            found = _walk(shelf.vectors[near] @ query, k, lambda i, near=near: candidate(int(near[i])))
+            rows, scores = near
+            found = _walk(scores, k, lambda i, rows=rows: candidate(rows[i]))
             if len(found) >= k:
                 return found
         return _walk(shelf.vectors @ query, k, candidate)

@@ -17,7 +17,7 @@ class IndexOptions:
 
     exact_below: int = 10_000  # a scope with fewer vectors is searched exactly; so many may be fresh
     n_trees: int | None = None  # trees of an Annoy file: more find more, and cost disk and build time
-    recall: float | None = None  # recall@10 that a build chooses search_k for
+    recall: float | None = None  # recall@10 that a build makes sure of when it chooses search_k
     fresh_share: float = 0.02  # of the file's rows: beyond it (and exact_below) the file is rebuilt
     erase_within: float = 3_600.0  # seconds until a rebuild takes a removed record's vector out of the file
     background: bool = True  # rebuild and clean from a thread of this process
@@ -34,7 +34,7 @@ class IndexOptions:
             raise ValueError("fresh_share must be from 0 to 1 and erase_within not negative")
 
 
-DEFAULTS = {"n_trees": 24, "recall": 0.97}
+DEFAULTS = {"n_trees": 48, "recall": 0.95}
 
 
 def tuned(options: IndexOptions, folder: Path) -> IndexOptions:

@@ -158,7 +158,7 @@ class PromptIndex:
         if generation is None:
             return using is not None
         fresh = Layers(self.store, generation)
-        fresh.catch_up(self.store.sequence())  # while searches still use the old ones
+        fresh.catch_up(self.store.sequence(), gently=True)  # while searches still use the old ones
         self._layers = fresh
         return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -52,8 +52,7 @@ _NUMBER = prompts.c.number == sa.bindparam("number_")
 _CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be checkpointed between them
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A record as it is since `seq`. Once removed it has only its number left."""
 
     seq: int
@@ -132,7 +131,7 @@ class Store:
             raise UnknownId(f"id {id!r} is not in the index")
         return row.seq if row.scope is None else None
 
-    def changes(self, after: int, limit: int = _CHUNK) -> list[Change]:
+    def changes(self, after: int, limit: int) -> list[Change]:
         """Return the records that changed after a sequence number, oldest change first."""
         with self.engine.connect() as connection:
             rows = connection.execute(self._changes, {"after": after, "most": limit}).all()

@@ -6,62 +6,104 @@ so whoever knows how many rows there were sees the scope as it was then, without
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from index.records import Leader
 
 _ROUNDING = 1e-5  # more than float32 sums of a unit vector's products can be off
+_BLOCK = 4_096  # rows that lie together: a full tail grows by one more block, and copies nothing
 
 
 class Tail:
-    """Rows 0..len: `ids`, `numbers`, `groups` and the (rows, dim) float32 `vectors` go together."""
+    """Rows 0..len: `ids`, `numbers`, `groups` and the (dim,) float32 `vector` of each go together."""
 
     def __init__(self, dim: int) -> None:
         self.ids: list[str | None] = []
         self.numbers: list[int] = []
         self.groups: list[str] = []
-        self.vectors = np.zeros((16, dim), np.float32)
-        self._first = max(1, dim // 3)  # numbers of a vector that are read of every row
-        self._firsts, self._rests = np.zeros((16, self._first), np.float32), np.zeros(16, np.float32)
+        self._dim, self._first = dim, max(1, dim // 3)  # numbers of a vector that are read of every row
+        self._blocks = [_Block(16, dim, self._first)]
         self._rows_of: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.groups)
 
-    def append(self, leader: Leader) -> None:
-        """Let `leader` stand for its group from now on."""
-        self._append(leader.group, leader.id, leader.number, leader.vector)
-
-    def bury(self, group: str) -> None:
-        """Let nothing stand for `group` from now on."""
-        self._append(group, None, -1, np.float32(0))
+    def extend(self, standing: Sequence[tuple[str, Leader | None]]) -> None:
+        """Let each group's leader stand for it from now on; None: nothing does."""
+        nothing, leaders = np.zeros(self._dim, np.float32), [leader for _, leader in standing]
+        self._write(np.concatenate([leader.vector if leader else nothing for leader in leaders]))
+        self.ids += [leader.id if leader else None for leader in leaders]
+        self.numbers += [leader.number if leader else -1 for leader in leaders]
+        for row, (group, _) in enumerate(standing, len(self.groups)):
+            self._rows_of.setdefault(group, []).append(row)
+        self.groups += [group for group, _ in standing]  # last: a row counts once all of it is there
 
     def latest(self, group: str, rows: int) -> int | None:
         """Return the row that decided over `group` when there were `rows` rows; None if none did."""
         return next((row for row in reversed(self._rows_of.get(group, ())) if row < rows), None)
 
-    def near(self, query: np.ndarray, rows: int, least: float) -> np.ndarray:
-        """Return the rows that can score `least` or more, few others with them.
+    def vector(self, row: int) -> np.ndarray:
+        return self._blocks[row // _BLOCK].vectors[row % _BLOCK]
+
+    def scores(self, query: np.ndarray, rows: int, least: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first `rows` rows that can score `least` or more, few others with them, and their scores.
 
         A third of each vector is read. The rest adds no more than the product of the lengths that are left
-        (Cauchy-Schwarz), so nothing is missed.
+        (Cauchy-Schwarz), so nothing is missed. Where that leaves out too little, all of every row is read.
         """
-        left = float(np.linalg.norm(query[self._first :]))
-        bound = self._firsts[:rows] @ query[: self._first] + left * self._rests[:rows]
+        bounded, found = least is not None, []
+        for start, block in self._until(rows):
+            n = min(rows - start, _BLOCK)
+            near = block.near(query, n, least) if bounded else None
+            bounded = near is not None and len(near) < n / 2
+            if bounded:
+                found.append((start + near, block.vectors[near] @ query))
+            else:
+                found.append((np.arange(start, start + n), block.vectors[:n] @ query))
+        which, scores = zip(*found, strict=True)
+        return np.concatenate(which), np.concatenate(scores)
+
+    def _until(self, rows: int) -> Iterator[tuple[int, _Block]]:
+        return ((start, self._blocks[start // _BLOCK]) for start in range(0, rows, _BLOCK))
+
+    def _write(self, numbers: np.ndarray) -> None:
+        row, vectors = len(self.groups), numbers.reshape(-1, self._dim)
+        while len(vectors):
+            if row == len(self._blocks) * _BLOCK:
+                self._blocks.append(_Block(_BLOCK, self._dim, self._first))
+            start, some = row % _BLOCK, vectors[: _BLOCK - row % _BLOCK]
+            if start + len(some) > self._blocks[-1].capacity:
+                self._blocks[-1] = self._blocks[-1].grown(start + len(some))
+            self._blocks[-1].write(start, some)
+            row, vectors = row + len(some), vectors[len(some) :]
+
+
+class _Block:
+    """Up to _BLOCK rows, and what a first look reads of them."""
+
+    def __init__(self, capacity: int, dim: int, first: int) -> None:
+        self.capacity, self.first = capacity, first
+        self.vectors = np.zeros((capacity, dim), np.float32)
+        self.firsts = np.zeros((capacity, first), np.float32)
+        self.rests = np.zeros(capacity, np.float32)  # lengths of what `firsts` leaves out
+
+    def near(self, query: np.ndarray, n: int, least: float) -> np.ndarray:
+        """Return which of the first `n` rows can score `least`."""
+        left = np.linalg.norm(query[self.first :])
+        bound = self.firsts[:n] @ query[: self.first]
+        bound += left * self.rests[:n]
         return np.flatnonzero(bound >= least - _ROUNDING)
 
-    def _append(self, group: str, id: str | None, number: int, vector: np.ndarray | np.float32) -> None:
-        row = len(self.groups)
-        if row == len(self.vectors):
-            self.vectors, self._firsts, self._rests = map(_doubled, (self.vectors, self._firsts, self._rests))
-        self.vectors[row] = vector
-        self._firsts[row] = self.vectors[row, : self._first]
-        self._rests[row] = np.linalg.norm(self.vectors[row, self._first :])
-        self.ids.append(id)
-        self.numbers.append(number)
-        self._rows_of.setdefault(group, []).append(row)
-        self.groups.append(group)  # last: a row counts once all of it is there
+    def write(self, start: int, vectors: np.ndarray) -> None:
+        rows = slice(start, start + len(vectors))
+        self.vectors[rows], self.firsts[rows] = vectors, vectors[:, : self.first]
+        self.rests[rows] = np.linalg.norm(vectors[:, self.first :], axis=1)
 
-
-def _doubled(rows: np.ndarray) -> np.ndarray:
-    return np.concatenate([rows, np.zeros_like(rows)])
+    def grown(self, least: int) -> _Block:
+        """Return a copy with room for `least` rows at the least."""
+        capacity = min(_BLOCK, max(least, 2 * self.capacity))
+        larger = _Block(capacity, self.vectors.shape[1], self.first)
+        larger.write(0, self.vectors)
+        return larger

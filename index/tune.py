@@ -27,13 +27,14 @@ class Trial:
     n_trees: int
     search_k: int
     recall: float
+    sure: float  # what is left of it after three standard errors
     milliseconds: float
     build_seconds: float
     megabytes: float
 
 
 def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator[Trial]:
-    """Yield the curve of each number of trees up to the first point that meets `recall`."""
+    """Yield the curve of each number of trees up to the smallest point that is sure of `recall`."""
     sizes = index.store.scope_sizes()
     scope = max(sizes, key=sizes.__getitem__, default=None)
     if scope is None or sizes[scope] < MIN_ROWS:
@@ -46,8 +47,8 @@ def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator
 
 
 def choose(trials: Sequence[Trial], recall: float) -> Trial:
-    """Return the fastest trial that meets `recall`; of nearly equal ones the smaller file."""
-    good = [trial for trial in trials if trial.recall >= recall]
+    """Return the fastest trial that is sure of `recall`; of nearly equal ones the smaller file."""
+    good = [trial for trial in trials if trial.sure >= recall]
     fastest = min(trial.milliseconds for trial in good)
     return min((trial for trial in good if trial.milliseconds <= 1.1 * fastest), key=lambda trial: trial.n_trees)
 
@@ -64,4 +65,4 @@ def _curve(path: Path, index: PromptIndex, scope: str, n_trees: int, recall: flo
     count = build_annoy(path, vectors, index.store.dim, n_trees)
     seconds, megabytes = time.monotonic() - started, path.stat().st_size / 1e6
     for point in choose_search_k(AnnoyFile(path, index.store.dim, count, 0), recall):
-        yield Trial(n_trees, point.search_k, point.recall, point.milliseconds, seconds, megabytes)
+        yield Trial(n_trees, point.search_k, point.recall, point.sure, point.milliseconds, seconds, megabytes)

@@ -1,8 +1,7 @@
-"""The index: what it answers, what it refuses, what it leaves on disk."""
+"""The index: what it answers, and what it leaves on disk."""
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from index_model import DIM, SMALL, Model, assert_same, clustered, database, ope
 
 from index import IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
 from index.annoy_file import AnnoyFile, build_annoy, choose_search_k, exact_neighbours
-from index.options import tuned, write_tuned
+from index.options import DEFAULTS, tuned, write_tuned
 from index.records import Leader, unit_rows
 from index.tail import Tail
 
@@ -193,60 +192,19 @@ def test_an_older_database_put_in_place_is_noticed(tmp_path: Path) -> None:
     assert index.verify() == []
 
 
-@pytest.mark.parametrize("vector", [np.zeros(DIM), np.full(DIM, np.nan), np.full(DIM, np.inf), np.ones(DIM + 1),
-                                    np.ones((1, DIM)), np.ones(0)])
-def test_a_vector_without_a_direction_here_is_refused(tmp_path: Path, vector: np.ndarray) -> None:
-    index = open_index(tmp_path)
-    before = index.store.sequence()
-    for act in (lambda: index.add("x", "x", vector, "a", True), lambda: index.search(vector, 3)):
-        with pytest.raises(ValueError, match="vector"):
-            act()
-    assert index.store.sequence() == before
-
-
-@pytest.mark.parametrize("k", [0, -1, 1001, 2.5, True, "3", None])
-def test_k_out_of_range_is_refused(tmp_path: Path, k: object) -> None:
-    with pytest.raises(ValueError, match="k is"):
-        open_index(tmp_path).search(VECTORS[0], k)
-
-
-@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 513, None, 7])
-def test_names_that_no_database_can_keep_are_refused(tmp_path: Path, name: object) -> None:
-    index = open_index(tmp_path)
-    for act in (lambda: index.add(name, "g", VECTORS[0], "a", True),
-                lambda: index.add("i", name, VECTORS[0], "a", True),
-                lambda: index.add("i", "g", VECTORS[0], name, True),
-                lambda: index.remove(name)):
-        with pytest.raises(ValueError, match="it must be text|cannot be stored"):
-            act()
-    assert index.stats()["groups"] == 0
-
-
-def test_unknown_ids_and_contradictions_change_nothing(tmp_path: Path) -> None:
-    index = open_index(tmp_path)
-    for act in (lambda: index.remove("x"), lambda: index.removed("x"), lambda: index.set_visibility("x", True)):
-        with pytest.raises(UnknownId, match="'x' is not in the index"):
-            act()
-    index.add("x", "x", VECTORS[0], "a", False)
-    with pytest.raises(RefusedRecord):
-        index.add_many([Record("y", "y", VECTORS[1], "a", True), Record("x", "x", VECTORS[1], "b", True)])
-    with pytest.raises(RefusedRecord):
-        index.add_many([Record("z", "z", VECTORS[1], "a", True)] * 2)
-    with pytest.raises(ValueError, match="public"):
-        index.add("p", "p", VECTORS[0], "a", "yes")
-    assert [hit.id for hit in index.search(VECTORS[0], 9, "a")] == ["x"]
-
-
 def test_the_tail_misses_no_row_that_can_score_enough() -> None:
-    tail, vectors = Tail(16), np.vstack([clustered(400), unit_rows(np.eye(16), 16)])
-    for i, vector in enumerate(vectors):
-        tail.append(Leader(i, f"r{i}", f"g{i}", "", vector))
+    tail, vectors = Tail(16), np.vstack([clustered(9_000), unit_rows(np.eye(16), 16)])
+    for start in range(0, len(vectors), 700):  # pieces that end anywhere in a block
+        tail.extend([(f"g{i}", Leader(i, f"r{i}", f"g{i}", "", vectors[i])) for i in range(len(vectors))[start:][:700]])
+    assert all(np.array_equal(tail.vector(row), vectors[row]) for row in range(len(vectors)))
     for query in (*clustered(2, seed=5), vectors[0], vectors[-1]):
         scores = vectors.astype(np.float64) @ query
-        for least in (-1.0, 0.0, 0.5, 0.9, 1.0):
-            near = set(tail.near(query, 300, least).tolist())
-            assert {row for row in range(300) if scores[row] >= least} <= near <= set(range(300))
-    assert len(tail.near(vectors[0], 416, 0.95)) < 200, "most rows are left out after a third of their numbers"
+        for least in (None, -1.0, 0.0, 0.5, 0.9, 1.0):
+            rows, found = tail.scores(query, 8_500, least)
+            assert np.allclose(found, scores[rows], atol=1e-6)
+            must = {row for row in range(8_500) if scores[row] >= (-1 if least is None else least)}
+            assert must <= set(rows.tolist()) <= set(range(8_500))
+    assert len(tail.scores(vectors[0], len(vectors), 0.95)[0]) < 4_500, "most rows are left out after a third of them"
 
 
 def test_many_removals_are_one_commit_all_or_none(tmp_path: Path) -> None:
@@ -261,45 +219,6 @@ def test_many_removals_are_one_commit_all_or_none(tmp_path: Path) -> None:
     assert {hit.id for hit in index.search(VECTORS[0], 9)} == {"r3", "r4", "r5"}
     index.rebuild()
     assert [index.removed(f"r{i}") for i in range(4)] == [True, True, True, False]
-
-
-def test_a_read_only_folder_is_searched_and_not_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = open_index(tmp_path)
-    index.add_many(records(VECTORS[:60]))
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", "index")
-
-    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write anywhere, so permissions alone prove nothing
-    with pytest.raises(PermissionError):
-        index.rebuild()
-    assert index.search(VECTORS[5], 1)[0].id == "r5"
-
-
-def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = open_index(tmp_path)
-    index.add_many(records(VECTORS[:60]))
-    index.rebuild()
-    before = sorted((tmp_path / "index").rglob("*"))
-    usage = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OSError, match="1 MB are free") as caught:
-        index.rebuild()
-    assert caught.value.errno == errno.ENOSPC
-    assert sorted((tmp_path / "index").rglob("*")) == before
-    assert index.search(VECTORS[5], 1)[0].id == "r5"
-
-
-def test_a_build_that_fails_leaves_the_old_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = open_index(tmp_path)
-    index.add_many(records(VECTORS[:60]))
-    index.rebuild()
-    name = index.stats()["generation"]
-    monkeypatch.setattr("index.build.build_annoy", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
-    with pytest.raises(OSError, match="No space left"):
-        index.rebuild()
-    assert [path.name for path in (tmp_path / "index" / "generations").iterdir()] == [name]
-    assert index.verify() == []
 
 
 def test_an_empty_store_can_be_built_and_searched(tmp_path: Path) -> None:
@@ -328,9 +247,9 @@ def test_annoy_keeps_the_vectors_where_they_are_mapped_from(tmp_path: Path) -> N
     scores = vectors[rows] @ vectors.T
     scores[rows, rows] = -1
     assert np.array_equal(np.sort(exact_neighbours(file.vectors, rows, 10)), np.sort(np.argsort(-scores)[:, :10]))
-    point = choose_search_k(file, 0.9)[-1]
-    assert point.search_k > 0
-    assert point.recall >= 0.9
+    *less, point = choose_search_k(file, 0.9)
+    assert point.search_k > max(trial.search_k for trial in less)
+    assert point.recall > point.sure >= 0.9 > max(trial.sure for trial in less)
 
 
 def test_isotropic_vectors_are_searched_exactly(tmp_path: Path) -> None:
@@ -348,7 +267,7 @@ def test_a_tuned_setting_is_used_and_a_broken_one_is_not(tmp_path: Path) -> None
     assert tuned(IndexOptions(n_trees=9), tmp_path).n_trees == 9
     for content in ("{", "[]", '{"n_trees": -1, "recall": 0.9}', "{}"):
         (tmp_path / "tuned.json").write_text(content)
-        assert tuned(SMALL, tmp_path).recall == 0.97
+        assert tuned(SMALL, tmp_path).recall == DEFAULTS["recall"]
     with pytest.raises(ValueError, match="n_trees"):
         IndexOptions(n_trees=0)
 

@@ -64,9 +64,11 @@ def test_mistakes_are_one_line(tmp_path: Path, there: list[str], capsys: pytest.
         assert error.count("\n") == 1
 
 
-def test_help_explains_both_parameters(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--help"])
+@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["verify"], ["stats"], ["tune"]])
+def test_help_explains_both_parameters(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
     said = capsys.readouterr().out
     assert "n_trees   how many" in said
     assert "search_k  how many" in said

@@ -123,7 +123,7 @@ class Approximate(Exact):
     """A file large enough that Annoy answers: the score of each place is the model's, for 95 % of them."""
 
     dim, vectors = 16, clustered(3_000, clusters=300, spread=0.6)
-    options = IndexOptions(exact_below=500, background=False, own_process=False, erase_within=0)
+    options = IndexOptions(exact_below=500, recall=0.97, background=False, own_process=False, erase_within=0)
 
     @initialize()
     def start(self) -> None:
