@@ -11,10 +11,12 @@ stretch as it does the wall clock (given as well). Queries are held out; recall 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,14 +28,17 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.index_fresh import costs
 from benchmarks.index_load import DIM, PACE, open_index, under_load, while_rebuilding
 from benchmarks.index_vectors import Source
 from index import Record
 from index.prompt_index import logger as index_logger
+from index.tune import measure
 
-QUERIES = 300
+QUERIES = 500
 BUILT = "built.json"  # beside each index: what its build took
-PARTS = ("variants-384", "variants-768", "captions-384", "isotropic-384", "load", "hnswlib", "privacy", "ancestor")
+PARTS = ("variants-384", "variants-768", "captions-384", "isotropic-384", "trees", "fresh", "load", "hnswlib",
+         "privacy", "ancestor")  # fmt: skip
 Answer = TypeVar("Answer")
 Times = list[float]
 HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
@@ -175,10 +180,12 @@ def hnsw(folder: Path, rows: int) -> None:
 def load(folder: Path, rows: int) -> None:
     """1,000 adds and 200 removes a second, a rebuild, and four threads that query; then commits being found."""
     source = Source("variants", rows, DIM)
-    place = built(folder, source)
-    idle, busy, adds, removes = under_load(place, source)
+    place = folder / "load"
+    shutil.copytree(built(folder, source), place)
+    idle, busy, pace = under_load(place, source)
     row(f"4 threads query {4 * PACE} times a second, a rebuild runs; a second",
-        f"{adds:.0f} adds, {removes:.0f} removes", "", "", "1,000 and 200")
+        f"{pace.adds:.0f} adds, {pace.removes:.0f} removes",
+        f"50 and 10 of them take the writer {pace.milliseconds:.1f} ms", "", "1,000 and 200")
     for said, quiet, loaded in (("processor time", idle.processor, busy.processor),
                                 ("wall clock", idle.milliseconds, busy.milliseconds)):
         ratio = np.percentile(loaded, 99) / np.percentile(quiet, 99)
@@ -187,6 +194,24 @@ def load(folder: Path, rows: int) -> None:
     found = while_rebuilding(place, source.block(0))
     row("1,000 adds a second, a rebuild: committed → found, p50 / p99, processor (wall)",
         f"{both(found.processor)} ({both(found.milliseconds)})", f"not found: {found.wrong}", "", "≤ 5 ms")
+
+
+def trees(folder: Path, rows: int) -> None:
+    """What more trees bring: the smallest search_k that is sure of recall, its time, and the file."""
+    index = open_index(built(folder, Source("variants", rows, DIM)))
+    for n_trees, trials in itertools.groupby(measure(index, (12, 24, 48, 96), 0.95), lambda trial: trial.n_trees):
+        *_, last = trials
+        row(f"{rows:,} × {DIM} variants: n_trees {n_trees}, wall clock",
+            f"search_k {last.search_k or 'exact'}, recall@10 {last.recall:.3f}, {last.milliseconds:.2f} ms",
+            f"build {last.build_seconds:.0f} s, {last.megabytes:.0f} MB", "", "recall surely ≥ 0.95")
+
+
+def fresh(folder: Path, rows: int) -> None:
+    """What writing takes, and what it costs the searches that follow."""
+    source, place = Source("variants", rows, DIM), folder / "fresh"
+    shutil.copytree(built(folder, source), place)
+    for name, milliseconds in costs(place, source).items():
+        row(f"{rows:,} × {DIM} variants: {name}, p50 / p99", both(milliseconds), "", "", "")
 
 
 def privacy(folder: Path, rows: int) -> None:
@@ -284,7 +309,7 @@ def row(*cells: str) -> None:
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-OTHERS = {"load": load, "hnswlib": hnsw, "privacy": privacy, "ancestor": ancestor}
+OTHERS = {"trees": trees, "fresh": fresh, "load": load, "hnswlib": hnsw, "privacy": privacy, "ancestor": ancestor}
 
 if __name__ == "__main__":
     main()

@@ -49,23 +49,32 @@ def database(folder: Path) -> sa.Engine:
     return engine
 
 
-def under_load(folder: Path, source: Source) -> tuple[Load, Load, float, float]:
-    """Return what 4 threads saw when idle and under load, and the additions and removals a second meanwhile."""
+@dataclass(frozen=True)
+class Pace:
+    """What the writer did: additions and removals a second, and its processor time for 50 and 10 of them."""
+
+    adds: float
+    removes: float
+    milliseconds: float
+
+
+def under_load(folder: Path, source: Source) -> tuple[Load, Load, Pace]:
+    """Return what 4 threads saw when idle and under load, and what was written meanwhile."""
     index, rows = open_index(folder), np.concatenate([source.block(0), source.block(1)])
     index.search(rows[0], 10)
     end = time.monotonic() + 6
     idle = query_from_threads(index, rows, lambda: time.monotonic() > end, lambda: 0)
-    with writing(folder, source.rows - BLOCK) as (written, gone):
+    with writing(folder, source.rows - BLOCK) as writer:
         builder = threading.Thread(target=index.rebuild)
-        started, before = time.monotonic(), (written.value, gone.value)
+        started, before = time.monotonic(), [value.value for value in writer]
         builder.start()
         busy = query_from_threads(
-            index, rows, lambda: not builder.is_alive() or time.monotonic() > started + LONGEST, lambda: gone.value
+            index, rows, lambda: not builder.is_alive() or time.monotonic() > started + LONGEST, lambda: writer[1].value
         )
-        adds, removes = ((now.value - then) / (time.monotonic() - started)
-                         for now, then in zip((written, gone), before, strict=True))  # fmt: skip
+        seconds = time.monotonic() - started
+        written, gone, worked = (now.value - then for now, then in zip(writer, before, strict=True))
     builder.join()
-    return idle, busy, adds, removes
+    return idle, busy, Pace(written / seconds, gone / seconds, 1e3 * worked / max(1, written / 50))
 
 
 def query_from_threads(
@@ -112,32 +121,36 @@ def while_rebuilding(folder: Path, rows: np.ndarray) -> Load:
 
 
 @contextmanager
-def writing(folder: Path, removable: int) -> Iterator[tuple[Synchronized, Synchronized]]:
-    """Write from another process; yield how many it has added and removed, once it has begun."""
+def writing(folder: Path, removable: int) -> Iterator[tuple[Synchronized, Synchronized, Synchronized]]:
+    """Write from another process; yield how many it has added and removed and its processor time, once it has begun."""
     context = multiprocessing.get_context("spawn")
-    stop, written, gone = context.Event(), context.Value("i", 0), context.Value("i", 0)
-    writer = context.Process(target=write, args=(folder, stop, written, gone, removable))
+    stop, written, gone, worked = context.Event(), *(context.Value(kind, 0) for kind in "iid")
+    writer = context.Process(target=write, args=(folder, stop, written, gone, worked, removable))
     writer.start()
     while written.value == 0 and writer.is_alive():
         time.sleep(0.05)
     try:
-        yield written, gone
+        yield written, gone, worked
     finally:
         stop.set()
         writer.join()
 
 
-def write(folder: Path, stop: Event, written: Synchronized, gone: Synchronized, removable: int) -> None:
+def write(
+    folder: Path, stop: Event, written: Synchronized, gone: Synchronized, worked: Synchronized, removable: int
+) -> None:
     """Twenty times a second: commit 50 additions, then 10 removals, as long as there are records to remove."""
     index, chance, turn, run = open_index(folder), np.random.default_rng(1), 0, uuid.uuid4().hex[:8]
     started = time.monotonic()
     while not stop.is_set():
         vectors = chance.standard_normal((50, DIM), np.float32)
         names = [f"w{run}-{turn}-{i}" for i in range(50)]
+        begun = time.thread_time()
         index.add_many([Record(name, name, row, "w", True) for name, row in zip(names, vectors, strict=True)])
         written.value += 50
         leaving = [f"r{BLOCK + i}" for i in range(gone.value, min(gone.value + 10, removable))]
         index.remove_many(leaving)
+        worked.value += time.thread_time() - begun
         gone.value += len(leaving)
         turn += 1
         time.sleep(max(0.0, started + turn / 20 - time.monotonic()))
