@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def accuracy_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
 
 def refiner_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
     """What the second stage keeps of what was right, and how sharp its pictures are beside the drawings."""
+    kept, base, final = refined(scorer, sets)
+    return [
+        "| refiner | value |", "|---|---:|",
+        f"| attributes right before that stay right | {kept:.1f} % |",
+        f"| variance of the Laplacian beside the drawings': resized base / refined | {base:.2f} / {final:.2f} |",
+    ]  # fmt: skip
+
+
+def refined(scorer: Scorer, sets: Sequence[DrawnSet]) -> tuple[float, float, float]:
+    """Percent of right attributes that stay right; the median variance of the Laplacian of the resized base's and of
+    the refined pictures, as shares of the true drawings'.
+    """
     before = [one for what in sets for one in scores_of(scorer, what.asked, what.base)]
     after = [one for what in sets for one in scores_of(scorer, what.asked, what.final)]
     was, still = 0, 0
@@ -65,16 +78,19 @@ def refiner_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
     large = [p.resize((256, 256), Image.Resampling.BICUBIC) for what in sets for p in what.base]
     base = float(np.median(sharpness(large)))
     final = float(np.median(sharpness([p for what in sets for p in what.final])))
+    return 100 * still / max(was, 1), (base / truth) ** 2, (final / truth) ** 2
 
-    def square(deviation: float) -> float:
-        return (deviation / truth) ** 2
 
-    return [
-        "| refiner | value |", "|---|---:|",
-        f"| attributes right before that stay right | {100 * still / max(was, 1):.1f} % |",
-        f"| Laplacian deviation: resized base / refined / true drawings | {base:.1f} / {final:.1f} / {truth:.1f} |",
-        f"| variance beside the drawings': base / refined | {square(base):.2f} / {square(final):.2f} |",
-    ]  # fmt: skip
+def strengths_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scene]) -> list[str]:
+    """Refiner steps and strength against what stays right and how sharp it gets, the same base pictures."""
+    lines = ["| refiner steps | strength | attributes kept | variance beside the drawings': resized base / refined |",
+             "|---:|---:|---:|---:|"]  # fmt: skip
+    for steps, strength in ((1, 0.15), (1, 0.2), (2, 0.2), (2, 0.3), (3, 0.3), (4, 0.45)):
+        settings = DrawSettings(refine_steps=steps, refine_strength=strength)
+        what = draw_set(pipeline, scene_set("strengths", asked, 1), settings)
+        kept, base, final = refined(scorer, [what])
+        lines.append(f"| {steps} | {strength} | {kept:.1f} % | {base:.2f} / {final:.2f} |")
+    return lines
 
 
 def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:
@@ -134,10 +150,7 @@ def steps_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scen
     first: float | None = None
     for steps, guidance in ((24, 3.0), (12, 3.0), (8, 1.0), (8, 2.0), (8, 3.0), (8, 5.0), (6, 3.0), (4, 3.0)):
         what = scene_set("steps", asked, 1)
-        seconds = 0.0
         settings = DrawSettings(steps=steps, guidance_scale=guidance, refine=False)
-        import time
-
         start = time.perf_counter()
         draw_set(pipeline, what, settings)
         seconds = time.perf_counter() - start
@@ -160,7 +173,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scenes", type=int, default=500, help="scenes a set (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=4, help="pictures a scene; the permutations have 5 times as many")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--steps-table", action="store_true", help="only the table of steps and guidance")
+    parser.add_argument("--steps-table", action="store_true", help="only the tables of steps, guidance, strength")
     parser.add_argument("--grids", type=Path, help="also write grids of pictures into this folder")
     options = parser.parse_args(argv)
     pipeline = load_pipeline(options.checkpoints)
@@ -168,6 +181,8 @@ def main(argv: list[str] | None = None) -> None:
     groups = standard_scenes(options.scenes)
     if options.steps_table:
         print("\n".join(steps_table(pipeline, scorer, groups["one garment"])))
+        if "refiner" in pipeline.stages:
+            print("\n" + "\n".join(strengths_table(pipeline, scorer, groups["one garment"])))
         return
     sets = [
         draw_set(pipeline, scene_set(name, asked, options.seeds * (5 if name == "permutations" else 1)), DrawSettings())
