@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -54,6 +53,7 @@ class TextTrainer:
     def __init__(self, shop: Workshop, accelerator: Accelerator) -> None:
         self.shop, self.accelerator, self.stage = shop, accelerator, shop.recipe.text
         self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
+        self.figures: Mapping[str, float] = {}  # what was last measured on the pairs held out
         self.planned, self.said = 0.0, -math.inf  # minutes that the steps were planned for
         self.spared = set() if self.stage.sequence_weight else set(shop.student.tower_names)  # the words say it all
         self.targets = self._open_targets()
@@ -191,15 +191,19 @@ class TextTrainer:
             world = self.accelerator.num_processes
             texts = [text for rank in range(world) for text in batch.everyone[rank::world]]
             same = torch.tensor([[a == b for b in texts] for a in texts], device=wanted.device)
-            answer, wanted = self._of_everyone(answer), self._of_everyone(wanted)
-            parts[f"{name}.contrast"] = recipe.contrast * contrast_loss(answer, wanted, same)
+            value = contrast_loss(self._of_everyone(answer), self._of_everyone(wanted), same)
+            # A process moves its own rows alone, and gradients are averaged: each must pull as many times as hard.
+            value = value + (world - 1) * (value - value.detach())
+            parts[f"{name}.contrast"] = recipe.contrast * value
         return parts
 
     def _of_everyone(self, rows: Tensor) -> Tensor:
-        """The rows (n, p) of all processes, in the order of their ranks, with gradients: rivals are the whole batch."""
+        """The rows (n, p) of all processes, in the order of their ranks; only this one's have gradients."""
         if self.accelerator.num_processes == 1:
             return rows
-        return torch.cat(all_gather(rows.float().contiguous()))
+        parts = list(self.accelerator.gather(rows.detach().float()).chunk(self.accelerator.num_processes))
+        parts[self.accelerator.process_index] = rows.float()
+        return torch.cat(parts)
 
     def _heads_of(self, batch: Batch) -> list[str]:
         return [name for name in self._trained_by(batch.corpus) if name not in self.spared]
@@ -258,7 +262,7 @@ class TextTrainer:
         if not self.accelerator.is_main_process or self.held_out is None:
             return
         self.average.swap(self.student)
-        found = self.held_out.measure(self.student, self.reads)
+        self.figures = found = self.held_out.measure(self.student, self.reads)
         self.average.swap(self.student)
         logger.info("step %d held out: %s", self.step, ", ".join(f"{k} {v:.4f}" for k, v in found.items()))
         add_metrics(self.shop.folder, {"step": self.step, **found})
@@ -310,8 +314,9 @@ class TextTrainer:
         self._save()
         folder = self.shop.folder / "model"
         if self.accelerator.is_main_process:
-            self._evaluate(writer)
-            self._write_encoder(folder, {"step": self.step})
+            if self.step % self.stage.evaluate_every:  # else it was just measured
+                self._evaluate(writer)
+            self._write_encoder(folder, self.figures)
             writer.close()
             logger.info("step %d of %d: encoder in %s", self.step, self.steps, folder)
         self.accelerator.wait_for_everyone()

@@ -112,7 +112,7 @@ class TextStage:
     threads: int = 0
     cache: str = "auto"
     save_minutes: float = 1.0
-    evaluate_every: int = 1000
+    evaluate_every: int = 250
     pool: int = 1
     parts: int = 4
 
