@@ -94,6 +94,19 @@ def make_xlm_roberta(folder: Path) -> Path:
     return _write_hub_encoder(folder, XLMRobertaConfig, XLMRobertaModel, tokenizer)
 
 
+def make_sentence_teacher(folder: Path) -> Path:
+    """A sentence-transformers model of random weights that gives 32 numbers."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    hub = make_xlm_roberta(folder / "hub")
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "cls_token": "<s>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 32, **names}
+    (hub / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    SentenceTransformer(modules=[Transformer(str(hub)), Pooling(32)], device="cpu").save(str(folder / "teacher"))
+    return folder / "teacher"
+
+
 def _write_hub_encoder(folder: Path, config: type, model: type, tokenizer: Tokenizer) -> Path:
     hub_logging.disable_progress_bar()
     torch.manual_seed(3)

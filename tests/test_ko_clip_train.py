@@ -9,15 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ko_clip_parts import make_clip, make_klue, make_unet, make_xlm_roberta, write_pairs, write_recipe
+from ko_clip_parts import (
+    make_clip,
+    make_klue,
+    make_sentence_teacher,
+    make_unet,
+    make_xlm_roberta,
+    write_pairs,
+    write_recipe,
+)
 from safetensors.torch import load_file
 
-from ko_clip.batches import Sampler
-from ko_clip.distill import distil, learning_rate
+from ko_clip.batches import Batch, Sampler
+from ko_clip.distill import TextTrainer, distil, learning_rate
 from ko_clip.encoder import PromptEncoder
 from ko_clip.losses import contrast_loss, pooled_loss, sequence_loss, slot_plan
-from ko_clip.recipe import TextStage, load_recipe, recipe_from, standard_heads, with_text
-from ko_clip.teachers import fingerprint
+from ko_clip.recipe import HeadRecipe, TextStage, load_recipe, recipe_from, standard_heads, with_text
+from ko_clip.teachers import Target, fingerprint
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 from ko_clip.train import main
 
@@ -182,7 +190,7 @@ def test_two_processes_give_the_loss_curve_of_one_with_twice_the_batch(parts, tm
     train = ["-m", "ko_clip.train", "--config", str(tmp_path / "two.yaml")]
     subprocess.run([sys.executable, *launch, *train], **quiet)
     one, two = (_metrics(tmp_path / name / "run") for name in ("one", "two"))
-    assert [row["step"] for row in one] == [20, 40, 50, 60, 80, 100, 100, 100]
+    assert [row["step"] for row in one] == [20, 40, 50, 60, 80, 100, 100]
     assert len(one) == len(two)
     for a, b in zip(one, two, strict=True):
         assert a.keys() == b.keys()
@@ -296,6 +304,17 @@ def test_a_student_starts_from_a_korean_or_multilingual_encoder_of_the_hub(parts
     assert encoder.max_tokens == 18 and encoder.count_tokens("빨간 모자") == 2
     assert encoder.dropped("빨간 모자 " * 9 + "파란 가방").strip() == "파란 가방"
     assert not torch.allclose(encoder.base(["빨간 모자"]), encoder.base(["파란 모자"]))
+
+
+def test_a_search_head_learns_from_any_sentence_transformers_model(parts, tmp_path):
+    heads = {"search": {"teacher": str(make_sentence_teacher(tmp_path)), "kind": "sentence", "contrast": 0.05}}
+    text = {"steps": 60, "batch": 16, "warmup": 2, "precision": "float32", "threads": 1, "evaluate_every": 30}
+    recipe = write_recipe(tmp_path / "r.yaml", *parts, tmp_path / "run", teacher=None, heads=heads, text=text)
+    encoder = PromptEncoder.load(distil(load_recipe(recipe)))
+    found = [row["search.cosine"] for row in _metrics(tmp_path / "run") if "search.cosine" in row]
+    assert encoder.search(["빨간 원피스"]).shape == (1, 32) and encoder.teachers == {}
+    assert encoder.model.config.head_specs()["search"].teacher == fingerprint(tmp_path / "teacher")
+    assert found and found[-1] < 0.5  # 1: at right angles to the teacher
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -429,6 +448,41 @@ def test_identical_texts_are_no_rivals_in_the_contrast():
     both = same.clone()
     both[0, 1] = both[1, 0] = True
     assert contrast_loss(twins, twins, both) < 1e-3 < contrast_loss(twins, twins, same)
+
+
+def test_the_contrast_of_two_processes_pulls_as_that_of_one_with_all_rows():
+    generator = torch.Generator().manual_seed(0)
+    texts = ["a hat", "a hat", "a coat", "a bag", "a skirt", "a dress"]
+    wanted = torch.randn(6, 8, generator=generator)
+    rows = torch.randn(6, 8, generator=generator).requires_grad_()
+    values = [_contrast_of(rows, wanted, texts, rank, 2) for rank in (0, 1)]
+    (sum(values) / 2).backward()  # gradients of processes are averaged
+    alone = rows.detach().clone().requires_grad_()
+    value = _contrast_of(alone, wanted, texts, 0, 1)
+    value.backward()
+    assert torch.allclose(torch.stack(values), value.expand(2), atol=1e-5)
+    assert torch.allclose(rows.grad, alone.grad, atol=1e-5)
+
+
+def _contrast_of(rows, wanted, texts, rank, world):
+    """The loss of one process, which has every `world`-th row."""
+    from functools import partial
+    from types import SimpleNamespace
+
+    def gather(mine):
+        whole = next(x for x in (rows.detach(), wanted) if torch.equal(x[rank::world], mine))
+        return torch.cat([whole[other::world] for other in range(world)])
+
+    head = HeadRecipe("t", kind="sentence", weight=0.0, contrast=1.0)
+    me = SimpleNamespace(
+        accelerator=SimpleNamespace(num_processes=world, process_index=rank, gather=gather), _tensor=torch.as_tensor,
+        shop=SimpleNamespace(recipe=SimpleNamespace(heads={"search": head})), stage=TextStage(),
+        student=SimpleNamespace(heads={"search": SimpleNamespace(spec=SimpleNamespace(unit=True))}),
+    )  # fmt: skip
+    me._of_everyone = partial(TextTrainer._of_everyone, me)
+    batch = Batch(0, tuple(range(rank, 6, world)), torch.zeros(0), tuple(texts[rank::world]), tuple(texts))
+    target = Target(None, wanted[rank::world])
+    return TextTrainer._pooled_losses(me, "search", rows[rank::world], target, batch)["search.contrast"]
 
 
 def test_student_and_teacher_of_different_width_are_refused():
