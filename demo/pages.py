@@ -30,7 +30,7 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-TOLD = ("limits", "defaults", "examples", "chips", "retention_days", "refines")  # of about(), what the scripts read
+TOLD = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about(), for the scripts
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"
@@ -56,7 +56,8 @@ def index() -> Response:
         notice=about["notice"][language],
         about=about,
     )
-    response = Response(html, mimetype="text/html")
+    unindented = "\n".join(line.strip() for line in html.split("\n") if line.strip())
+    response = Response(unindented, mimetype="text/html")
     response.headers["Content-Language"] = language
     response.headers["Cache-Control"] = "no-store"
     response.vary.add("Cookie")
@@ -147,7 +148,11 @@ def lean(source: str) -> str:
 
 @cache
 def _lean_file(name: str) -> str:
-    return lean((STATIC / name).read_text(encoding="utf-8"))
+    source = lean((STATIC / name).read_text(encoding="utf-8"))
+    if name.endswith(".css"):
+        for loose, tight in (("; }", "}"), (" { ", "{"), (": ", ":")):  # spaces that CSS does not need
+            source = source.replace(loose, tight)
+    return source
 
 
 @cache

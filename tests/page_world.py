@@ -44,7 +44,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/"
         refines = settings.get("FAKE_REFINES") != "0"
         folders = {name.upper(): value for name, value in model_folders(folder, refines).items()}
-        self._env = os.environ | folders | {
+        self.env = os.environ | folders | {
             "PYTHONPATH": str(FAKES.parent.parent), "PORT": str(self.port), "DATA_DIR": str(folder / "data"),
             "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds * SLOWNESS),
             "RATE_NEWCOMERS": "10000/hour", "LEASE_SECONDS": "2",
@@ -55,7 +55,7 @@ class Server:
     def start(self) -> None:
         """Start, and wait until pictures can be drawn."""
         self._process = subprocess.Popen(
-            [sys.executable, str(FAKES), "serve"], env=self._env, stdout=self._log, stderr=self._log
+            [sys.executable, str(FAKES), "serve"], env=self.env, stdout=self._log, stderr=self._log
         )
         deadline = time.monotonic() + 3 * PATIENCE / 1000
         while not self._ready():
@@ -145,6 +145,14 @@ def drawn(page: Page, prompt: str) -> object:
     sheet = draw(page, prompt)
     expect(sheet).to_have_attribute("data-status", "succeeded")
     return sheet
+
+
+def until(page: Page, script: str) -> None:
+    """Wait until a script says yes; asked from here, for the page's policy forbids a script that asks again."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(script):
+        assert time.monotonic() < deadline, script
+        page.wait_for_timeout(50)
 
 
 def share(page: Page) -> None:

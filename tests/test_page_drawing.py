@@ -26,8 +26,9 @@ def test_cancel_ends_it_and_says_so(world: World) -> None:
     page = world.person()
     sheet = draw(page, "빨간 원피스")
     expect(sheet).to_have_attribute("data-status", "running")
-    sheet.get_by_role("button", name="멈추기").click()
+    sheet.get_by_role("button", name="멈추기").evaluate("button => { button.focus(); button.click(); }")
     expect(sheet).to_have_attribute("data-status", "cancelled")
+    expect(sheet).to_be_focused()
     expect(sheet).to_contain_text("멈췄어요")
     expect(page.locator("#live")).to_contain_text("멈췄어요")
     assert generations(page)[0]["status"] == "cancelled"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from page_world import WIDTHS, World, draw, drawn, expect, open_world
+from page_world import WIDTHS, World, draw, drawn, expect, open_world, until
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -28,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         first.evaluate("""async () => { const headers = {'Content-Type': 'application/json'};
             for (const prompt of ['red dress', 'blue coat', 'white hanbok']) await fetch('/api/v1/generations',
             {method: 'POST', headers, body: JSON.stringify({prompt, n: 1, visibility: 'public', refine: false})}); }""")
-        first.wait_for_function("fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
+        until(first, "fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
         yield world
 
 
@@ -197,7 +197,7 @@ def test_first_paint_comes_soon_after_the_answer(world: World) -> None:
     metrics = page.context.new_cdp_session(page)
     metrics.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.reload()
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    until(page, "performance.getEntriesByName('first-contentful-paint').length > 0")
     wall = page.evaluate("""performance.getEntriesByName('first-contentful-paint')[0].startTime
         - performance.getEntriesByType('navigation')[0].responseStart""")
     tasks = {m["name"]: m["value"] for m in metrics.send("Performance.getMetrics")["metrics"]}["TaskDuration"] * 1000

@@ -82,11 +82,29 @@ def test_another_ones_public_picture_can_be_used_and_reported_but_not_deleted(wo
     expect(bora.locator("#toasts")).to_contain_text("고맙습니다")
 
 
+def test_a_similar_picture_is_drawn_again_with_everything_it_was_drawn_with(world: World) -> None:
+    anna, bora = world.person(), world.person()
+    share(anna)
+    anna.click("#more summary")
+    anna.fill("#seed", "5")
+    anna.fill("[name=negative_prompt]", "줄무늬")
+    drawn(anna, "자주색 마고자")
+    bora.fill("#prompt", "자주색 마고자")
+    card = bora.locator("#similar .past").first
+    expect(card).to_contain_text("자주색 마고자")
+    card.get_by_role("button", name="같은 시드로 다시").click()
+    expect(bora.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    made = generations(bora)[0]
+    assert made["seed"] == 5 and made["negative_prompt"] == "줄무늬" and made["visibility"] == "private"
+
+
 def test_delete_can_be_undone_and_without_undo_is_final(world: World) -> None:
     page = world.person()
     sheet = drawn(page, "지울 빨간 치마")
-    sheet.get_by_role("button", name="지우기").click()
+    sheet.get_by_role("button", name="지우기").focus()
+    page.keyboard.press("Enter")
     expect(page.locator(".sheet")).to_have_count(0)
+    expect(page.locator("#prompt")).to_be_focused()
     page.get_by_role("button", name="되돌리기").click()
     expect(page.locator(".sheet")).to_have_count(1)
     page.wait_for_timeout(300)
@@ -151,6 +169,21 @@ def test_everything_can_be_taken_along(world: World) -> None:
         page.get_by_role("link", name="모두 내려받기").click()
     names = zipfile.ZipFile(io.BytesIO(Path(got.value.path()).read_bytes())).namelist()
     assert "generations.jsonl" in names and sum(name.endswith(".png") for name in names) >= 4
+
+
+def test_a_drawing_that_ends_while_one_looks_at_the_history_appears_there(world: World) -> None:
+    page = world.person()
+    drawn(page, "먼저 그린 치마")
+    page.click("[data-place=mine]")
+    expect(page.locator("#mine-list .piece")).to_have_count(1)
+    page.locator("#mine-list .piece").focus()
+    page.route("**/events", lambda route: route.fulfill(status=503, body="{}"))  # found out by asking
+    page.evaluate("""() => { location.hash = '#/'; document.querySelector('#prompt').value = '나중에 그린 코트';
+        document.querySelector('#composer').requestSubmit(); }""")
+    expect(page.locator(".sheet")).to_have_count(2)
+    page.click("[data-place=mine]")
+    expect(page.locator("#mine-list .piece")).to_have_count(2)
+    expect(page.locator("#mine-list .piece").first).to_contain_text("나중에 그린 코트")
 
 
 def test_history_is_found_in_the_other_place_after_many_drawings(world: World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_world import World, draw, drawn, expect, generations, open_world
+from page_world import World, draw, drawn, expect, generations, open_world, until
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -44,6 +44,14 @@ def png(size: tuple[int, int] = (320, 200)) -> bytes:
     return data.getvalue()
 
 
+def photo() -> bytes:
+    """A JPEG as a phone takes it: lying on its side, with a note in EXIF that says so."""
+    data, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (640, 480), "#a63").save(data, "JPEG", exif=exif)
+    return data.getvalue()
+
+
 def test_arrows_walk_through_the_pictures_and_on_to_the_next_drawing(page: Page, viewer: object) -> None:
     expect(viewer.locator(".arrow.prev")).to_be_hidden()
     for place in ("2 / 4", "3 / 4", "4 / 4"):
@@ -76,7 +84,7 @@ def test_both_stages_lie_under_a_slider(page: Page, viewer: object) -> None:
     page.keyboard.press("End")
     assert viewer.locator(".picture").evaluate("f => f.style.getPropertyValue('--cut')") == "100%"
     loaded = "img => img.complete && img.naturalWidth"
-    page.wait_for_function(f"({loaded})(document.querySelector('#viewer .before')) === 64")
+    until(page, f"({loaded})(document.querySelector('#viewer .before')) === 64")
     viewer.get_by_role("button", name="밑그림과 견주기").click()
     expect(viewer.locator(".before")).to_have_count(0)
 
@@ -161,12 +169,33 @@ def test_a_picture_can_be_dropped_and_pasted(page: Page) -> None:
         page.get_by_role("button", name="시작 그림 빼기").click()
 
 
+def test_a_phone_offers_its_camera_and_a_desk_does_not(world: World) -> None:
+    phone = world.person(360, has_touch=True, is_mobile=True)
+    camera = phone.locator("#camera")
+    assert camera.get_attribute("capture") == "environment" and camera.get_attribute("accept") == "image/*"
+    expect(phone.locator(".tool", has=camera)).to_be_visible()
+    expect(world.person().locator(".tool.only-touch")).to_be_hidden()
+    phone.set_input_files("#camera", {"name": "image.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    expect(phone.locator("#source img")).to_be_visible()
+    box = phone.locator("#source img").evaluate("img => img.decode().then(() => [img.naturalWidth, img.naturalHeight])")
+    assert box[0] < box[1], "a photo that lies on its side is shown upright"
+
+
+def test_a_photo_that_is_too_large_is_made_smaller_before_it_is_sent(page: Page) -> None:
+    with page.expect_response("**/api/v1/images") as answer:
+        page.set_input_files("#upload", {"name": "my.png", "mimeType": "image/png", "buffer": png((6000, 4500))})
+    kept = answer.value.json()
+    assert answer.value.status == 201 and (kept["width"], kept["height"]) == (1024, 768)
+    expect(page.locator("#source img")).to_be_visible()
+    page.get_by_role("button", name="시작 그림 빼기").click()
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (b"not a picture at all", "그림으로 열 수 없어요"),
         (png()[:90], "그림으로 열 수 없어요"),
-        (b"\x89PNG" + b"0" * (10 * 2**20), "10 MB 이하"),
+        (b"\x89PNG" + b"0" * (10 * 2**20), "10 MB 이하"),  # a picture of that size is made smaller
     ],
     ids=["text", "cut off", "too large"],
 )

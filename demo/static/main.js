@@ -47,6 +47,7 @@ Object.assign(studio, {
     past.redraw();
     Object.values(shelves).forEach((s) => s.redraw());
   },
+  rest: () => one(`[data-view=${place}] h1`).focus({ preventScroll: true }), // where the keyboard waits
 });
 composer.begin((generation) => bring(generation.id), chips.complete);
 chips.begin({ prompt: one("#prompt"), set: settings.set });
@@ -124,7 +125,7 @@ function clearWall() {
 function hang(id, generation, before) {
   const hung = sheets.get(id);
   if (!generation || leaving.has(id)) {
-    hung?.element.remove();
+    if (hung) takeDown(hung.element);
     sheets.delete(id);
     return emptiness();
   }
@@ -140,9 +141,18 @@ function hang(id, generation, before) {
     emptiness();
   }
   tell(generation, before);
+  if (before && before.status !== "succeeded" && generation.status === "succeeded") shelves.mine.add(generation);
   document.title = [...sheets.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
     ? w("app.title_drawing")
     : w("app.title");
+}
+
+/** @param {HTMLElement} element  the keyboard, if it was there, goes to the next drawing, or to the prompt */
+function takeDown(element) {
+  const held = element.contains(document.activeElement);
+  const next = element.nextElementSibling || element.previousElementSibling || one("#prompt");
+  element.remove();
+  if (held) next.focus({ preventScroll: true });
 }
 
 /** A first drawing needs a hand: examples to begin with while the wall is empty. */

@@ -78,6 +78,7 @@ async function claim(changed) {
   if (!code) return field.focus();
   try {
     const { generations } = await call("POST", "/me/claim", { body: { code } });
+    if (told.access === "token") return location.reload(); // the door is open now
     field.value = "";
     toast(w("done.claimed", { n: number(generations) }));
     changed();

@@ -31,8 +31,8 @@ export const SETTINGS = [
 export const leaving = new Set();
 
 /** @type {{fill: (settings: Record<string, any>, source?: Picture | null) => void, draw: (body: Record<string, any>) => Promise<Generation | null>,
- *   redraw: () => void}} what the page's parts do for each other; main.js gives it */
-export const studio = { fill: () => {}, draw: async () => null, redraw: () => {} };
+ *   redraw: () => void, rest: () => void}} what the page's parts do for each other; main.js gives it */
+export const studio = { fill: () => {}, draw: async () => null, redraw: () => {}, rest: () => {} };
 
 /** @param {string} format @param {Picture} picture @param {boolean} [bare]  without prompt and settings @returns {string} */
 export const download = (format, picture, bare) =>
@@ -130,6 +130,7 @@ export function remove(generation) {
   leaving.add(id);
   if (kept) drop(id);
   studio.redraw();
+  if (document.activeElement === document.body) studio.rest();
   const restore = () => {
     leaving.delete(id);
     if (kept) put(kept);

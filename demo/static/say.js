@@ -70,7 +70,10 @@ export function complain(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;
   if (!(error instanceof Error) || !("code" in error)) throw error;
   const { what, next } = explain(/** @type {any} */ (error));
-  toast(`${what} ${next}`, { kind: "wrong", ms: 9000 });
+  const text = `${what} ${next}`;
+  if ([...document.querySelectorAll(".toast p")].some((p) => p.textContent === text)) return; // it stands there already
+  if (error.code === "token_required") location.hash = "#/me"; // where a code is entered
+  toast(text, { kind: "wrong", ms: 9000 });
 }
 
 /**

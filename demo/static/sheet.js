@@ -38,7 +38,9 @@ export function sheet(first) {
     element.setAttribute("aria-label", g.prompt);
     fill(head, headOf(g));
     const key = unfinished(g) ? "going" : g.status; // a button under someone's finger stays the same button
+    const held = foot.contains(document.activeElement);
     if (key !== shown) fill(foot, [footOf(g)]);
+    if (held && !foot.contains(document.activeElement)) element.focus({ preventScroll: true });
     shown = key;
     advance(foot, g);
     tiles.forEach((tile, i) => show(tile, g, i));
@@ -183,11 +185,12 @@ function show(tile, g, i) {
 /** @param {string} id @param {Event} event */
 async function stop(id, event) {
   const button = /** @type {HTMLButtonElement} */ (event.currentTarget);
-  button.disabled = true;
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true"; // a disabled one would lose the keyboard
   try {
     put(await call("POST", `/generations/${id}/cancel`));
   } catch (error) {
-    button.disabled = false;
+    button.ariaDisabled = "false";
     complain(error);
   }
 }

@@ -14,7 +14,7 @@ import { lang, number, w } from "./words.js";
 
 /**
  * @param {"mine" | "gallery"} place
- * @returns {{open: () => void, redraw: () => void, order: () => {id: string, n: number}[]}}
+ * @returns {{open: () => void, add: (generation: Generation) => void, redraw: () => void, order: () => {id: string, n: number}[]}}
  */
 export function shelf(place) {
   const list = one(`#${place}-list`);
@@ -81,8 +81,9 @@ export function shelf(place) {
     else count.textContent = own ? "" : w("shelf.gallery");
     if (!shown.length && !state.found && state.asked) return fill(list, [empty(own)]);
     if (!state.asked && !state.found) return fill(list, ghosts());
-    list.replaceChildren(
-      ...(state.found || !own
+    fill(
+      list,
+      state.found || !own
         ? [
             h(
               "ul.grid",
@@ -97,7 +98,7 @@ export function shelf(place) {
               {},
               items.map((item) => card(item, place)),
             ),
-          ])),
+          ]),
     );
   }
 
@@ -109,6 +110,12 @@ export function shelf(place) {
   return {
     open() {
       page(true);
+      redraw();
+    },
+    add(generation) {
+      if (!state.asked || state.items.some((item) => item.generation_id === generation.id)) return;
+      state.items.push(asPast(generation));
+      state.items.sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
       redraw();
     },
     redraw,

@@ -2,12 +2,13 @@
  * A picture of one's own to start from: chosen, dropped, pasted, or taken with the phone's camera.
  */
 import { Problem, call } from "./api.js";
-import { one } from "./dom.js";
+import { h, one } from "./dom.js";
 import { announce, complain } from "./say.js";
 import { told, w } from "./words.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const { upload_bytes, upload_pixels } = told.limits;
+const SIDE = 2048; // of what is made smaller here: twice what the server keeps
 
 /**
  * @param {(picture: import("./api.js").Picture) => void} onpicture
@@ -16,9 +17,8 @@ export function begin(onpicture) {
   const take = async (/** @type {File} */ file) => {
     document.body.dataset.uploading = "yes";
     try {
-      await check(file);
       const body = new FormData();
-      body.append("file", file, "picture"); // the name stays here: the server has no use for it
+      body.append("file", await fitting(file), "picture"); // the name stays here: the server has no use for it
       onpicture(await call("POST", "/images", { body }));
       announce(w("tell.uploaded"));
     } catch (error) {
@@ -42,18 +42,29 @@ export function begin(onpicture) {
 }
 
 /**
+ * The file as the server takes it: what is too large (a phone's photo), or of a kind that only this browser knows, is made
+ * smaller here.
  * @param {File} file
+ * @returns {Promise<Blob>}
  * @throws {Problem} what the server would say too, said before anything is sent
  */
-async function check(file) {
-  if (file.size > upload_bytes) throw new Problem("too_large", "");
-  if (file.type && !TYPES.includes(file.type)) throw new Problem("bad_image", "");
+async function fitting(file) {
+  const large = file.size > upload_bytes;
   const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Problem("bad_image", "");
+    throw new Problem(large ? "too_large" : "bad_image", "");
   });
-  const pixels = bitmap.width * bitmap.height;
+  const { width, height } = bitmap;
+  if (!large && width * height <= upload_pixels && TYPES.includes(file.type)) return (bitmap.close(), file);
+  const scale = Math.min(1, SIDE / Math.max(width, height));
+  const canvas = h("canvas", { width: Math.round(width * scale) || 1, height: Math.round(height * scale) || 1 });
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  if (pixels > upload_pixels) throw new Problem("image_too_large", "");
+  const smaller = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  if (!smaller) throw new Problem("image_too_large", "");
+  return smaller;
 }
 
 /** @param {(file: File) => void} take */
