@@ -72,8 +72,9 @@ export function complain(error) {
   const { what, next } = explain(/** @type {any} */ (error));
   const text = `${what} ${next}`;
   if ([...document.querySelectorAll(".toast p")].some((p) => p.textContent === text)) return; // it stands there already
-  if (error.code === "token_required") location.hash = "#/me"; // where a code is entered
-  toast(text, { kind: "wrong", ms: 9000 });
+  const invited = error.code !== "token_required";
+  if (!invited) location.hash = "#/me"; // where a code is entered
+  toast(text, { kind: "wrong", ms: invited ? 9000 : 3e6 }); // an invitation is waited for
 }
 
 /**
