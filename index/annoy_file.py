@@ -94,7 +94,7 @@ def choose_search_k(file: AnnoyFile, target: float, k: int = 10, queries: int = 
         started = time.perf_counter()
         _ = file.vectors @ file.vectors[0]
         return [*points, Point(0, 1.0, 1.0, 1e3 * (time.perf_counter() - started))]
-    for _ in range(4):
+    for _ in range(4 if low else 0):  # below 20 · k candidates may run out, whatever the recall
         trial = _measure(file, (low + point.search_k) // 2, rows, truth, k)
         if trial.sure >= target:
             point = trial
