@@ -24,7 +24,7 @@ from diffusion.pipeline import TwoStagePipeline
 from diffusion.precision import choose_device, choose_dtype, dtype_name
 from diffusion.specs import CheckpointSpec, StageSpec, resolve
 from diffusion.stage import Stage
-from diffusion.weights import fingerprint
+from diffusion.weights import fingerprint, text_fingerprint
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"
@@ -50,7 +50,7 @@ def load_pipeline(
     encoder).
     """
     spec = resolve(checkpoint, download)
-    teachers = {role: _fingerprint(spec, stage, "text_encoder") for role, stage in spec.stages.items()}
+    teachers = _text_fingerprints(spec)
     if text_encoder is not None:
         check_teachers(text_encoder, teachers)
     device, memo = choose_device(device), _Once()
@@ -72,8 +72,13 @@ def load_pipeline(
 
 def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> dict[str, str]:
     """Role → fingerprint of the text encoder that a student must reproduce to draw with this checkpoint."""
-    spec = resolve(checkpoint, download)
-    return {role: _fingerprint(spec, stage, "text_encoder") for role, stage in spec.stages.items()}
+    return _text_fingerprints(resolve(checkpoint, download))
+
+
+def _text_fingerprints(spec: CheckpointSpec) -> dict[str, str]:
+    folders = {role: stage.folder("text_encoder") for role, stage in spec.stages.items()}
+    found = {folder: text_fingerprint(folder) for folder in set(folders.values())}
+    return {role: found[folder] for role, folder in folders.items()}
 
 
 class _Once:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from safetensors import SafetensorError, safe_open
 
+_TOWER, _NOT_TOWER = "text_model.", ("text_projection.weight", "position_ids")
 STEMS = ("diffusion_pytorch_model", "model")
 Shapes = dict[str, tuple[int, ...]]
 
@@ -96,6 +97,24 @@ def fingerprint(folder: Path, known: Mapping[Path, str] | None = None) -> str:
     sums = [known.get(path.resolve()) or sha256_file(path) for path in weight_files(folder)]
     digest = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
     return f"sha256:{digest}"
+
+
+def text_fingerprint(folder: Path) -> str:
+    """Identify a text encoder by its tower's tensors alone: "sha256:<hex>" over name, type, shape and bytes of each.
+
+    A CLIP's image tower and the projections may learn more without parting it from those that reproduce its text
+    tower. ko_clip.teachers.fingerprint says the same.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for path in weight_files(folder):
+        with _open(path) as file:
+            found |= {key: file.get_tensor(key).contiguous() for key in file.keys()}  # noqa: SIM118 (not a dict)
+    whole = any(key.startswith(_TOWER) for key in found)
+    digest = hashlib.sha256()
+    for key in sorted(key for key in found if (key.startswith(_TOWER) or not whole) and not key.endswith(_NOT_TOWER)):
+        digest.update(f"{key.removeprefix(_TOWER)} {found[key].dtype} {tuple(found[key].shape)}\n".encode())
+        digest.update(found[key].view(torch.uint8).numpy())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def stored_shapes(folder: Path) -> Shapes:

@@ -241,13 +241,15 @@ def _told(part: Path) -> dict[str, float]:
 
 
 def lock_text(clip: CLIPModel, run: Run) -> None:
-    """Put the text tower of the part that ships into `clip` and freeze it.
+    """Put the text tower of the part that ships into `clip`, with its projection, and freeze both: a refiner is told
+    the projected embedding.
 
     Raises ValueError where the part's tower has another shape, or where the run's state learnt beside another tower.
     """
     with safe_open(run.part / WEIGHTS_FILE, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith("text_model.")]  # noqa: SIM118 - not a dictionary
         tower = {name.removeprefix("text_model."): file.get_tensor(name).float() for name in names}
+        projection = file.get_tensor("text_projection.weight").float()
     shapes = {name: value.shape for name, value in clip.text_model.state_dict().items()}
     if {name: value.shape for name, value in tower.items()} != shapes:
         raise ValueError(f"{run.part} holds a text tower of another shape: train it anew without --lock-text")
@@ -257,7 +259,9 @@ def lock_text(clip: CLIPModel, run: Run) -> None:
             if not all(torch.equal(file.get_tensor(f"model.clip.text_model.{n}"), v) for n, v in tower.items()):
                 raise ValueError(f"{state} learnt beside another text tower than {run.part} has: remove {run.folder}")
     clip.text_model.load_state_dict(tower)
+    clip.text_projection.load_state_dict({"weight": projection})
     clip.text_model.requires_grad_(False)
+    clip.text_projection.requires_grad_(False)
 
 
 @torch.no_grad()

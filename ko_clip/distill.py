@@ -233,7 +233,7 @@ class TextTrainer:
                 asked = set(teacher.heads) - self.spared
                 if asked and (not corpus.heads or set(corpus.heads) & asked):
                     asks = "-".join(f"{n}.{h.output}{'.pooled' * h.pooled}" for n, h in teacher.heads.items())
-                    key = f"{corpus.identity}-{len(corpus)}-{teacher.fingerprint[7:19]}-{asks}"
+                    key = f"{corpus.identity}-{len(corpus)}-{teacher.file_hash[7:19]}-{asks}"
                     mine.append(Targets(root / key, teacher, len(corpus), self.stage.cache))
             found.append(mine)
         return found

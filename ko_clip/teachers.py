@@ -1,7 +1,8 @@
 """The encoders that a student learns from: CLIP text towers and sentence-transformers models, run frozen.
 
 In: English sentences. Out, in float32: for each head that the teacher serves, hidden states (n, 77, dim) and a pooled
-embedding (n, p). A teacher is known by its fingerprint, the SHA-256 of its weights' file.
+embedding (n, p). A teacher is known by its fingerprint: a CLIP by its text tower alone, so that its image tower and the
+projections between the two may learn more; a sentence-transformers model by its weights' file.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from ko_clip.recipe import HeadRecipe
 
 _WEIGHTS = ("model.safetensors", "model.fp16.safetensors")
+_TOWER = "text_model."
+_NOT_TOWER = ("text_projection.weight", "position_ids")  # fitted to the image tower; counted, not learnt
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ClipTeacher:
 
     def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
         self.folder, self.heads, self.device = resolve(folder), dict(heads), device
-        self.fingerprint = fingerprint(self.folder)
+        self.fingerprint, self.file_hash = fingerprint(self.folder), file_hash(self.folder)
         self.tokenizer = CLIPTokenizer.from_pretrained(_tokenizer_folder(self.folder))
         projected = any(head.pooled for head in heads.values())
         kind = CLIPTextModelWithProjection if projected and self._has_projection() else CLIPTextModel
@@ -91,7 +95,7 @@ class SentenceTeacher:
         from sentence_transformers import SentenceTransformer
 
         self.folder, self.heads = resolve(folder), dict(heads)
-        self.fingerprint = fingerprint(self.folder)
+        self.fingerprint = self.file_hash = file_hash(self.folder)
         self.model = SentenceTransformer(str(self.folder), device=device)
 
     def widths(self, name: str) -> tuple[int, int]:
@@ -141,11 +145,30 @@ def weights_file(folder: Path) -> Path:
 
 
 def fingerprint(folder: str | Path) -> str:
+    """ "sha256:…" of a CLIP's text tower, name, type and shape of each tensor counted; of another model, of its file.
+
+    diffusion.weights.text_fingerprint says the same of a checkpoint's text encoder.
+    """
+    place = resolve(folder)
+    kind = str(json.loads((place / "config.json").read_text("utf-8")).get("model_type", ""))
+    return _tower_hash(weights_file(place)) if kind.startswith("clip") else file_hash(place)
+
+
+def file_hash(folder: str | Path) -> str:
     """ "sha256:…" of the bytes of the weights' file."""
-    digest = hashlib.sha256()
     with weights_file(resolve(folder)).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _tower_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with safe_open(path, framework="pt") as file:
+        whole = any(key.startswith(_TOWER) for key in file.keys())  # noqa: SIM118 - not a dictionary
+        kept = [key for key in file.keys() if key.startswith(_TOWER) or not whole]  # noqa: SIM118
+        for key in sorted(key for key in kept if not key.endswith(_NOT_TOWER)):
+            tensor = file.get_tensor(key).contiguous()
+            digest.update(f"{key.removeprefix(_TOWER)} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.view(torch.uint8).numpy())
     return f"sha256:{digest.hexdigest()}"
 
 

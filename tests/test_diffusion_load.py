@@ -22,7 +22,7 @@ from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.precision import choose_device, choose_dtype, has_bfloat16
 from diffusion.specs import PUBLIC, resolve
-from diffusion.weights import WeightsError, sha256_file
+from diffusion.weights import WeightsError, text_fingerprint
 
 FAST = DrawSettings(steps=2)
 UNET = "diffusion_pytorch_model.safetensors"
@@ -166,7 +166,7 @@ def test_missing_surplus_and_misshapen_weights_are_refused(sd15: Path, tmp_path:
 
 def test_an_encoder_of_another_teacher_is_refused(own: Path) -> None:
     fingerprints = text_fingerprints(own)
-    assert fingerprints["base"] == f"sha256:{sha256_file(own / 'clip' / 'model.safetensors')}"
+    assert fingerprints["base"] == text_fingerprint(own / "clip")
     drawn = load_pipeline(own, Student(fingerprints), dtype="float32").draw([Shot("빨간 원피스")], FAST)
     assert drawn.recipes[0]["made_with"]["encoder"] == fingerprints
     with pytest.raises(EncoderMismatch, match="reproduces sha256:other"):

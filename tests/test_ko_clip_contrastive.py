@@ -372,12 +372,8 @@ def test_a_locked_text_tower_ships_as_it_was_while_the_image_tower_learns(shippe
     contrastive.main(shipping(shipped, "--lock-text"))
     after = load_file(part / "model.safetensors")
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert not any(name.startswith("text_model.") for name in moved)
-    assert moved >= {
-        "visual_projection.weight",
-        "text_projection.weight",
-        "vision_model.embeddings.patch_embedding.weight",
-    }
+    assert not any(name.startswith("text_") for name in moved)
+    assert moved >= {"visual_projection.weight", "vision_model.embeddings.patch_embedding.weight"}
     assert facts(part)["step"] == 2
     assert facts(part)["locked_steps"] == 2
 
