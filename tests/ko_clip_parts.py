@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     CLIPTextConfig,
     CLIPTextModelWithProjection,
@@ -91,6 +91,7 @@ def make_xlm_roberta(folder: Path) -> Path:
     names = ["<s>", "<pad>", "</s>", "<unk>", *pieces, "▁"]
     tokenizer = Tokenizer(models.Unigram([(name, -1.0 - i / 100) for i, name in enumerate(names)], unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
     return _write_hub_encoder(folder, XLMRobertaConfig, XLMRobertaModel, tokenizer)
 
 
