@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -10,13 +9,14 @@ import torch
 from benchmarks.random_checkpoint import TINY, Sizes, write_checkpoint
 from fashion import lexicon
 from ko_clip.model import KoClipConfig, KoClipModel
+from ko_clip.teachers import fingerprint
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 
 def write_models(folder: Path, sizes: Sizes = TINY) -> dict[str, str]:
     """Write both; returns the settings that name them."""
     checkpoint = write_checkpoint(folder / "checkpoint", sizes)
-    teacher = hashlib.sha256((checkpoint / "clip" / "model.safetensors").read_bytes()).hexdigest()
+    teacher = fingerprint(checkpoint / "clip")
     encoder = folder / "encoder"
     encoder.mkdir()
     words = [name for kind in lexicon.WORDS.values() for word in kind for name in (*word.ko, *word.en)]
@@ -24,8 +24,8 @@ def write_models(folder: Path, sizes: Sizes = TINY) -> dict[str, str]:
     tokenizer.save(encoder)
     torch.manual_seed(3)
     heads = {
-        "base": {"dim": sizes.text_width, "teacher": f"sha256:{teacher}"},
-        "refiner": {"dim": sizes.text_width, "pooled": sizes.pooled, "teacher": f"sha256:{teacher}"},
+        "base": {"dim": sizes.text_width, "teacher": teacher},
+        "refiner": {"dim": sizes.text_width, "pooled": sizes.pooled, "teacher": teacher},
         "search": {"pooled": 32, "unit": True},
     }
     config = KoClipConfig(vocab_size=tokenizer.vocab_size, embedding_size=16, width=32, layers=1, attention_heads=2,

@@ -29,6 +29,7 @@ from ko_clip.model import HeadOutput, KoClipModel
 from ko_clip.reads import AttentionReads, open_reads
 from ko_clip.recipe import CorpusRecipe, Recipe, TextStage
 from ko_clip.runs import Average, Clock, add_metrics, load_state, save_state
+from ko_clip.scene_reading import SceneReader, agreement_loss, saved_reader
 from ko_clip.student import save_encoder
 from ko_clip.targets import Targets
 from ko_clip.teachers import ClipTeacher, Target, Teacher
@@ -67,7 +68,7 @@ class TextTrainer:
         self.model, self.optimizer = accelerator.prepare(student, optimizer)
         self.student: KoClipModel = accelerator.unwrap_model(self.model)
         self.average = Average(self.student, self.stage.ema)
-        self.reads = self._open_reads()
+        self.reads, self.scene_readers = self._open_reads(), self._open_scene_readers()
         self.variances = {name: v.to(accelerator.device) for name, v in shop.variances.items()}
         self.held_out = HeldOut.open(shop.recipe, shop.teachers, shop.folder, shop.tokenizer)
 
@@ -178,6 +179,10 @@ class TextTrainer:
             parts[f"{name}.sequence"] = self.stage.sequence_weight * weight * value
         if name in self.reads and self.stage.reads_weight:
             parts[f"{name}.reads"] = self.stage.reads_weight * weight * self.reads[name].loss(answer, wanted, self.step)
+        if reader := self.scene_readers.get(name):
+            with torch.no_grad():
+                goal = reader(wanted.float())
+            parts[f"{name}.scene"] = weight * agreement_loss(reader(answer.float()), goal)
         return parts
 
     def _pooled_losses(self, name: str, answer: Tensor, target: Target, batch: Batch) -> dict[str, Tensor]:
@@ -253,6 +258,11 @@ class TextTrainer:
                 raise ValueError(f"head {name!r} has a reader, but its teacher gives no hidden states")
             found[name] = open_reads(recipe.reader, teacher, name, texts, str(self.accelerator.device))
         return found
+
+    def _open_scene_readers(self) -> dict[str, SceneReader]:
+        """Per head, the frozen reader that names who wears what from its states."""
+        heads = {name: head.scene_reader for name, head in self.shop.recipe.heads.items() if head.scene_reader}
+        return {name: saved_reader(path).to(self.accelerator.device) for name, path in heads.items()}
 
     def _used(self) -> list[CorpusRecipe]:
         names = {corpus.name for corpus in self.shop.corpora}

@@ -31,6 +31,7 @@ class HeadRecipe:
     """One head and its teacher. `output`: which hidden states of a CLIP; `pooled`: its pooled embedding too.
 
     `reader`: folder of the U-Net that attends to the states; the text stage then asks what that U-Net reads.
+    `scene_reader`: file of the reader that taught the project's own teacher to bind (`ko_clip.scene_reading`).
     """
 
     teacher: str
@@ -40,6 +41,7 @@ class HeadRecipe:
     weight: float = 1.0
     contrast: float = 0.0
     reader: str = ""
+    scene_reader: str = ""
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, KINDS)

@@ -3,8 +3,9 @@
 In: drawn captions with the truth about what they name; no pictures, so thousands of steps take minutes. Out: the text
 tower of `checkpoints/clip`. A reader with one query per kind of garment attends to the hidden states (batch, 77, d) as
 a U-Net will, and says colour, pattern, material, sleeve, hem and neckline of each: so the states bind attributes to
-garments, which contrast alone teaches slowly (Yuksekgonul et al. 2023, arXiv:2210.01936). The reader is thrown
-away, and the projection is fitted anew, so that the image tower still finds the sentences where it learnt them.
+garments, which contrast alone teaches slowly (Yuksekgonul et al. 2023, arXiv:2210.01936). The projection is fitted
+anew, so that the image tower still finds the sentences where it learnt them. The reader stays beside the tower: a
+student of it learns to be heard the same by the same reader (`agreement_loss`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import copy
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPModel
 
@@ -34,6 +38,7 @@ FIELDS = {
 }  # fmt: skip
 PLACES = {"background": BACKGROUNDS, "style": STYLES}
 PROJECTION_CAPTIONS = 6144
+READER_FILE = "reading/reader.safetensors"
 UNSAID = -100  # what cross-entropy leaves out
 _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
 _WORD = {field: {word.id: i for i, word in enumerate(words)} for field, words in (FIELDS | PLACES).items()}
@@ -92,6 +97,44 @@ def reading_losses(logits: Mapping[str, torch.Tensor], targets: Mapping[str, tor
     return {"loss": total / 10, "wrong": wrong / named}
 
 
+def saved_reader(path: Path | str) -> SceneReader:
+    """A reader as `main` saved it. Raises FileNotFoundError that says how to make it."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there: python -m ko_clip.scene_reading writes it beside the text tower")
+    with safe_open(path, framework="pt") as file:
+        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dictionary
+        heads = int(file.metadata()["heads"])
+    reader = SceneReader(weights["queries"].shape[1], heads)
+    reader.load_state_dict(weights)
+    return reader.eval().requires_grad_(False)
+
+
+def save_reader(reader: SceneReader, path: Path) -> None:
+    """Write the weights as float16."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.half().contiguous() for name, value in reader.state_dict().items()}
+    save_file(weights, path, metadata={"heads": str(reader.attention.num_heads)})
+
+
+def agreement_loss(said: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """How far what a reader says of a student's states is from what it says of the teacher's, where that names a word.
+
+    Mean cross-entropy a text, less what is left when both say the same.
+    """
+    there = wanted["there"].float().sigmoid()
+    total = _binary_excess(said["there"].float(), there).sum() / len(there)
+    for field in FIELDS | PLACES:
+        goal, answer = wanted[field].float().softmax(-1), said[field].float().log_softmax(-1)
+        excess = F.kl_div(answer, goal, reduction="none").sum(-1)  # (texts, kinds) or (texts,)
+        total = total + ((excess * there if excess.ndim == 2 else excess).sum()) / len(there)
+    return total / 10
+
+
+def _binary_excess(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    least = F.binary_cross_entropy(goal, goal, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, goal, reduction="none") - least
+
+
 @torch.no_grad()
 def refit_projection(clip: CLIPModel, former: CLIPModel, ids: Sequence[torch.Tensor]) -> float:
     """Fit the text projection by least squares, so that sentences keep the vectors that the image tower knows.
@@ -129,6 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     result = fit(both, step_losses, fit_config(options), run.folder)
     both.load_state_dict(result.average)
     both.cpu()
+    save_reader(reader, run.part / READER_FILE)
     texts = [caption(sample_scene(10**9 + i, "train"), "en", seed=i).text for i in range(PROJECTION_CAPTIONS)]
     ids = [tokenize(tokenizer, texts[i : i + 256]) for i in range(0, len(texts), 256)]
     kept = refit_projection(clip, former, ids)

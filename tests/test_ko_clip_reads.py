@@ -11,8 +11,10 @@ import torch
 from ko_clip_parts import PAIRS, make_clip, make_unet, write_pairs, write_recipe
 
 from ko_clip.distill import distil
+from ko_clip.encoder import PromptEncoder
 from ko_clip.reads import AttentionReads, open_reads
 from ko_clip.recipe import HeadRecipe, load_recipe
+from ko_clip.scene_reading import SceneReader, agreement_loss, save_reader, saved_reader
 from ko_clip.teachers import ClipTeacher
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -94,3 +96,34 @@ def test_a_unet_of_another_width_is_refused(folders: tuple[Path, Path], tmp_path
     teacher = ClipTeacher(wide, {"base": HeadRecipe(str(wide))})
     with pytest.raises(ValueError, match="width 32.*gives 48"):
         open_reads(str(folders[1]), teacher, "base", ["red hat"], "cpu")
+
+
+def test_a_scene_reader_says_the_same_of_the_same_states_and_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    reader, states = SceneReader(32, heads=4), torch.randn(6, 9, 32)
+    save_reader(reader, tmp_path / "reading" / "reader.safetensors")
+    again = saved_reader(tmp_path / "reading" / "reader.safetensors")
+    wanted = again(states)
+    assert agreement_loss(reader(states), wanted) < 1e-3
+    assert agreement_loss(wanted, wanted).abs() < 1e-6 < agreement_loss(again(states.roll(1, 0)), wanted)
+    with pytest.raises(FileNotFoundError, match="python -m ko_clip.scene_reading"):
+        saved_reader(tmp_path / "reader.safetensors")
+
+
+def test_a_student_learns_to_be_heard_by_its_teachers_scene_reader(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    save_reader(SceneReader(32, heads=4), tmp_path / "reader.safetensors")
+    reader, clip = saved_reader(tmp_path / "reader.safetensors"), str(folders[0])
+    heads = {"base": {"teacher": clip, "scene_reader": str(tmp_path / "reader.safetensors")}}
+    english = ClipTeacher(clip, {"base": HeadRecipe(clip)}).encode([en for _, en in PAIRS])
+    wanted = torch.from_numpy(english["base"].states)
+
+    def distance(steps: int) -> float:
+        text = {"steps": steps, "batch": 12, "warmup": 5, "learning_rate": 0.005, "precision": "float32", "threads": 1,
+                "sequence_weight": 0, "parts": 1, "ema": 0.8}  # fmt: skip
+        path = write_recipe(tmp_path / f"{steps}.yaml", folders[0], write_pairs(tmp_path / "pairs.csv", 4),
+                            tmp_path / f"run{steps}", teacher=None, heads=heads, text=text)  # fmt: skip
+        said = PromptEncoder.load(distil(load_recipe(path))).base([ko for ko, _ in PAIRS])
+        return agreement_loss(reader(torch.as_tensor(said).float()), reader(wanted)).item()
+
+    assert distance(60) < 0.8 * distance(1)

@@ -22,7 +22,8 @@ def test_a_newcomer_is_led_to_the_code_and_let_in(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "demo", "code"]
         code = subprocess.run(command, env=world.server.env, capture_output=True, text=True, check=True).stdout
         page.fill("[name=code]", re.findall("[A-Z0-9-]{19}", code)[-1])
-        page.press("[name=code]", "Enter")
+        with page.expect_navigation():  # let in, the page opens anew
+            page.press("[name=code]", "Enter")
         expect(page.locator("#me-figures")).to_contain_text("그림 0장")
         page.click("[data-place=draw]")
         drawn(page, "초대받은 치마")
