@@ -4,8 +4,9 @@ In: two lists of pictures of the same requests, what was asked (scenes, prompts)
 Attribute accuracy and all features come from the fashion scorer, which knows the drawn domain; Inception knows
 photographs. So "FID" and "KID" here are the Fréchet and kernel distances on scorer features, and the Inception Score's
 formula is applied to the scorer's garment probabilities: comparable within this project, not with published numbers.
-Refs: Heusel et al. 2017, arXiv:1706.08500 (FID); Bińkowski et al. 2018, arXiv:1801.01401 (KID); Salimans et al. 2016,
-arXiv:1606.03498 (Inception Score); Hessel et al. 2021, arXiv:2104.08718 (CLIP score); Efron 1979 (bootstrap).
+Refs: Heusel et al. 2017, arXiv:1706.08500 (FID); Bińkowski et al. 2018, arXiv:1801.01401 (KID); Gretton et al. 2012,
+JMLR 13:723 (its estimator); Salimans et al. 2016, arXiv:1606.03498 (Inception Score); Hessel et al. 2021,
+arXiv:2104.08718 (CLIP score); Efron 1979 (bootstrap).
 """
 
 from __future__ import annotations
@@ -144,17 +145,22 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(max(0.0, mean + np.trace(one) + np.trace(two) - 2 * cross))
 
 
-def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Squared MMD with the cubic kernel (x·y/d + 1)³, unbiased (so it may be slightly negative)."""
+def kernel_distance(a: np.ndarray, b: np.ndarray, pick: np.ndarray | None = None) -> float:
+    """Squared MMD of two feature sets (n, d), (m, d) with KID's kernel (x·y/d + 1)³; about zero for one distribution.
+
+    Features are measured from b's mean in units of b's root mean square, because a scorer's have any scale. It is
+    unbiased (so it may be slightly negative): a picture is not compared with itself and, where the sets have one
+    length, row i not with row i, which may show the same scene (Gretton et al. 2012, equation 4). `pick`: a bootstrap's
+    rows of a; a row drawn twice counts twice, and is not compared with itself either.
+    """
     for each in (a, b):
         _enough(each, "the kernel distance", FEWEST)
-    d = a.shape[1]
-
-    def within(x: np.ndarray) -> float:
-        kernel = (x @ x.T / d + 1) ** 3
-        return float((kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1)))
-
-    return within(a) + within(b) - 2 * float(((a @ b.T / d + 1) ** 3).mean())
+    middle = b.mean(0, dtype=np.float64)
+    spread = max(float(np.sqrt(np.mean((b - middle) ** 2))), 1e-12)
+    x, y = (a - middle) / spread, (b - middle) / spread
+    counts, once = np.bincount(np.arange(len(a)) if pick is None else pick, minlength=len(a)), np.ones(len(b))
+    within = _mean_kernel(x, x, counts, counts) + _mean_kernel(y, y, once, once)
+    return within - 2 * _mean_kernel(x, y, counts, once)
 
 
 def inception_analogue(probabilities: np.ndarray) -> float:
@@ -214,6 +220,14 @@ def _enough(rows: np.ndarray, what: str, least: int) -> None:
     least = max(least, FEWEST)
     if len(rows) < least:
         raise TooFewPictures(f"{what} needs {least} pictures or more, there are {len(rows)}: draw more")
+
+
+def _mean_kernel(x: np.ndarray, y: np.ndarray, counts: np.ndarray, others: np.ndarray) -> float:
+    """Mean of (x·y/d + 1)³ over pairs of rows, each counted so often, but for row i with row i."""
+    pairs = np.outer(counts, others).astype(np.float64)  # (n, m)
+    if len(x) == len(y):
+        np.fill_diagonal(pairs, 0)
+    return float(np.sum(pairs * (x @ y.T / x.shape[1] + 1) ** 3) / pairs.sum())
 
 
 def _laplacian(levels: np.ndarray) -> np.ndarray:

@@ -103,8 +103,8 @@ def compare_distributions(ours: Judged, theirs: Judged, real: np.ndarray) -> lis
     """Distances on scorer features to real pictures' (m, d), and the garment Inception-Score analogue."""
     n = len(ours.pictures)
     rows = []
-    for name, distance in (("Fréchet distance", frechet_distance), ("kernel distance", kernel_distance)):
-        measures = [_distance(distance, each.vectors, real) for each in (ours, theirs)]
+    for name, measure in (("Fréchet distance", _frechet), ("kernel distance", _kernel)):
+        measures = [measure(each.vectors, real) for each in (ours, theirs)]
         rows.append(compare(f"{name} (scorer features)", n, *measures, False, DISTANCE_DRAWS))
     kinds = [garment.id for garment in GARMENTS]
     spread = [garment_probabilities(each.seen, kinds) for each in (ours, theirs)]
@@ -144,8 +144,12 @@ def _share(hits: np.ndarray, asked: np.ndarray) -> Measure:
     return lambda pick: float(hits[pick].sum() / asked[pick].sum()) if asked[pick].sum() else math.nan
 
 
-def _distance(distance: object, vectors: np.ndarray, real: np.ndarray) -> Measure:
-    return lambda pick: distance(vectors[pick], real)  # type: ignore[operator]
+def _frechet(vectors: np.ndarray, real: np.ndarray) -> Measure:
+    return lambda pick: frechet_distance(vectors[pick], real)
+
+
+def _kernel(vectors: np.ndarray, real: np.ndarray) -> Measure:
+    return lambda pick: kernel_distance(vectors, real, pick)
 
 
 def _inception(probabilities: np.ndarray) -> Measure:

@@ -82,6 +82,43 @@ def test_the_kernel_distance_is_about_zero_for_one_distribution_and_not_for_two(
     assert kernel_distance(a, c) > 1
 
 
+def test_the_kernel_distance_is_its_closed_form_for_a_shifted_gaussian() -> None:
+    """One feature, N(1, 1) against N(0, 1): with moments 1, 2, 4 and 0, 1, 0 the kernel's means are 32, 4 and 7."""
+    rng = np.random.default_rng(0)
+    b = rng.normal(size=(3000, 1))
+    b = (b - b.mean()) / b.std()
+    assert kernel_distance(rng.normal(1, 1, size=(2500, 1)), b) == pytest.approx(32 + 4 - 2 * 7, rel=0.15)
+
+
+def test_the_kernel_distance_has_no_bias_for_small_sets_nor_for_pictures_of_the_same_scenes() -> None:
+    """Means over many small sets of one distribution, at a scorer's scale; a pair's pictures are nearly one."""
+    rng = np.random.default_rng(0)
+    apart, paired = [], []
+    for _ in range(300):
+        a, b = rng.normal(5, 30, size=(2, 50, 8))
+        apart.append(kernel_distance(a, b))
+        paired.append(kernel_distance(a, a + rng.normal(size=a.shape)))
+    for values in (apart, paired):
+        assert abs(np.mean(values)) < 3 * np.std(values) / 300**0.5
+        assert np.std(values) < 0.5
+
+
+def test_the_kernel_distance_does_not_depend_on_the_scale_of_features() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(60, 6)), rng.normal(0.5, 1, size=(80, 6))
+    assert kernel_distance(40 * a - 7, 40 * b - 7) == pytest.approx(kernel_distance(a, b))
+    assert kernel_distance(a.astype(np.float32), b.astype(np.float32)) == pytest.approx(kernel_distance(a, b), abs=1e-5)
+
+
+def test_a_bootstrap_of_the_kernel_distance_lies_about_its_value() -> None:
+    """Repeated rows that were compared with themselves would lift every resampled value above the true one."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(100, 6)), rng.normal(0.3, 1, size=(100, 6))
+    values = [kernel_distance(a, b, rng.integers(0, 100, 100)) for _ in range(200)]
+    assert np.mean(values) == pytest.approx(kernel_distance(a, b), abs=3 * np.std(values) / 200**0.5)
+    assert kernel_distance(a, b, np.arange(100)) == kernel_distance(a, b)
+
+
 def test_too_few_pictures_are_an_error() -> None:
     few = np.random.default_rng(0).normal(size=(FEWEST - 1, 4))
     many_features = np.random.default_rng(0).normal(size=(FEWEST, FEWEST))
