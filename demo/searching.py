@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from demo.database import Database
 from demo.errors import ServiceError
@@ -205,12 +205,13 @@ class Searcher:
         return _one_of_each(found)[:k]
 
     def _rows(self, scores: dict[str, float], viewer: str | None) -> list[tuple[Generation, float]]:
-        """The rows of index hits that this person may really see (the database has the last word)."""
-        public = (Generation.visibility == "public") & ~Generation.hidden
-        allowed = or_(public, Generation.owner_id == viewer) if viewer else public
+        """The rows of index hits that this person may really see (the database has the last word).
+
+        SQLite is asked by id alone: given the other conditions too, it walks through everything public instead.
+        """
         with self._database.read() as session:
-            query = select(Generation).where(Generation.index_id.in_(scores), Generation.status == "succeeded", allowed)
-            return [(row, scores[row.index_id]) for row in session.scalars(query)]
+            rows = session.scalars(select(Generation).where(Generation.index_id.in_(scores)))
+            return [(row, scores[row.index_id]) for row in rows if _may_see(row, viewer)]
 
     def _near_own(self, vector: np.ndarray, owner_id: str | None) -> list[tuple[Generation, float]]:
         encoder = self.require()
@@ -248,6 +249,11 @@ class Letters:
             return 0.0
         cosine = len(self.grams & other.grams) / (len(self.grams) * len(other.grams)) ** 0.5
         return max(cosine, 0.9) if len(self.key) > 1 and self.key in other.key else cosine
+
+
+def _may_see(row: Generation, viewer: str | None) -> bool:
+    mine = viewer is not None and row.owner_id == viewer
+    return row.status == "succeeded" and (mine or (row.visibility == "public" and not row.hidden))
 
 
 def _one_of_each(found: list[Found]) -> list[Found]:

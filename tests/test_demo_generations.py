@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from demo_client import Studio, open_studio, wait_for
 
 
@@ -38,6 +39,26 @@ def test_a_finished_generation_is_found_by_the_next_prompt_and_search(studio: St
     assert found[0]["generation_id"] == first["id"]
     assert person.get("/search?q=초록 체크 코트&scope=public").json["results"] == []
     assert person.get("/search?q=초록&scope=mine").json["results"][0]["generation_id"] == first["id"]
+
+
+def test_a_search_reads_the_rows_that_the_index_named_and_no_others(studio: Studio) -> None:
+    """Given more conditions than the ids, SQLite walks through everything public instead."""
+    person, engine = studio.person(), studio.services.database.engine
+    person.finished("금색 꽃신", visibility="public")
+    asked: list[tuple[str, tuple]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: tuple, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert person.get("/search?q=금색 꽃신").json["results"]
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    (found,) = [one for one in asked if "generations.index_id IN" in one[0]]
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {found[0]}", found[1]).all()
+    assert [step.detail.split(" (")[1] for step in plan] == ["index_id=?)"]
 
 
 def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> None:
