@@ -4,8 +4,9 @@ Prints one table: seconds until ready; seconds per stage for one and four pictur
 past prompts; and a minute of people who post and poll while others hold event streams.
 
     python -m benchmarks.service [--prompts 100000] [--seconds 60] [--clients 50] [--streams 30] [--random]
-                                 [--folder FOLDER [--fill]]
+                                 [--arrive 10] [--only stages search load] [--folder FOLDER [--fill]]
 
+`--arrive` spreads the arrival of clients and streams over so many seconds; 0: all at once.
 `--fill` only stores the past prompts in FOLDER, for a later run that measures over them.
 `--random` draws with random weights of about the shipped sizes: speed does not depend on the values.
 """
@@ -34,6 +35,7 @@ import numpy as np
 from demo.settings import REPOSITORY, Settings
 
 CHUNK = 2000
+PARTS = ("stages", "search", "load")
 
 
 @dataclass
@@ -45,23 +47,32 @@ class Browser:
     line: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, dict, float]:
-        """(status, JSON, seconds); a line that broke counts as status 0."""
+        """(status, JSON, seconds); a line that broke counts as status 0.
+
+        A kept line that the server closed meanwhile is opened again, as browsers do.
+        """
         headers = {"Cookie": self.cookie} if self.cookie else {}
         data = None
         if body is not None:
             headers["Content-Type"], data = "application/json", json.dumps(body).encode()
-        started = time.perf_counter()
+        started, kept = time.perf_counter(), self.line is not None
         try:
-            self.line = self.line or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-            self.line.request(method, path, data, headers)
-            reply = self.line.getresponse()
-            text = reply.read()
-        except (OSError, http.client.HTTPException):
+            reply = self._asked(method, path, data, headers)
+        except (OSError, http.client.HTTPException) as error:
             self.line = None
+            if kept and isinstance(error, ConnectionError):
+                return self.call(method, path, body)
             return 0, {}, time.perf_counter() - started
         if (given := reply.headers.get("Set-Cookie")) is not None:
             self.cookie = given.split(";")[0]
-        return reply.status, json.loads(text or b"{}"), time.perf_counter() - started
+        return reply.status, json.loads(reply.text or b"{}"), time.perf_counter() - started
+
+    def _asked(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> http.client.HTTPResponse:
+        self.line = self.line or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self.line.request(method, path, data, headers)
+        reply = self.line.getresponse()
+        reply.text = reply.read()
+        return reply
 
     def draw(self, prompt: str, **more: object) -> dict:
         """Ask for pictures and wait for them. Raises RuntimeError."""
@@ -101,9 +112,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with serving(environment, folder) as (ready, worked):
             took = f"{ready:.1f} s (the slower child worked {worked:.1f} s)"
             rows = [("ready after the process started", "≤ 10 s", took)]
-            rows += stage_rows(arguments.port)
-            rows += search_rows(arguments.port, arguments.prompts)
-            rows += load_rows(arguments)
+            if "stages" in arguments.only:
+                rows += stage_rows(arguments.port)
+            if "search" in arguments.only:
+                rows += search_rows(arguments.port, arguments.prompts)
+            if "load" in arguments.only:
+                rows += load_rows(arguments)
     print("| measure | asked | here |\n|---|---|---|")
     for row in rows:
         print("| " + " | ".join(row) + " |")
@@ -248,13 +262,16 @@ def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
     load, deadline = Load(), time.monotonic() + arguments.seconds
     kinds = [(_post_and_poll, i) for i in range(arguments.clients)] + [(_stream, i) for i in range(arguments.streams)]
     threads = [threading.Thread(target=kind, args=(arguments.port, i, load, deadline)) for kind, i in kinds]
+    np.random.default_rng(7).shuffle(threads)
     for thread in threads:
         thread.start()
+        time.sleep(arguments.arrive / len(threads))
     for thread in threads:
         thread.join()
     bad = sum(count for status, count in load.statuses.items() if status >= 500 or status == 0)
     p50, p99 = np.percentile(load.accepted or [float("nan")], (50, 99)) * 1000
-    title = f"{arguments.clients} clients, {arguments.streams} streams, {arguments.seconds} s"
+    came = f"who come within {arguments.arrive:g} s" if arguments.arrive else "who come at once"
+    title = f"{arguments.clients} clients and {arguments.streams} streams {came}, {arguments.seconds} s"
     told = ", ".join(f"{status}: {count}" for status, count in sorted(load.statuses.items()))
     return [
         (f"{title}: 202 p50 / p99", "p99 < 300 ms", f"{p50:.0f} / {p99:.0f} ms of {len(load.accepted)}"),
@@ -265,7 +282,6 @@ def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
 
 def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
     person, i = Browser(port), 0
-    time.sleep(number * 0.02)
     while time.monotonic() < deadline:
         i += 1
         status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"초록 치마 {number} {i}", "n": 1})
@@ -284,11 +300,12 @@ def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
 def _stream(port: int, number: int, load: Load, deadline: float) -> None:
     person = Browser(port)
     while time.monotonic() < deadline:
-        status, told, _ = person.call("POST", "/api/v1/generations", {"prompt": f"남색 모자 {number}", "n": 1})
+        status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"남색 모자 {number}", "n": 1})
         load.statuses[status] += 1
         if status != 202:
             time.sleep(2.0)
             continue
+        load.accepted.append(took)
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         try:
             line.request("GET", told["links"]["events"], headers={"Cookie": person.cookie})
@@ -340,6 +357,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=60, help="length of the load (default 60)")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--streams", type=int, default=30)
+    parser.add_argument("--arrive", type=float, default=10, help="seconds within which people come (default 10)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="of the measurements, only these")
     parser.add_argument("--port", type=int, default=5098)
     parser.add_argument("--folder", type=Path, help="keep everything here, and use the past prompts that are there")
     parser.add_argument("--fill", action="store_true", help="only store the past prompts in --folder")

@@ -7,6 +7,7 @@ seed, at most three attempts in all.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections import deque
@@ -44,16 +45,17 @@ def fair_order(waiting: Sequence[Waiting], served_at: Mapping[str, float]) -> li
     lines: dict[str, deque[Waiting]] = {}
     for job in sorted(waiting, key=lambda job: (job.created_at, job.id)):
         lines.setdefault(job.owner_id, deque()).append(job)
-    turns = {owner: (served_at.get(owner, 0.0), line[0].created_at) for owner, line in lines.items()}
+    turns = [(served_at.get(owner, 0.0), line[0].created_at, place, owner)
+             for place, (owner, line) in enumerate(lines.items())]  # fmt: skip
+    heapq.heapify(turns)
     order: list[Waiting] = []
     clock = max([0.0, *served_at.values()])
-    while lines:
-        owner = min(lines, key=lambda owner: turns[owner])
+    while turns:
+        _, _, place, owner = heapq.heappop(turns)
         order.append(lines[owner].popleft())
         clock += 1.0
-        turns[owner] = (clock, 0.0)
-        if not lines[owner]:
-            del lines[owner]
+        if lines[owner]:
+            heapq.heappush(turns, (clock, 0.0, place, owner))
     return order
 
 

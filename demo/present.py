@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from demo.errors import message, stored_error
 from demo.owners import Viewer
@@ -43,6 +43,7 @@ def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list
     ids = list(generation_ids)
     found: dict[str, list[dict]] = {id: [] for id in ids}
     query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
+    query = query.options(defer(Image.recipe, raiseload=True))  # long, and nobody here looks at it
     for row in session.scalars(query):
         found[row.generation_id].append(image(row))
     return found

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,7 +17,8 @@ from demo.settings import Settings
 from demo.storage import Storage
 from demo.tables import Image, WorkerRow
 
-USED_SECONDS = 0.5
+USED_SECONDS = (0.5, 10.0)  # how long the bytes that are kept count as known, at least and at most:
+USED_SHARE = 50  # so many times what adding them up took
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -25,7 +27,7 @@ class Readiness:
 
     def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
-        self._used = (float("-inf"), 0)
+        self._used = (float("-inf"), 0)  # until when, bytes
 
     def worker(self) -> WorkerRow | None:
         """The worker that was heard of last, if it still speaks."""
@@ -58,12 +60,13 @@ class Readiness:
         return names_refiner(self._settings.checkpoint)
 
     def used_bytes(self) -> int:
-        """Bytes of pictures kept, as of half a second ago."""
-        moment, used = self._used
-        if time.monotonic() - moment > USED_SECONDS:
+        """Bytes of pictures kept, as of a moment ago: adding up many pictures takes a while."""
+        until, used = self._used
+        if (started := time.monotonic()) > until:
             with self._database.read() as session:
                 used = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
-            self._used = (time.monotonic(), used)
+            now = time.monotonic()
+            self._used = (now + float(np.clip(USED_SHARE * (now - started), *USED_SECONDS)), used)
         return used
 
     def report(self) -> dict:
