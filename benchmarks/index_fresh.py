@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.index_load import open_index
 from benchmarks.index_vectors import BLOCK, Source
 from index import Record
@@ -20,14 +18,15 @@ Times = list[float]
 
 def costs(folder: Path, source: Source) -> dict[str, Times]:
     """Return milliseconds of each act, and of the searches after it; the index in `folder` is written to."""
-    index, chance, serial = open_index(folder, source.dim), np.random.default_rng(1), itertools.count()
+    index, serial = open_index(folder, source.dim), itertools.count()
+    rows = (row for number in itertools.count(2) for row in source.block(-number))  # block -1 is for queries
     queries, leaving = itertools.cycle(source.queries(100)), iter(range(BLOCK, source.rows))
 
     def search() -> None:
         index.search(next(queries), 10)
 
     def add(count: int = 50) -> None:
-        vectors = chance.standard_normal((count, source.dim), np.float32)
+        vectors = list(itertools.islice(rows, count))
         names = [f"fresh{next(serial)}" for _ in range(count)]
         index.add_many([Record(name, name, row, "w", True) for name, row in zip(names, vectors, strict=True)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import threading
 import time
@@ -64,7 +65,7 @@ def under_load(folder: Path, source: Source) -> tuple[Load, Load, Pace]:
     index.search(rows[0], 10)
     end = time.monotonic() + 6
     idle = query_from_threads(index, rows, lambda: time.monotonic() > end, lambda: 0)
-    with writing(folder, source.rows - BLOCK) as writer:
+    with writing(folder, source, source.rows - BLOCK) as writer:
         builder = threading.Thread(target=index.rebuild)
         started, before = time.monotonic(), [value.value for value in writer]
         builder.start()
@@ -108,11 +109,17 @@ def query_from_threads(
     )
 
 
-def while_rebuilding(folder: Path, rows: np.ndarray) -> Load:
-    """Return what it took to find a commit while another process writes at full pace and a third rebuilds."""
-    index, found = open_index(folder), Load()
+def while_rebuilding(folder: Path, source: Source) -> Load:
+    """Return what it took to find a commit while another process writes at full pace and a third rebuilds.
+
+    There are as many fresh rows in the beginning as make a rebuild due.
+    """
+    index, found, rows = open_index(folder), Load(), source.block(0)
+    names = [f"due{i}" for i in range(index.options.exact_below)]
+    due = source.block(-1_000, len(names))
+    index.add_many([Record(name, name, row, "w", True) for name, row in zip(names, due, strict=True)])
     index.search(rows[0], 10)
-    with writing(folder, 0):
+    with writing(folder, source, 0):
         builder = threading.Thread(target=index.rebuild)
         builder.start()
         watch(index, rows, builder, found)
@@ -121,11 +128,11 @@ def while_rebuilding(folder: Path, rows: np.ndarray) -> Load:
 
 
 @contextmanager
-def writing(folder: Path, removable: int) -> Iterator[tuple[Synchronized, Synchronized, Synchronized]]:
+def writing(folder: Path, source: Source, removable: int) -> Iterator[tuple[Synchronized, Synchronized, Synchronized]]:
     """Write from another process; yield how many it has added and removed and its processor time, once it has begun."""
     context = multiprocessing.get_context("spawn")
     stop, written, gone, worked = context.Event(), *(context.Value(kind, 0) for kind in "iid")
-    writer = context.Process(target=write, args=(folder, stop, written, gone, worked, removable))
+    writer = context.Process(target=write, args=(folder, source, stop, written, gone, worked, removable))
     writer.start()
     while written.value == 0 and writer.is_alive():
         time.sleep(0.05)
@@ -137,13 +144,20 @@ def writing(folder: Path, removable: int) -> Iterator[tuple[Synchronized, Synchr
 
 
 def write(
-    folder: Path, stop: Event, written: Synchronized, gone: Synchronized, worked: Synchronized, removable: int
+    folder: Path,
+    source: Source,
+    stop: Event,
+    written: Synchronized,
+    gone: Synchronized,
+    worked: Synchronized,
+    removable: int,
 ) -> None:
-    """Twenty times a second: commit 50 additions, then 10 removals, as long as there are records to remove."""
-    index, chance, turn, run = open_index(folder), np.random.default_rng(1), 0, uuid.uuid4().hex[:8]
+    """Twenty times a second: commit 50 additions of the same kind, then 10 removals, as long as there are records."""
+    index, turn, run = open_index(folder), 0, uuid.uuid4().hex[:8]
+    rows = (row for number in itertools.count(2) for row in source.block(-number))  # block -1 is for queries
     started = time.monotonic()
     while not stop.is_set():
-        vectors = chance.standard_normal((50, DIM), np.float32)
+        vectors = list(itertools.islice(rows, 50))
         names = [f"w{run}-{turn}-{i}" for i in range(50)]
         begun = time.thread_time()
         index.add_many([Record(name, name, row, "w", True) for name, row in zip(names, vectors, strict=True)])

@@ -21,7 +21,8 @@ the two parameters of an Annoy file:
   search_k  how many vectors a query inspects. More finds more, and costs time in proportion. It is not set by
             hand: every build measures recall@10 against exact search on 500 stored vectors, and takes the
             smallest search_k that is sure of the target, {DEFAULTS["recall"]} by default: recall less three
-            standard errors reaches it. Where exact search is cheaper, that is used.
+            standard errors reaches it, with half as many misses again for queries that are not stored. Where
+            exact search is cheaper, that is used.
 `tune` prints recall and milliseconds over both, and writes n_trees and the recall target into the index folder.
 """
 

@@ -13,7 +13,8 @@ import numpy as np
 from index.records import Leader
 
 _ROUNDING = 1e-5  # more than float32 sums of a unit vector's products can be off
-_BLOCK = 4_096  # rows that lie together: a full tail grows by one more block, and copies nothing
+_BLOCK = 2_048  # rows that lie together: a full tail grows by one more block, and copies nothing
+_FIRST = (16, 256, _BLOCK)  # what its first block has room for: most scopes are small, and no copy is large
 
 
 class Tail:
@@ -24,8 +25,9 @@ class Tail:
         self.numbers: list[int] = []
         self.groups: list[str] = []
         self._dim, self._first = dim, max(1, dim // 3)  # numbers of a vector that are read of every row
-        self._blocks = [_Block(16, dim, self._first)]
-        self._rows_of: dict[str, list[int]] = {}
+        self._blocks = [_Block(_FIRST[0], dim, self._first)]
+        self._latest: dict[str, int] = {}
+        self._before: list[int] = []  # the row that decided over the same group before, -1 if none did
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -37,12 +39,16 @@ class Tail:
         self.ids += [leader.id if leader else None for leader in leaders]
         self.numbers += [leader.number if leader else -1 for leader in leaders]
         for row, (group, _) in enumerate(standing, len(self.groups)):
-            self._rows_of.setdefault(group, []).append(row)
+            self._before.append(self._latest.get(group, -1))
+            self._latest[group] = row
         self.groups += [group for group, _ in standing]  # last: a row counts once all of it is there
 
     def latest(self, group: str, rows: int) -> int | None:
         """Return the row that decided over `group` when there were `rows` rows; None if none did."""
-        return next((row for row in reversed(self._rows_of.get(group, ())) if row < rows), None)
+        row = self._latest.get(group, -1)
+        while row >= rows:
+            row = self._before[row]
+        return None if row < 0 else row
 
     def vector(self, row: int) -> np.ndarray:
         return self._blocks[row // _BLOCK].vectors[row % _BLOCK]
@@ -103,7 +109,7 @@ class _Block:
 
     def grown(self, least: int) -> _Block:
         """Return a copy with room for `least` rows at the least."""
-        capacity = min(_BLOCK, max(least, 2 * self.capacity))
-        larger = _Block(capacity, self.vectors.shape[1], self.first)
-        larger.write(0, self.vectors)
+        larger = _Block(next(size for size in _FIRST if size >= least), self.vectors.shape[1], self.first)
+        for mine, copy in ((self.vectors, larger.vectors), (self.firsts, larger.firsts), (self.rests, larger.rests)):
+            copy[: self.capacity] = mine
         return larger

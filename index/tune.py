@@ -27,7 +27,7 @@ class Trial:
     n_trees: int
     search_k: int
     recall: float
-    sure: float  # what is left of it after three standard errors
+    sure: float  # what other queries find too: see index.annoy_file.Point
     milliseconds: float
     build_seconds: float
     megabytes: float
