@@ -12,12 +12,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diffusion.recipe import png_bytes
 from diffusion.request import DrawSettings, Shot, shots_for
 
+if TYPE_CHECKING:  # opened late, so that a refusal comes at once
+    from PIL import Image
+
+    from diffusion.pipeline import Drawing, Progress, TwoStagePipeline
+
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
-HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]")
 
 
 @dataclass(frozen=True)
@@ -34,18 +40,27 @@ class Order:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, draw, save; return the exit status (2: a bad request, 1: a bad checkpoint)."""
+    """Parse, draw, save; return the exit status (2: a bad request, 1: a bad checkpoint or folder)."""
     try:
         order = parse(argv)
-    except ValueError as error:
-        print(f"python -m diffusion: {error}", file=sys.stderr)
-        return 2
-    try:
-        for path in draw_and_save(order):
-            print(path)
     except (ValueError, OSError) as error:
-        print(f"python -m diffusion: {error}", file=sys.stderr)
-        return 1
+        return _refuse(error, 2)
+    try:
+        pipeline = open_pipeline(order)
+        order.out.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        return _refuse(error, 1)
+    try:
+        drawing = draw(pipeline, order)
+    except ValueError as error:  # what this checkpoint cannot do
+        return _refuse(error, 2)
+    except KeyboardInterrupt:
+        return _refuse("stopped, nothing was written", 130)
+    try:
+        for path in save(drawing, order):
+            print(path)
+    except OSError as error:
+        return _refuse(error, 1)
     return 0
 
 
@@ -54,9 +69,10 @@ def parse(argv: Sequence[str] | None = None) -> Order:
     given = _parser().parse_args(argv)
     for text in (given.prompt, given.negative_prompt):
         if HANGUL.search(text):
+            unwanted = f' --negative "{given.negative_prompt}"' if given.negative_prompt else ""
             raise ValueError(
                 f"{text!r} is Korean, and the checkpoint's own encoder reads English: "
-                f'use python -m demo generate "{text}"'
+                f'use python -m demo generate "{given.prompt}"{unwanted}'
             )
     source = _open_source(given.source) if given.source else None
     shots = shots_for(given.prompt, given.number, given.seed, given.negative_prompt, source)
@@ -74,24 +90,38 @@ def parse(argv: Sequence[str] | None = None) -> Order:
     return Order(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
 
 
-def draw_and_save(order: Order) -> list[Path]:
-    """Draw an order and write its pictures; returns their paths."""
-    from tqdm import tqdm
-
+def open_pipeline(order: Order) -> TwoStagePipeline:
+    """Open the checkpoint that an order names."""
     from diffusion.load import load_pipeline
 
-    pipeline = load_pipeline(order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory)
-    with tqdm(desc="drawing", unit="step", disable=not sys.stderr.isatty()) as bar:
+    return load_pipeline(order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory)
 
-        def on_step(progress: object) -> None:
-            bar.set_description(progress.stage, refresh=False)  # type: ignore[attr-defined]
-            bar.set_postfix_str(f"{progress.seconds_left:.1f} s left", refresh=False)  # type: ignore[attr-defined]
+
+def draw(pipeline: TwoStagePipeline, order: Order) -> Drawing:
+    """Draw an order, with a progress bar for each stage where a person looks on."""
+    from tqdm import tqdm
+
+    with tqdm(desc="text", unit="step", disable=not sys.stderr.isatty()) as bar:
+
+        def on_step(progress: Progress) -> None:
+            if progress.step == 1:
+                bar.reset(progress.steps)
+                bar.set_description(progress.stage, refresh=False)
+            bar.set_postfix_str(f"{progress.seconds_left:.1f} s left", refresh=False)
             bar.update()
 
-        drawing = pipeline.draw(order.shots, order.settings, on_step)
-    order.out.mkdir(parents=True, exist_ok=True)
+        return pipeline.draw(order.shots, order.settings, on_step)
+
+
+def save(drawing: Drawing, order: Order) -> list[Path]:
+    """Write an order's pictures; returns their paths."""
     named = zip(order.shots, drawing.images, drawing.recipes, strict=True)
     return [_save(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
+
+
+def _refuse(why: object, status: int) -> int:
+    print(f"python -m diffusion: {why}", file=sys.stderr)
+    return status
 
 
 def _save(folder: Path, shot: Shot, data: bytes) -> Path:
@@ -108,7 +138,7 @@ def _save(folder: Path, shot: Shot, data: bytes) -> Path:
             k += 1
 
 
-def _open_source(path: Path) -> object:
+def _open_source(path: Path) -> Image.Image:
     from PIL import Image
 
     with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:

@@ -170,11 +170,12 @@ class TwoStagePipeline:
         self, shots: Sequence[Shot], plan: Plan, told: Conditioning, generators: list[torch.Generator], run: _Run
     ) -> torch.Tensor:
         stage = self.stages["base"]
+        run.check()
         latents = _noise(stage, plan.size, generators)
         schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength)
         if plan.vary:
             pixels = torch.cat([to_pixels(shot.source, plan.size) for shot in shots if shot.source is not None])
-            latents = schedule.noised(stage.encode(pixels), latents)
+            latents = schedule.noised(stage.encode(pixels, run.check), latents)
         return run.stage(stage, latents, schedule, told, plan.guidance_scale)
 
     def _refine(
@@ -182,8 +183,7 @@ class TwoStagePipeline:
     ) -> torch.Tensor:
         stage = self.stages["refiner"]
         larger = F.interpolate(pixels, size=(plan.refined_size,) * 2, mode="bicubic", antialias=False).clamp(0, 1)
-        run.check()
-        latents = stage.encode(larger)
+        latents = stage.encode(larger, run.check)
         schedule = make_schedule(stage.scheduler, plan.refiner_scheduler, plan.refine_steps, plan.refine_strength)
         latents = schedule.noised(latents, _noise(stage, plan.refined_size, generators))
         return run.stage(stage, latents, schedule, told, plan.refiner_guidance)
@@ -227,9 +227,8 @@ class _Run:
                 self.on_step(Progress(stage.role, i + 1, len(schedule), left, preview))
             self.check()
 
-        self.check()
         latents = stage.denoise(latents.to(stage.device), schedule, told, guidance, watch)
-        pixels = stage.decode(latents)
+        pixels = stage.decode(latents, self.check)
         self.clock.done(f"{stage.role} decode", self.plan.decode_work(stage, len(latents)))
         return pixels
 

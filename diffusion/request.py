@@ -42,8 +42,7 @@ class Shot:
         for name in ("prompt", "negative_prompt"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give text")
-        if not _is_int(self.seed) or not 0 <= self.seed < SEEDS:
-            raise ValueError(f"seed is {self.seed!r}: give a whole number from 0 to {SEEDS - 1}")
+        _check_number("seed", self.seed, 0, SEEDS - 1, whole=True)
         if self.source is not None and not isinstance(self.source, Image.Image):
             raise ValueError(f"source is a {type(self.source).__name__}: give a PIL image")
 
@@ -90,10 +89,11 @@ class DrawSettings:
 def shots_for(
     prompt: str, n: int, seed: int, negative_prompt: str = "", source: Image.Image | None = None
 ) -> list[Shot]:
-    """Make n shots of one prompt; picture i has seed (seed + i) modulo 2**32. Raises ValueError outside 1-10."""
+    """Make n shots of one prompt; picture i has seed (seed + i) modulo 2**32. Raises ValueError for n outside 1-10 or
+    a seed outside 0..2**32-1.
+    """
     _check_number("n", n, 1, MAX_PICTURES, whole=True)
-    if not _is_int(seed):
-        raise ValueError(f"seed is {seed!r}: give a whole number from 0 to {SEEDS - 1}")
+    _check_number("seed", seed, 0, SEEDS - 1, whole=True)
     return [Shot(prompt, negative_prompt, (seed + i) % SEEDS, source) for i in range(n)]
 
 

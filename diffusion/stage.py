@@ -33,6 +33,8 @@ class Conditioning:
 
 # Called after each step: step (0-based), latents before it, the network's output.
 Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
+# Called after each picture that the autoencoder encodes or decodes: it may raise.
+Check = Callable[[], None]
 
 
 class Stage:
@@ -74,20 +76,19 @@ class Stage:
         return PreviewMap.fit(self.encode)
 
     @torch.inference_mode()
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+    def encode(self, pixels: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
         """Latents of pictures, one picture at a time (faster than a batch on a CPU, and the same in any
         batch).
         """
         scale, shift = self._scaling()
-        rows = [self._encode(each) for each in self._for_vae(pixels * 2 - 1).split(1)]
+        rows = _each(self._encode, self._for_vae(pixels * 2 - 1), check)
         return (torch.cat(rows).float() - shift) * scale
 
     @torch.inference_mode()
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pictures (n, 3, s, s) on the CPU, from latents."""
+    def decode(self, latents: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
+        """Pictures (n, 3, s, s) on the CPU, from latents, one at a time as well."""
         scale, shift = self._scaling()
-        rows = self._for_vae(latents / scale + shift).split(1)
-        pixels = [self.vae.decode(row, return_dict=False)[0].float().cpu() for row in rows]
+        pixels = _each(self._decode, self._for_vae(latents / scale + shift), check)
         return (torch.cat(pixels) / 2 + 0.5).clamp(0, 1)
 
     def denoise(
@@ -170,11 +171,23 @@ class Stage:
         encoded = self.vae.encode(picture, return_dict=False)[0]
         return encoded.mode() if isinstance(self.vae, AutoencoderKL) else encoded
 
+    def _decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.vae.decode(latents, return_dict=False)[0].float().cpu()
+
     def _for_vae(self, x: torch.Tensor) -> torch.Tensor:
         return x.to(self.device, self.vae.dtype, memory_format=torch.channels_last)
 
     def _scaling(self) -> tuple[float, float]:
         return float(self.vae.config.scaling_factor), float(self.vae.config.get("shift_factor") or 0.0)
+
+
+def _each(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, check: Check) -> list[torch.Tensor]:
+    """`work` on one row (1, …) after the other, checking after each."""
+    done = []
+    for row in rows.split(1):
+        done.append(work(row))
+        check()
+    return done
 
 
 def _rows(pooled: torch.Tensor | None, part: slice) -> torch.Tensor | None:

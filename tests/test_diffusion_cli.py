@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.__main__ import main
+from diffusion.pipeline import TwoStagePipeline
 from diffusion.recipe import read_recipe
 
 
@@ -47,3 +49,56 @@ def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> No
     assert main(["a coat", "-o", str(tmp_path / "two"), "--source", str(source), "--strength", "0.5", *common]) == 0
     (varied,) = (tmp_path / "two").iterdir()
     assert read_recipe(varied)["source_sha256"] is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--scheduler", "ddim"], "choose one of dpm"),
+        (["--scheduler", "lcm"], "choose one of dpm"),
+        (["--size", "40"], "multiple of 16"),
+        (["--style", "ink"], "style 'ink' is not here"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--negative-prompt", "흐린"], '--negative "흐린"'),
+        (["--source", "nowhere.png"], "nowhere.png"),
+        (["--source", __file__], "cannot identify image file"),
+    ],
+)
+def test_a_request_that_cannot_be_drawn_is_refused_in_one_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str
+) -> None:
+    assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint), *asked]) == 2
+    refused = capsys.readouterr().err
+    assert said in refused
+    assert refused.count("\n") == 1
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_strength_that_leaves_no_step_is_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "source.png")
+    arguments = ["--source", str(tmp_path / "source.png"), "--steps", "4", "--strength", "0.1"]
+    assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint), *arguments]) == 2
+    assert "leaves no step" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_drawn(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    monkeypatch.setattr(TwoStagePipeline, "draw", None)
+    assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint)]) == 1
+    assert main(["a dress", "-o", str(tmp_path / "out" / "deeper"), "--checkpoint", str(checkpoint)]) == 1
+
+
+def test_an_interrupted_draw_writes_nothing_and_says_so(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TwoStagePipeline, "draw", interrupted)
+    assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint)]) == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*"))

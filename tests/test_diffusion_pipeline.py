@@ -132,6 +132,37 @@ def test_cancelling_stops_within_a_step_and_leaves_the_pipeline_as_it_was(pipeli
     assert pipeline.draw(shots_for("a red dress", 1, 7), FAST).images[0].tobytes() == before
 
 
+@pytest.mark.parametrize("vary", [False, True])
+def test_cancelling_at_any_moment_waits_for_one_call_of_a_network_and_no_more(
+    pipeline: TwoStagePipeline, monkeypatch: pytest.MonkeyPatch, vary: bool
+) -> None:
+    """A step, or one picture through the autoencoder: whatever runs when the wish comes is the last."""
+    calls: list[str] = []
+
+    def counted(network: torch.nn.Module, name: str) -> None:
+        work = getattr(network, name)
+
+        def call(*values: object, **named: object) -> object:
+            calls.append(name)
+            return work(*values, **named)
+
+        monkeypatch.setattr(network, name, call)
+
+    for part in {id(part): part for stage in pipeline.stages.values() for part in (stage.unet, stage.vae)}.values():
+        for name in ("encode", "decode") if hasattr(part, "decode") else ("forward",):
+            counted(part, name)
+    source = Image.new("RGB", (32, 32), "red") if vary else None
+    shots, settings = shots_for("a red dress", 3, 7, source=source), DrawSettings(steps=4, strength=0.5, refine_steps=1)
+    pipeline.draw(shots, settings)
+    whole = len(calls)
+    assert whole == (3 + 2 if vary else 4) + 3 + 3 + 1 + 3
+    for wish in range(whole + 1):
+        calls.clear()
+        with pytest.raises(Cancelled):
+            pipeline.draw(shots, settings, cancelled=lambda wish=wish: len(calls) >= wish)
+        assert len(calls) == wish
+
+
 def test_a_callback_that_raises_stops_the_draw(pipeline: TwoStagePipeline) -> None:
     def broken(progress: Progress) -> None:
         raise KeyError("broken")
@@ -197,6 +228,8 @@ def test_shots_out_of_range_are_refused() -> None:
     for seed in (-1, 2**32, 1.5, True):
         with pytest.raises(ValueError, match="seed"):
             Shot("a", seed=seed)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="seed"):
+            shots_for("a", 2, seed)  # type: ignore[arg-type]
     for n in (0, 11):
         with pytest.raises(ValueError, match="n is"):
             shots_for("a", n, 0)
