@@ -6,9 +6,12 @@ states (batch, slots, dim) or a pooled embedding (batch, pooled).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoConfig, AutoModel
 
 from ko_clip.model_config import HeadSpec, KoClipConfig
@@ -67,7 +70,9 @@ class HubBackbone(nn.Module):
     def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         # A CLIP tower would read from left to right: a mask of four dimensions is taken as it is.
         keys = mask[:, None, None, :].expand(-1, 1, mask.shape[1], -1) if self.causal else mask.long()
-        hidden = self.encoder(input_ids=input_ids, attention_mask=keys).last_hidden_state
+        slow = mask.device.type == "cpu" and torch.is_autocast_enabled("cpu")  # as in `_attend`
+        with sdpa_kernel(SDPBackend.MATH) if slow else nullcontext():
+            hidden = self.encoder(input_ids=input_ids, attention_mask=keys).last_hidden_state
         weight = mask[..., None].to(hidden.dtype)
         bag = (weight * hidden).sum(1) / weight.sum(1).clamp_min(1)
         return self.fit(hidden), bag
@@ -90,9 +95,7 @@ class Layer(nn.Module):
         self.up, self.down = nn.Linear(width, mlp_ratio * width), nn.Linear(mlp_ratio * width, width)
 
     def forward(self, hidden: Tensor, memory: Tensor, keys: Tensor) -> Tensor:
-        query, key, value = self._project(hidden, memory)
-        read = functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-        return self._finish(hidden, read)
+        return self._finish(hidden, _attend(*self._project(hidden, memory), keys))
 
     def forward_with_weights(self, hidden: Tensor, memory: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """As forward, with the attention averaged over heads (batch, queries, tokens)."""
@@ -114,6 +117,16 @@ class Layer(nn.Module):
         hidden = hidden + functional.dropout(self.out(read.transpose(1, 2).flatten(2)), drop, drop > 0)
         inner = functional.gelu(self.up(self.norm2(hidden)), approximate="tanh")
         return hidden + functional.dropout(self.down(inner), drop, drop > 0)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor) -> Tensor:
+    """Attention (batch, heads, queries, width / heads). torch's own in bfloat16 on a CPU takes five times as long to go
+    back through as one in float32, and longer than this.
+    """
+    if query.dtype is not torch.bfloat16 or query.device.type != "cpu":
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
+    scores = (query @ key.transpose(-1, -2)).float() * query.shape[-1] ** -0.5
+    return scores.masked_fill(~keys, float("-inf")).softmax(-1).to(value.dtype) @ value
 
 
 class SlotDecoder(nn.Module):

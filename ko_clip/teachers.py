@@ -22,6 +22,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from ko_clip.recipe import HeadRecipe
 
 _WEIGHTS = ("model.safetensors", "model.fp16.safetensors")
+_KEPT_LENGTHS = 200_000  # texts, about 40 MB
 _TOWER = "text_model."
 _NOT_TOWER = ("text_projection.weight", "position_ids")  # fitted to the image tower; counted, not learnt
 
@@ -43,6 +44,7 @@ class ClipTeacher:
         self.folder, self.heads, self.device = resolve(folder), dict(heads), device
         self.fingerprint, self.file_hash = fingerprint(self.folder), file_hash(self.folder)
         self.tokenizer = CLIPTokenizer.from_pretrained(_tokenizer_folder(self.folder))
+        self._lengths: dict[str, int] = {}
         projected = any(head.pooled for head in heads.values())
         kind = CLIPTextModelWithProjection if projected and self._has_projection() else CLIPTextModel
         self.model = kind.from_pretrained(self.folder, dtype=torch.float32).eval().requires_grad_(False).to(device)
@@ -59,9 +61,13 @@ class ClipTeacher:
         return (config.hidden_size if head.output != "none" else 0, config.projection_dim if head.pooled else 0)
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
-        """Slots that say something, begin and end included: (n,) int, at most 77."""
-        ids = self.tokenizer(list(texts), truncation=True, max_length=self.slots).input_ids
-        return np.array([len(row) for row in ids], dtype=np.int64)
+        """Slots that say something, begin and end included: (n,) int, at most 77. Those of a while back are kept."""
+        if missing := [text for text in dict.fromkeys(texts) if text not in self._lengths]:
+            if len(self._lengths) > _KEPT_LENGTHS:
+                self._lengths = {text: self._lengths[text] for text in texts if text in self._lengths}
+            ids = self.tokenizer(missing, truncation=True, max_length=self.slots).input_ids
+            self._lengths |= {text: len(row) for text, row in zip(missing, ids, strict=True)}
+        return np.array([self._lengths[text] for text in texts], dtype=np.int64)
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """The teacher's ids, padded to every slot: (n, 77)."""

@@ -45,6 +45,17 @@ def test_padding_changes_nothing(model, ids):
     assert torch.allclose(padded, bare, atol=1e-5)
 
 
+def test_learning_in_bfloat16_goes_the_way_of_float32(model, ids):
+    gradients = []
+    for bfloat16 in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            states = model.encode(ids)["base"].states
+        states.float().square().mean().backward()
+        gradients.append(model.backbone.layers[0].key_value.weight.grad)
+    assert torch.nn.functional.cosine_similarity(*(g.flatten() for g in gradients), dim=0) > 0.99
+
+
 def test_a_subset_of_slots_equals_those_slots_of_all(model, ids):
     which = torch.tensor([3, 40, 76])
     with torch.no_grad():

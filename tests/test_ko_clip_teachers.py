@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 from diffusion.weights import text_fingerprint
+from ko_clip import teachers
+from ko_clip.recipe import HeadRecipe
 from ko_clip.teachers import file_hash, fingerprint
 
 
@@ -62,3 +64,13 @@ def test_the_encoder_that_ships_belongs_to_the_clip_that_ships() -> None:
     checkpoints = Path(__file__).parents[1] / "checkpoints"
     specs = KoClipConfig.from_pretrained(checkpoints / "korean").head_specs()
     assert {specs[name].teacher for name in ("base", "refiner")} == {fingerprint(checkpoints / "clip")}
+
+
+def test_lengths_are_counted_once_and_only_the_last_ones_kept(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = teachers.ClipTeacher(clip, {"base": HeadRecipe(str(clip))})
+    monkeypatch.setattr(teachers, "_KEPT_LENGTHS", 2)
+    texts = ["a red dress", "a hat", "a red dress", ""]
+    first = teacher.lengths(texts)
+    assert first[0] == first[2] > first[3] == 2
+    assert teacher.lengths(["a blue coat", *texts]).tolist()[1:] == first.tolist()
+    assert teacher.lengths(["a red dress " * 60]).tolist() == [77]
