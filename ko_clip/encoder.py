@@ -7,6 +7,7 @@ In: prompts, Korean or English, with weights such as (단어:1.3). Out: base sta
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import threading
 import unicodedata
@@ -56,6 +57,9 @@ class PromptEncoder:
         for name in ("config.json", "model.safetensors"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder / name} is missing: give the folder of a trained ko_clip encoder")
+        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
+        if kind != KoClipModel.config_class.model_type:
+            raise ValueError(f"{folder} holds a model of type {kind!r}: give the folder of a trained ko_clip encoder")
         tokenizer = PromptTokenizer.load(folder)
         model = KoClipModel.from_pretrained(folder, dtype=torch.float32).to(device)
         if model.config.vocab_size < tokenizer.vocab_size:

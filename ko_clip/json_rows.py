@@ -74,7 +74,7 @@ def _objects(stream: TextIO) -> Iterator[tuple[int, object]]:
         block = stream.read(max(_BLOCK, len(text) - at))
         if not block:
             if inside:
-                raise ValueError(f"is not JSON: {wrong}")
+                raise ValueError(f"is not JSON: {wrong}: mend it there, or copy it again")
             return
         text, at = text[at:] + block, 0
 

@@ -50,7 +50,7 @@ def _open(name: str, file: BinaryIO, encoding: str | None) -> Iterator[tuple[str
     elif suffix == ".json":
         yield name, _named(name, _json(name, file, encoding))
     else:
-        raise ValueError(f"{name}: a corpus is {', '.join(SUFFIXES)}")
+        raise ValueError(f"{name}: a corpus is {', '.join(SUFFIXES)}: save it as one of them")
 
 
 def _open_zip(name: str, file: BinaryIO, encoding: str | None) -> Iterator[tuple[str, Iterator[Row]]]:
@@ -118,7 +118,7 @@ def _encoding(name: str, file: BinaryIO, encoding: str | None) -> str:
     start = file.read(1 << 20)
     file.seek(0)
     if not start.strip():
-        raise ValueError(f"{name} is empty")
+        raise ValueError(f"{name} is empty: give a table with Korean and English in every row")
     likely = ("utf-16",) if start[:2] in (b"\xff\xfe", b"\xfe\xff") else ENCODINGS[:2]
     for candidate in (encoding,) if encoding else likely:
         whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1 or None]
@@ -162,7 +162,7 @@ def _json_lines(name: str, file: BinaryIO, encoding: str | None) -> Iterator[Row
                 try:
                     value = json.loads(line)
                 except json.JSONDecodeError as error:
-                    raise ValueError(f"line {number} is not JSON: {error}") from error
+                    raise ValueError(f"line {number} is not JSON: {error}: mend it there, or copy it again") from error
                 yield flat(value)
 
 

@@ -90,7 +90,7 @@ def clean(text: str) -> str:
 def _sides(name: str, rows: Iterator[Row], ko: str | None, en: str | None) -> Iterator[tuple[str, str]]:
     first = list(itertools.islice(rows, 200))
     if not first:
-        raise ValueError(f"{name} has no rows")
+        raise ValueError(f"{name} has no rows: give a table with Korean and English in every row")
     columns = [column for column in first[0] if column is not None]
     korean, english = _column(name, first, columns, ko, "ko"), _column(name, first, columns, en, "en")
     for row in itertools.chain(first, rows):
@@ -109,7 +109,7 @@ def _column(name: str, rows: list[Row], columns: list[str], asked: str | None, l
     if not likely:
         raise ValueError(
             f"{name} has no column of {'Korean' if language == 'ko' else 'English'}: it has {', '.join(columns)}; "
-            f"name it with `{language}:`"
+            f"name it with `{language}:`, or add it to the table"
         )
     return max(likely, key=lambda column: (column in named, sum(len(row.get(column) or "") for row in rows)))
 

@@ -150,7 +150,7 @@ def train_tokenizer(
     korean, english, other = _count_words(lines)
     if not korean or not english:
         missing = "Korean" if not korean else "English"
-        raise ValueError(f"no {missing} text among the lines: the tokenizer needs both languages")
+        raise ValueError(f"no {missing} text among the lines: the tokenizer needs rows enough of both languages")
     if recipe.word_list:
         english = _mix_word_list(english, Path(recipe.word_list), recipe.word_list_share)
     pieces = _korean_pieces(korean, recipe.korean_pieces) + _english_pieces(english, recipe.english_pieces)

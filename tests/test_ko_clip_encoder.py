@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
-from ko_clip_parts import PAIRS
+from ko_clip_parts import PAIRS, make_clip
 
 from ko_clip.encoder import PromptEncoder
 from ko_clip.model import KoClipConfig, KoClipModel
@@ -144,6 +144,12 @@ def test_a_missing_head_and_a_missing_folder_are_named(folder, tmp_path):
         encoder.base(["모자"])
     with pytest.raises(FileNotFoundError, match="config.json is missing"):
         PromptEncoder.load(tmp_path)
+
+
+def test_a_folder_of_another_model_is_refused(tmp_path):
+    make_clip(tmp_path / "clip")
+    with pytest.raises(ValueError, match="of type 'clip_text_model': give the folder of a trained ko_clip encoder"):
+        PromptEncoder.load(tmp_path / "clip")
 
 
 def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline_negative_prompts_too(folder):

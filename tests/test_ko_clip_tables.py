@@ -134,9 +134,9 @@ def test_the_report_says_what_was_skipped_and_why(tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("", {}, "is empty"),
-        ("ko,en\n", {}, "has no rows"),
-        ("원문,비고\n빨간 모자,메모\n파란 치마,메모\n", {}, "no column of English.*원문, 비고"),
+        ("", {}, "is empty: give a table"),
+        ("ko,en\n", {}, "has no rows: give a table"),
+        ("원문,비고\n빨간 모자,메모\n파란 치마,메모\n", {}, "no column of English.*원문, 비고; name it with `en:`, or"),
         ("a,b\nred hat,note\n", {}, "no column of Korean"),
         (csv_text(), {"ko": "한글"}, "no column '한글': it has 원문, 번역문"),
         (csv_text(), {"encoding": "ascii"}, "is not ascii: name its encoding"),
@@ -154,12 +154,12 @@ def test_a_wrong_table_gets_an_error_that_says_the_cure(tmp_path, text, options,
     [
         ("late.csv", LATE, "late.csv is not utf-8 after row 1[0-9]{3}: name its encoding"),
         ("quote.csv", b'ko,en\n"' + b"a" * 200_000, "close the quote there"),
-        ("cut.json", b'[{"ko": "\xeb\xaa\xa8\xec\x9e\x90", "en": "hat"}, {"ko": "', "cut.json is not JSON"),
+        ("cut.json", b'[{"ko": "\xeb\xaa\xa8\xec\x9e\x90", "en": "hat"}, {"ko": "', "cut.json is not JSON.*copy it"),
         ("none.json", b"{}", "none.json holds no list of pairs: give a list of objects"),
-        ("line.jsonl", b'{"ko": "a"}\n{', "line.jsonl line 2 is not JSON"),
+        ("line.jsonl", b'{"ko": "a"}\n{', "line.jsonl line 2 is not JSON.*mend it there"),
         ("a.zip", b"PK not a zip", "a.zip is no zip or a damaged one.*copy it again"),
         ("a.xlsx", b"PK not a workbook", "a.xlsx is damaged.*copy it again"),
-        ("pairs.txt", b"hello", "a corpus is .xlsx, .csv"),
+        ("pairs.txt", b"hello", "a corpus is .xlsx, .csv.*save it as one of them"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_cure(tmp_path, name, content, message):
