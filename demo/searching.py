@@ -188,7 +188,8 @@ class Searcher:
     def near(self, prompt: str, vector: np.ndarray, k: int, owner_id: str | None, scope: str = "all") -> list[Found]:
         """The k generations nearest to a prompt that this person may see, best first.
 
-        `scope`: all (own and public), mine, public. Letters lift what the vectors found (benchmarks/search.py).
+        `scope`: all (own and public), mine, public; but for mine, of each prompt only the newest. Letters lift what the
+        vectors found (benchmarks/search.py).
         """
         letters = Letters(search_key(prompt))
         if scope == "mine":
@@ -203,7 +204,7 @@ class Searcher:
             for row, score in scored
         ]
         found.sort(key=lambda one: (-one.score, -one.generation.created_at))
-        return _one_of_each(found)[:k]
+        return (found if scope == "mine" else _one_of_each(found))[:k]
 
     def _rows(self, scores: dict[str, float], viewer: str | None) -> list[tuple[Generation, float]]:
         """The rows of index hits that this person may really see (the database has the last word).

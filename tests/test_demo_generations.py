@@ -41,10 +41,19 @@ def test_a_finished_generation_is_found_by_the_next_prompt_and_search(studio: St
     assert person.get("/search?q=초록&scope=mine").json["results"][0]["generation_id"] == first["id"]
 
 
+def test_a_search_of_ones_own_finds_every_drawing_of_a_prompt(studio: Studio) -> None:
+    person = studio.person()
+    made = {person.finished("은색 비녀", n=1)["id"] for _ in range(2)}
+    mine = person.get("/search?q=은색 비녀&scope=mine").json["results"]
+    assert {one["generation_id"] for one in mine} == made
+    everyone = person.get("/search?q=은색 비녀").json["results"]
+    assert len(made & {one["generation_id"] for one in everyone}) == 1
+
+
 def test_a_search_reads_the_rows_that_the_index_named_and_no_others(studio: Studio) -> None:
     """Given more conditions than the ids, SQLite walks through everything public instead."""
     person, engine = studio.person(), studio.services.database.engine
-    person.finished("금색 꽃신", visibility="public")
+    person.finished("금색 꽃신")
     asked: list[tuple[str, tuple]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: tuple, *_: object) -> None:
