@@ -40,7 +40,7 @@ let opener = null;
 /** @param {() => Stop[]} ordered  what Next and Previous walk along beyond one generation's pictures */
 export function begin(ordered) {
   order = ordered;
-  dialog.addEventListener("close", () => look("", 0));
+  dialog.addEventListener("close", () => ((state.comparing = false), look("", 0)));
   dialog.addEventListener("keydown", onkey);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   swiping();
@@ -156,7 +156,7 @@ function stageOf(g) {
         h("img.before", { src: picture.base_url, alt: w("look.base_alt"), draggable: false }),
         h("span.cut", { "aria-hidden": "true" }),
         h("span.side.left", { "aria-hidden": "true" }, w("stage.base")),
-        h("span.side.right", { "aria-hidden": "true" }, w("stage.refiner")),
+        h("span.side.right", { "aria-hidden": "true" }, w("look.after")),
         h("input", {
           type: "range",
           min: 0,
