@@ -6,9 +6,13 @@
 
 training  pairs a second beside the ancestor's loop: input padded to 77, float32, teacher run at every step, batch 32,
           every slot, AdamW; same student, same teacher, same captions; ours as a recipe of three lines sets it, in
-          float32 and in the precision that it takes by itself
+          float32 and in the precision that it takes by itself; then with the sizes of what the ancestor trains, a
+          student like klue/roberta-base and SD 1.5's text encoder (random weights, the recipe sd15-sdxl's decoder)
 prompt    one Korean prompt to conditioning beside translate-then-encode: an encoder-decoder of Marian's size
           (74 M, random weights) with beam 4, as long as the mean English caption, then CLIP-L's size of text encoder
+tokens    tokens a Hangul syllable and English tokens on tables of pairs (--texts) beside a CLIP's own tokenizer
+          (--clip, a folder with vocab.json and merges.txt; SD 1.5's is public). Give pairs that the encoder's tokenizer
+          was not trained on: KorSTS dev joined with STS-B dev (kakaobrain/kor-nlu-datasets, PhilipMay/stsb-multi-mt)
 memory    the largest resident set while a table of pairs is stored and streamed as training does it
 
 Times are processor time, which other work on the machine does not stretch; the wall clock's median is given as well.
@@ -17,6 +21,7 @@ Times are processor time, which other work on the machine does not stretch; the 
 from __future__ import annotations
 
 import argparse
+import copy
 import resource
 import statistics
 import subprocess
@@ -25,12 +30,20 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-PARTS = ("training", "prompt", "memory")
+if TYPE_CHECKING:
+    from transformers import CLIPTextConfig
+
+    from ko_clip.recipe import Recipe
+    from ko_clip.workshop import Workshop
+
+PARTS = ("training", "prompt", "tokens", "memory")
 HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
 _STEPS, _PROMPTS = 6, 30
+_PRECISIONS = {"float32": "float32", "auto": "bfloat16, as the machine has it"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +51,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         "python -m benchmarks.ko_clip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts of the table (default: all)")
-    parser.add_argument("--encoder", type=Path, help="folder of an encoder for `prompt` (default: a random one)")
+    parser.add_argument(
+        "--encoder", type=Path, help="folder of an encoder for `prompt`, `tokens` (default: a random one)"
+    )
+    parser.add_argument(
+        "--texts", type=Path, nargs="*", default=(), help="tables of pairs for `tokens` (none: no such rows)"
+    )
+    parser.add_argument("--clip", type=Path, help="folder of CLIP's tokenizer for `tokens`")
     parser.add_argument("--pairs", type=int, default=4_000_000, help="rows of `memory` (4,000,000)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--stream", type=Path, help=argparse.SUPPRESS)
@@ -57,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             training(Path(folder))
         if "prompt" in arguments.only:
             prompt(arguments.encoder, Path(folder))
+        if "tokens" in arguments.only and arguments.texts:
+            tokens(arguments.encoder or _random_encoder(Path(folder)), arguments.texts, arguments.clip)
         if "memory" in arguments.only:
             memory(Path(folder), arguments.pairs)
 
@@ -67,32 +88,42 @@ def row(measure: str, ours: str, beside: str, ratio: str, asked: str) -> None:
 
 def training(folder: Path) -> None:
     """Pairs a processor second: our step with kept targets, optimizer and average, and the ancestor's."""
+    from ko_clip.workshop import open_workshop, precision
+
+    shop = open_workshop(_recipe(folder, _random_clip(folder)))
+    own = "auto" if precision("auto") != "no" else "float32"
+    theirs = _pace(_ancestor(shop), 32)
+    for wanted in dict.fromkeys(("float32", own)):
+        _tell_training(f"a recipe of three lines, {_PRECISIONS[wanted]}", _our_pace(shop, wanted, _STEPS), theirs)
+    shop = open_workshop(_large_recipe(folder, shop.folder / "tokenizer"))
+    theirs = _pace(_ancestor(shop), 32, 1)
+    _tell_training(f"sizes of SD 1.5 and klue/roberta-base, {_PRECISIONS[own]}", _our_pace(shop, own, 1), theirs)
+
+
+def _tell_training(what: str, ours: float, theirs: float) -> None:
+    row(f"training, pairs per processor second: {what}", f"{ours:.3g}",
+        f"{theirs:.3g} (float32, padded, teacher each step)", f"{ours / theirs:.1f}×", "≥ 5×")  # fmt: skip
+
+
+def _our_pace(shop: Workshop, wanted: str, steps: int) -> float:
     from ko_clip.distill import TextTrainer
-    from ko_clip.workshop import open_accelerator, open_workshop, precision
+    from ko_clip.workshop import open_accelerator
 
-    recipe = _recipe(folder)
-    shop, theirs = open_workshop(recipe), 0.0
-    for wanted in ("float32", "auto") if precision("auto") != "no" else ("float32",):
-        trainer = TextTrainer(shop, open_accelerator(wanted, torch.get_num_threads()))
-        for step in range(_STEPS + 1):  # every row's targets are asked once before the clock runs
-            for batch in trainer.sampler.parts_at(step, 1):
-                for targets in trainer.targets[batch.corpus]:
-                    targets.fill(batch.indices, batch.texts)
-        ours = _pace(trainer._train_step, recipe.text.batch)
-        theirs = theirs or _pace(_ancestor(trainer), 32)
-        name = "float32" if wanted == "float32" else "bfloat16, as the machine has it"
-        row(f"training, pairs per processor second, {name}", f"{ours:.0f}",
-            f"{theirs:.0f} (float32, padded, teacher each step)", f"{ours / theirs:.1f}×", "≥ 5×")  # fmt: skip
+    trainer = TextTrainer(shop, open_accelerator(wanted, torch.get_num_threads()))
+    for step in range(steps + 1):  # every row's targets are asked once before the clock runs
+        for batch in trainer.sampler.parts_at(step, 1):
+            for targets in trainer.targets[batch.corpus]:
+                targets.fill(batch.indices, batch.texts)
+    return _pace(trainer._train_step, shop.recipe.text.batch, steps)
 
 
-def _ancestor(trainer: object) -> Callable[[], None]:
+def _ancestor(shop: Workshop) -> Callable[[], None]:
     """The ancestor's step with the same student: all padded to 77, the teacher asked at every step, batch 32."""
     from ko_clip.batches import Sampler
     from ko_clip.losses import pooled_loss, sequence_loss
 
-    shop = trainer.shop  # type: ignore[attr-defined]
     sampler = Sampler(shop.corpora, [1.0], shop.tokenizer, 32, seed=5)
-    teacher, student = next(iter(shop.teachers.values())), trainer.student  # type: ignore[attr-defined]
+    teacher, student = next(iter(shop.teachers.values())), copy.deepcopy(shop.student).train()
     optimizer, ones = torch.optim.AdamW(student.parameters(), 1e-4), torch.ones(77)
     position = iter(range(10**6))
 
@@ -104,7 +135,8 @@ def _ancestor(trainer: object) -> Callable[[], None]:
             sequence_loss(said[name].states, torch.from_numpy(wanted[name].states), ones, ones)
             for name in teacher.heads
         )
-        loss = loss + pooled_loss(said["refiner"].pooled, torch.from_numpy(wanted["refiner"].pooled), torch.ones(()))
+        for name in filter(lambda name: teacher.heads[name].pooled, teacher.heads):
+            loss = loss + pooled_loss(said[name].pooled, torch.from_numpy(wanted[name].pooled), torch.ones(()))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -112,13 +144,14 @@ def _ancestor(trainer: object) -> Callable[[], None]:
     return step
 
 
-def _pace(step: Callable[[], object], pairs: int) -> float:
-    """Pairs a second of processor time, divided by the threads that share the work."""
-    step()
-    start = time.process_time()
-    for _ in range(_STEPS):
+def _pace(step: Callable[[], object], pairs: int, steps: int = _STEPS) -> float:
+    """Pairs a second of processor time, divided by the threads that share the work; several steps are warmed up."""
+    if steps > 1:
         step()
-    return _STEPS * pairs * torch.get_num_threads() / (time.process_time() - start)
+    start = time.process_time()
+    for _ in range(steps):
+        step()
+    return steps * pairs * torch.get_num_threads() / (time.process_time() - start)
 
 
 def prompt(encoder: Path | None, folder: Path) -> None:
@@ -160,6 +193,27 @@ def _times(call: Callable[[int], object], count: int) -> tuple[float, float]:
     return statistics.median(f[0] for f in found), statistics.median(f[1] for f in found)
 
 
+def tokens(encoder: Path, texts: Sequence[Path], clip: Path | None) -> None:
+    """What an encoder's tokenizer makes of sentences, and what CLIP's own does."""
+    from transformers import CLIPTokenizer
+
+    from ko_clip.tables import Report, read_pairs
+    from ko_clip.tokenizer import PromptTokenizer
+
+    ours, theirs = PromptTokenizer.load(encoder), CLIPTokenizer.from_pretrained(clip) if clip else None
+    for path in texts:
+        korean, english = zip(*read_pairs(path, Report()), strict=True)
+        syllables = sum("가" <= letter <= "힣" for side in korean for letter in side)
+        for what, side, unit, asked in (
+            ("tokens a Hangul syllable", korean, syllables, "≤ 0.9"),
+            ("English tokens", english, 1, "≤ 1.25×"),
+        ):
+            mine = sum(map(ours.count, side)) / unit
+            clips = sum(len(ids) - 2 for ids in theirs(list(side)).input_ids) / unit if theirs else 0
+            beside = (f"{clips:.5g} (CLIP)", f"{mine / clips:.2f}×") if theirs else ("", "")
+            row(f"{what}, {path.name}", f"{mine:.5g}", *beside, asked)
+
+
 def memory(folder: Path, pairs: int) -> None:
     """Largest resident set of a process that stores a table of drawn captions and reads it in batches."""
     from fashion.captions import caption
@@ -198,22 +252,43 @@ def stream(path: Path) -> str:
     return f"{len(corpus)} {peak / 1e9:.3f} {pace:.0f}"
 
 
-def _recipe(folder: Path) -> object:
-    """The small recipe's sizes with a random CLIP of the shipped shape, drawn captions, both heads by their states."""
+def _recipe(folder: Path, clip: Path) -> Recipe:
+    """Three lines, a random CLIP of the shipped shape and drawn captions."""
     from ko_clip.recipe import recipe_from
 
     return recipe_from(
         {
-            "teacher": str(_random_clip(folder)), "run": str(folder / "run"),
+            "teacher": str(clip), "run": str(folder / "run"),
             "corpora": [{"kind": "drawn", "seed": 9, "count": 6000, "korean_share": 1, "noise": 0.3}],
-            "tokenizer": {"korean_pieces": 1200, "english_pieces": 800},
-            "text": {"steps": 1000, "evaluate_every": 10**6},  # all else as a recipe of three lines leaves it
+            "text": {"evaluate_every": 10**6},
         }
     )  # fmt: skip
 
 
-def _random_clip(folder: Path) -> Path:
-    """A CLIP text tower of the shipped shape with random weights and a tokenizer of English captions."""
+def _large_recipe(folder: Path, tokenizer: Path) -> Recipe:
+    """SD 1.5's text encoder and a student of ko_clip/config/sd15-sdxl.yaml's sizes; few captions, for they are slow."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from ko_clip.recipe import recipe_from
+
+    clip = _random_clip(folder, "clip-l", CLIPTextModel, CLIPTextConfig(
+        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+    ))  # fmt: skip
+    return recipe_from(
+        {
+            "heads": {"base": {"teacher": str(clip)}}, "run": str(folder / "large"), "tokenizer_path": str(tokenizer),
+            "corpora": [{"kind": "drawn", "seed": 9, "count": 150, "korean_share": 1, "noise": 0.3}],
+            "student": {"embedding_size": 128, "width": 768, "layers": 12, "attention_heads": 12, "decoder_layers": 4,
+                        "decoder_mlp_ratio": 4},
+            "text": {"evaluate_every": 10**6},
+        }
+    )  # fmt: skip
+
+
+def _random_clip(
+    folder: Path, name: str = "clip", kind: type | None = None, sizes: CLIPTextConfig | None = None
+) -> Path:
+    """A CLIP text tower with random weights, of the shipped shape by itself, and a tokenizer of English captions."""
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
     from fashion.captions import caption
@@ -222,14 +297,15 @@ def _random_clip(folder: Path) -> Path:
 
     tokenizer = train_tokenizer(caption(s, "en", seed=i).text for i, s in enumerate(scenes(4, 2000)))
     torch.manual_seed(0)
-    config = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=6,
-        projection_dim=192, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    CLIPTextModelWithProjection(config).save_pretrained(folder / "clip")
-    tokenizer.save_pretrained(folder / "clip")
-    return folder / "clip"
+    config = sizes or CLIPTextConfig(
+        hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=6, projection_dim=192
+    )
+    config.vocab_size = len(tokenizer)
+    for token in ("bos", "eos", "pad"):
+        setattr(config, f"{token}_token_id", getattr(tokenizer, f"{token}_token_id"))
+    (kind or CLIPTextModelWithProjection)(config).save_pretrained(folder / name)
+    tokenizer.save_pretrained(folder / name)
+    return folder / name
 
 
 def _random_encoder(folder: Path) -> Path:
