@@ -37,13 +37,19 @@ class Sizes:
     latent_channels: int = 4
     factor: int = 8  # pixels of a side to a latent, of the tiny autoencoder; the KL one has 8
     vae_width: int = 8
+    encoder_width: int | None = None  # of the tiny autoencoder's encoder; None: as its decoder
+    encoder_blocks: int = 3  # a level; 0: the encoder is linear
     text_width: int = 32
     text_layers: int = 2
+    text_heads: int = 4
+    text_mlp: int = 2  # times the width
     pooled: int = 24
     head_width: int = 8
     groups: int = 8
     base_shape: UNetShape | None = None  # instead of the channels: heads and plain levels as well
     refiner_shape: UNetShape | None = None
+    steps: int = 4  # the manifest's defaults
+    strength: float = 0.4
 
     @property
     def base(self) -> UNetShape:
@@ -59,8 +65,9 @@ class Sizes:
 
 TINY = Sizes()
 SMALL = Sizes(  # what ships: 32×32×16 latents, then 64×64×16
-    base_shape=BASE, refiner_shape=REFINER, base_size=128, latent_channels=16, factor=4, vae_width=32, text_width=192,
-    text_layers=4, pooled=192, groups=16,
+    base_shape=BASE, refiner_shape=REFINER, base_size=128, latent_channels=16, factor=4, vae_width=32, encoder_width=16,
+    encoder_blocks=0, text_width=192, text_layers=4, text_heads=6, text_mlp=4, pooled=192, groups=16, steps=8,
+    strength=0.2,
 )  # fmt: skip
 
 
@@ -81,10 +88,10 @@ def write_checkpoint(folder: Path, sizes: Sizes = TINY, seed: int = 0, refiner: 
 def write_manifest(folder: Path, sizes: Sizes = TINY, refiner: bool = True) -> None:
     """(Re)write manifest.json for the files that lie in the folder."""
     shared = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip", "scheduler": "base/scheduler"}
-    base = {"steps": 4, "guidance_scale": 3.0}
+    base = {"steps": sizes.steps, "guidance_scale": 3.0}
     stages = {"base": {"unet": "base", "size": sizes.base_size, "defaults": base, **shared}}
     if refiner:
-        light = {"steps": 2, "guidance_scale": 1.0, "strength": 0.4}
+        light = {"steps": 2, "guidance_scale": 1.0, "strength": sizes.strength}
         stages["refiner"] = {"unet": "refiner", "size": 2 * sizes.base_size, "defaults": light, **shared}
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -164,12 +171,12 @@ def refiner_unet(sizes: Sizes) -> UNet2DConditionModel:
 def tiny_vae(sizes: Sizes) -> AutoencoderTiny:
     """An AutoencoderTiny."""
     levels = int(log2(sizes.factor)) + 1
-    widths = (sizes.vae_width,) * levels
+    blocks = (min(1, sizes.encoder_blocks), *(sizes.encoder_blocks,) * (levels - 1))
     return AutoencoderTiny(
-        num_encoder_blocks=(1, *(3,) * (levels - 1)),
+        num_encoder_blocks=blocks,
         num_decoder_blocks=(*(3,) * (levels - 1), 1),
-        encoder_block_out_channels=widths,
-        decoder_block_out_channels=widths,
+        encoder_block_out_channels=(sizes.encoder_width or sizes.vae_width,) * levels,
+        decoder_block_out_channels=(sizes.vae_width,) * levels,
         latent_channels=sizes.latent_channels,
     )
 
@@ -231,9 +238,9 @@ def _text_config(sizes: Sizes) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=words,
         hidden_size=sizes.text_width,
-        intermediate_size=2 * sizes.text_width,
+        intermediate_size=sizes.text_mlp * sizes.text_width,
         num_hidden_layers=sizes.text_layers,
-        num_attention_heads=4,
+        num_attention_heads=sizes.text_heads,
         projection_dim=sizes.pooled,
         bos_token_id=words - 2,
         eos_token_id=words - 1,
