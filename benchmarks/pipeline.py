@@ -7,7 +7,8 @@ The ancestor's way is diffusers' stock pipelines as ko-image-generator called th
 steps with guidance 7.5, then the SDXL refiner's 40 steps at strength 0.3 (12 real ones), float32. Ours draws a batch
 with the checkpoint's own settings. "same steps" is ours at the ancestor's settings: what is left is the engine.
 Each side runs in a process of its own, so that peak memory is its own. Without a checkpoint the weights are random,
-in the shapes that ship: speed does not depend on their values.
+in the shapes that ship: speed does not depend on their values. The last table says where a draw of ours
+spends its time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from benchmarks.public_layouts import write_public
 from benchmarks.random_checkpoint import SMALL, write_checkpoint
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Progress, TwoStagePipeline, shots_for
+from diffusion.recipe import png_bytes
 from diffusion.schedulers import build_scheduler, default_scheduler
 from diffusion.stage import Stage
 
@@ -48,6 +50,7 @@ class Result:
     """Seconds of one side for n pictures, and its peak memory in MB.
 
     `processor`: processor seconds of the whole draw, which other work on the machine does not lengthen much.
+    `preview`: what a preview costs, as a share of a step. `parts`: seconds of each part.
     """
 
     side: str
@@ -57,7 +60,9 @@ class Result:
     total: float
     processor: float
     first_preview: float | None
+    preview: float | None
     memory: float
+    parts: dict[str, float]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -79,18 +84,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 def small_size(options: argparse.Namespace, folder: Path) -> str:
     """The shipped shapes on this machine's CPU, every side beside the ancestor's way."""
     checkpoint = options.checkpoint or str(write_checkpoint(folder, SMALL))
-    rows: list[Result] = []
-    for side in ("ancestor", "same steps", "ours"):
-        rows += _in_process(side, checkpoint, options.pictures, options.threads, "cpu")
+    best: dict[tuple[str, int], Result] = {}
+    for _ in range(options.rounds):  # the sides take turns, because a machine's own speed drifts
+        for side in ("ancestor", "same steps", "ours"):
+            for row in _in_process(side, checkpoint, options.pictures, options.threads, "cpu"):
+                best[side, row.n] = min(best.get((side, row.n), row), row, key=lambda each: each.total)
+    rows = list(best.values())
     slow = {row.n: row.total for row in rows if row.side == "ancestor"}
+    ours = [row for row in rows if row.side == "ours"]
     weights = "shipped weights" if options.checkpoint else "random weights"
-    title = f"{weights}, CPU, {options.threads} threads, seconds (best of 3; the ancestor's way: 1)"
-    head = (
-        "| side | pictures | base | refiner | total | processor | first preview | peak memory | ratio |\n"
-        + "|---" * 9
-        + "|"
+    title = f"{weights}, CPU, {options.threads} threads, seconds, the best of {options.rounds} rounds in turns"
+    return "\n".join(
+        [title, "", _head("peak memory", "ratio"), *(_row(row, slow[row.n]) for row in rows), "", *_parts(ours)]
     )
-    return "\n".join([title, "", head, *(_row(row, slow[row.n]) for row in rows)])
 
 
 def full_size(folder: Path) -> str:
@@ -101,9 +107,8 @@ def full_size(folder: Path) -> str:
     write_public(folder / "xl", "sdxl-refiner")
     checkpoint = f"{folder / 'sd15'}+{folder / 'xl'}"
     rows = [row for side in ("plain", "low-memory") for row in _in_process(side, checkpoint, [1, 4], 8, "cuda")]
-    head = "| side | pictures | base | refiner | total | processor | first preview | GPU memory |\n" + "|---" * 8 + "|"
     title = f"SD 1.5 + SDXL refiner, 512 → 1024, hollow weights, {torch.cuda.get_device_name()}; {CLAIM}"
-    return "\n".join([title, "", head, *(_row(row, None) for row in rows)])
+    return "\n".join([title, "", _head("GPU memory"), *(_row(row, None) for row in rows)])
 
 
 def run_side(side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str) -> list[Result]:
@@ -120,30 +125,75 @@ def run_side(side: str, checkpoint: str, pictures: Sequence[int], threads: int, 
     return [_best(side, n, draw, repeats=1 if slow else 3) for n in pictures]
 
 
-# n → seconds of the base stage, of the refiner, and until the first preview.
-Draw = Callable[[int], tuple[float, float, float | None]]
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of one draw: the base stage, the refiner, until the first preview, each part; a preview's share of a
+    step.
+    """
+
+    base: float
+    refiner: float
+    first_preview: float | None = None
+    preview: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+Draw = Callable[[int], Spent]
 
 
 def _ours(pipeline: TwoStagePipeline, settings: DrawSettings) -> Draw:
-    def draw(n: int) -> tuple[float, float, float | None]:
-        since = time.perf_counter()
-        first: list[float] = []
+    spent: dict[str, float] = {}
+    for role, stage in pipeline.stages.items():
+        for name in ("encode", "denoise", "decode"):
+            setattr(stage, name, _clocked(getattr(stage, name), f"{role} {name}", spent))
+
+    def draw(n: int) -> Spent:
+        spent.clear()
+        shown: dict[str, list[tuple[float, float]]] = {}  # stage → seconds of each step and of its preview
+        since = last = time.perf_counter()
+        first = 0.0
 
         def on_step(progress: Progress) -> None:
+            nonlocal first, last
+            before = time.perf_counter()
             progress.previews()
-            first.append(time.perf_counter() - since)
+            now = time.perf_counter()
+            shown.setdefault(progress.stage, []).append((before - last, now - before))
+            first, last = first or now - since, now
 
         drawing = pipeline.draw(shots_for(PROMPT, n, 7), settings, on_step)
-        return drawing.timings["encode"] + drawing.timings["base"], drawing.timings["refiner"], first[0]
+        whole = time.perf_counter() - since
+        parts = {"text": drawing.timings["encode"], **spent}
+        for role, each in shown.items():
+            parts[f"{role} previews"] = sum(seconds for _, seconds in each)
+            parts[f"{role} denoise"] -= parts[f"{role} previews"]
+        parts["resizing, noise, recipes"] = whole - sum(parts.values())
+        since = time.perf_counter()
+        for image, recipe in zip(drawing.images, drawing.recipes, strict=True):
+            png_bytes(image, recipe)
+        parts["PNG files (not in the total)"] = time.perf_counter() - since
+        share = max(min(preview for _, preview in each) / min(step for step, _ in each) for each in shown.values())
+        base, refiner = drawing.timings["encode"] + drawing.timings["base"], drawing.timings["refiner"]
+        return Spent(base, refiner, first, share, parts)
 
     return draw
+
+
+def _clocked(work: Callable[..., torch.Tensor], name: str, spent: dict[str, float]) -> Callable[..., torch.Tensor]:
+    def call(*values: object, **named: object) -> torch.Tensor:
+        since = time.perf_counter()
+        result = work(*values, **named)
+        spent[name] = spent.get(name, 0.0) + time.perf_counter() - since
+        return result
+
+    return call
 
 
 def _stock(pipeline: TwoStagePipeline) -> Draw:
     base, refiner = stock_pipelines(pipeline)
     size = pipeline.stages["refiner"].size
 
-    def draw(n: int) -> tuple[float, float, float | None]:
+    def draw(n: int) -> Spent:
         spent = [0.0, 0.0]
         generator = torch.Generator().manual_seed(7)
         for _ in range(n):
@@ -159,7 +209,7 @@ def _stock(pipeline: TwoStagePipeline) -> Draw:
             refiner(PROMPT, image=larger, num_inference_steps=STEPS, strength=STRENGTH, generator=generator)
             spent[0] += middle - since
             spent[1] += time.perf_counter() - middle
-        return spent[0], spent[1], None
+        return Spent(*spent)
 
     return draw
 
@@ -191,13 +241,14 @@ def _scheduler(stage: Stage) -> SchedulerMixin:
 
 
 def _best(side: str, n: int, draw: Draw, repeats: int) -> Result:
-    spent = []
+    runs = []
     for _ in range(repeats):
         since = time.process_time()
-        base, refiner, first = draw(n)
-        spent.append((base + refiner, base, refiner, time.process_time() - since, first))
-    total, base, refiner, processor, first = min(spent, key=lambda each: each[0])
-    return Result(side, n, base, refiner, total, processor, first, _memory())
+        spent = draw(n)
+        runs.append((spent.base + spent.refiner, time.process_time() - since, spent))
+    total, processor, best = min(runs, key=lambda each: each[0])
+    return Result(side, n, best.base, best.refiner, total, processor, best.first_preview, best.preview, _memory(),
+                  best.parts)  # fmt: skip
 
 
 def _memory() -> float:
@@ -214,21 +265,28 @@ def _in_process(side: str, checkpoint: str, pictures: Sequence[int], threads: in
     return [Result(**each) for each in json.loads(done.stdout.splitlines()[-1])]
 
 
+def _head(*last: str) -> str:
+    names = ["side", "pictures", "base", "refiner", "total", "processor", "first preview", "preview / step", *last]
+    return f"| {' | '.join(names)} |\n{'|---' * len(names)}|"
+
+
 def _row(row: Result, slow: float | None) -> str:
-    first = "-" if row.first_preview is None else f"{row.first_preview:.2f}"
-    cells = [
-        row.side,
-        str(row.n),
-        f"{row.base:.2f}",
-        f"{row.refiner:.2f}",
-        f"{row.total:.2f}",
-        f"{row.processor:.2f}",
-        first,
-    ]
+    cells = [row.side, str(row.n), *(f"{each:.2f}" for each in (row.base, row.refiner, row.total, row.processor))]
+    cells.append("-" if row.first_preview is None else f"{row.first_preview:.2f}")
+    cells.append("-" if row.preview is None else f"{100 * row.preview:.1f} %")
     cells.append(f"{row.memory:.0f} MB")
     if slow is not None:
         cells.append(f"{slow / row.total:.1f}×")
     return f"| {' | '.join(cells)} |"
+
+
+def _parts(rows: Sequence[Result]) -> list[str]:
+    """Where draws of one checkpoint spend their time, in milliseconds."""
+    counts = " | ".join(f"{row.n} pictures" if row.n > 1 else "1 picture" for row in rows)
+    lines = [f"| part of ours, milliseconds | {counts} |", "|---" * (len(rows) + 1) + "|"]
+    for name in rows[0].parts:
+        lines.append(f"| {name} | {' | '.join(f'{1000 * row.parts[name]:.0f}' for row in rows)} |")
+    return lines
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -236,6 +294,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", help="a folder; without it, random weights of the shipped shapes")
     parser.add_argument("--pictures", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2, help="times that each side runs, in turns (default 2)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--full", action="store_true", help="Stable Diffusion's full size, on a GPU")
     parser.add_argument("--side", help=argparse.SUPPRESS)
