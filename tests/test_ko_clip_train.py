@@ -185,8 +185,8 @@ def test_two_processes_give_the_loss_curve_of_one_with_twice_the_batch(parts, tm
         write_recipe(tmp_path / f"{name}.yaml", *parts, tmp_path / name / "run", **more)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
     subprocess.run([sys.executable, "-m", "ko_clip.train", "--config", str(tmp_path / "one.yaml")], **quiet)
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+    # accelerate launch starts processes without a GPU by MPI alone, torch's own launcher needs nothing
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     train = ["-m", "ko_clip.train", "--config", str(tmp_path / "two.yaml")]
     subprocess.run([sys.executable, *launch, *train], **quiet)
     one, two = (_metrics(tmp_path / name / "run") for name in ("one", "two"))
