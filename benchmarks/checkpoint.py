@@ -145,8 +145,8 @@ def autoencoder_psnr(folder: Path, asked: Sequence[Scene]) -> float:
 
 def steps_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scene]) -> list[str]:
     """Steps and guidance against accuracy and time, base stage alone, the same noise."""
-    lines = ["| scheduler | base steps | guidance | all right | colour | seconds beside the first row |",
-             "|---|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines = ["| scheduler | base steps | guidance | all right | colour | pattern | seconds beside the first row |",
+             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     first: float | None = None
     for steps, guidance in ((24, 3.0), (12, 3.0), (8, 1.0), (8, 2.0), (8, 3.0), (8, 5.0), (6, 3.0), (4, 3.0)):
         what = scene_set("steps", asked, 1)
@@ -156,8 +156,8 @@ def steps_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scen
         seconds = time.perf_counter() - start
         first = first or seconds
         scores = scores_of(scorer, what.asked, what.final)
-        lines.append(f"| dpm++ | {steps} | {guidance} | {rate(scores, 'all')[0]:.1f} | {rate(scores, 'color')[0]:.1f} "
-                     f"| {seconds / first:.2f} × |")  # fmt: skip
+        right = " | ".join(f"{rate(scores, attribute)[0]:.1f}" for attribute in ("all", "color", "pattern"))
+        lines.append(f"| dpm++ | {steps} | {guidance} | {right} | {seconds / first:.2f} × |")
     return lines
 
 

@@ -36,9 +36,9 @@ def learn(name: str, pool: PicturePool, steps: int, batch: int) -> tuple[list[fl
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATES[name] * min(1, (step + 1) / WARMUP, (steps - step) / (DECAY * steps))
-        pictures, kinds, rows, words = scorer_batch(pool, step, batch, len(pool), seed=1)
+        learnt = scorer_batch(pool, step, batch, len(pool), seed=1)
         with torch.autocast("cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported()):
-            loss = scorer_losses(network, pictures, kinds, rows, words)["loss"]
+            loss = scorer_losses(network, learnt, step)["loss"]
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         started = time.thread_time()

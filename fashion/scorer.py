@@ -4,10 +4,11 @@ In: pictures of any size. Out: for each a list of `Detection` (garment, colour, 
 empty where no garment is seen, and a feature vector for distribution metrics. Two networks of different architecture:
 "steering" may guide training and the choice of samples, "reporting" only ever reports.
 
-A network labels a 32 × 32 grid with the kinds of garments. In an outfit a place of the body holds one garment, so the
-cells of a slot, of whatever kinds, are one region, and the kind that they support best on the whole is its name: half a
-T-shirt under a jacket is seen as a garment even where its cells cannot agree on blouse or knit. The features under a
-region, their mean and their spread, tell the garment's attributes.
+In an outfit a place of the body holds one garment, so a network asks one question for each place (head, neck, top, …):
+a learnt query listens to the whole picture (Carion et al. 2020, arXiv:2005.12872, without its matching, which fixed
+places make needless), says whether a garment is there and where, and reads its kind and attributes from what it heard
+and from the features under its own mask (Cheng et al. 2022, arXiv:2112.01527). So what is seen of a T-shirt in the
+opening of a coat is one garment, and a dress under a vest is not a skirt with a top.
 """
 
 from __future__ import annotations
@@ -25,24 +26,25 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
+from fashion.scene import conflicts
 
-INPUT = 128
+INPUT = 256
 GRID = 32
 FIELDS = {"color": COLORS, "pattern": PATTERNS, "sleeve": SLEEVES, "hem": HEMS}
 ARCHITECTURES = ("steering", "reporting")
-_SMALLEST = 5  # cells of the grid: what is smaller is taken for a slip
-_SUREST_SLIP = 0.35  # mean probability under which a region is not reported
-_SLOTS = [
-    [i for i, kind in enumerate(GARMENTS) if kind.slot == slot]
-    for slot in dict.fromkeys(kind.slot for kind in GARMENTS)
-]
+SLOTS = tuple(dict.fromkeys(kind.slot for kind in GARMENTS))
+SLOT_OF_KIND = torch.tensor([SLOTS.index(kind.slot) for kind in GARMENTS])
+_SEEN = 0.5  # probability from which a garment is reported
+_WIDTH = 96  # of a query
+_EARLY = 32  # features of 64 × 64
 
 
 @dataclass(frozen=True)
 class Detection:
     """One garment seen. Attributes are ids of the lexicon; sleeve and hem None where its kind has none.
 
-    `mask` is bool (32, 32) over the whole picture; `confidence` the mean probability of its cells, 0..1.
+    `mask` is bool (32, 32) over the whole picture; `confidence`, 0..1, the probability that it is there times the mean
+    probability of its cells.
     """
 
     garment: str
@@ -79,51 +81,113 @@ class Depthwise(nn.Module):
         return x + self.narrow(F.gelu(self.wide(self.norm(self.space(x)))))
 
 
+class Listening(nn.Module):
+    """Queries (n, q, w) hear the picture's tokens (n, t, w), then each other."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hear = nn.MultiheadAttention(width, 4, batch_first=True)
+        self.talk = nn.MultiheadAttention(width, 4, batch_first=True)
+        self.think = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+
+    def forward(self, queries: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        queries = queries + self.hear(self.norms[0](queries), tokens, tokens, need_weights=False)[0]
+        normal = self.norms[1](queries)
+        queries = queries + self.talk(normal, normal, normal, need_weights=False)[0]
+        return queries + self.think(self.norms[2](queries))
+
+
+@dataclass
+class Seen:
+    """What a network says of n pictures, for each of the s places of the body; logits throughout."""
+
+    present: torch.Tensor  # (n, s)
+    masks: torch.Tensor  # (n, s, 32, 32)
+    kinds: torch.Tensor  # (n, s, kinds); kinds of other places are -inf
+    fields: dict[str, torch.Tensor]  # (n, s, words) for each of FIELDS
+
+
 class ScorerNetwork(nn.Module):
-    """Pictures (n, 3, 128, 128) in -1..1 → features (n, w, 32, 32) → kinds and attributes."""
+    """Pictures (n, 3, 256, 256) in -1..1 → `Seen`."""
 
     def __init__(self, architecture: str) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
             raise ValueError(f"scorer {architecture!r}: use {' or '.join(ARCHITECTURES)}")
         self.architecture = architecture
-        block, widths = (Residual, (64, 72, 96)) if architecture == "reporting" else (Depthwise, (64, 96, 160))
+        block, widths = (Residual, (64, 80, 80)) if architecture == "reporting" else (Depthwise, (40, 56, 64))
         if architecture == "reporting":
-            self.stem = nn.Sequential(
-                nn.Conv2d(3, 24, 5, stride=2, padding=2), nn.SiLU(), nn.Conv2d(24, widths[0], 3, stride=2, padding=1)
-            )
+            self.early = nn.Sequential(
+                nn.Conv2d(3, 16, 4, stride=2, padding=1), nn.ReLU(),
+                nn.Conv2d(16, _EARLY, 3, stride=2, padding=1), nn.ReLU(),
+                nn.Conv2d(_EARLY, _EARLY, 3, padding=1), nn.ReLU(),
+            )  # fmt: skip
         else:
-            self.stem = nn.Conv2d(3, widths[0], 8, stride=4, padding=2)
+            self.early = nn.Sequential(nn.Conv2d(3, _EARLY, 8, stride=4, padding=2), nn.GELU())
+        self.late = nn.Conv2d(_EARLY, widths[0], 2, stride=2)
         self.fine = block(widths[0])
-        self.down1, self.middle = nn.Conv2d(widths[0], widths[1], 2, stride=2), nn.Sequential(block(widths[1]))
+        self.down1, self.middle = nn.Conv2d(widths[0], widths[1], 2, stride=2), block(widths[1])
         self.down2 = nn.Conv2d(widths[1], widths[2], 2, stride=2)
         self.coarse = nn.Sequential(block(widths[2]), block(widths[2]))
         self.up2, self.up1 = nn.Conv2d(widths[2], widths[1], 1), nn.Conv2d(widths[1], widths[0], 1)
         self.merge1, self.merge0 = block(widths[1]), block(widths[0])
-        self.kinds = nn.Conv2d(widths[0], len(GARMENTS) + 1, 1)
-        self.kind_vector = nn.Embedding(len(GARMENTS), 32)
-        self.read = nn.Sequential(nn.Linear(2 * widths[0] + widths[2] + 32, 160), nn.SiLU())
-        self.heads = nn.ModuleDict({field: nn.Linear(160, len(words)) for field, words in FIELDS.items()})
+        self.token = nn.Conv2d(widths[1], _WIDTH, 1)
+        self.place = nn.Parameter(0.02 * torch.randn(1, (GRID // 2) ** 2, _WIDTH))
+        self.token_norm = nn.LayerNorm(_WIDTH)
+        self.queries = nn.Parameter(0.5 * torch.randn(1, len(SLOTS), _WIDTH))
+        self.listening = nn.ModuleList(Listening(_WIDTH) for _ in range(2 if architecture == "reporting" else 1))
+        self.present, self.mask = nn.Linear(_WIDTH, 1), nn.Linear(_WIDTH, widths[0] + 1)
+        told = (_WIDTH, 2 * _EARLY, 2 * widths[0], widths[1])
+        self.level = nn.ModuleList(nn.LayerNorm(width) for width in told)  # they differ tenfold in size
+        self.read = nn.Sequential(nn.Linear(sum(told), 192), nn.SiLU(), nn.Linear(192, 192), nn.SiLU())
+        self.kinds = nn.Linear(192, len(GARMENTS))
+        self.heads = nn.ModuleDict({field: nn.Linear(192, len(words)) for field, words in FIELDS.items()})
+        self.register_buffer("elsewhere", SLOT_OF_KIND[None] != torch.arange(len(SLOTS))[:, None], persistent=False)
 
-    def features(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Fine (n, w, 32, 32) and coarse (n, v, 8, 8) features."""
-        fine = self.fine(self.stem(pictures))
+    def features(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Early (n, 32, 64, 64), fine (n, w, 32, 32), middle (n, v, 16, 16) and coarse (n, u, 8, 8) features."""
+        early = self.early(pictures)
+        fine = self.fine(self.late(early))
         middle = self.middle(self.down1(fine))
         coarse = self.coarse(self.down2(middle))
         middle = self.merge1(middle + F.interpolate(self.up2(coarse), scale_factor=2.0))
-        return self.merge0(fine + F.interpolate(self.up1(middle), scale_factor=2.0)), coarse
+        return early, self.merge0(fine + F.interpolate(self.up1(middle), scale_factor=2.0)), middle, coarse
 
-    def attributes(
-        self, fine: torch.Tensor, coarse: torch.Tensor, masks: torch.Tensor, kinds: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """Logits (g, words) per field for g garments: their features (g, …), masks (g, 32, 32) and kinds (g,)."""
-        weights = masks.float()
-        weights = weights / weights.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
-        under = torch.einsum("gchw,ghw->gc", fine, weights)
-        spread = torch.einsum("gchw,ghw->gc", (fine - under[:, :, None, None]).square(), weights).clamp(min=1e-4).sqrt()
-        around = torch.einsum("gchw,ghw->gc", coarse, F.avg_pool2d(weights, 4) * 16)
-        read = self.read(torch.cat([under, spread, around, self.kind_vector(kinds)], dim=1))
-        return {field: head(read) for field, head in self.heads.items()}
+    def forward(self, pictures: torch.Tensor, true_masks: torch.Tensor | None = None) -> Seen:
+        """What is seen. Attributes are read under `true_masks` (n, s, 32, 32) where these show anything, else under
+        the masks that the network finds itself."""
+        early, fine, middle, _ = self.features(pictures)
+        tokens = self.token_norm(self.token(middle).flatten(2).transpose(1, 2) + self.place)
+        queries = self.queries.expand(len(pictures), -1, -1)
+        for layer in self.listening:
+            queries = layer(queries, tokens)
+        vectors = self.mask(queries)
+        masks = torch.einsum("nsc,nchw->nshw", vectors[..., 1:], fine) / fine.shape[1] ** 0.5 + vectors[..., :1, None]
+        under = masks.detach().float().sigmoid()
+        if true_masks is not None:
+            under = torch.where(true_masks.flatten(2).any(dim=2)[:, :, None, None], true_masks.float(), under)
+        told = (
+            queries,
+            torch.cat(_pooled(early, F.interpolate(under, scale_factor=2.0)), dim=2),
+            torch.cat(_pooled(fine, under), dim=2),
+            _pooled(middle, F.avg_pool2d(under, 2))[0],
+        )
+        read = self.read(torch.cat([norm(part) for norm, part in zip(self.level, told, strict=True)], dim=2))
+        kinds = self.kinds(read).float().masked_fill(self.elsewhere, -torch.inf)
+        fields = {field: head(read).float() for field, head in self.heads.items()}
+        return Seen(self.present(queries)[..., 0].float(), masks.float(), kinds, fields)
+
+
+def _pooled(features: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Means and spreads (n, s, c) of features (n, c, h, w) under masks (n, s, h, w): colours, and what is uneven."""
+    weights = masks.flatten(2)
+    weights = (weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-4)).transpose(1, 2)  # (n, h·w, s)
+    values = features.flatten(2).float()
+    with torch.autocast(features.device.type, enabled=False):
+        mean = torch.bmm(values, weights)
+        spread = (torch.bmm(values.square(), weights) - mean.square()).clamp(min=1e-4).sqrt()
+    return mean.transpose(1, 2), spread.transpose(1, 2)
 
 
 class Scorer:
@@ -134,12 +198,18 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path | str, architecture: str = "reporting") -> Scorer:
-        """Open `folder`/<architecture>.safetensors. Raises FileNotFoundError that says how to train it."""
+        """Open `folder`/<architecture>.safetensors.
+
+        Raises FileNotFoundError that says how to train it, ValueError for weights of another shape.
+        """
         path = Path(folder) / f"{architecture}.safetensors"
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there: python -m fashion.scorer_training {architecture} makes it")
         network = ScorerNetwork(architecture)
-        network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+        saved = {name: value.float() for name, value in load_file(path).items()}
+        if {n: v.shape for n, v in saved.items()} != {n: v.shape for n, v in network.state_dict().items()}:
+            raise ValueError(f"{path} holds a network of another shape: train it anew, or update the checkpoint")
+        network.load_state_dict(saved)
         return cls(network)
 
     def save(self, folder: Path, facts: dict[str, object]) -> None:
@@ -159,32 +229,25 @@ class Scorer:
         """Feature vectors (n, w + v) float32: means of the fine and the coarse features."""
         rows = []
         for part in as_input(pictures).split(64):
-            fine, coarse = self.network.features(part)
+            _, fine, _, coarse = self.network.features(part)
             rows.append(torch.cat([fine.mean(dim=(2, 3)), coarse.mean(dim=(2, 3))], dim=1))
         return torch.cat(rows).numpy()
 
     @torch.inference_mode()
     def _detect(self, pictures: torch.Tensor) -> list[list[Detection]]:
-        fine, coarse = self.network.features(pictures)
-        probabilities = self.network.kinds(fine).softmax(dim=1)  # (n, kinds + 1, 32, 32)
-        found: list[list[Detection]] = []
-        for row in range(len(pictures)):
-            regions = _regions(probabilities[row])
-            if not regions:
-                found.append([])
-                continue
-            kinds = torch.tensor([kind for kind, _, _ in regions])
-            masks = torch.stack([mask for _, mask, _ in regions])
-            n = len(regions)
-            logits = self.network.attributes(
-                fine[row : row + 1].expand(n, -1, -1, -1), coarse[row : row + 1].expand(n, -1, -1, -1), masks, kinds
+        seen = self.network(pictures)
+        present, masks = seen.present.sigmoid(), seen.masks.sigmoid()
+        return [
+            sorted(
+                (_detection(seen, row, slot, masks[row, slot], float(present[row, slot])) for slot in shown),
+                key=lambda one: -one.mask.sum(),
             )
-            found.append([_detection(regions[g], {f: v[g] for f, v in logits.items()}) for g in range(n)])
-        return found
+            for row, shown in enumerate(_shown(chances) for chances in present)
+        ]
 
 
 def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Pictures of any form as (n, 3, 128, 128) in -1..1."""
+    """Pictures of any form as (n, 3, 256, 256) in -1..1."""
     if isinstance(pictures, torch.Tensor):
         tensor = pictures.float()
     else:
@@ -200,34 +263,28 @@ def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> tor
     return F.interpolate(tensor, size=(INPUT, INPUT), mode="bilinear", align_corners=False)
 
 
-def _regions(probabilities: torch.Tensor) -> list[tuple[int, torch.Tensor, float]]:
-    """(kind, mask, confidence) of what is seen on one grid of probabilities (kinds + 1, 32, 32), the largest first.
-
-    One garment a slot: its mask is where the slot's kinds together are likelier than any other slot or nothing.
-    """
-    kinds = probabilities[1:]
-    slots = torch.stack([probabilities[0], *(kinds[members].sum(dim=0) for members in _SLOTS)])
-    labels = slots.argmax(dim=0)
-    found = []
-    for number, members in enumerate(_SLOTS, 1):
-        mask = labels == number
-        if mask.sum() < _SMALLEST or (confidence := slots[number][mask].mean().item()) < _SUREST_SLIP:
-            continue
-        support = kinds[members][:, mask].mean(dim=1)
-        found.append((members[int(support.argmax())], mask, confidence))
-    return sorted(found, key=lambda region: -region[1].sum().item())
+def _shown(chances: torch.Tensor) -> list[int]:
+    """The places taken, by their probabilities (s,). A dress leaves no room for a skirt: the likelier of both stays."""
+    shown = [slot for slot in range(len(SLOTS)) if chances[slot] >= _SEEN]
+    return [
+        slot
+        for slot in shown
+        if not any(conflicts(SLOTS[slot], SLOTS[o]) and chances[o] > chances[slot] for o in shown if o != slot)
+    ]
 
 
-def _detection(region: tuple[int, torch.Tensor, float], logits: dict[str, torch.Tensor]) -> Detection:
-    kind = GARMENTS[region[0]]
+def _detection(seen: Seen, row: int, slot: int, mask: torch.Tensor, present: float) -> Detection:
+    kind = GARMENTS[int(seen.kinds[row, slot].argmax())]
 
-    def best(field: str, allowed: tuple[str, ...]) -> str | None:
+    def best(field: str, allowed: Sequence[str]) -> str | None:
         places = [i for i, word in enumerate(FIELDS[field]) if word.id in allowed]
-        return FIELDS[field][max(places, key=lambda i: logits[field][i].item())].id if places else None
+        return FIELDS[field][max(places, key=seen.fields[field][row, slot].tolist().__getitem__)].id if places else None
 
-    color = best("color", tuple(color.id for color in COLORS))
-    pattern = best("pattern", ("solid",) if kind.solid_only else tuple(pattern.id for pattern in PATTERNS))
+    patterns = ("solid",) if kind.solid_only else tuple(pattern.id for pattern in PATTERNS)
+    color, pattern = best("color", tuple(color.id for color in COLORS)), best("pattern", patterns)
     assert color is not None and pattern is not None
+    there = mask >= 0.5
+    confidence = present * float(mask[there].mean()) if there.any() else 0.0
     return Detection(
-        kind.id, color, pattern, best("sleeve", kind.sleeves), best("hem", kind.hems), region[1].numpy(), region[2]
+        kind.id, color, pattern, best("sleeve", kind.sleeves), best("hem", kind.hems), there.numpy(), confidence
     )

@@ -1,8 +1,9 @@
 """Train a scorer on drawn pictures with their label maps.
 
-In: a picture pool. Out: `checkpoints/scorers/<architecture>.safetensors`. The kinds are learnt cell by cell, the
-attributes under the true regions. Pictures are moved, mirrored, blurred, saved as JPEG and made noisy, and one in
-twelve shows nothing (plain colour or noise), so that nothing is what the scorer then sees.
+In: a picture pool. Out: `checkpoints/scorers/<architecture>.safetensors`. For every place of the body the
+network learns whether a garment is there, where it shows, and what it is. Pictures are moved, mirrored, blurred, saved
+as JPEG and made noisy, and one in twelve shows nothing (plain colour or noise), so that nothing is what the scorer then
+sees.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fashion.lexicon import GARMENTS
-from fashion.pool import PicturePool, halved
-from fashion.scorer import ARCHITECTURES, FIELDS, INPUT, Scorer, ScorerNetwork
+from fashion.pool import PicturePool
+from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork
 from fashion.scoring import Accuracy, score
 from fitting.loop import STATE_FILE, fit
 from fitting.parts import add_fit_options, fit_config, open_run
@@ -29,42 +31,53 @@ from fitting.parts import add_fit_options, fit_config, open_run
 logger = logging.getLogger(__name__)
 _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
 _WORD = {field: {word.id: i for i, word in enumerate(words)} for field, words in FIELDS.items()}
-_LARGEST_MOVE = 8  # pixels of 128
+_LARGEST_MOVE = 8  # pixels of the label map, 128 px
 _NOTHING = 12  # one picture in so many shows nothing
 _IGNORED = -100
 
 
-def scorer_batch(
-    pool: PicturePool, step: int, batch: int, pictures: int, seed: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-    """Pictures (n, 3, 128, 128), kinds (n, 32, 32), garments (g, 2) as (row, label), words per field (g,).
+@dataclass(frozen=True)
+class ScorerBatch:
+    """Pictures (n, 3, 256, 256) in -1..1 and the truth about each place of the body (s places)."""
 
-    Decided by seed and step. A label is garment + 1 in its picture's label map.
-    """
+    pictures: torch.Tensor
+    masks: torch.Tensor  # (n, s, 32, 32) bool
+    kinds: torch.Tensor  # (n, s), _IGNORED where nothing is
+    fields: dict[str, torch.Tensor]  # (n, s) each, _IGNORED where the garment has no such attribute
+
+    def to(self, device: torch.device) -> ScorerBatch:
+        fields = {field: wanted.to(device) for field, wanted in self.fields.items()}
+        return ScorerBatch(self.pictures.to(device), self.masks.to(device), self.kinds.to(device), fields)
+
+    @property
+    def present(self) -> torch.Tensor:
+        """(n, s) bool: there is such a garment, and at least one cell shows it."""
+        return (self.kinds != _IGNORED) & self.masks.flatten(2).any(dim=2)
+
+
+def scorer_batch(pool: PicturePool, step: int, batch: int, pictures: int, seed: int) -> ScorerBatch:
+    """What one step learns from, decided by seed and step."""
     rng = np.random.default_rng((37, seed, step))
     indexes = rng.integers(0, pictures, batch)
-    shown = halved(pool.pictures(indexes))
-    labels = pool.labels(indexes).copy()
-    for row in range(batch):
-        shown[row], labels[row] = _disturbed(shown[row], labels[row], rng)
-    cells = torch.from_numpy(labels[:, 2::4, 2::4].astype(np.int64))
-    kinds, garments = torch.zeros_like(cells), []
-    words: dict[str, list[int]] = {field: [] for field in FIELDS}
+    shown, labels = pool.pictures(indexes), pool.labels(indexes).copy()
+    cells = np.zeros((batch, len(SLOTS), GRID, GRID), bool)
+    kinds = np.full((batch, len(SLOTS)), _IGNORED)
+    fields = {field: kinds.copy() for field in FIELDS}
     for row, index in enumerate(indexes):
+        shown[row], labels[row] = _disturbed(shown[row], labels[row], rng)
+        small = labels[row, 2::4, 2::4]
         for number, garment in enumerate(pool.scene(int(index)).garments):
-            here = cells[row] == number + 1
-            kinds[row][here] = _KIND[garment.kind] + 1
-            if here.sum() < 4:
+            slot = SLOT_OF_KIND[_KIND[garment.kind]]
+            cells[row, slot] = small == number + 1
+            if not cells[row, slot].any():
                 continue
-            garments.append((row, number + 1, _KIND[garment.kind]))
+            kinds[row, slot] = _KIND[garment.kind]
             for field in FIELDS:
-                words[field].append(_WORD[field].get(getattr(garment, field), _IGNORED))
+                fields[field][row, slot] = _WORD[field].get(getattr(garment, field), _IGNORED)
     tensor = torch.from_numpy(shown).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    masks = torch.stack([cells[row] == label for row, label, _ in garments])
-    rows = torch.tensor([(row, kind) for row, _, kind in garments])
-    return tensor, kinds, torch.cat([rows, torch.zeros(0, 2, dtype=torch.long)]), {
-        "mask": masks, **{field: torch.tensor(values) for field, values in words.items()}
-    }  # fmt: skip
+    return ScorerBatch(
+        tensor, torch.from_numpy(cells), torch.from_numpy(kinds), {f: torch.from_numpy(v) for f, v in fields.items()}
+    )
 
 
 def _disturbed(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -73,27 +86,31 @@ def _disturbed(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator
     if rng.random() < 0.5:
         picture, labels = picture[:, ::-1], labels[:, ::-1]
     down, right = rng.integers(-_LARGEST_MOVE, _LARGEST_MOVE + 1, 2)
-    picture, labels = _moved(picture, down, right, edge=True), _moved(labels, down, right, edge=False)
+    picture, labels = _moved(picture, 2 * down, 2 * right, edge=True), _moved(labels, down, right, edge=False)
     kind = rng.random()
     if kind < 0.15:
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=int(rng.integers(55, 92)))
         picture = np.asarray(Image.open(file))
-    elif kind < 0.3:
-        small = Image.fromarray(np.ascontiguousarray(picture)).resize((80, 80), Image.Resampling.BOX)
-        picture = np.asarray(small.resize((INPUT, INPUT), Image.Resampling.BICUBIC))
-    elif kind < 0.45:
-        noise = rng.normal(0, rng.uniform(2, 14), picture.shape)
+    elif kind < 0.35:
+        side = int(rng.integers(112, 224))
+        small = Image.fromarray(np.ascontiguousarray(picture)).resize((side, side), Image.Resampling.BOX)
+        picture = np.asarray(small.resize((INPUT, INPUT), Image.Resampling.BILINEAR))
+    elif kind < 0.5:
+        noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(2, 14)
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     return picture, labels
 
 
 def _moved(array: np.ndarray, down: int, right: int, *, edge: bool) -> np.ndarray:
     """Shift by whole pixels; the rim repeats the edge, or is empty."""
-    pad = [(_LARGEST_MOVE, _LARGEST_MOVE)] * 2 + [(0, 0)] * (array.ndim - 2)
-    large = np.pad(array, pad, mode="edge") if edge else np.pad(array, pad)
-    top, left = _LARGEST_MOVE - down, _LARGEST_MOVE - right
-    return large[top : top + INPUT, left : left + INPUT]
+    side = len(array)
+    rows, columns = np.arange(side) - down, np.arange(side) - right
+    moved = array[rows.clip(0, side - 1)[:, None], columns.clip(0, side - 1)[None]]
+    if not edge:
+        moved[(rows < 0) | (rows >= side)] = 0
+        moved[:, (columns < 0) | (columns >= side)] = 0
+    return moved
 
 
 def _nothing(rng: np.random.Generator) -> np.ndarray:
@@ -103,19 +120,26 @@ def _nothing(rng: np.random.Generator) -> np.ndarray:
     return np.clip(color + noise + slope, 0, 255).astype(np.uint8)
 
 
-def scorer_losses(
-    network: ScorerNetwork,
-    pictures: torch.Tensor,
-    kinds: torch.Tensor,
-    rows: torch.Tensor,
-    words: dict[str, torch.Tensor],
-) -> dict[str, torch.Tensor]:
-    fine, coarse = network.features(pictures)
-    logits = network.kinds(fine).float()
-    where = F.cross_entropy(logits, kinds)
-    told = network.attributes(fine[rows[:, 0]], coarse[rows[:, 0]], words["mask"], rows[:, 1])
-    parts = {field: _mean_error(told[field].float(), words[field]) for field in FIELDS}
-    return {"loss": 2 * where + sum(parts.values()), "where": where, **parts}
+def scorer_losses(network: ScorerNetwork, batch: ScorerBatch, step: int) -> dict[str, torch.Tensor]:
+    """What a network gets wrong. Half of the garments are read under their true masks, so that reading can begin before
+    finding has; the other half under what was found, as when the scorer is used."""
+    rng = torch.Generator().manual_seed(step)
+    told = batch.masks & (torch.rand(batch.kinds.shape, generator=rng) < 0.5)[:, :, None, None].to(batch.masks.device)
+    seen = network(batch.pictures, told)
+    present = batch.present
+    there = F.binary_cross_entropy_with_logits(seen.present, present.float())
+    where = F.binary_cross_entropy_with_logits(seen.masks, batch.masks.float())
+    where = where + _overlap_error(seen.masks[present], batch.masks[present])
+    kind = F.cross_entropy(seen.kinds[present], batch.kinds[present])
+    parts = {field: _mean_error(seen.fields[field][present], wanted[present]) for field, wanted in batch.fields.items()}
+    total = 8 * there + 2 * where + 1.5 * kind + sum(parts.values())
+    return {"loss": total, "there": there, "where": where, "kind": kind, **parts}
+
+
+def _overlap_error(masks: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """1 - the Dice overlap of mask logits and truth (g, 32, 32), so that small garments count as much as large ones."""
+    found, true = masks.sigmoid().flatten(1), wanted.float().flatten(1)
+    return 1 - ((2 * (found * true).sum(dim=1) + 1) / (found.sum(dim=1) + true.sum(dim=1) + 1)).mean()
 
 
 def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -125,16 +149,21 @@ def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def latest_scorer(architecture: str, shipped: Path, resumes: bool) -> tuple[ScorerNetwork, int]:
-    """A network to train and the step it stands at: the one that ships, or a fresh one where none does.
+    """A network to train and the step it stands at: the one that ships, or a fresh one where none of its shape does.
 
     Where a resumable state exists (`resumes`) it is fresh, since the state brings its own weights.
     """
     facts = shipped / f"{architecture}.json"
     if resumes or not facts.exists():
         return ScorerNetwork(architecture), 0
+    try:
+        network = Scorer.load(shipped, architecture).network
+    except ValueError as error:
+        logger.info("%s; starting from nothing", error)
+        return ScorerNetwork(architecture), 0
     step = int(json.loads(facts.read_text(encoding="utf-8"))["step"])
     logger.info("warm start of the %s scorer from %s, step %d", architecture, shipped, step)
-    return Scorer.load(shipped, architecture).network.requires_grad_(True).train(), step
+    return network.requires_grad_(True).train(), step
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -152,9 +181,9 @@ def main(argv: list[str] | None = None) -> None:
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
-        pictures, kinds, rows, words = scorer_batch(pool, step, options.batch, options.pictures, seed)
+        batch = scorer_batch(pool, step, options.batch, options.pictures, seed).to(run.device)
         with run.autocast():
-            return scorer_losses(network, pictures, kinds, rows, words)
+            return scorer_losses(network, batch, step)
 
     def measured(count: int) -> dict[str, float]:
         accuracy = Accuracy()

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 from fashion.scene import Garment, Scene
 from fashion.scorer import Detection
+from fashion.visibility import hidden
 
 SCORED = ("garment", "color", "pattern", "sleeve", "hem")
 
 
 @dataclass(frozen=True)
 class GarmentScore:
-    """One asked garment: per attribute whether it was seen right. Attributes that its kind has not are left out.
+    """One asked garment: per attribute whether it was seen right.
+
+    Attributes that its kind has not are left out, and so are those that its picture cannot show (`fashion.visibility`).
 
     A garment of another kind on the same place of the body is compared too, so that a red coat for a red jacket keeps
     its colour; a garment that is not seen at all has everything wrong.
@@ -48,10 +51,10 @@ def score(scene: Scene, found: Sequence[Detection]) -> list[GarmentScore]:
             matched[place] = near
             if near is not None:
                 left.remove(near)
-    return [_compare(g, d) for g, d in zip(scene.garments, matched, strict=True)]
+    return [_compare(g, d, unseen) for g, d, unseen in zip(scene.garments, matched, hidden(scene), strict=True)]
 
 
-def _compare(asked: Garment, seen: Detection | None) -> GarmentScore:
+def _compare(asked: Garment, seen: Detection | None, unseen: frozenset[str]) -> GarmentScore:
     wanted = {
         "garment": asked.kind,
         "color": asked.color,
@@ -60,7 +63,9 @@ def _compare(asked: Garment, seen: Detection | None) -> GarmentScore:
         "hem": asked.hem,
     }
     right = {
-        name: seen is not None and getattr(seen, name) == value for name, value in wanted.items() if value is not None
+        name: seen is not None and getattr(seen, name) == value
+        for name, value in wanted.items()
+        if value is not None and name not in unseen
     }
     return GarmentScore(asked, seen, right)
 
