@@ -52,7 +52,7 @@ class ScorerBatch:
     @property
     def present(self) -> torch.Tensor:
         """(n, s) bool: there is such a garment, and at least one cell shows it."""
-        return (self.kinds != _IGNORED) & self.masks.flatten(2).any(dim=2)
+        return self.kinds != _IGNORED
 
 
 def scorer_batch(pool: PicturePool, step: int, batch: int, pictures: int, seed: int) -> ScorerBatch:
@@ -130,7 +130,7 @@ def scorer_losses(network: ScorerNetwork, batch: ScorerBatch, step: int) -> dict
     there = F.binary_cross_entropy_with_logits(seen.present, present.float())
     where = F.binary_cross_entropy_with_logits(seen.masks, batch.masks.float())
     where = where + _overlap_error(seen.masks[present], batch.masks[present])
-    kind = F.cross_entropy(seen.kinds[present], batch.kinds[present])
+    kind = _mean_error(seen.kinds[present], batch.kinds[present])
     parts = {field: _mean_error(seen.fields[field][present], wanted[present]) for field, wanted in batch.fields.items()}
     total = 8 * there + 2 * where + 1.5 * kind + sum(parts.values())
     return {"loss": total, "there": there, "where": where, "kind": kind, **parts}
@@ -139,7 +139,8 @@ def scorer_losses(network: ScorerNetwork, batch: ScorerBatch, step: int) -> dict
 def _overlap_error(masks: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """1 - the Dice overlap of mask logits and truth (g, 32, 32), so that small garments count as much as large ones."""
     found, true = masks.sigmoid().flatten(1), wanted.float().flatten(1)
-    return 1 - ((2 * (found * true).sum(dim=1) + 1) / (found.sum(dim=1) + true.sum(dim=1) + 1)).mean()
+    overlap = (2 * (found * true).sum(dim=1) + 1) / (found.sum(dim=1) + true.sum(dim=1) + 1)
+    return (1 - overlap).sum() / max(len(overlap), 1)
 
 
 def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

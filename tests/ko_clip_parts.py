@@ -139,3 +139,8 @@ def write_recipe(path: Path, clip: Path, pairs: Path, run: Path, **more: object)
     }  # fmt: skip
     path.write_text(json.dumps(recipe, ensure_ascii=False), "utf-8")
     return path
+
+
+def facts(folder: Path) -> dict:
+    """What a part says of its training."""
+    return json.loads((folder / "training.json").read_text("utf-8"))

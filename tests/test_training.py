@@ -189,6 +189,17 @@ def test_a_scorer_is_trained_saved_and_sees_nothing_in_noise(work: Path) -> None
     assert scorer.vectors(np.zeros((2, 256, 256, 3), np.uint8)).shape[0] == 2
 
 
+def test_a_batch_that_shows_nothing_still_teaches_that_nothing_is_there() -> None:
+    from fashion.scorer import FIELDS, SLOTS, ScorerNetwork
+
+    shape = (2, len(SLOTS))
+    nothing = torch.full(shape, -100)
+    masks = torch.zeros(*shape, 32, 32, dtype=torch.bool)
+    batch = scorer_training.ScorerBatch(torch.zeros(2, 3, 256, 256), masks, nothing, dict.fromkeys(FIELDS, nothing))
+    losses = scorer_training.scorer_losses(ScorerNetwork("steering"), batch, 0)
+    assert losses["kind"] == 0 and torch.isfinite(losses["loss"]) and losses["there"] > 0
+
+
 def test_a_scorer_goes_on_from_the_one_that_ships_where_no_state_is(work: Path, caplog) -> None:
     more = options(work)
     more[more.index("--checkpoints") + 1] = str(work / "scorers-again")

@@ -40,7 +40,10 @@ let opener = null;
 /** @param {() => Stop[]} ordered  what Next and Previous walk along beyond one generation's pictures */
 export function begin(ordered) {
   order = ordered;
-  dialog.addEventListener("close", () => ((state.comparing = false), look("", 0)));
+  dialog.addEventListener("close", () => {
+    state.comparing = false;
+    look("", 0);
+  });
   dialog.addEventListener("keydown", onkey);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   swiping();
