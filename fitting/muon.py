@@ -75,7 +75,7 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     a, b, c = _QUINTIC
     for _ in range(_ROUNDS):
         gram = near @ near.T
-        near = a * near + (b * gram + c * gram @ gram) @ near
+        near = torch.addmm(near, torch.addmm(gram, gram, gram, beta=b, alpha=c), near, beta=a)
     near = near.to(matrix.dtype)
     return near if wide is matrix else near.T
 

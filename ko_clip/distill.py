@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -24,7 +25,7 @@ from fitting.muon import Muon
 from ko_clip.batches import Batch, Sampler
 from ko_clip.card import model_card
 from ko_clip.held_out import HeldOut
-from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan, words_loss
+from ko_clip.losses import contrast_loss, cosine_loss, pooled_loss, sequence_loss, slot_plan
 from ko_clip.model import HeadOutput, KoClipModel
 from ko_clip.reads import AttentionReads, open_reads
 from ko_clip.recipe import CorpusRecipe, Recipe, TextStage
@@ -56,7 +57,6 @@ class TextTrainer:
         self.step, self.steps, self.best, self.pairs = 0, self.stage.steps, -math.inf, 0
         self.figures: Mapping[str, float] = {}  # what was last measured on the pairs held out
         self.planned, self.said = 0.0, -math.inf  # minutes that the steps were planned for
-        self.spared = set() if self.stage.sequence_weight else set(shop.student.tower_names)  # the words say it all
         self.targets = self._open_targets()
         self.sampler = Sampler(
             shop.corpora, [r.weight for r in self._used()], shop.tokenizer, self.stage.batch, shop.recipe.seed,
@@ -138,9 +138,9 @@ class TextTrainer:
 
     def _forward(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of some rows by name."""
-        device, names, plan = self.accelerator.device, self._heads_of(batch), self._plan(batch)
+        device, names, plan = self.accelerator.device, self._trained_by(batch.corpus), self._plan(batch)
         with self.accelerator.autocast():
-            said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device), words=bool(len(plan[0])))
+            said = self.model(batch.ids.to(device), heads=names, slots=plan[0].to(device))
         return self._losses(batch, said, plan)
 
     def _corpus(self) -> int:
@@ -156,25 +156,22 @@ class TextTrainer:
             for name, target in targets.fetch(batch.indices, batch.texts).items():
                 answer = said[name]
                 if target.states is not None:
-                    wanted = self._tensor(target.states[:, which.numpy()])
-                    parts |= self._state_losses(name, answer.states, wanted, which, weights)
+                    slots = which.clamp_min(0).numpy()
+                    wanted = self._tensor(target.states[np.arange(rows)[:, None], slots])
+                    parts |= self._state_losses(name, answer.states, wanted, slots, weights)
                 if target.pooled is not None:
                     parts |= self._pooled_losses(name, answer.pooled, target, batch)
-        if "words" in said:
-            teacher = next(t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher))
-            tokens = teacher.tokens(batch.texts)[:, which].to(said["words"].states.device)
-            parts["words"] = self.stage.words_weight * words_loss(said["words"].states, tokens)
         if not parts:
             raise ValueError(f"nothing to learn from {rows} rows of {self.shop.corpora[batch.corpus].name}")
         return parts
 
     def _state_losses(
-        self, name: str, answer: Tensor, wanted: Tensor, which: Tensor, weights: Tensor
+        self, name: str, answer: Tensor, wanted: Tensor, slots: np.ndarray, weights: Tensor
     ) -> dict[str, Tensor]:
         """Slot by slot, and as the head's reader hears them; a term of no weight is not computed."""
         weight, parts = self.shop.recipe.heads[name].weight, {}
         if self.stage.sequence_weight:
-            variance = self.variances[f"{name}.slots"][which]
+            variance = self.variances[f"{name}.slots"][slots]
             value = sequence_loss(answer, wanted, variance, weights.to(wanted.device))
             parts[f"{name}.sequence"] = self.stage.sequence_weight * weight * value
         if name in self.reads and self.stage.reads_weight:
@@ -210,23 +207,24 @@ class TextTrainer:
         parts[self.accelerator.process_index] = rows.float()
         return torch.cat(parts)
 
-    def _heads_of(self, batch: Batch) -> list[str]:
-        return [name for name in self._trained_by(batch.corpus) if name not in self.spared]
-
     def _trained_by(self, corpus: int) -> list[str]:
         wanted = self.shop.corpora[corpus].heads
         return [name for name in self.shop.recipe.heads if not wanted or name in wanted]
 
     def _plan(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        clips = [t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher)]
-        generator = torch.Generator().manual_seed((self.shop.recipe.seed << 32) + self.step)
-        served = [t for t in clips if set(t.heads) & set(self._trained_by(batch.corpus))]
+        """Slots and weights (rows, k): all of them where a reader hears the states, else as `slot_plan` says."""
+        rows, slots = len(batch.indices), self.student.config.slots
+        trained = set(self._trained_by(batch.corpus))
+        served = [t for t in self.shop.teachers.values() if isinstance(t, ClipTeacher) and set(t.heads) & trained]
         if not served:
-            return torch.arange(0), torch.zeros(0)
-        if set(self._trained_by(batch.corpus)) & set(self.reads):
-            return torch.arange(self.student.config.slots), torch.ones(self.student.config.slots)
-        content = max(int(teacher.lengths(batch.everyone).max()) for teacher in served)
-        return slot_plan(content, self.student.config.slots, self.stage.pad_slots, generator)
+            return torch.zeros(rows, 0, dtype=torch.long), torch.zeros(rows, 0)
+        if trained & (set(self.reads) | set(self.scene_readers)):
+            return torch.arange(slots).expand(rows, -1), torch.ones(rows, slots)
+        generator = torch.Generator().manual_seed((self.shop.recipe.seed << 32) + self.step)
+        content = torch.stack([torch.as_tensor(teacher.lengths(batch.everyone)) for teacher in served]).amax(dim=0)
+        plan = slot_plan(content, slots, self.stage.pad_slots, generator)  # the same in every process
+        mine = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+        return plan[0][mine], plan[1][mine]
 
     def _open_targets(self) -> list[list[Targets]]:
         """Per corpus, the kept outputs of each teacher that it is used with."""
@@ -235,8 +233,7 @@ class TextTrainer:
         for corpus in self.shop.corpora:
             mine = []
             for teacher in self.shop.teachers.values():
-                asked = set(teacher.heads) - self.spared
-                if asked and (not corpus.heads or set(corpus.heads) & asked):
+                if not corpus.heads or set(corpus.heads) & set(teacher.heads):
                     asks = "-".join(f"{n}.{h.output}{'.pooled' * h.pooled}" for n, h in teacher.heads.items())
                     key = f"{corpus.identity}-{len(corpus)}-{teacher.file_hash[7:19]}-{asks}"
                     mine.append(Targets(root / key, teacher, len(corpus), self.stage.cache))

@@ -13,7 +13,7 @@ import random
 from dataclasses import replace
 
 from fashion import captions_english, captions_korean
-from fashion.caption_noise import NOISES, add_noise
+from fashion.caption_noise import add_noise
 from fashion.captions import Caption, Said, caption
 from fashion.lexicon import GARMENTS
 from fashion.scene import Scene, sample_scene
@@ -21,6 +21,8 @@ from ko_clip.recipe import CorpusRecipe
 
 _BODY = ("head", "neck", "outer", "top", "whole", "bottom", "feet", "hand")
 _RANK = {kind.id: (_BODY.index(kind.slot), place) for place, kind in enumerate(GARMENTS)}
+# Kinds of noise and how often each is met: a wrong jamo is the hardest to read; NFD the tokenizer composes again.
+_TYPING = (("no_spaces", "jamo", "konglish", "ending", "emoji"), (1, 3, 1, 1, 1))
 _SCENES_PER_SEED = 10**7  # as fashion.scene.scenes counts them
 
 
@@ -70,7 +72,7 @@ def canonical(said: Said) -> str:
 
 def korean(said: Said, draw: random.Random, noise: float) -> str:
     """One Korean wording, with the noise of real typing in a share of cases."""
-    kinds = draw.sample(NOISES, draw.choice((1, 1, 1, 2))) if draw.random() < noise else []
+    kinds = dict.fromkeys(draw.choices(*_TYPING, k=draw.choice((1, 1, 1, 2)))) if draw.random() < noise else ()
     said = replace(said, konglish="konglish" in kinds)
     text, _ = captions_korean.say(said, draw, None)
     for kind in kinds:

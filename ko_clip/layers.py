@@ -1,7 +1,7 @@
 """The student's parts: what reads the prompt, the slots that read it, and the heads that say it in a teacher's units.
 
-In: ids (batch, tokens) with their mask. Backbone: (batch, tokens, width). Slots: (batch, queries, width). Heads:
-states (batch, slots, dim) or a pooled embedding (batch, pooled).
+In: ids (batch, tokens) with their mask. Backbone: (total, width), packed (`ko_clip.ragged`). Slots: (batch, queries,
+width). Heads: states (batch, slots, dim) or a pooled embedding (batch, pooled).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoConfig, AutoModel
 
 from ko_clip.model_config import HeadSpec, KoClipConfig
+from ko_clip.ragged import Ragged
 
 
 class Backbone(nn.Module):
@@ -41,16 +42,16 @@ class Backbone(nn.Module):
         _make_waves(self.positions.weight, 0.4)
         _calm(self.layers)
 
-    def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, tokens, width) and, for the pooled heads, a weighted bag of the tokens (batch, embedding)."""
-        embedded = self.tokens(input_ids)
-        where = torch.arange(input_ids.shape[1], device=input_ids.device)
-        hidden = self.up(embedded) + self.positions(where)
-        keys = mask[:, None, None, :]  # (batch, heads, queries, tokens)
+    def forward(self, input_ids: Tensor, rows: Ragged) -> tuple[Tensor, Tensor]:
+        """(total, width) and, for the pooled heads, a weighted bag of the tokens (batch, embedding)."""
+        tokens = rows.pack(input_ids)
+        embedded = self.tokens(tokens)
+        where = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+        hidden = self.up(embedded) + self.positions(rows.pack(where))
         for layer in self.layers:
-            hidden = layer(hidden, hidden, keys)
-        weight = functional.softplus(self.bag_weight(input_ids)) * mask[..., None]
-        bag = (weight * embedded).sum(1) / weight.sum(1).clamp_min(1e-6)
+            hidden = layer(hidden, hidden, rows, rows)
+        weight = functional.softplus(self.bag_weight(tokens))
+        bag = rows.pad(weight * embedded).sum(1) / rows.pad(weight).sum(1).clamp_min(1e-6)
         return self.norm(hidden), bag
 
 
@@ -67,7 +68,8 @@ class HubBackbone(nn.Module):
         self.fit = nn.Linear(size, config.width) if size != config.width else nn.Identity()
         self.bag_width = size
 
-    def forward(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, input_ids: Tensor, rows: Ragged) -> tuple[Tensor, Tensor]:
+        mask = rows.mask
         # A CLIP tower would read from left to right: a mask of four dimensions is taken as it is.
         keys = mask[:, None, None, :].expand(-1, 1, mask.shape[1], -1) if self.causal else mask.long()
         slow = mask.device.type == "cpu" and torch.is_autocast_enabled("cpu")  # as in `_attend`
@@ -75,11 +77,11 @@ class HubBackbone(nn.Module):
             hidden = self.encoder(input_ids=input_ids, attention_mask=keys).last_hidden_state
         weight = mask[..., None].to(hidden.dtype)
         bag = (weight * hidden).sum(1) / weight.sum(1).clamp_min(1)
-        return self.fit(hidden), bag
+        return self.fit(rows.pack(hidden)), bag
 
 
 class Layer(nn.Module):
-    """Attention to `memory` and an MLP, each after a norm. memory = hidden: self-attention."""
+    """Attention to `memory` and an MLP, each after a norm; both packed. memory = hidden: self-attention."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: int, dropout: float) -> None:
         super().__init__()
@@ -94,29 +96,37 @@ class Layer(nn.Module):
         )
         self.up, self.down = nn.Linear(width, mlp_ratio * width), nn.Linear(mlp_ratio * width, width)
 
-    def forward(self, hidden: Tensor, memory: Tensor, keys: Tensor) -> Tensor:
-        return self._finish(hidden, _attend(*self._project(hidden, memory), keys))
+    def forward(self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged) -> Tensor:
+        """(total, width): what stands in `rows` reads the memory that stands in `keys`."""
+        return self._finish(hidden, _attend(*self._project(hidden, memory, rows, keys), _shown(keys)), rows)
 
-    def forward_with_weights(self, hidden: Tensor, memory: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_with_weights(
+        self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged
+    ) -> tuple[Tensor, Tensor]:
         """As forward, with the attention averaged over heads (batch, queries, tokens)."""
-        query, key, value = self._project(hidden, memory)
+        query, key, value = self._project(hidden, memory, rows, keys)
         scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
-        weights = scores.masked_fill(~keys, float("-inf")).softmax(-1)
-        return self._finish(hidden, weights @ value), weights.mean(1)
+        weights = scores.masked_fill(~_shown(keys), float("-inf")).softmax(-1)
+        return self._finish(hidden, weights @ value, rows), weights.mean(1)
 
-    def _project(self, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged) -> tuple[Tensor, Tensor, Tensor]:
         normed = self.norm1(hidden)
-        key, value = self.key_value(normed if memory is hidden else memory).chunk(2, -1)
-        return self._split(self.query(normed)), self._split(key), self._split(value)
+        key, value = keys.pad(self.key_value(normed if memory is hidden else memory)).chunk(2, -1)
+        return self._split(rows.pad(self.query(normed))), self._split(key), self._split(value)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (batch, heads, length, width / heads)
 
-    def _finish(self, hidden: Tensor, read: Tensor) -> Tensor:
+    def _finish(self, hidden: Tensor, read: Tensor, rows: Ragged) -> Tensor:
         drop = self.dropout if self.training else 0.0
-        hidden = hidden + functional.dropout(self.out(read.transpose(1, 2).flatten(2)), drop, drop > 0)
+        read = rows.pack(read.transpose(1, 2).flatten(2))
+        hidden = hidden + functional.dropout(self.out(read), drop, drop > 0)
         inner = functional.gelu(self.up(self.norm2(hidden)), approximate="tanh")
         return hidden + functional.dropout(self.down(inner), drop, drop > 0)
+
+
+def _shown(keys: Ragged) -> Tensor:
+    return keys.mask[:, None, None, :]  # (batch, heads, queries, tokens)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor) -> Tensor:
@@ -125,8 +135,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor) -> Tensor:
     """
     if query.dtype is not torch.bfloat16 or query.device.type != "cpu":
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-    scores = (query @ key.transpose(-1, -2)).float() * query.shape[-1] ** -0.5
-    return scores.masked_fill(~keys, float("-inf")).softmax(-1).to(value.dtype) @ value
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    return scores.masked_fill(~keys, float("-inf")).softmax(-1) @ value  # summed in float32 within
 
 
 class SlotDecoder(nn.Module):
@@ -144,16 +154,18 @@ class SlotDecoder(nn.Module):
         _make_waves(self.queries, 0.1)
         _calm(self.layers)
 
-    def forward(self, memory: Tensor, mask: Tensor, which: Tensor, weights: bool) -> tuple[Tensor, Tensor | None]:
-        """(batch, queries asked for, width), and where the last layer looked (batch, queries, tokens) if asked."""
-        hidden = self.queries[which].expand(memory.shape[0], -1, -1)
-        keys, attention = mask[:, None, None, :], None
+    def forward(self, memory: Tensor, keys: Ragged, which: Tensor, weights: bool) -> tuple[Tensor, Tensor | None]:
+        """What the queries `which` (batch, asked for; -1: none) read, (batch, asked for, width), and where the last
+        layer looked (batch, asked for, tokens) if `weights`.
+        """
+        rows, attention = Ragged(which >= 0), None
+        hidden = self.queries[rows.pack(which)]
         for layer in self.layers:
             if weights:
-                hidden, attention = layer.forward_with_weights(hidden, memory, keys)
+                hidden, attention = layer.forward_with_weights(hidden, memory, rows, keys)
             else:
-                hidden = layer(hidden, memory, keys)
-        return self.norm(hidden), attention
+                hidden = layer(hidden, memory, rows, keys)
+        return rows.pad(self.norm(hidden)), attention
 
 
 def waves(positions: int, width: int) -> Tensor:
@@ -182,22 +194,18 @@ class Head(nn.Module):
     def __init__(self, spec: HeadSpec, config: KoClipConfig, bag_width: int) -> None:
         super().__init__()
         self.spec = spec
-        tower = bool(config.tower and spec.output)  # then the numbers come from there
         if spec.dim:
-            self.states = None if tower else nn.Linear(config.width, spec.dim)
-            self._keep(config.slots, spec.dim, "" if tower else "mean", "empty")
-            self.register_buffer("deviation", torch.ones(0 if tower else spec.dim))
+            self.states = nn.Linear(config.width, spec.dim)
+            for name in ("mean", "empty"):
+                self.register_buffer(name, torch.zeros(config.slots, spec.dim))
+            self.register_buffer("deviation", torch.ones(spec.dim))
+            self.register_buffer("knows_empty", torch.zeros(1))
         if spec.pooled:
-            self.pooled = None if tower else nn.Linear(config.width + bag_width, spec.pooled)
+            self.pooled = nn.Linear(config.width + bag_width, spec.pooled)
             for name in ("pooled_mean", "pooled_empty"):
                 self.register_buffer(name, torch.zeros(spec.pooled))
             self.register_buffer("pooled_deviation", torch.ones(spec.pooled))
             self.register_buffer("knows_pooled_empty", torch.zeros(1))
-
-    def _keep(self, slots: int, dim: int, *names: str) -> None:
-        for name in filter(None, names):
-            self.register_buffer(name, torch.zeros(slots, dim))
-        self.register_buffer("knows_empty", torch.zeros(1))
 
     def reset(self) -> None:
         """Buffers as for a teacher not seen yet (transformers builds models without values first)."""

@@ -15,14 +15,15 @@ from torch.nn import functional
 def sequence_loss(student: Tensor, teacher: Tensor, variance: Tensor, weights: Tensor) -> Tensor:
     """Mean over the batch of the weighted mean over slots.
 
-    student, teacher: (batch, slots, dim); variance: (slots,) of the teacher over the corpus; weights: (slots,).
+    student, teacher: (batch, slots, dim); variance: (batch, slots) of the teacher's slots over the corpus; weights:
+    (batch, slots), 0 where nothing was asked.
     """
     if student.shape != teacher.shape:
         raise ValueError(
             f"student gives {tuple(student.shape)}, teacher {tuple(teacher.shape)}: head and teacher differ"
         )
     error = (student.float() - teacher.float()).square().mean(-1) / variance  # (batch, slots)
-    return (error * weights).sum(-1).mean() / weights.sum()
+    return ((error * weights).sum(-1) / weights.sum(-1)).mean()
 
 
 def pooled_loss(student: Tensor, teacher: Tensor, variance: Tensor) -> Tensor:
@@ -39,15 +40,6 @@ def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=-1).mean()
 
 
-def words_loss(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Cross-entropy of the teacher's tokens (batch, slots) under the slots' logits (batch, slots, vocabulary).
-
-    Hidden states follow from tokens: to know which word stands at a slot is most of knowing its state, and a
-    class is a sharper teacher than a mean while the student is still unsure.
-    """
-    return functional.cross_entropy(logits.float().flatten(0, 1), tokens.flatten())
-
-
 def contrast_loss(student: Tensor, teacher: Tensor, same: Tensor, temperature: float = 0.05) -> Tensor:
     """InfoNCE in both directions. same: (batch, batch) bool, True where two rows have the same text."""
     scores = functional.normalize(student.float(), dim=-1) @ functional.normalize(teacher.float(), dim=-1).T
@@ -57,15 +49,19 @@ def contrast_loss(student: Tensor, teacher: Tensor, same: Tensor, temperature: f
     return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
 
 
-def slot_plan(content: int, slots: int, pads: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Which slots a step looks at, and their weights: every slot with content, and a sample of the padding.
+def slot_plan(content: Tensor, slots: int, pads: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which slots a step looks at in each row (rows, k), -1 for none, and their weights (rows, k).
 
-    The sampled padding slots stand for all of them, so the expected loss is that over all slots.
+    content: (rows,) how many slots of a row hold words. All of those, and a sample of `pads` of the padding, which
+    stands for all of it: the expected loss is that over all slots.
     """
-    content = min(content, slots)
-    rest = slots - content
-    take = min(pads, rest)
-    chosen = content + torch.randperm(rest, generator=generator)[:take].sort().values
-    which = torch.cat([torch.arange(content), chosen])
-    weights = torch.cat([torch.ones(content), torch.full((take,), rest / take if take else 0.0)])
-    return which, weights
+    place = torch.arange(slots).expand(len(content), -1)
+    padding = place >= content[:, None]
+    chance = torch.rand(place.shape, generator=generator).masked_fill(~padding, -1.0)
+    rank = chance.argsort(dim=1, descending=True).argsort(dim=1)
+    rest = padding.sum(dim=1, keepdim=True)
+    taken = padding & (rank < pads)
+    weights = torch.where(taken, rest / rest.clamp(max=pads).clamp_min(1), (~padding).float())
+    order = (weights > 0).int().argsort(dim=1, descending=True, stable=True)[:, : int((weights > 0).sum(dim=1).max())]
+    weights = weights.gather(1, order)
+    return torch.where(weights > 0, order, -1), weights

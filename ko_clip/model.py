@@ -23,7 +23,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from ko_clip.layers import Backbone, Head, HubBackbone, SlotDecoder
 from ko_clip.model_config import HeadSpec, KoClipConfig
-from ko_clip.tower import Tower
+from ko_clip.ragged import Ragged
 
 __all__ = ["HeadOutput", "HeadSpec", "KoClipConfig", "KoClipModel", "KoClipModelWithProjection"]
 
@@ -47,12 +47,9 @@ class KoClipModel(PreTrainedModel):
         super().__init__(config)
         self.backbone = HubBackbone(config) if config.backbone else Backbone(config)
         specs = config.head_specs()
-        self.tower = Tower(config.tower, config.sharpness) if config.tower else None
-        self.tower_names = [name for name, spec in specs.items() if config.tower and spec.output]
-        self.pooled_names = [name for name, spec in specs.items() if spec.pooled and name not in self.tower_names]
+        self.pooled_names = [name for name, spec in specs.items() if spec.pooled]
         self.decoder = SlotDecoder(config, config.slots + len(self.pooled_names))
         self.heads = nn.ModuleDict({name: Head(spec, config, self.backbone.bag_width) for name, spec in specs.items()})
-        self.words = nn.Linear(config.width, config.words) if config.words else None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -79,11 +76,9 @@ class KoClipModel(PreTrainedModel):
         heads: Sequence[str] | None = None,
         slots: Tensor | None = None,
         token_weights: Tensor | None = None,
-        words: bool = False,
     ) -> dict[str, HeadOutput]:
-        """What each named head says. `slots`: only these slots (all by default), in this order.
-
-        `words`: under "words" also the logits of the teacher's token at each slot (batch, slots, vocabulary).
+        """What each named head says. `slots` (k,): only these slots (all by default), in this order; (batch, k): other
+        ones for every row, where -1 asks for nothing and what is said there means nothing.
 
         `token_weights` (batch, tokens): slots that read a token of weight w are scaled by w in the share of their
         attention, and the size of the states as a whole is kept, as weighting in other studios does.
@@ -91,42 +86,25 @@ class KoClipModel(PreTrainedModel):
         names = list(heads) if heads is not None else list(self.heads)
         longest = max(1, int(self.mask(input_ids).sum(1).max()))  # stock pipelines pad to 77 whatever the limit
         input_ids = input_ids[:, :longest]
-        token_weights = None if token_weights is None else token_weights[:, :longest]
-        mask = self.mask(input_ids)
-        memory, bag = self.backbone(input_ids, mask)  # (batch, tokens, width), (batch, bag width)
-        through = [name for name in names if name in self.tower_names]
-        asked = slots if not through else None  # the tower reads every slot
-        read, number, attention = self._read(memory, mask, names, asked, words, token_weights is not None)
-        scale = None
-        if token_weights is not None:
-            scale = torch.einsum("bqt,bt->bq", attention[:, :number], token_weights)
-        empty = mask.sum(1) <= 2  # only begin and end
-        logits = self.words(read[:, :number]) if self.words is not None and (words or through) else None
-        tower = self.tower(logits) if through else None
-        found, pooled_at = {}, number
+        rows = Ragged(self.mask(input_ids))
+        memory, bag = self.backbone(input_ids, rows)  # (total, width), (batch, bag width)
+        pooled, asked = self._queries(names, slots, input_ids)
+        weighted = token_weights is not None
+        read, attention = self.decoder(memory, rows, torch.cat([pooled, asked], dim=1), weighted)
+        number, scale = pooled.shape[1], None
+        if weighted:
+            scale = torch.einsum("bqt,bt->bq", attention[:, number:], token_weights[:, :longest])
+        empty = rows.mask.sum(1) <= 2  # only begin and end
+        which = None if slots is None else asked.clamp_min(0)
+        found, pooled_at = {}, 0
         for name in names:
             head = self.heads[name]
-            if name in through:
-                states = head.finish(tower.states(head.spec.output), None, empty, scale)
-                pooled = head.keep_empty(tower.pooled, empty) if head.spec.pooled else None
-                found[name] = HeadOutput(states if slots is None else states[:, slots], pooled)
-                continue
-            states = head.sequence(read[:, :number], slots, empty, scale) if head.spec.dim else None
-            pooled = None
+            found[name] = said = HeadOutput()
+            if head.spec.dim:
+                said.states = head.sequence(read[:, number:], which, empty, scale)
             if head.spec.pooled:
-                pooled, pooled_at = head.pool(read[:, pooled_at], bag, empty), pooled_at + 1
-            found[name] = HeadOutput(states, pooled)
-        if words and logits is not None:
-            found["words"] = HeadOutput(logits)
+                said.pooled, pooled_at = head.pool(read[:, pooled_at], bag, empty), pooled_at + 1
         return found
-
-    def _read(
-        self, memory: Tensor, mask: Tensor, names: Sequence[str], slots: Tensor | None, words: bool, weights: bool
-    ) -> tuple[Tensor, int, Tensor | None]:
-        """What the slots and the pooled queries read, how many slots are among them, and where they looked."""
-        wanted = self._queries(names, slots, words, memory.device)
-        read, attention = self.decoder(memory, mask, wanted, weights)  # (batch, queries, width)
-        return read, len(wanted) - sum(name in self.pooled_names for name in names), attention
 
     def forward(
         self,
@@ -136,25 +114,25 @@ class KoClipModel(PreTrainedModel):
         return_dict: bool | None = None,
         heads: Sequence[str] | None = None,
         slots: Tensor | None = None,
-        words: bool = False,
     ) -> BaseModelOutputWithPooling | dict[str, HeadOutput]:
         """As CLIPTextModel, for the head of `config.view`; with `heads` named, as `encode` (training uses this).
 
         The mask comes from the ids, so `attention_mask` is accepted and not needed.
         """
         if heads is not None:
-            return self.encode(input_ids, heads, slots, words=words)
+            return self.encode(input_ids, heads, slots)
         found = self.encode(input_ids, [self.config.view])[self.config.view]
         return BaseModelOutputWithPooling(last_hidden_state=found.states, pooler_output=found.pooled)
 
-    def _queries(self, names: Sequence[str], slots: Tensor | None, words: bool, device: torch.device) -> Tensor:
-        """Indices of the decoder's queries: the slots first, if anything needs them, then the pooled ones."""
-        if not words and not any(self.heads[name].spec.dim for name in names):
+    def _queries(self, names: Sequence[str], slots: Tensor | None, input_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers of the decoder's queries for every row: the pooled ones (batch, p), and the slots (batch, k)."""
+        device, rows = input_ids.device, len(input_ids)
+        if not any(self.heads[name].spec.dim for name in names):
             slots = torch.arange(0, device=device)
         elif slots is None:
             slots = torch.arange(self.config.slots, device=device)
         pooled = [self.config.slots + self.pooled_names.index(n) for n in names if n in self.pooled_names]
-        return torch.cat([slots.to(device), torch.tensor(pooled, device=device, dtype=torch.long)])
+        return torch.tensor(pooled, device=device, dtype=torch.long).expand(rows, -1), slots.expand(rows, -1)
 
 
 class KoClipModelWithProjection(KoClipModel):

@@ -15,7 +15,7 @@ from transformers import PretrainedConfig
 class HeadSpec:
     """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
 
-    `output`: which hidden states of the teacher; a student with a tower takes them from there.
+    `output`: which hidden states of the teacher.
     """
 
     dim: int = 0
@@ -32,9 +32,7 @@ class HeadSpec:
 class KoClipConfig(PretrainedConfig):
     """Sizes, heads and token ids.
 
-    `backbone`: the configuration of a Hugging Face encoder in place of ours. `words`: size of the teacher's
-    vocabulary where the slots learn to name the teacher's tokens. `tower`: the configuration of the teacher's text
-    tower where its layers stand on the slots (`ko_clip.tower`); `sharpness` of the mixtures that they read.
+    `backbone`: the configuration of a Hugging Face encoder in place of ours.
     """
 
     model_type = "ko_clip"
@@ -43,8 +41,7 @@ class KoClipConfig(PretrainedConfig):
         self, vocab_size: int = 12000, embedding_size: int = 96, width: int = 192, layers: int = 5,
         attention_heads: int = 6, mlp_ratio: int = 4, decoder_layers: int = 2, decoder_mlp_ratio: int = 2,
         dropout: float = 0.0, max_tokens: int = 128, slots: int = 77, heads: Mapping[str, dict] | None = None,
-        backbone: dict | None = None, words: int = 0, tower: dict | None = None, sharpness: float = 4.0,
-        view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
+        backbone: dict | None = None, view: str = "base", pad_token_id: int = 0, bos_token_id: int = 1,
         eos_token_id: int = 2, **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
@@ -53,7 +50,6 @@ class KoClipConfig(PretrainedConfig):
         self.attention_heads, self.mlp_ratio, self.dropout = attention_heads, mlp_ratio, dropout
         self.decoder_layers, self.decoder_mlp_ratio = decoder_layers, decoder_mlp_ratio
         self.max_tokens, self.slots, self.backbone, self.view = max_tokens, slots, backbone, view
-        self.words, self.tower, self.sharpness = words, tower, sharpness
         self.heads = dict(heads) if heads else {"base": {"dim": 64}}
 
     @property

@@ -108,7 +108,6 @@ class TextStage:
     pad_slots: int = 8
     sequence_weight: float = 1.0
     pooled_weight: float = 0.3
-    words_weight: float = 0.0
     reads_weight: float = 1.0
     precision: str = "auto"
     threads: int = 0
@@ -116,7 +115,7 @@ class TextStage:
     save_minutes: float = 1.0
     evaluate_every: int = 250
     pool: int = 1
-    parts: int = 4
+    parts: int = 1
 
     def __post_init__(self) -> None:
         _one_of("precision", self.precision, PRECISIONS)
@@ -153,10 +152,7 @@ class UNetStage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that one training run needs. `start` says where the student's weights come from.
-
-    `tower`: the CLIP teacher's own layers stand on the student's slots, frozen (`ko_clip.tower`).
-    """
+    """Everything that one training run needs. `start` says where the student's weights come from."""
 
     run: str
     heads: Mapping[str, HeadRecipe]
@@ -167,7 +163,6 @@ class Recipe:
     start_path: str = ""
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     tokenizer_path: str = ""
-    tower: bool = False
     student: Mapping[str, int | float] = field(default_factory=dict)
     text: TextStage = field(default_factory=TextStage)
     unet: UNetStage = field(default_factory=UNetStage)

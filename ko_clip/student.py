@@ -39,19 +39,15 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
     common = {
         "vocab_size": tokenizer.vocab_size, "heads": {n: vars(s) for n, s in specs.items()},
         "view": "base" if "base" in specs else next(iter(specs)), "pad_token_id": tokenizer.pad_id,
-        "bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id, **_words(recipe, teachers),
+        "bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id,
     }  # fmt: skip
     if recipe.start == "student":
-        return _continue(Path(recipe.start_path), specs, teachers)
+        return _continue(Path(recipe.start_path), specs)
     if recipe.start == "hub":
         return _from_hub(Path(recipe.start_path), common, sizes)
     if recipe.start == "teacher":
         return _from_teacher(common, sizes, tokenizer, teachers)
-    student = KoClipModel(KoClipConfig(**{**common, **sizes}))
-    if student.tower is not None:
-        student.tower.take(_clip(teachers).model)
-        student.tower.requires_grad_(False)
-    return student
+    return KoClipModel(KoClipConfig(**{**common, **sizes}))
 
 
 def head_specs(teachers: Mapping[str, Teacher]) -> dict[str, HeadSpec]:
@@ -66,22 +62,6 @@ def head_specs(teachers: Mapping[str, Teacher]) -> dict[str, HeadSpec]:
     return specs
 
 
-def _words(recipe: Recipe, teachers: Mapping[str, Teacher]) -> dict[str, object]:
-    """Size of the CLIP teacher's vocabulary where the slots are to name its tokens, and its tower where asked for."""
-    if not recipe.tower and not recipe.text.words_weight:
-        return {}
-    teacher = _clip(teachers)
-    return {"words": teacher.model.config.vocab_size, "tower": _plain(teacher.model.config) if recipe.tower else None}
-
-
-def _clip(teachers: Mapping[str, Teacher]) -> ClipTeacher:
-    """The one CLIP whose tokens the slots name."""
-    clips = [teacher for teacher in teachers.values() if isinstance(teacher, ClipTeacher)]
-    if len(clips) != 1:
-        raise ValueError(f"tower and words_weight need one CLIP teacher, the recipe has {len(clips)}")
-    return clips[0]
-
-
 def _plain(config: object) -> dict:
     """A Hub configuration as plain values that fit in ours."""
     values = config.to_dict()  # type: ignore[attr-defined]
@@ -89,7 +69,7 @@ def _plain(config: object) -> dict:
     return {key: value for key, value in values.items() if key not in drop}
 
 
-def _continue(folder: Path, specs: Mapping[str, HeadSpec], teachers: Mapping[str, Teacher]) -> KoClipModel:
+def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
     """Load another student; each head must have the width that its teacher now has."""
     student = KoClipModel.from_pretrained(folder, dtype=torch.float32)
     known = student.config.head_specs()
@@ -102,9 +82,6 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec], teachers: Mapping[str
                 "start from nothing, or name the teacher that it was trained with"
             )
     student.config.heads = {name: vars(specs.get(name, spec)) for name, spec in known.items()}
-    if student.tower is not None:  # the teacher may have learned more since: its layers are exchanged
-        student.tower.take(_clip(teachers).model)
-        student.tower.requires_grad_(False)
     return student
 
 
@@ -184,9 +161,8 @@ def learn_statistics(
             if head.spec.dim:
                 states = torch.from_numpy(np.concatenate([t.states for t in said]))  # (rows, 77, dim)
                 centred = states - states.mean(0)
-                if head.states is not None:
-                    head.mean.copy_(states.mean(0))
-                    head.deviation.copy_(centred.square().mean((0, 1)).sqrt().clamp_min(1e-4))
+                head.mean.copy_(states.mean(0))
+                head.deviation.copy_(centred.square().mean((0, 1)).sqrt().clamp_min(1e-4))
                 head.empty.copy_(torch.from_numpy(empty.states[0]))
                 head.knows_empty.fill_(1)
                 slots = centred.square().mean((0, 2))
@@ -214,8 +190,6 @@ def save_encoder(student: KoClipModel, tokenizer: PromptTokenizer, folder: Path,
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     half = copy.deepcopy(student).half()
-    if half.tower is None:
-        half.words, half.config.words = None, 0  # of use in training alone
     half.save_pretrained(fresh)
     tokenizer.save(fresh)
     if card:

@@ -89,8 +89,8 @@ class UNetTrainer(TextTrainer):
             texts = [corpus.pair(i, 10_000 + group * stage.inference_steps + place)[0] for i in batch.indices]
             rows = [each.ids for each in self.shop.tokenizer.encode_all(texts)]
             batch = replace(batch, ids=pad(rows, self.shop.tokenizer.pad_id))
-        names = self._heads_of(batch)
-        plan = (torch.arange(self.student.config.slots), torch.ones(self.student.config.slots))
+        names, shape = self._trained_by(batch.corpus), (len(batch.indices), self.student.config.slots)
+        plan = (torch.arange(shape[1]).expand(shape), torch.ones(shape))
         with self.accelerator.autocast():
             said = self.model(batch.ids.to(device), heads=names)
         parts = {name: stage.text_weight * v for name, v in self._losses(batch, said, plan).items()}

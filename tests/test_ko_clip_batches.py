@@ -58,14 +58,21 @@ def test_the_order_of_pairs_depends_on_the_step_alone():
 
 def test_the_sampled_padding_slots_stand_for_all():
     generator = torch.Generator().manual_seed(0)
-    which, slot_weights = slot_plan(20, 77, 8, generator)
-    assert which[:20].tolist() == list(range(20)) and len(which) == 28
-    assert float(slot_weights.sum()) == pytest.approx(77)
-    states = torch.randn(4, 77, 8)
-    full = sequence_loss(states, torch.zeros_like(states), torch.ones(77), torch.ones(77))
-    drawn = [slot_plan(20, 77, 8, generator) for _ in range(400)]
-    means = [sequence_loss(states[:, w], torch.zeros(4, len(w), 8), torch.ones(len(w)), v) for w, v in drawn]
-    assert float(torch.stack(means).mean()) == pytest.approx(float(full), rel=0.02)
+    content = torch.tensor([20, 3, 77, 74])
+    which, weights = slot_plan(content, 77, 8, generator)
+    for row, words in enumerate(content.tolist()):
+        asked = which[row][which[row] >= 0].tolist()
+        assert set(range(words)) <= set(asked) and len(asked) == len(set(asked)) == words + min(8, 77 - words)
+    assert (weights.sum(1) - 77).abs().max() < 1e-4 and ((weights > 0) == (which >= 0)).all()
+    states, ones = torch.randn(4, 77, 8), torch.ones(4, 77)
+    full = sequence_loss(states, torch.zeros_like(states), ones, ones)
+
+    def sampled() -> torch.Tensor:
+        which, weights = slot_plan(content, 77, 8, generator)
+        some = states.gather(1, which.clamp_min(0)[..., None].expand(-1, -1, 8))
+        return sequence_loss(some, torch.zeros_like(some), torch.ones_like(weights), weights)
+
+    assert float(torch.stack([sampled() for _ in range(400)]).mean()) == pytest.approx(float(full), rel=0.02)
 
 
 def test_identical_texts_are_no_rivals_in_the_contrast():

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ko_clip.model import HeadSpec, KoClipConfig, KoClipModel, KoClipModelWithProjection
+from ko_clip.ragged import Ragged
 
 HEADS = {
     "base": {"dim": 32},
@@ -62,6 +63,23 @@ def test_a_subset_of_slots_equals_those_slots_of_all(model, ids):
         some, every = model.encode(ids, slots=which), model.encode(ids)
     assert torch.allclose(some["base"].states, every["base"].states[:, which], atol=1e-5)
     assert torch.allclose(some["refiner"].pooled, every["refiner"].pooled, atol=1e-5)
+
+
+def test_every_row_may_be_asked_for_slots_of_its_own(model, ids):
+    which = torch.tensor([[3, 40, -1], [-1, 0, 76]])
+    with torch.no_grad():
+        some, every = model.encode(ids, slots=which), model.encode(ids)
+    asked = every["base"].states.gather(1, which.clamp_min(0)[..., None].expand(-1, -1, 32))
+    assert torch.allclose(some["base"].states[which >= 0], asked[which >= 0], atol=1e-5)
+    assert torch.allclose(some["refiner"].pooled, every["refiner"].pooled, atol=1e-5)
+
+
+def test_packed_rows_come_back_where_they_were():
+    padded, mask = torch.randn(3, 4, 2), torch.tensor([[1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=bool)
+    rows = Ragged(mask)
+    assert rows.pack(padded).shape == (4, 2)
+    assert torch.equal(rows.pad(rows.pack(padded)), padded * mask[..., None])
+    assert Ragged(torch.ones(3, 4, dtype=bool)).pad(padded.flatten(0, 1)).data_ptr() == padded.data_ptr()
 
 
 def test_one_head_alone_equals_that_head_among_all(model, ids):
@@ -129,7 +147,8 @@ def test_a_hub_encoder_serves_as_backbone(kind):
     with torch.no_grad():
         one = model.encode(torch.tensor([[1, 5, 6, 2, 0]]))["base"].states
         bare = model.encode(torch.tensor([[1, 5, 6, 2]]))["base"].states
-        hidden = [model.backbone(torch.tensor([[1, 5, x, 2]]), torch.ones(1, 4, dtype=bool))[0][:, 1] for x in (6, 7)]
+        rows = Ragged(torch.ones(1, 4, dtype=bool))
+        hidden = [model.backbone(torch.tensor([[1, 5, x, 2]]), rows)[0][1] for x in (6, 7)]
     assert torch.allclose(one, bare, atol=1e-5)
     assert (hidden[0] - hidden[1]).abs().max() > 1e-6  # the second token sees the third
 
@@ -138,53 +157,3 @@ def test_a_hub_encoder_serves_as_backbone(kind):
 def test_a_head_that_gives_nothing_is_refused(spec):
     with pytest.raises(ValueError, match="a head needs"):
         HeadSpec(**spec)
-
-
-def tower_settings():
-    from transformers import CLIPTextConfig
-
-    return CLIPTextConfig(
-        vocab_size=40, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=77, projection_dim=24, bos_token_id=38, eos_token_id=39, pad_token_id=39,
-    )  # fmt: skip
-
-
-def test_a_clear_slot_makes_the_tower_say_what_the_teacher_says():
-    from transformers import CLIPTextModelWithProjection
-
-    from ko_clip.tower import Tower
-
-    torch.manual_seed(0)
-    settings = tower_settings()
-    teacher = CLIPTextModelWithProjection(settings).eval()
-    tower = Tower(settings.to_dict(), sharpness=4.0).eval()
-    tower.take(teacher)
-    ids = torch.full((2, 77), 39)
-    ids[:, 0] = 38
-    ids[0, 1:6], ids[1, 1:3] = torch.tensor([5, 9, 3, 7, 7]), torch.tensor([4, 8])
-    with torch.no_grad():
-        expected = teacher(ids, output_hidden_states=True)
-        found = tower(30.0 * torch.nn.functional.one_hot(ids, 40).float())
-    assert torch.allclose(found.last_hidden_state, expected.last_hidden_state, atol=1e-4)
-    assert torch.allclose(found.penultimate, expected.hidden_states[-2], atol=1e-4)
-    assert torch.allclose(found.pooled, expected.text_embeds, atol=1e-4)
-
-
-def test_a_student_with_a_tower_gives_and_keeps_its_shapes(ids, tmp_path):
-    heads = {
-        "base": {"dim": 32, "output": "last_hidden_state"},
-        "refiner": {"dim": 32, "pooled": 24, "output": "penultimate"},
-        "search": {"pooled": 16, "unit": True},
-    }
-    sizes = {"vocab_size": 50, "embedding_size": 8, "width": 16, "layers": 1, "attention_heads": 2, "max_tokens": 20}
-    settings = {k: v for k, v in tower_settings().to_dict().items() if v is not None and k != "dtype"}
-    model = KoClipModel(KoClipConfig(**sizes, heads=heads, words=40, tower=settings)).eval()
-    model.save_pretrained(tmp_path)
-    again = KoClipModel.from_pretrained(tmp_path).eval()
-    with torch.no_grad():
-        found, same = model.encode(ids), again.encode(ids)
-        some = model.encode(ids, ["base"], slots=torch.tensor([2, 5]))["base"].states
-    assert found["refiner"].states.shape == (2, 77, 32) and found["refiner"].pooled.shape == (2, 24)
-    assert found["search"].pooled.shape == (2, 16)
-    assert torch.equal(found["base"].states, same["base"].states)
-    assert torch.equal(some, found["base"].states[:, [2, 5]])
