@@ -55,13 +55,15 @@ pool: $(VENV)/.dev  ## draw the pictures that training reads (4 GB in runs/pool)
 	$(PY) -m fashion.pool runs/pool --workers 2
 	$(PY) -m fashion.pool runs/pool --seed 9 --split held_out --count 2048 --workers 2
 
-train-embedded: pool  ## train VAE, CLIP, base and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
+train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
 	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.contrastive --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.scene_reading --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.contrastive --lock-text --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
-	$(PY) -m diffusion.training.refiner --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.reward --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.refiner --reward 0.1 --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.manifest checkpoints
 
 train-scorers: pool  ## train the two attribute scorers, each for MINUTES

@@ -12,7 +12,7 @@ import argparse
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,10 @@ from PIL import Image
 
 from fashion.lexicon import GARMENTS
 from fashion.pool import PicturePool
-from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork
+from fashion.scene import Scene
+from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen
 from fashion.scoring import Accuracy, score
+from fashion.visibility import hidden
 from fitting.loop import STATE_FILE, fit
 from fitting.parts import add_fit_options, fit_config, open_run
 
@@ -33,7 +35,7 @@ _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
 _WORD = {field: {word.id: i for i, word in enumerate(words)} for field, words in FIELDS.items()}
 _LARGEST_MOVE = 8  # pixels of the label map, 128 px
 _NOTHING = 12  # one picture in so many shows nothing
-_IGNORED = -100
+IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class ScorerBatch:
 
     pictures: torch.Tensor
     masks: torch.Tensor  # (n, s, 32, 32) bool
-    kinds: torch.Tensor  # (n, s), _IGNORED where nothing is
-    fields: dict[str, torch.Tensor]  # (n, s) each, _IGNORED where the garment has no such attribute
+    kinds: torch.Tensor  # (n, s), IGNORED where nothing is
+    fields: dict[str, torch.Tensor]  # (n, s) each, IGNORED where the garment has no such attribute
 
     def to(self, device: torch.device) -> ScorerBatch:
         fields = {field: wanted.to(device) for field, wanted in self.fields.items()}
@@ -52,32 +54,41 @@ class ScorerBatch:
     @property
     def present(self) -> torch.Tensor:
         """(n, s) bool: there is such a garment, and at least one cell shows it."""
-        return self.kinds != _IGNORED
+        return self.kinds != IGNORED
 
 
 def scorer_batch(pool: PicturePool, step: int, batch: int, pictures: int, seed: int) -> ScorerBatch:
     """What one step learns from, decided by seed and step."""
     rng = np.random.default_rng((37, seed, step))
     indexes = rng.integers(0, pictures, batch)
+    scenes = [pool.scene(int(index)) for index in indexes]
     shown, labels = pool.pictures(indexes), pool.labels(indexes).copy()
     cells = np.zeros((batch, len(SLOTS), GRID, GRID), bool)
-    kinds = np.full((batch, len(SLOTS)), _IGNORED)
-    fields = {field: kinds.copy() for field in FIELDS}
-    for row, index in enumerate(indexes):
+    for row, scene in enumerate(scenes):
         shown[row], labels[row] = _disturbed(shown[row], labels[row], rng)
         small = labels[row, 2::4, 2::4]
-        for number, garment in enumerate(pool.scene(int(index)).garments):
+        for number, garment in enumerate(scene.garments, 1):
+            cells[row, SLOT_OF_KIND[_KIND[garment.kind]]] = small == number
+    masks = torch.from_numpy(cells)
+    kinds, fields = place_targets(scenes)
+    unseen = ~masks.flatten(2).any(dim=2)
+    for wanted in (kinds, *fields.values()):
+        wanted[unseen] = IGNORED
+    return ScorerBatch(torch.from_numpy(shown).permute(0, 3, 1, 2).float().div_(127.5).sub_(1), masks, kinds, fields)
+
+
+def place_targets(scenes: Sequence[Scene]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Numbers of the kinds (n, s) and of each attribute's words (n, s), place by place of the body; -100 where nothing
+    is worn there, or the garment has no such attribute."""
+    kinds = torch.full((len(scenes), len(SLOTS)), IGNORED)
+    fields = {field: kinds.clone() for field in FIELDS}
+    for row, scene in enumerate(scenes):
+        for garment, unseen in zip(scene.garments, hidden(scene), strict=True):
             slot = SLOT_OF_KIND[_KIND[garment.kind]]
-            cells[row, slot] = small == number + 1
-            if not cells[row, slot].any():
-                continue
             kinds[row, slot] = _KIND[garment.kind]
-            for field in FIELDS:
-                fields[field][row, slot] = _WORD[field].get(getattr(garment, field), _IGNORED)
-    tensor = torch.from_numpy(shown).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    return ScorerBatch(
-        tensor, torch.from_numpy(cells), torch.from_numpy(kinds), {f: torch.from_numpy(v) for f, v in fields.items()}
-    )
+            for field in FIELDS.keys() - unseen:
+                fields[field][row, slot] = _WORD[field].get(getattr(garment, field), IGNORED)
+    return kinds, fields
 
 
 def _disturbed(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -127,13 +138,19 @@ def scorer_losses(network: ScorerNetwork, batch: ScorerBatch, step: int) -> dict
     told = batch.masks & (torch.rand(batch.kinds.shape, generator=rng) < 0.5)[:, :, None, None].to(batch.masks.device)
     seen = network(batch.pictures, told)
     present = batch.present
-    there = F.binary_cross_entropy_with_logits(seen.present, present.float())
     where = F.binary_cross_entropy_with_logits(seen.masks, batch.masks.float())
     where = where + _overlap_error(seen.masks[present], batch.masks[present])
-    kind = _mean_error(seen.kinds[present], batch.kinds[present])
-    parts = {field: _mean_error(seen.fields[field][present], wanted[present]) for field, wanted in batch.fields.items()}
-    total = 8 * there + 2 * where + 1.5 * kind + sum(parts.values())
-    return {"loss": total, "there": there, "where": where, "kind": kind, **parts}
+    reading = reading_losses(seen, batch.kinds, batch.fields)
+    return {**reading, "loss": reading["loss"] + 2 * where, "where": where}
+
+
+def reading_losses(seen: Seen, kinds: torch.Tensor, fields: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What is read wrong, as cross-entropies, beside the numbers of `place_targets`; "loss" is their weighted sum."""
+    present = kinds != IGNORED
+    there = F.binary_cross_entropy_with_logits(seen.present, present.float())
+    kind = _mean_error(seen.kinds[present], kinds[present])
+    parts = {field: _mean_error(seen.fields[field][present], wanted[present]) for field, wanted in fields.items()}
+    return {"loss": 8 * there + 1.5 * kind + sum(parts.values()), "there": there, "kind": kind, **parts}
 
 
 def _overlap_error(masks: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -145,8 +162,8 @@ def _overlap_error(masks: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def _mean_error(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over the garments that have the attribute; 0 where none of the batch has."""
-    total = F.cross_entropy(logits, wanted, ignore_index=_IGNORED, reduction="sum")
-    return total / (wanted != _IGNORED).sum().clamp(min=1)
+    total = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="sum")
+    return total / (wanted != IGNORED).sum().clamp(min=1)
 
 
 def latest_scorer(architecture: str, shipped: Path, resumes: bool) -> tuple[ScorerNetwork, int]:

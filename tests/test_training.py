@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -12,10 +13,11 @@ import torch
 from transformers import CLIPModel
 
 import fashion.pool
-from diffusion.training import autoencoder, base, manifest, refiner
+from diffusion.training import autoencoder, base, manifest, refiner, reward
 from diffusion.training.autoencoder import AutoencoderShape
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
 from diffusion.training.flow import disturb, euler_sample
+from diffusion.training.reading import Reading
 from diffusion.training.refiner import straight_start
 from diffusion.training.scene_map import IGNORED, SceneMap, map_loss, map_targets
 from diffusion.training.unet import UNetShape
@@ -24,6 +26,7 @@ from fashion.captions import caption
 from fashion.lexicon import GARMENTS
 from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
+from fitting.parts import open_run
 from ko_clip import contrastive, scene_reading
 
 PICTURES = 8
@@ -200,6 +203,19 @@ def test_a_batch_that_shows_nothing_still_teaches_that_nothing_is_there() -> Non
     assert losses["kind"] == 0 and torch.isfinite(losses["loss"]) and losses["there"] > 0
 
 
+def test_what_no_picture_can_show_is_not_asked_of_a_scorer() -> None:
+    from fashion.scorer import SLOTS
+
+    blouse = Garment("blouse", "white", material="cotton", sleeve="long", neckline="round")
+    coat = Garment("coat", "black", material="cotton", hem="maxi")
+    top = SLOTS.index("top")
+    _, alone = scorer_training.place_targets([Scene((blouse,))])
+    kinds, beneath = scorer_training.place_targets([Scene((coat, blouse), "figure")])
+    assert alone["sleeve"][0, top] >= 0
+    assert beneath["sleeve"][0, top] == scorer_training.IGNORED
+    assert kinds[0, top] >= 0 and beneath["color"][0, top] >= 0
+
+
 def test_a_scorer_goes_on_from_the_one_that_ships_where_no_state_is(work: Path, caplog) -> None:
     more = options(work)
     more[more.index("--checkpoints") + 1] = str(work / "scorers-again")
@@ -210,6 +226,35 @@ def test_a_scorer_goes_on_from_the_one_that_ships_where_no_state_is(work: Path, 
         scorer_training.main(["steering", *more])
     assert "warm start of the steering scorer" in caplog.text
     assert json.loads((work / "scorers-again" / "scorers" / "steering.json").read_text())["step"] == 3
+
+
+def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_alone(trained: Path, work: Path) -> None:
+    folder = work / "rewarded"
+    shutil.copytree(trained, folder)
+    more = options(work)
+    more[more.index("--checkpoints") + 1] = str(folder)
+    with pytest.raises(FileNotFoundError, match="scorer_training steering"):
+        reward.main(more)
+    scorer_training.main(["steering", *more])
+    run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=folder), "none", "base")
+    vae, conditioning = base.open_frozen(folder, run)
+    unet, shown = base.fresh_unet(vae, conditioning), Scene((Garment("gat", "black"),))
+    reading = Reading(folder, vae, run)
+    misread = reward.Reward(reading, conditioning, run).losses(unet, [shown], ["a black gat"], 5)
+    misread["loss"].backward()
+    assert all(p.grad is not None for p in unet.parameters())
+    frozen = [p for network in (vae, conditioning.clip, reading._network) for p in network.parameters()]
+    assert not any(p.requires_grad for p in frozen)
+
+    before = (folder / "base" / "diffusion_pytorch_model.safetensors").read_bytes()
+    reward.main(more)
+    facts = json.loads((folder / "base" / "training.json").read_text())
+    assert (facts["step"], facts["rewarded"]) == (2, 2)
+    assert (folder / "base" / "diffusion_pytorch_model.safetensors").read_bytes() != before
+
+    more[more.index("--runs") + 1], more[more.index("--steps") + 1] = str(work / "rewarded-runs"), "4"
+    refiner.main([*more, "--reward", "0.1"])
+    assert "misread" in (work / "rewarded-runs" / "refiner" / "log.jsonl").read_text()
 
 
 def test_the_flow_is_a_straight_line_that_euler_follows_exactly() -> None:

@@ -11,6 +11,7 @@ import argparse
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,52 +71,96 @@ def shown_scenes() -> list[Scene]:
     return singles + [Scene(garments, "figure") for garments in permutation_outfits()]
 
 
+@dataclass(frozen=True)
+class FlowBatch:
+    """What one step of the flow learns from: n drawn pictures of the pool, some mirrored."""
+
+    indexes: np.ndarray
+    flips: np.ndarray
+    noisy: torch.Tensor  # (n, c, 32, 32)
+    goal: torch.Tensor  # the same shape: what is to be said of it
+    times: torch.Tensor  # (n,) in 0..1
+    hidden: torch.Tensor  # (n, 77, d)
+
+
+class FlowLesson:
+    """Batches of the pool's first `pictures`, each decided by its step alone."""
+
+    def __init__(self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: Conditioning) -> None:
+        self.pool = PicturePool(options.pool, options.pictures)
+        self.pictures, self.size = options.pictures, options.batch
+        self.weights = component_weights(vae)
+        self._latents = LatentPool(self.pool, vae, SIZE, run)
+        self._run, self._conditioning = run, conditioning
+
+    def batch(self, step: int) -> FlowBatch:
+        rng = np.random.default_rng((29, step))
+        generator = torch.Generator().manual_seed(step)
+        indexes = rng.integers(0, self.pictures, self.size)
+        flips = rng.random(self.size) < 0.5
+        clean = self._latents.read(indexes, flips).to(self._run.device)
+        texts = ["" if rng.random() < CAPTIONS_DROPPED else self.caption(i, step, n) for n, i in enumerate(indexes)]
+        times = logit_normal_times(self.size, generator).to(self._run.device)
+        noise = torch.randn(clean.shape, generator=generator).to(self._run.device)
+        noisy, goal = disturb(clean, noise, times)
+        with self._run.autocast():
+            hidden = self._conditioning.base(texts)
+        return FlowBatch(indexes, flips, noisy, goal, times, hidden)
+
+    def caption(self, index: int, step: int, place: int) -> str:
+        """An English caption of one picture, another at every step."""
+        return caption(self.pool.scene(int(index)), "en", seed=step * 100_003 + place).text
+
+    def error(self, said: torch.Tensor, batch: FlowBatch) -> torch.Tensor:
+        """Mean squared error of the prediction, each component by how far it moves the picture."""
+        return (self.weights * (said.float() - batch.goal).square()).mean()
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
     add_fit_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)
-    text_width = conditioning.clip.config.text_config.hidden_size
-    unet = SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, text_width)
+    unet = fresh_unet(vae, conditioning)
     first_step = latest_weights(unet, run)
     learner = SceneMap(unet).to(run.device)
-    weights = component_weights(vae)
-    pool = PicturePool(options.pool, options.pictures)
-    latents = LatentPool(pool, vae, SIZE, run)
+    lesson = FlowLesson(options, run, vae, conditioning)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
-        rng = np.random.default_rng((29, step))
-        generator = torch.Generator().manual_seed(step)
-        indexes = rng.integers(0, options.pictures, options.batch)
-        flips = rng.random(options.batch) < 0.5
-        clean = latents.read(indexes, flips).to(run.device)  # (batch, c, 32, 32)
-        texts = [
-            "" if rng.random() < CAPTIONS_DROPPED else caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text
-            for n, i in enumerate(indexes)
-        ]
-        times = logit_normal_times(options.batch, generator).to(run.device)
-        noise = torch.randn(clean.shape, generator=generator).to(run.device)
-        noisy, goal = disturb(clean, noise, times)
+        batch = lesson.batch(step)
         with run.autocast():
-            said, maps = learner(noisy, times * TIMESTEPS, conditioning.base(texts))
-        labels = pool.labels(indexes)
-        labels[flips] = labels[flips, :, ::-1]
-        targets = map_targets(labels, [pool.scene(int(i)) for i in indexes], cells=maps["kind"].shape[-1])
+            said, maps = learner(batch.noisy, batch.times * TIMESTEPS, batch.hidden)
+        labels = lesson.pool.labels(batch.indexes)
+        labels[batch.flips] = labels[batch.flips, :, ::-1]
+        scenes = [lesson.pool.scene(int(i)) for i in batch.indexes]
+        targets = map_targets(labels, scenes, cells=maps["kind"].shape[-1])
         mapped = map_loss(maps, {field: goal.to(run.device) for field, goal in targets.items()})
-        squared = (said.float() - goal).square()
-        drawn = (weights * squared).mean()
-        return {"loss": drawn + MAP_SHARE * mapped, "drawn": drawn, "plain": squared.detach().mean(), "map": mapped}
+        drawn = lesson.error(said, batch)
+        plain = (said.detach().float() - batch.goal).square().mean()
+        return {"loss": drawn + MAP_SHARE * mapped, "drawn": drawn, "plain": plain, "map": mapped}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        shown = SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, text_width).to(run.device).eval()
-        shown.load_state_dict(unet_of(average))
-        sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
+        save_sample(unet_of(average), vae, conditioning, run, step)
 
     result = fit(learner, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     unet.load_state_dict(unet_of(result.average))
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("drawn", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
+
+
+def fresh_unet(vae: AutoencoderTiny, conditioning: Conditioning) -> UNet2DConditionModel:
+    """The base U-Net, untrained, for these latents and hidden states."""
+    return SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, conditioning.clip.config.text_config.hidden_size)
+
+
+def save_sample(
+    state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: Conditioning, run: Run, step: int
+) -> None:
+    """Write what a U-Net with these weights draws of `shown_scenes` into the run's folder."""
+    shown = fresh_unet(vae, conditioning).to(run.device).eval()
+    shown.load_state_dict(state)
+    sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
 
 
 def unet_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -4,7 +4,8 @@ conditioning.
 In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
 shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the
 way to the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t,
-which is what diffusers' flow schedulers ask for.
+which is what diffusers' flow schedulers ask for. With `--reward` what the steering scorer reads wrong in the picture to
+come counts as well, so that refining leaves garments what they are.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
 arXiv:2209.03003.
 """
@@ -24,6 +25,7 @@ from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
 from diffusion.training.blocks import FACTOR, component_weights
 from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool
+from diffusion.training.reading import Reading
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
@@ -102,9 +104,11 @@ class BaseOutputs:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_fit_options(parser, steps=8000, batch=8, learning_rate=2e-3)
+    parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
     options = parser.parse_args(argv)
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
+    reading = Reading(options.checkpoints, vae, run) if options.reward else None
     text, latent = conditioning.clip.config, vae.config.latent_channels
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = latest_weights(unet, run)
@@ -138,7 +142,12 @@ def main(argv: list[str] | None = None) -> None:
         with run.autocast():
             said = unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample
         squared = (said.float() - goal).square() * (start.to(run.device) / USUAL_START).square().view(-1, 1, 1, 1)
-        return {"loss": (weights * squared).mean(), "plain": squared.detach().mean()}
+        refined, plain = (weights * squared).mean(), squared.detach().mean()
+        if reading is None:
+            return {"loss": refined, "plain": plain}
+        foreseen = noisy - times.view(-1, 1, 1, 1) * said.float()
+        misread = reading.losses(foreseen, [pool.scene(int(i)) for i in indexes])["loss"]
+        return {"loss": refined + options.reward * misread, "plain": plain, "refined": refined, "misread": misread}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()

@@ -1,0 +1,117 @@
+"""Teach the base by what a scorer sees in the base's own pictures.
+
+In: the base U-Net that ships, captions of the training scenes, the steering scorer, frozen. Each step draws a batch as
+the pipeline would, without gradients; at some moments on the way the network says what the picture will be, that is
+decoded, and what the scorer reads wrong in it goes back through scorer, decoder and this one prediction. Beside it the
+flow on drawn pictures goes on, so that pictures stay drawings. Out: `checkpoints/base`. The reporting scorer, of
+another architecture, sees none of this.
+Ref: Clark et al. 2023, arXiv:2309.17400 (only the last prediction has a gradient); Xu et al. 2023, arXiv:2304.05977
+(from any moment on, beside the first loss).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+
+from diffusion.training.base import FlowLesson, fresh_unet, open_frozen, save_sample
+from diffusion.training.flow import TIMESTEPS, Conditioning
+from diffusion.training.reading import Reading
+from fashion.scene import Scene
+from fitting.loop import fit
+from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
+
+logger = logging.getLogger(__name__)
+WAY = 6  # steps from noise to picture
+MOMENTS = (2, 3, 4, 5)  # steps of the way at which the picture to come may be read, the last the surest
+LOOKS = 2  # of them at each training step
+GUIDANCE = 3.0
+REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
+EMA = 0.98  # a few hundred steps are all there are
+
+
+class Reward:
+    """What is read wrong in the pictures that a U-Net draws of scenes."""
+
+    def __init__(self, reading: Reading, conditioning: Conditioning, run: Run) -> None:
+        self._reading, self._conditioning, self._run = reading, conditioning, run
+
+    def losses(
+        self, unet: UNet2DConditionModel, scenes: Sequence[Scene], texts: Sequence[str], seed: int
+    ) -> dict[str, torch.Tensor]:
+        """Mean errors over `LOOKS` moments of one drawing, with their gradient to `unet`."""
+        generator = torch.Generator().manual_seed(seed)
+        side, channels = unet.config.sample_size, unet.config.in_channels
+        x = torch.randn((len(texts), channels, side, side), generator=generator).to(self._run.device)
+        moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
+        with self._run.autocast():
+            told, untold = self._conditioning.base(texts), self._conditioning.base([""] * len(texts))
+        times = torch.linspace(1, 0, WAY + 1).tolist()
+        looks = []
+        for at, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
+            with torch.set_grad_enabled(at in moments):
+                flow = self._flow(unet, x, now, told, untold)
+            if at in moments:
+                looks.append(self._reading.losses(x - now * flow, scenes))
+            if len(looks) == LOOKS:
+                break
+            x = x + (then - now) * flow.detach()
+        return {name: torch.stack([look[name] for look in looks]).mean() for name in looks[0]}
+
+    def _flow(
+        self, unet: UNet2DConditionModel, x: torch.Tensor, time: float, told: torch.Tensor, untold: torch.Tensor
+    ) -> torch.Tensor:
+        """The guided prediction (n, c, h, w); what is said without the caption has no gradient."""
+        at = torch.full((len(x),), time * TIMESTEPS, device=x.device)
+        with self._run.autocast():
+            with torch.no_grad():
+                free = unet(x, at, untold).sample.float()
+            return free + GUIDANCE * (unet(x, at, told).sample.float() - free)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.reward", description=__doc__)
+    add_fit_options(parser, steps=600, batch=16, learning_rate=3e-4)
+    options = parser.parse_args(argv)
+    facts_file = options.checkpoints / "base" / FACTS_FILE
+    if not facts_file.exists():
+        raise SystemExit(f"{facts_file} is not there: train the base first (python -m diffusion.training.base)")
+    facts = json.loads(facts_file.read_text(encoding="utf-8"))
+    run = open_run(options, f"reward-{facts['step']}", part="base")  # a state belongs to one base
+    vae, conditioning = open_frozen(options.checkpoints, run)
+    reading = Reading(options.checkpoints, vae, run)
+    unet = fresh_unet(vae, conditioning)
+    latest_weights(unet, run)
+    unet.to(run.device)
+    reward = Reward(reading, conditioning, run)
+    lesson = FlowLesson(options, run, vae, conditioning)
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        batch = lesson.batch(step)
+        with run.autocast():
+            said = unet(batch.noisy, batch.times * TIMESTEPS, batch.hidden).sample
+        drawn = lesson.error(said, batch)
+        texts = [lesson.caption(index, step, place) for place, index in enumerate(batch.indexes)]
+        read = reward.losses(unet, [lesson.pool.scene(int(index)) for index in batch.indexes], texts, step)
+        misread = read.pop("loss")
+        return {"loss": drawn + REWARD_SHARE * misread, "drawn": drawn, "misread": misread, **read}
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        save_sample(average, vae, conditioning, run, step)
+
+    config = replace(fit_config(options), ema=EMA, warmup=20, decay_share=0.5, log_every=5)
+    first_step = int(facts.get("rewarded", 0))
+    result = fit(unet, step_losses, config, run.folder, first_step=first_step, on_sample=on_sample)
+    unet.load_state_dict(result.average)
+    save_part(unet, run.part, step=facts["step"], facts={"loss": facts.get("loss"), "rewarded": result.step})
+
+
+if __name__ == "__main__":
+    main()
