@@ -55,6 +55,7 @@ def add_fit_options(parser: argparse.ArgumentParser, steps: int, batch: int, lea
     parser.add_argument("--steps", type=int, default=steps, help="length of the schedule (default %(default)s)")
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument("--ema", type=float, default=0.999, help="how slowly the average follows; 0.98 for short legs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where resumable states lie")
     parser.add_argument("--pool", type=Path, default=Path("runs/pool"), help="drawn pictures (python -m fashion.pool)")
     parser.add_argument("--pictures", type=int, default=20480, help="how many of the pool to train on")
@@ -67,7 +68,7 @@ def add_fit_options(parser: argparse.ArgumentParser, steps: int, batch: int, lea
 def fit_config(options: argparse.Namespace) -> FitConfig:
     return FitConfig(
         steps=options.steps, minutes=options.minutes, learning_rate=options.learning_rate,
-        sample_every=options.sample_every,
+        sample_every=options.sample_every, ema=options.ema,
     )  # fmt: skip
 
 

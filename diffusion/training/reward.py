@@ -34,7 +34,6 @@ MOMENTS = (2, 3, 4, 5)  # steps of the way at which the picture to come may be r
 LOOKS = 2  # of them at each training step
 GUIDANCE = 3.0
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
-EMA = 0.98  # a few hundred steps are all there are
 
 
 class Reward:
@@ -79,6 +78,7 @@ class Reward:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.reward", description=__doc__)
     add_fit_options(parser, steps=600, batch=16, learning_rate=3e-4)
+    parser.set_defaults(ema=0.98)  # a few hundred steps are all there are
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     if not facts_file.exists():
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(average, vae, conditioning, run, step)
 
-    config = replace(fit_config(options), ema=EMA, warmup=20, decay_share=0.5, log_every=5)
+    config = replace(fit_config(options), warmup=20, decay_share=0.5, log_every=5)
     first_step = int(facts.get("rewarded", 0))
     result = fit(unet, step_losses, config, run.folder, first_step=first_step, on_sample=on_sample)
     unet.load_state_dict(result.average)
