@@ -144,3 +144,8 @@ def write_recipe(path: Path, clip: Path, pairs: Path, run: Path, **more: object)
 def facts(folder: Path) -> dict:
     """What a part says of its training."""
     return json.loads((folder / "training.json").read_text("utf-8"))
+
+
+def metrics(run):
+    """The run's rows of metrics."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -28,7 +27,6 @@ from fashion.scene import Scene
 from fitting.loop import fit
 from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 
-logger = logging.getLogger(__name__)
 WAY = 6  # steps from noise to picture
 MOMENTS = (2, 3, 4, 5)  # steps of the way at which the picture to come may be read, the last the surest
 LOOKS = 2  # of them at each training step
@@ -51,7 +49,8 @@ class Reward:
         x = torch.randn((len(texts), channels, side, side), generator=generator).to(self._run.device)
         moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
         with self._run.autocast():
-            told, untold = self._conditioning.base(texts), self._conditioning.base([""] * len(texts))
+            told = self._conditioning.base(texts)
+            untold = self._conditioning.base([""]).expand_as(told)
         times = torch.linspace(1, 0, WAY + 1).tolist()
         looks = []
         for at, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
@@ -69,9 +68,9 @@ class Reward:
     ) -> torch.Tensor:
         """The guided prediction (n, c, h, w); what is said without the caption has no gradient."""
         at = torch.full((len(x),), time * TIMESTEPS, device=x.device)
+        with self._run.autocast(), torch.no_grad():  # apart: autocast keeps weights that it cast without gradients
+            free = unet(x, at, untold).sample.float()
         with self._run.autocast():
-            with torch.no_grad():
-                free = unet(x, at, untold).sample.float()
             return free + GUIDANCE * (unet(x, at, told).sample.float() - free)
 
 
