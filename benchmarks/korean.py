@@ -2,8 +2,9 @@
 
 In: scenes that no training saw, the checkpoint, the Korean encoder, the reporting scorer. Out: attribute accuracy of
 Korean and of English through the student beside English through the teacher: the same scenes, the same noise,
-differences with paired 95 % bootstrap intervals; then what the noise of real typing costs; on option a grid of the
-same seeds side by side.
+differences with paired 95 % bootstrap intervals; then what the noise of real typing costs, the prompts read as the
+studio reads them (slips of the finger mended) and, where that differs, as they were typed; on option a grid of the same
+seeds side by side.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fashion.captions import caption
 from fashion.scene import Scene
 from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore
+from fashion.vocabulary import mended
 from ko_clip.encoder import PromptEncoder
 
 NOISES = ("nfd", "no_spaces", "jamo", "konglish", "ending")
@@ -109,10 +111,13 @@ def main(argv: list[str] | None = None) -> None:
     plain = drawn(student, clean)
     rows = []
     for noise in NOISES:
-        what = scene_set(noise, groups["one garment"][: options.noise_scenes], 1, text=noisy_text(noise))
-        rows.append(compared(f"Korean with noise: {noise}", "all", drawn(student, what), plain))
+        typed = scene_set(noise, groups["one garment"][: options.noise_scenes], 1, text=noisy_text(noise))
+        meant = typed.redraw([mended(prompt) for prompt in typed.prompts], noise)  # as the studio reads it
+        rows.append(compared(f"Korean with noise: {noise}", "all", drawn(student, meant), plain))
+        if meant.prompts != typed.prompts:
+            rows.append(compared(f"Korean with noise: {noise}, as typed", "all", drawn(student, typed), plain))
         if noise == "no_spaces":
-            pictures.append(what.final[:8])
+            pictures.append(meant.final[:8])
     print("\n".join(table(rows)).replace("English via teacher", "clean Korean"))
     if options.grid:
         options.grid.parent.mkdir(parents=True, exist_ok=True)

@@ -91,7 +91,7 @@ class Gallery:
             "strength": asked.strength if asked.source_image else None,
             "refine": asked.refine and self.readiness.refines(),
         }
-        drawn = words.with_style(prompt, style_words) if style_words else prompt
+        drawn = words.as_read(prompt, style_words)
         return Generation(
             **fields, id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued",
             prompt_key=prompts.search_key(prompt), index_id=new_id(), attempt=0, hidden=False,
@@ -140,6 +140,8 @@ class Gallery:
         if unknown := words.unknown_words(prompt):
             named = ", ".join(dict.fromkeys(word for word, _, _ in unknown[:8]))
             warnings.append({"code": "unknown_words", "values": {"words": named}})
+        if slips := words.slips(prompt):
+            warnings.append({"code": "slips_mended", "values": {"words": words.told(slips)}})
         if asked.style in words.prompt_styles() and asked.style_weight != 1.0:
             warnings.append({"code": "style_weight_unused", "values": {}})
         if asked.refine and "refine" in asked.model_fields_set and not self.readiness.refines():

@@ -31,6 +31,7 @@ class Analysis:
     tokens: int | None
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
+    slips: list[tuple[str, str, int, int]]
     rejected: moderation.Rule | None
 
 
@@ -57,11 +58,11 @@ def clean(text: str, field: str = "prompt") -> str:
 
 
 def analyze(text: str, meter: Meter | None) -> Analysis:
-    """Tokens, unknown words and the rules, for the page's meter."""
+    """Tokens, unknown and mended words and the rules, for the page's meter."""
     prompt = clean(text)
-    tokens = meter.count_tokens(prompt) if meter and prompt else (0 if meter else None)
+    tokens = meter.count_tokens(words.as_read(prompt)) if meter and prompt else (0 if meter else None)
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, words.unknown_words(prompt), moderation.judge(prompt))
+    return Analysis(prompt, tokens, limit, words.unknown_words(prompt), words.slips(prompt), moderation.judge(prompt))
 
 
 def search_key(text: str) -> str:

@@ -240,6 +240,13 @@ class UnknownWord(Answer):
     end: int
 
 
+class Slip(Answer):
+    word: str
+    meant: str
+    start: int
+    end: int
+
+
 class AnalysisOut(Answer):
     normalized: str
     characters: int
@@ -247,6 +254,7 @@ class AnalysisOut(Answer):
     tokens: int | None
     max_tokens: int | None
     unknown_words: list[UnknownWord]
+    slips: list[Slip]
     warnings: list[Note]
     allowed: bool
 

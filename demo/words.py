@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fashion import lexicon, vocabulary
@@ -62,9 +63,12 @@ def prompt_styles() -> dict[str, lexicon.Word]:
     return {style.id: style for style in lexicon.STYLES}
 
 
-def with_style(prompt: str, style: lexicon.Word) -> str:
-    """The prompt as the encoder reads it, with the style's words in the prompt's language."""
-    return f"{prompt}, {style.ko[0] if _HANGUL.search(prompt) else style.en[0]}"
+def as_read(prompt: str, style: lexicon.Word | None = None) -> str:
+    """The prompt as it is drawn: slips of the finger mended, and a style's words in the prompt's language."""
+    meant = vocabulary.mended(prompt)
+    if style is None:
+        return meant
+    return f"{meant}, {style.ko[0] if _HANGUL.search(meant) else style.en[0]}"
 
 
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
@@ -89,3 +93,14 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
 def unknown_words(text: str) -> list[tuple[str, int, int]]:
     """Words of a normalised prompt that the drawn domain does not have: (word, start, end)."""
     return [(span.text, span.start, span.end) for span in vocabulary.unknown_words(text)]
+
+
+def slips(text: str) -> list[tuple[str, str, int, int]]:
+    """Words of a normalised prompt that are read otherwise than they were typed: (word, meant, start, end)."""
+    return [(span.text, span.meant, span.start, span.end) for span in vocabulary.slipped_words(text) if span.meant]
+
+
+def told(slips: Sequence[tuple[str, str, int, int]]) -> str:
+    """Slips for people to read: ‘채크’→‘체크’, each once and eight at most."""
+    found = dict.fromkeys(f"‘{word}’→‘{meant}’" for word, meant, _, _ in slips)
+    return ", ".join(list(found)[:8])

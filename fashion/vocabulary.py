@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fashion.lexicon import WORDS, Background, Color, Word
+from fashion.slips import typed_for
 from hangul.jamo import INITIALS, initials, keys
 from hangul.particles import PAIRS, fitting
 
@@ -55,13 +56,17 @@ _UNKNOWN_START, _UNKNOWN_EACH, _TORN_WORD = 4.0, 1.0, 8.0
 
 @dataclass(frozen=True)
 class Span:
-    """text[start:end] names the word `id` of `field`; both are None where the domain does not know the word."""
+    """text[start:end] names the word `id` of `field`; both are None where the domain does not know the word.
+
+    `meant` is the right spelling where the word was typed with a slip of the finger.
+    """
 
     start: int
     end: int
     text: str
     field: str | None = None
     id: str | None = None
+    meant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,12 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A piece of the squeezed text: known, plain, particle or unknown."""
+    """A piece of the squeezed text: known, plain, particle, slip (with what was meant) or unknown."""
 
     length: int
     kind: str
     entry: tuple[str, str] | None = None
+    meant: str | None = None
 
 
 def known_words(text: str) -> list[Span]:
@@ -91,7 +97,28 @@ def known_words(text: str) -> list[Span]:
 
 def unknown_words(text: str) -> list[Span]:
     """The words of the prompt that the domain does not know: 용 and 고양이 in 용을 탄 고양이, without particles."""
-    return [span for span in _spans(unicodedata.normalize("NFC", text)) if not span.field]
+    return [span for span in _spans(unicodedata.normalize("NFC", text)) if not span.field and not span.meant]
+
+
+def slipped_words(text: str) -> list[Span]:
+    """The words of the prompt that one wrong jamo keeps from being words of the domain: 채크, `meant` 체크."""
+    return [span for span in _spans(unicodedata.normalize("NFC", text)) if span.meant]
+
+
+def mended(text: str) -> str:
+    """The text in NFC as it was meant: every one of `slipped_words` spelled right, all else as it stands."""
+    text = unicodedata.normalize("NFC", text)
+    for span in _spans(text):
+        if span.meant:
+            text = text[: span.start] + span.meant + text[span.end :]  # of the same length
+    return text
+
+
+def slip_targets() -> tuple[list[str], list[str]]:
+    """The Korean words that a slip may have meant, squeezed, and every word that is none."""
+    lexicon, plain, _ = _tables()
+    known = [*lexicon, *plain]
+    return sorted(word for word in known if _HANGUL.match(word) and (word in lexicon or len(word) > 2)), known
 
 
 def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestion]:
@@ -159,11 +186,20 @@ def _spans(text: str) -> list[Span]:
     for step in _cheapest_path(squeezed, cuts):
         start, end = places[i], places[i + step.length - 1] + 1
         i += step.length
-        if step.entry:
-            spans.append(Span(start, end, text[start:end], *step.entry))
+        if step.entry or step.meant:
+            field, word = step.entry or (None, None)
+            spans.append(Span(start, end, text[start:end], field, word, _spelled(text[start:end], step.meant)))
         elif step.kind == "unknown":
             spans += _unknown_pieces(text, start, end)
     return spans
+
+
+def _spelled(typed: str, meant: str | None) -> str | None:
+    """What was meant, with the blanks of what was typed."""
+    if meant is None:
+        return None
+    letters = iter(meant)
+    return "".join(next(letters) if _PIECE.match(letter) else letter for letter in typed)
 
 
 def _squeeze(text: str) -> tuple[str, list[int], set[int]]:
@@ -209,7 +245,7 @@ def _price(step: _Step, last: _Step | None, at_cut: bool) -> float:
             return _UNKNOWN_EACH
         torn = last is not None and last.kind in ("known", "plain") and last.length <= 2 and not at_cut
         return _UNKNOWN_EACH + _UNKNOWN_START + (_TORN_WORD if torn else 0)
-    price = {"known": 1.0, "plain": 1.3, "particle": 1.1}[step.kind]
+    price = {"known": 1.0, "plain": 1.3, "particle": 1.1, "slip": 2.2}[step.kind]
     if step.kind == "particle" or at_cut:
         return price
     if step.length == 1:
@@ -222,9 +258,12 @@ def _price(step: _Step, last: _Step | None, at_cut: bool) -> float:
 def _steps_from(text: str, i: int, cuts: set[int]) -> Iterator[_Step]:
     lexicon, plain, longest = _tables()
     latin = not _HANGUL.match(text[i])
+    slips = _slips()
     for length in range(1, min(longest, len(text) - i) + 1):
         piece = text[i : i + length]
         whole = i in cuts and i + length in cuts
+        if (meant := slips.get(piece)) and (whole or length > 1):
+            yield _Step(length, "slip", lexicon.get(meant), meant)
         if entry := lexicon.get(piece):
             if whole or not latin or (i in cuts and _HANGUL.match(piece[-1])):
                 yield _Step(length, "known", entry)
@@ -285,6 +324,11 @@ def _tables() -> tuple[dict[str, tuple[str, str]], frozenset[str], int]:
                     lexicon.setdefault(variant, (field, word.id))
     plain = frozenset(_KOREAN_FILLING.split()) | frozenset(_ENGLISH_FILLING.split())
     return lexicon, plain - lexicon.keys(), max(map(len, (*lexicon, *plain)))
+
+
+@lru_cache(maxsize=1)
+def _slips() -> dict[str, str]:
+    return typed_for(*slip_targets())
 
 
 def _without_article(form: str) -> str:

@@ -78,12 +78,17 @@ def is_prefix(typed: str, word: str) -> bool:
     return all(letter in INITIALS or letter == " " for letter in typed) and initials(word).startswith(typed)
 
 
-def slip(syllable: str, rng: random.Random) -> str:
-    """The syllable with one wrong jamo, as a finger slips: never the syllable itself."""
+def slips(syllable: str) -> list[str]:
+    """The syllable with one wrong jamo, in every way that a finger slips or an ear errs: never the syllable itself."""
     initial, medial, final = split(syllable)
     choices = [(near, medial, final) for near in _NEAR_INITIALS.get(initial, "")]
     choices += [(initial, near, final) for near in _NEAR_MEDIALS.get(medial, "")]
     choices += [(initial, medial, near) for near in _NEAR_INITIALS.get(final, "") if near in FINALS]
     if not choices:
         choices = [(initial, "ㅏ" if medial != "ㅏ" else "ㅓ", final)]
-    return join(*rng.choice(choices))
+    return [join(*letters) for letters in choices]
+
+
+def slip(syllable: str, rng: random.Random) -> str:
+    """One of `slips`."""
+    return rng.choice(slips(syllable))

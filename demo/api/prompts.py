@@ -47,6 +47,8 @@ def analyze(asked: schemas.Analyze) -> dict:
     if known.unknown:
         named = ", ".join(dict.fromkeys(word for word, _, _ in known.unknown))
         warnings.append(present.warning({"code": "unknown_words", "values": {"words": named}}))
+    if known.slips:
+        warnings.append(present.warning({"code": "slips_mended", "values": {"words": words.told(known.slips)}}))
     if known.rejected:
         reason = known.rejected.reason[language()]
         warnings.append(present.warning({"code": "prompt_rejected", "values": {"reason": reason}}))
@@ -57,6 +59,7 @@ def analyze(asked: schemas.Analyze) -> dict:
         "tokens": known.tokens,
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
+        "slips": [dict(zip(("word", "meant", "start", "end"), slip, strict=True)) for slip in known.slips],
         "warnings": warnings,
         "allowed": known.rejected is None,
     }
