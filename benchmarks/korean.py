@@ -22,10 +22,10 @@ from diffusion.metrics import Comparison, compare
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.captions import caption
+from fashion.meant import as_meant
 from fashion.scene import Scene
 from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore
-from fashion.vocabulary import mended
 from ko_clip.encoder import PromptEncoder
 
 NOISES = ("nfd", "no_spaces", "jamo", "konglish", "ending")
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = []
     for noise in NOISES:
         typed = scene_set(noise, groups["one garment"][: options.noise_scenes], 1, text=noisy_text(noise))
-        meant = typed.redraw([mended(prompt) for prompt in typed.prompts], noise)  # as the studio reads it
+        meant = typed.redraw([as_meant(prompt) for prompt in typed.prompts], noise)  # as the studio reads it
         rows.append(compared(f"Korean with noise: {noise}", "all", drawn(student, meant), plain))
         if meant.prompts != typed.prompts:
             rows.append(compared(f"Korean with noise: {noise}, as typed", "all", drawn(student, typed), plain))

@@ -23,6 +23,7 @@ from demo.searching import Found, Searcher
 from demo.settings import Settings
 from demo.storage import Storage
 from demo.tables import ENDED, Generation, Idempotency, Image, Preview, Report, new_id
+from fashion.meant import readings
 
 SIMILAR = 8  # similar prompts in a 202
 POSITIONS_SECONDS = 0.25  # how long a computed order of the queue is shown
@@ -140,8 +141,8 @@ class Gallery:
         if unknown := words.unknown_words(prompt):
             named = ", ".join(dict.fromkeys(word for word, _, _ in unknown[:8]))
             warnings.append({"code": "unknown_words", "values": {"words": named}})
-        if slips := words.slips(prompt):
-            warnings.append({"code": "slips_mended", "values": {"words": words.told(slips)}})
+        if otherwise := readings(prompt):
+            warnings.append({"code": "read_as", "values": {"words": words.told(otherwise)}})
         if asked.style in words.prompt_styles() and asked.style_weight != 1.0:
             warnings.append({"code": "style_weight_unused", "values": {}})
         if asked.refine and "refine" in asked.model_fields_set and not self.readiness.refines():

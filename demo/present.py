@@ -98,7 +98,7 @@ WARNINGS = {
     "prompt_cut": ("인코더는 {max_tokens}토큰까지 읽습니다. 뒤쪽은 그림에 담기지 않습니다 ({tokens}토큰).",
                    "The encoder reads {max_tokens} tokens; what comes after is not drawn ({tokens} tokens)."),
     "unknown_words": ("그림 모델이 모르는 말이 있습니다: {words}", "Words that the checkpoint cannot know: {words}"),
-    "slips_mended": ("오타로 보고 이렇게 읽었습니다: {words}", "Read as meant, not as typed: {words}"),
+    "read_as": ("이렇게 읽고 그립니다: {words}", "Read and drawn so: {words}"),
     "refiner_missing": ("이 체크포인트에는 다듬는 단계가 없어 밑그림까지만 그립니다.",
                         "This checkpoint has no refiner; only its base stage is drawn."),
     "style_weight_unused": ("이 스타일에는 세기가 없습니다.", "This style has no weight."),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from demo import moderation, words
 from demo.errors import ServiceError, language
+from fashion.meant import Reading, readings
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 
@@ -31,7 +32,7 @@ class Analysis:
     tokens: int | None
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
-    slips: list[tuple[str, str, int, int]]
+    readings: list[Reading]
     rejected: moderation.Rule | None
 
 
@@ -58,11 +59,11 @@ def clean(text: str, field: str = "prompt") -> str:
 
 
 def analyze(text: str, meter: Meter | None) -> Analysis:
-    """Tokens, unknown and mended words and the rules, for the page's meter."""
+    """Tokens, unknown words, what is read otherwise and the rules, for the page's meter."""
     prompt = clean(text)
     tokens = meter.count_tokens(words.as_read(prompt)) if meter and prompt else (0 if meter else None)
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, words.unknown_words(prompt), words.slips(prompt), moderation.judge(prompt))
+    return Analysis(prompt, tokens, limit, words.unknown_words(prompt), readings(prompt), moderation.judge(prompt))
 
 
 def search_key(text: str) -> str:

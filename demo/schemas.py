@@ -240,7 +240,7 @@ class UnknownWord(Answer):
     end: int
 
 
-class Slip(Answer):
+class ReadAs(Answer):
     word: str
     meant: str
     start: int
@@ -254,7 +254,7 @@ class AnalysisOut(Answer):
     tokens: int | None
     max_tokens: int | None
     unknown_words: list[UnknownWord]
-    slips: list[Slip]
+    read_as: list[ReadAs]
     warnings: list[Note]
     allowed: bool
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fashion import lexicon, vocabulary
+from fashion.meant import Reading, as_meant
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -64,8 +65,8 @@ def prompt_styles() -> dict[str, lexicon.Word]:
 
 
 def as_read(prompt: str, style: lexicon.Word | None = None) -> str:
-    """The prompt as it is drawn: slips of the finger mended, and a style's words in the prompt's language."""
-    meant = vocabulary.mended(prompt)
+    """The prompt as it is drawn: what was meant (`fashion.meant`), and a style's words in the prompt's language."""
+    meant = as_meant(prompt)
     if style is None:
         return meant
     return f"{meant}, {style.ko[0] if _HANGUL.search(meant) else style.en[0]}"
@@ -95,12 +96,7 @@ def unknown_words(text: str) -> list[tuple[str, int, int]]:
     return [(span.text, span.start, span.end) for span in vocabulary.unknown_words(text)]
 
 
-def slips(text: str) -> list[tuple[str, str, int, int]]:
-    """Words of a normalised prompt that are read otherwise than they were typed: (word, meant, start, end)."""
-    return [(span.text, span.meant, span.start, span.end) for span in vocabulary.slipped_words(text) if span.meant]
-
-
-def told(slips: Sequence[tuple[str, str, int, int]]) -> str:
-    """Slips for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    found = dict.fromkeys(f"‘{word}’→‘{meant}’" for word, meant, _, _ in slips)
+def told(readings: Sequence[Reading]) -> str:
+    """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
+    found = dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in readings)
     return ", ".join(list(found)[:8])

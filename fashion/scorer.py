@@ -133,7 +133,7 @@ class ScorerNetwork(nn.Module):
         self.up2, self.up1 = nn.Conv2d(widths[2], widths[1], 1), nn.Conv2d(widths[1], widths[0], 1)
         self.merge1, self.merge0 = block(widths[1]), block(widths[0])
         self.token = nn.Conv2d(widths[1], _WIDTH, 1)
-        self.place = nn.Parameter(0.02 * torch.randn(1, (GRID // 2) ** 2, _WIDTH))
+        self.place = nn.Parameter(0.02 * torch.randn(1, _WIDTH, GRID // 4, GRID // 4))  # where a token is; smooth
         self.token_norm = nn.LayerNorm(_WIDTH)
         self.queries = nn.Parameter(0.5 * torch.randn(1, len(SLOTS), _WIDTH))
         self.listening = nn.ModuleList(Listening(_WIDTH) for _ in range(2 if architecture == "reporting" else 1))
@@ -158,7 +158,8 @@ class ScorerNetwork(nn.Module):
         """What is seen. Attributes are read under `true_masks` (n, s, 32, 32) where these show anything, else under
         the masks that the network finds itself."""
         early, fine, middle, _ = self.features(pictures)
-        tokens = self.token_norm(self.token(middle).flatten(2).transpose(1, 2) + self.place)
+        tokens = self.token(middle) + F.interpolate(self.place, scale_factor=2.0, mode="bilinear", align_corners=False)
+        tokens = self.token_norm(tokens.flatten(2).transpose(1, 2))
         queries = self.queries.expand(len(pictures), -1, -1)
         for layer in self.listening:
             queries = layer(queries, tokens)

@@ -56,16 +56,27 @@ _UNKNOWN_START, _UNKNOWN_EACH, _TORN_WORD = 4.0, 1.0, 8.0
 
 @dataclass(frozen=True)
 class Span:
-    """text[start:end] names the word `id` of `field`; both are None where the domain does not know the word.
-
-    `meant` is the right spelling where the word was typed with a slip of the finger.
-    """
+    """text[start:end] names the word `id` of `field`; both are None where the domain does not know the word."""
 
     start: int
     end: int
     text: str
     field: str | None = None
     id: str | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """text[start:end] is known, plain, particle, slip (`meant` is its right spelling) or unknown.
+
+    `entry` is the (field, id) that it names, if any.
+    """
+
+    start: int
+    end: int
+    text: str
+    kind: str
+    entry: tuple[str, str] | None = None
     meant: str | None = None
 
 
@@ -97,21 +108,7 @@ def known_words(text: str) -> list[Span]:
 
 def unknown_words(text: str) -> list[Span]:
     """The words of the prompt that the domain does not know: 용 and 고양이 in 용을 탄 고양이, without particles."""
-    return [span for span in _spans(unicodedata.normalize("NFC", text)) if not span.field and not span.meant]
-
-
-def slipped_words(text: str) -> list[Span]:
-    """The words of the prompt that one wrong jamo keeps from being words of the domain: 채크, `meant` 체크."""
-    return [span for span in _spans(unicodedata.normalize("NFC", text)) if span.meant]
-
-
-def mended(text: str) -> str:
-    """The text in NFC as it was meant: every one of `slipped_words` spelled right, all else as it stands."""
-    text = unicodedata.normalize("NFC", text)
-    for span in _spans(text):
-        if span.meant:
-            text = text[: span.start] + span.meant + text[span.end :]  # of the same length
-    return text
+    return [span for span in _spans(unicodedata.normalize("NFC", text)) if not span.field]
 
 
 def slip_targets() -> tuple[list[str], list[str]]:
@@ -181,17 +178,25 @@ def _offers(language: str) -> tuple[tuple[int, str, str, str, Word], ...]:
 
 def _spans(text: str) -> list[Span]:
     """Known and unknown words in order; blanks, particles and plain request words are left out."""
+    spans: list[Span] = []
+    for piece in pieces(text):
+        if piece.entry:
+            spans.append(Span(piece.start, piece.end, piece.text, *piece.entry))
+        elif piece.kind == "unknown":
+            spans += _unknown_pieces(text, piece.start, piece.end)
+    return spans
+
+
+def pieces(text: str) -> list[Piece]:
+    """An NFC text cut into words, particles and what is unknown, in order; blanks and signs are left out."""
     squeezed, places, cuts = _squeeze(text)
-    spans, i = [], 0
+    found, i = [], 0
     for step in _cheapest_path(squeezed, cuts):
         start, end = places[i], places[i + step.length - 1] + 1
         i += step.length
-        if step.entry or step.meant:
-            field, word = step.entry or (None, None)
-            spans.append(Span(start, end, text[start:end], field, word, _spelled(text[start:end], step.meant)))
-        elif step.kind == "unknown":
-            spans += _unknown_pieces(text, start, end)
-    return spans
+        typed = text[start:end]
+        found.append(Piece(start, end, typed, step.kind, step.entry, _spelled(typed, step.meant)))
+    return found
 
 
 def _spelled(typed: str, meant: str | None) -> str | None:

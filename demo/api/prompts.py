@@ -47,8 +47,8 @@ def analyze(asked: schemas.Analyze) -> dict:
     if known.unknown:
         named = ", ".join(dict.fromkeys(word for word, _, _ in known.unknown))
         warnings.append(present.warning({"code": "unknown_words", "values": {"words": named}}))
-    if known.slips:
-        warnings.append(present.warning({"code": "slips_mended", "values": {"words": words.told(known.slips)}}))
+    if known.readings:
+        warnings.append(present.warning({"code": "read_as", "values": {"words": words.told(known.readings)}}))
     if known.rejected:
         reason = known.rejected.reason[language()]
         warnings.append(present.warning({"code": "prompt_rejected", "values": {"reason": reason}}))
@@ -59,7 +59,7 @@ def analyze(asked: schemas.Analyze) -> dict:
         "tokens": known.tokens,
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
-        "slips": [dict(zip(("word", "meant", "start", "end"), slip, strict=True)) for slip in known.slips],
+        "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
         "warnings": warnings,
         "allowed": known.rejected is None,
     }

@@ -27,8 +27,8 @@ from fashion.scene import Scene
 from fitting.loop import fit
 from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 
-WAY = 6  # steps from noise to picture
-MOMENTS = (2, 3, 4, 5)  # steps of the way at which the picture to come may be read, the last the surest
+WAY = 5  # steps from noise to picture
+MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest
 LOOKS = 2  # of them at each training step
 GUIDANCE = 3.0
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth

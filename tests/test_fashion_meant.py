@@ -1,13 +1,14 @@
-"""Slips of the finger in words of the lexicon."""
+"""Prompts as they were meant: slips of the finger in words of the lexicon, and general words."""
 
 import unicodedata
 
 import pytest
 
 from fashion.captions import caption
+from fashion.meant import as_meant, readings
 from fashion.scene import scenes
 from fashion.slips import REAL_WORDS, one_slip, real_words, typed_for
-from fashion.vocabulary import known_words, mended, slip_targets, slipped_words, unknown_words
+from fashion.vocabulary import known_words, slip_targets, unknown_words
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from fashion.vocabulary import known_words, mended, slip_targets, slipped_words,
     ],
 )
 def test_one_wrong_jamo_is_read_as_it_was_meant(typed, meant):
-    assert mended(typed) == meant
+    assert as_meant(typed) == meant
     assert not unknown_words(typed)
 
 
@@ -28,16 +29,38 @@ def test_one_wrong_jamo_is_read_as_it_was_meant(typed, meant):
     "text", ["토끼를 안은 소녀", "노트를 든 화가", "가지와 도끼", "모란 무늬 치마", "하연이의 원피스", "a red dres", ""]
 )
 def test_words_of_their_own_stay(text):
-    assert mended(text) == text
-    assert slipped_words(text) == []
+    assert as_meant(text) == text
+    assert readings(text) == []
 
 
 def test_a_slip_tells_its_place_and_what_was_meant():
     text = "파란 채크무늬 코트"
-    (span,) = slipped_words(text)
+    (span,) = readings(text)
     assert (text[span.start : span.end], span.meant) == ("채크무늬", "체크무늬")
-    assert (span.field, span.id) == ("pattern", "checkered")
     assert [span.id for span in known_words(text)] == ["blue", "checkered", "coat"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("분홍 모자와 주황색 재킷", "분홍 버킷햇과 주황색 재킷"),
+        ("빨간 모자를 쓰고 검은 신발을 신은 사람", "빨간 버킷햇을 쓰고 검은 운동화를 신은 사람"),
+        ("고운 한복", "고운 저고리와 한복 치마"),
+        ("a red hat, please", "a red bucket hat, please"),
+        ("파란모자그려줘", "파란버킷햇그려줘"),
+    ],
+)
+def test_a_general_word_is_read_as_a_kind_that_can_be_drawn(typed, meant):
+    assert as_meant(typed) == meant
+    assert all(typed[one.start : one.end] == one.text for one in readings(typed))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["모자 달린 재킷", "비니 같은 모자", "벙거지 모자", "야구 모자를 쓴 사람", "한복 치마와 꽃신", "모자이크 무늬"],
+)
+def test_a_general_word_stays_where_the_prompt_says_which(text):
+    assert as_meant(text) == text
 
 
 def test_captions_with_one_wrong_jamo_say_again_what_they_said():
@@ -46,8 +69,8 @@ def test_captions_with_one_wrong_jamo_say_again_what_they_said():
     for seed, scene in enumerate(scenes(55, 300, "held_out")):
         clean = caption(scene, "ko", seed=seed).text
         slipped = caption(scene, "ko", seed=seed, noise="jamo").text
-        assert mended(clean) == clean
-        told[_said(mended(slipped)) == _said(clean)] += 1
+        assert as_meant(clean) == clean
+        told[_said(as_meant(slipped)) == _said(clean)] += 1
     assert told[True] >= 0.94 * sum(told), told
 
 

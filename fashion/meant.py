@@ -1,0 +1,92 @@
+"""What a prompt is drawn as where it was typed otherwise.
+
+In: a prompt. Out: the prompt as it was meant, and what was read otherwise, so that the studio can say it. Two things:
+one wrong jamo in a word of the lexicon (`fashion.slips`), and general words that no drawing was ever called by: 모자 is
+read as 버킷햇, unless the prompt names something for the head itself.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fashion.lexicon import GARMENT_BY_ID
+from fashion.vocabulary import Piece, pieces
+from hangul.particles import PAIRS, attach, fitting
+
+# general word → the kinds that it is read as
+GENERAL: dict[str, tuple[str, ...]] = {
+    "모자": ("bucket_hat",), "신발": ("sneakers",), "상의": ("t_shirt",), "하의": ("trousers",), "겉옷": ("jacket",),
+    "한복": ("jeogori", "hanbok_skirt"), "hat": ("bucket_hat",), "shoes": ("sneakers",),
+    "hanbok": ("jeogori", "hanbok_skirt"),
+}  # fmt: skip
+_PARTS = ("달린", "없는")  # 모자 달린 재킷: a hood, and no hat
+_PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """text[start:end] of the NFC prompt is read as `meant`."""
+
+    start: int
+    end: int
+    text: str
+    meant: str
+
+
+def readings(text: str) -> list[Reading]:
+    """What of a prompt is read otherwise than it was typed, from left to right."""
+    return [reading for reading in _changes(unicodedata.normalize("NFC", text)) if reading.text not in _PAIRED]
+
+
+def as_meant(text: str) -> str:
+    """The prompt in NFC as it is drawn; particles agree with what a general word is read as."""
+    text = unicodedata.normalize("NFC", text)
+    for change in reversed(list(_changes(text))):
+        text = text[: change.start] + change.meant + text[change.end :]
+    return text
+
+
+def _changes(text: str) -> Iterator[Reading]:
+    """`readings`, and the particles that change with them."""
+    found = pieces(text)
+    taken = {GARMENT_BY_ID[piece.entry[1]].slot for piece in found if piece.entry and piece.entry[0] == "garment"}
+    for place, piece in enumerate(found):
+        if piece.meant:
+            yield Reading(piece.start, piece.end, piece.text, piece.meant)
+            continue
+        kinds = GENERAL.get(piece.text.lower(), ()) if piece.kind == "plain" else ()
+        slots = {GARMENT_BY_ID[kind].slot for kind in kinds}
+        after = found[place + 1 : place + 3]
+        if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):
+            continue
+        taken |= slots
+        meant = _name(kinds, korean=piece.text in GENERAL and piece.text[0] >= "가")
+        yield Reading(piece.start, piece.end, piece.text, meant)
+        yield from _agreeing(after[:1], meant)
+
+
+def _goes_on(piece: Piece, after: Sequence[Piece]) -> bool:
+    """Whether the word is only the beginning of one that is unknown: 모자이크."""
+    end = piece.end
+    for part in after:
+        if part.start != end:
+            return False
+        if part.kind == "unknown":
+            return True
+        end = part.end
+    return False
+
+
+def _name(kinds: Sequence[str], *, korean: bool) -> str:
+    """저고리와 한복 치마; jeogori and hanbok skirt."""
+    names = [(GARMENT_BY_ID[kind].ko if korean else GARMENT_BY_ID[kind].en)[0] for kind in kinds]
+    return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)
+
+
+def _agreeing(after: Sequence[Piece], meant: str) -> Iterator[Reading]:
+    """The particle behind a word that is read as `meant`, if another form fits that."""
+    for piece in after:
+        if piece.kind == "particle" and piece.text in _PAIRED and (form := fitting(meant, piece.text)) != piece.text:
+            yield Reading(piece.start, piece.end, piece.text, form)

@@ -1,0 +1,24 @@
+"""What ships stays small enough to clone: bytes of each part, and of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+MEGABYTES = {"base": 16, "refiner": 7, "vae": 1, "clip": 7, "scorers": 3, "korean": 9}  # the base has two of the VAE's three
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("part", MEGABYTES)
+def test_a_part_keeps_its_budget(part: str) -> None:
+    assert 0 < size(CHECKPOINTS / part) <= MEGABYTES[part] * 1e6
+
+
+def test_all_of_it_keeps_the_budget_and_every_part_has_one() -> None:
+    assert {path.name for path in CHECKPOINTS.iterdir() if path.is_dir()} == set(MEGABYTES)
+    assert size(CHECKPOINTS) <= 48e6
