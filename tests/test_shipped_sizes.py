@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
-MEGABYTES = {"base": 16, "refiner": 7, "vae": 1, "clip": 7, "scorers": 3, "korean": 9}  # the base has two of the VAE's three
+# the base has two of the megabytes that were meant for the VAE
+MEGABYTES = {"base": 16, "refiner": 7, "vae": 1, "clip": 7, "scorers": 3, "korean": 9}
 
 
 def size(folder: Path) -> int:
