@@ -22,6 +22,15 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     studio.close()
 
 
+def test_a_picture_keeps_the_prompt_as_typed_and_its_recipe_says_what_was_drawn(studio: Studio) -> None:
+    person = studio.person()
+    image = person.finished("분홍 모자와 채크무늬 치마", n=1)["images"][0]
+    png = Image.open(io.BytesIO(person.get(f"/images/{image['id']}").data))
+    png.load()
+    assert png.text["prompt"] == "분홍 모자와 채크무늬 치마"
+    assert json.loads(png.text["recipe"])["prompt"] == "분홍 버킷햇과 체크무늬 치마"
+
+
 def test_files_carry_prompt_seed_settings_and_the_mark(studio: Studio) -> None:
     person = studio.person()
     image = person.finished("빨간 두루마기", n=1, seed=9)["images"][0]

@@ -111,6 +111,12 @@ def test_words_that_cannot_be_drawn_are_named_but_not_while_they_are_being_typed
     expect(note).to_have_text("")
 
 
+def test_what_is_read_otherwise_than_typed_is_said(page: Page) -> None:
+    page.fill("#prompt", "분홍 채크무늬 모자")
+    expect(page.locator("#prompt-note")).to_contain_text("‘채크무늬’→‘체크무늬’, ‘모자’→‘버킷햇’")
+    expect(page.locator("#prompt")).to_have_value("분홍 채크무늬 모자")
+
+
 def test_the_meter_shows_how_much_of_the_limit_is_used(page: Page) -> None:
     expect(page.locator("#meter")).to_be_hidden()
     page.fill("#prompt", "빨간 원피스")
