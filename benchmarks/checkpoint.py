@@ -85,7 +85,8 @@ def strengths_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[
     """Refiner steps and strength against what stays right and how sharp it gets, the same base pictures."""
     lines = ["| refiner steps | strength | attributes kept | variance beside the drawings': resized base / refined |",
              "|---:|---:|---:|---:|"]  # fmt: skip
-    for steps, strength in ((1, 0.1), (1, 0.15), (1, 0.2), (2, 0.2), (2, 0.3), (3, 0.3), (4, 0.45)):
+    tried = ((1, 0.05), (1, 0.07), (1, 0.1), (1, 0.15), (1, 0.2), (2, 0.2), (2, 0.3), (3, 0.3), (4, 0.45))
+    for steps, strength in tried:
         settings = DrawSettings(refine_steps=steps, refine_strength=strength)
         what = draw_set(pipeline, scene_set("strengths", asked, 1), settings)
         kept, base, final = refined(scorer, [what])

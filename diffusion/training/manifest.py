@@ -15,7 +15,7 @@ _PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by benchmarks/checkpoint.py's table of steps against accuracy.
 _DEFAULTS: dict[str, dict[str, object]] = {
     "base": {"steps": 8, "guidance_scale": 3.0},
-    "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.1},
+    "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07},
 }
 _SIZES = {"base": 128, "refiner": 256}
 
