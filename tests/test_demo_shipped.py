@@ -18,7 +18,12 @@ from benchmarks.service import processor_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "http://127.0.0.1:5000"
-READY_SECONDS = 10
+IMPORTS = """
+import torch, transformers, diffusers
+from diffusers import UNet2DConditionModel
+from transformers import CLIPModel
+"""
+READY_SHARE = 1.7  # of the processor time that these imports take on the same machine
 PAIRS = (  # what is drawn, and what finds it
     ("빨간 체크무늬 원피스", "red checkered dress"),
     ("노란 버킷햇", "yellow bucket hat"),
@@ -41,11 +46,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-def test_it_is_ready_within_ten_seconds(server: Server) -> None:
-    """By the clock; on a busy machine by the processor time of the child that needed most (each has a core)."""
-    wall, work = server.ready_seconds, server.ready_processor_seconds
-    print(f"ready after {wall:.1f} s, of which the slower child worked {work:.1f} s")
-    assert (work if os.getloadavg()[0] > (os.cpu_count() or 1) else wall) <= READY_SECONDS
+def test_it_is_ready_little_later_than_its_libraries_are_imported(server: Server) -> None:
+    """By the processor time of the child that needed most: how fast a machine is, and how busy, says nothing of us."""
+    before = os.times()
+    subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True)
+    after = os.times()
+    imports = after.children_user + after.children_system - before.children_user - before.children_system
+    work = server.ready_processor_seconds
+    print(f"ready after {server.ready_seconds:.1f} s, by {work:.1f} s of work; imports alone take {imports:.1f} s")
+    assert work <= READY_SHARE * imports
 
 
 def blocks(readme: str, language: str) -> list[str]:
