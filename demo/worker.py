@@ -200,7 +200,7 @@ class Worker:
     def _shots(self, job: Generation) -> list[Shot]:
         styles = words.prompt_styles()
         prompt = words.as_read(job.prompt, styles.get(job.style))
-        return shots_for(prompt, job.n, job.seed, words.as_read(job.negative_prompt), self._source(job))
+        return shots_for(prompt, job.n, job.seed, job.negative_prompt, self._source(job))
 
     def _source(self, job: Generation) -> Picture.Image | None:
         """The picture to start from, if its owner may still see it. Raises ServiceError, OSError."""

@@ -37,24 +37,26 @@ class Reading:
 
 def readings(text: str) -> list[Reading]:
     """What of a prompt is read otherwise than it was typed, from left to right."""
-    return [reading for reading in _changes(unicodedata.normalize("NFC", text)) if reading.text not in _PAIRED]
+    return [reading for reading, _ in _changes(unicodedata.normalize("NFC", text))]
 
 
 def as_meant(text: str) -> str:
     """The prompt in NFC as it is drawn; particles agree with what a general word is read as."""
     text = unicodedata.normalize("NFC", text)
-    for change in reversed(list(_changes(text))):
-        text = text[: change.start] + change.meant + text[change.end :]
+    for reading, particle in reversed(list(_changes(text))):
+        for change in (particle, reading):
+            if change is not None:
+                text = text[: change.start] + change.meant + text[change.end :]
     return text
 
 
-def _changes(text: str) -> Iterator[Reading]:
-    """`readings`, and the particles that change with them."""
+def _changes(text: str) -> Iterator[tuple[Reading, Reading | None]]:
+    """What is read otherwise, with the particle behind it where that changes too."""
     found = pieces(text)
     taken = {GARMENT_BY_ID[piece.entry[1]].slot for piece in found if piece.entry and piece.entry[0] == "garment"}
     for place, piece in enumerate(found):
         if piece.meant:
-            yield Reading(piece.start, piece.end, piece.text, piece.meant)
+            yield Reading(piece.start, piece.end, piece.text, piece.meant), None
             continue
         kinds = GENERAL.get(piece.text.lower(), ()) if piece.kind == "plain" else ()
         slots = {GARMENT_BY_ID[kind].slot for kind in kinds}
@@ -62,9 +64,8 @@ def _changes(text: str) -> Iterator[Reading]:
         if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):
             continue
         taken |= slots
-        meant = _name(kinds, korean=piece.text in GENERAL and piece.text[0] >= "가")
-        yield Reading(piece.start, piece.end, piece.text, meant)
-        yield from _agreeing(after[:1], meant)
+        meant = _name(kinds, korean=piece.text[0] >= "가")
+        yield Reading(piece.start, piece.end, piece.text, meant), _agreeing(after, meant)
 
 
 def _goes_on(piece: Piece, after: Sequence[Piece]) -> bool:
@@ -85,8 +86,10 @@ def _name(kinds: Sequence[str], *, korean: bool) -> str:
     return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)
 
 
-def _agreeing(after: Sequence[Piece], meant: str) -> Iterator[Reading]:
-    """The particle behind a word that is read as `meant`, if another form fits that."""
-    for piece in after:
-        if piece.kind == "particle" and piece.text in _PAIRED and (form := fitting(meant, piece.text)) != piece.text:
-            yield Reading(piece.start, piece.end, piece.text, form)
+def _agreeing(after: Sequence[Piece], meant: str) -> Reading | None:
+    """The particle right behind a word that is read as `meant`, if another form fits that."""
+    if not after or after[0].kind != "particle" or after[0].text not in _PAIRED:
+        return None
+    particle = after[0]
+    form = fitting(meant, particle.text)
+    return Reading(particle.start, particle.end, particle.text, form) if form != particle.text else None

@@ -20,7 +20,7 @@ def typed_for(meant: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]
 
     What two forms could have meant is left out, and so are real words and what is `taken`: forms of the lexicon.
     """
-    real = set(REAL_WORDS.read_text(encoding="utf-8").split()) if REAL_WORDS.exists() else set()
+    real = set(REAL_WORDS.read_text(encoding="utf-8").split())
     found: dict[str, str] = {}
     unclear = real | set(taken)
     for form in meant:
@@ -40,14 +40,14 @@ def one_slip(form: str) -> Iterator[str]:
 
 
 def real_words(candidates: Iterable[str]) -> list[str]:
-    """Those that the analyser knows: one noun or name (하연), verb, adjective or adverb, with endings behind it."""
+    """Those that the analyser knows: a noun, name (하연), pronoun, verb, adverb or the like, with its endings."""
     from hangul.analyser import morphemes
 
     found = []
     for text in sorted(set(candidates)):
         parts = morphemes(text)
         stem = parts[0]
-        known = stem.in_dictionary and stem.tag.split("-")[0] in ("NNG", "NNP", "VV", "VA", "MAG")
+        known = stem.in_dictionary and stem.tag[0] in "NVMIX"
         if known and all(part.tag.startswith("E") for part in parts[1:]):
             found.append(text)
     return found

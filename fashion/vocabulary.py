@@ -112,10 +112,13 @@ def unknown_words(text: str) -> list[Span]:
 
 
 def slip_targets() -> tuple[list[str], list[str]]:
-    """The Korean words that a slip may have meant, squeezed, and every word that is none."""
+    """The Korean words that a slip may have meant, squeezed, and every word that is none.
+
+    Words of one syllable are left out: most that are one key away are words too (찐, beside 진).
+    """
     lexicon, plain, _ = _tables()
     known = [*lexicon, *plain]
-    return sorted(word for word in known if _HANGUL.match(word) and (word in lexicon or len(word) > 2)), known
+    return sorted(word for word in known if _HANGUL.match(word) and len(word) > (1 if word in lexicon else 2)), known
 
 
 def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestion]:
@@ -187,7 +190,8 @@ def _spans(text: str) -> list[Span]:
     return spans
 
 
-def pieces(text: str) -> list[Piece]:
+@lru_cache(maxsize=8)  # one request asks for the same prompt several times
+def pieces(text: str) -> tuple[Piece, ...]:
     """An NFC text cut into words, particles and what is unknown, in order; blanks and signs are left out."""
     squeezed, places, cuts = _squeeze(text)
     found, i = [], 0
@@ -196,7 +200,7 @@ def pieces(text: str) -> list[Piece]:
         i += step.length
         typed = text[start:end]
         found.append(Piece(start, end, typed, step.kind, step.entry, _spelled(typed, step.meant)))
-    return found
+    return tuple(found)
 
 
 def _spelled(typed: str, meant: str | None) -> str | None:
@@ -267,7 +271,7 @@ def _steps_from(text: str, i: int, cuts: set[int]) -> Iterator[_Step]:
     for length in range(1, min(longest, len(text) - i) + 1):
         piece = text[i : i + length]
         whole = i in cuts and i + length in cuts
-        if (meant := slips.get(piece)) and (whole or length > 1):
+        if meant := slips.get(piece):
             yield _Step(length, "slip", lexicon.get(meant), meant)
         if entry := lexicon.get(piece):
             if whole or not latin or (i in cuts and _HANGUL.match(piece[-1])):

@@ -99,7 +99,10 @@ class FakePipeline:
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
-        recipes = [{"prompt": shot.prompt, "seed": shot.seed, "checkpoint": self.checkpoint_id} for shot in shots]
+        made = {"checkpoint": self.checkpoint_id}
+        recipes = [
+            {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed} | made for shot in shots
+        ]
         base = [_picture(shot, 64) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip

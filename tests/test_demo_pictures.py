@@ -24,11 +24,13 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def test_a_picture_keeps_the_prompt_as_typed_and_its_recipe_says_what_was_drawn(studio: Studio) -> None:
     person = studio.person()
-    image = person.finished("분홍 모자와 채크무늬 치마", n=1)["images"][0]
+    image = person.finished("분홍 모자와 채크무늬 치마", n=1, negative_prompt="모자")["images"][0]
     png = Image.open(io.BytesIO(person.get(f"/images/{image['id']}").data))
     png.load()
     assert png.text["prompt"] == "분홍 모자와 채크무늬 치마"
-    assert json.loads(png.text["recipe"])["prompt"] == "분홍 버킷햇과 체크무늬 치마"
+    recipe = json.loads(png.text["recipe"])
+    assert recipe["prompt"] == "분홍 버킷햇과 체크무늬 치마"
+    assert recipe["negative_prompt"] == "모자"  # who wants no hats does not mean bucket hats alone
 
 
 def test_files_carry_prompt_seed_settings_and_the_mark(studio: Studio) -> None:

@@ -26,7 +26,8 @@ def test_one_wrong_jamo_is_read_as_it_was_meant(typed, meant):
 
 
 @pytest.mark.parametrize(
-    "text", ["토끼를 안은 소녀", "노트를 든 화가", "가지와 도끼", "모란 무늬 치마", "하연이의 원피스", "a red dres", ""]
+    "text",
+    ["토끼를 안은 소녀", "노트를 든 화가", "가지와 도끼", "모란 치마", "하연이의 원피스", "찐 빨강", "red dres", ""],
 )
 def test_words_of_their_own_stay(text):
     assert as_meant(text) == text
