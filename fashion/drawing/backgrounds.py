@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (rows of SVG data)
-"""Eight calm grounds. In: a background's id, a size and a seed. Out: (size, size, 3) uint8, made once and kept.
+"""Eight calm grounds. In: a background's id, a size and a variant. Out: (size, size, 3) uint8, made once and kept.
 
 Places (room, street, park, hanok) are muted vector scenes, blurred and lightened, so that the garment stands out.
 """
@@ -21,14 +21,14 @@ _WHITES = ("#ffffff", "#fefefd", "#fbfbfb", "#fdfdff")
 _CREAMS = ("#faf1de", "#f8eed6", "#f7efe1", "#fbf3e2")
 
 
-def background(id: str, size: int, seed: int) -> np.ndarray:
-    """(size, size, 3) uint8, read-only; `seed` chooses one of a few variants."""
-    number = len(_PASTELS) if id == "pastel" else VARIANTS
-    return _painted(id, size, random.Random(f"background/{seed}").randrange(number))
+def variant_of(id: str, seed: int) -> int:
+    """Which of a ground's few variants a seed chooses."""
+    return random.Random(f"background/{seed}").randrange(len(_PASTELS) if id == "pastel" else VARIANTS)
 
 
 @lru_cache(maxsize=96)
-def _painted(id: str, size: int, variant: int) -> np.ndarray:
+def background(id: str, size: int, variant: int) -> np.ndarray:
+    """(size, size, 3) uint8, read-only."""
     if id in ("white", "cream", "pastel"):
         color = {"white": _WHITES, "cream": _CREAMS, "pastel": _PASTELS}[id][variant]
         picture = rasterise(document(f'<rect width="256" height="256" fill="{color}"/>'), size)[..., :3].astype(np.float32)

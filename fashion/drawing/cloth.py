@@ -25,14 +25,19 @@ def dress(colors: np.ndarray, light: np.ndarray, taken: Cut) -> np.ndarray:
     pieces = taken.pieces
     where, numbers = _find(colors, pieces)
     result = colors.copy()
-    flat = result.reshape(-1, 4)
+    flat = result.view(np.uint32).reshape(-1)
     owner = np.array([piece.garment for piece in pieces], np.intp)[numbers]
     for i in range(len(taken.scene.garments)):
         mine = np.flatnonzero(owner == i)
         if mine.size:
-            flat[where[mine], :3] = _cloth(taken, i, pieces, where[mine], numbers[mine], size)
-    lit = np.flatnonzero(light.reshape(-1) != 128)
-    flat[lit, :3] = _lit(flat[lit, :3].astype(np.float32), light.reshape(-1)[lit])
+            rgba = np.full((mine.size, 4), 255, np.uint8)
+            rgba[:, :3] = _cloth(taken, i, pieces, where[mine], numbers[mine], size)
+            flat[where[mine]] = rgba.view(np.uint32)[:, 0]
+    light = light.reshape(-1)
+    lit = np.flatnonzero((light != 128) & (result[..., 3].reshape(-1) > 0))
+    rgba = flat[lit].view(np.uint8).reshape(-1, 4)
+    rgba[:, :3] = _lit(rgba[:, :3].astype(np.float32), light[lit])
+    flat[lit] = rgba.view(np.uint32)[:, 0]
     return result
 
 
@@ -51,14 +56,14 @@ def _find(colors: np.ndarray, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarr
     """Flat indices of the pixels that show nothing but cloth, and the number of the piece at each."""
     packed = colors.reshape(-1, 4).view(np.dtype("<u4"))[:, 0]
     opaque = np.flatnonzero(packed >= 0xFF000000)
-    packed = packed[opaque].astype(np.int64) & 0xFFFFFF
+    packed = packed[opaque]
     marks = mark_of(packed, packed >> 8, packed >> 16)
-    fills = np.full(MAX_PANELS, -1, np.int64)
+    fills = np.zeros(MAX_PANELS, np.uint32)
     number = np.zeros(MAX_PANELS, np.intp)
     for piece in pieces:
         r, g, b = piece.fill
         mark = mark_of(r, g, b)
-        fills[mark], number[mark] = b << 16 | g << 8 | r, piece.number
+        fills[mark], number[mark] = 0xFF << 24 | b << 16 | g << 8 | r, piece.number
     found = np.flatnonzero(fills[marks] == packed)
     return opaque[found], number[marks[found]]
 
@@ -110,13 +115,27 @@ def _along(grains: list[Grain], own: np.ndarray, x: np.ndarray, y: np.ndarray) -
 
 def _bevel(pixels: np.ndarray, size: int) -> np.ndarray:
     """How each pixel of one garment turns to the light at the upper left: -1..1, from the blurred shape itself."""
-    shape = np.zeros(size * size, np.uint8)
-    shape[pixels] = 255
-    picture = Image.fromarray(shape.reshape(size, size))
-    coarse = np.asarray(
-        picture.resize((_COARSE, _COARSE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.7)), np.float32
-    )
-    padded = np.pad(coarse, 2)
-    slope = (255 + padded[4:, 4:] - padded[:-4, :-4]) / 2  # 0..255, level at 127.5
-    fine = np.asarray(Image.fromarray(slope.astype(np.uint8)).resize((size, size), Image.Resampling.BILINEAR))
-    return (fine.reshape(-1)[pixels].astype(np.float32) - 127) * np.float32(1 / 127.5)
+    cell, rest = divmod(size, _COARSE)
+    top, bottom = (0, _COARSE) if rest else (int(pixels[0]) // size // cell, int(pixels[-1]) // size // cell + 1)
+    slope, above = _slope(pixels, size, top, bottom), min(top, 1)
+    rows = size if rest else slope.shape[0] * cell
+    fine = np.asarray(Image.fromarray(slope).resize((size, rows), Image.Resampling.BILINEAR))
+    start = 0 if rest else (top - above) * cell * size
+    return (fine.reshape(-1)[pixels - start].astype(np.float32) - 127) * np.float32(1 / 127.5)
+
+
+def _slope(pixels: np.ndarray, size: int, top: int, bottom: int) -> np.ndarray:
+    """The fall of the blurred shape to the lower right, (rows, 64) uint8, level at 127.
+
+    For the rows of cells from `top` to `bottom` that the shape lies in, and where there is one, one more on each side.
+    """
+    cell = size / _COARSE
+    start, height = round(top * cell), round((bottom - top) * cell)
+    shape = np.zeros((height, size), np.uint8)
+    shape.reshape(-1)[pixels - start * size] = 255
+    coarse = np.zeros((_COARSE, _COARSE), np.uint8)
+    coarse[top:bottom] = Image.fromarray(shape).resize((_COARSE, bottom - top), Image.Resampling.BOX)
+    padded = np.zeros((_COARSE + 4, _COARSE + 4), np.float32)
+    padded[2:-2, 2:-2] = Image.fromarray(coarse).filter(ImageFilter.GaussianBlur(1.7))
+    padded = padded[max(top - 1, 0) : bottom + 5]
+    return ((255 + padded[4:, 4:] - padded[:-4, :-4]) / 2).astype(np.uint8)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import cos, radians, sin
 from random import Random
 
 from fashion.drawing.paths import Frame, Path, Point, both, ellipse, flip, line, shape, turned
 from fashion.drawing.shapes import Figure, Stroke, Trim
 
+_FOOT_TOP = 226.0  # body units
 HAIR = ("bob", "long", "short", "bun", "tail")
-Parts = list[tuple[Path, str]]
+Parts = tuple[tuple[Path, str], ...]
 
 
 def make_figure(
@@ -17,27 +19,12 @@ def make_figure(
 ) -> Figure:
     """Draw the body for what is worn: `suit_*` where no garment covers it, `holds` a bag in the left hand."""
     hair = rng.choice(HAIR[:3] if hat else HAIR)
-    body: Parts = []
-    _hair_behind(body, hair)
-    _limbs(body, arm, shod)
-    _torso(body, suit_top, suit_bottom)
-    body.append(
-        (
-            shape(
-                [(-19, 27), (-16.5, 39), (-7, 46.5), (0, 48), (7, 46.5), (16.5, 39), (19, 27)],
-                [(19, 27), (17, 9), (0, 3), (-17, 9), (-19, 27)],
-            ),
-            "skin",
-        )
-    )
-    for side in (-1, 1):
-        body.append((ellipse(side * 7.4, 29.5, 2.0, 2.7), "dark"))
-        body.append((ellipse(side * 7.4 + 0.7, 28.5, 0.7, 0.8), "white"))
-    _hair_front(body, hair)
-    front: Parts = []
+    limbs = _limbs(arm, shod or frame.hides_below(_FOOT_TOP))
+    body = (*_hair_behind(hair), *limbs, *_torso(suit_top, suit_bottom), *_head(), *_hair_front(hair))
+    front: Parts = ()
     if holds:
         x, y = _hand(arm)
-        front.append((turned(ellipse(-x, y, 5.6, 7.0), arm, -x, y), "skin"))
+        front = ((turned(ellipse(-x, y, 5.6, 7.0), arm, -x, y), "skin"),)
     place = frame.place
     thick = frame.scale**0.5
     return Figure(
@@ -47,7 +34,27 @@ def make_figure(
     )
 
 
-def _features() -> list[tuple[Path, float]]:
+def reach_of(arm: float) -> tuple[float, float, float, float]:
+    """The box of the body: left, top, right, bottom in body units. Nothing reaches as far to the sides as the hands."""
+    side = _hand(arm)[0] + 9
+    return -side, -14.0, side, 242.0
+
+
+@cache
+def _head() -> Parts:
+    face = shape(
+        [(-19, 27), (-16.5, 39), (-7, 46.5), (0, 48), (7, 46.5), (16.5, 39), (19, 27)],
+        [(19, 27), (17, 9), (0, 3), (-17, 9), (-19, 27)],
+    )
+    body = [(face, "skin")]
+    for side in (-1, 1):
+        body.append((ellipse(side * 7.4, 29.5, 2.0, 2.7), "dark"))
+        body.append((ellipse(side * 7.4 + 0.7, 28.5, 0.7, 0.8), "white"))
+    return tuple(body)
+
+
+@cache
+def _features() -> tuple[tuple[Path, float], ...]:
     lines: list[tuple[Path, float]] = [
         (line([(-3.4, 39.6), (0, 41.2), (3.4, 39.6)]), 1.3),
         (line([(0.4, 31.5), (1.4, 35), (-0.6, 35.6)]), 0.8),
@@ -55,7 +62,7 @@ def _features() -> list[tuple[Path, float]]:
     for side in (-1, 1):
         lines.append((line([(side * 4.4, 24.2), (side * 7.4, 22.8), (side * 10.6, 24.2)]), 1.1))
         lines.append((line([(side * 5.2, 27.6), (side * 7.6, 26.4), (side * 10.4, 28.4)]), 1.3))
-    return lines
+    return tuple(lines)
 
 
 def _limb(points: list[tuple[float, float, float]], degrees: float) -> Path:
@@ -70,12 +77,22 @@ def _hand(arm: float) -> Point:
     return 25 + sin(radians(arm)) * 73, 72 + cos(radians(arm)) * 73
 
 
-def _limbs(body: Parts, arm: float, shod: bool) -> None:
+def _limbs(arm: float, without_feet: bool) -> Parts:
     s, c = sin(radians(arm)), cos(radians(arm))
 
     def along(length: float, half: float) -> tuple[float, float, float]:
         return 25 + s * length, 72 + c * length, half
 
+    x, y = _hand(arm)
+    sleeve = _limb([along(-6, 7.0), along(6, 7.2), along(30, 5.6), along(62, 4.2)], arm)
+    arms = ((sleeve, "skin"), (turned(ellipse(x, y, 4.8, 7.6), -arm, x, y), "skin"))
+    legs = _leg()[without_feet:]
+    return (*legs, *arms, *((flip(path), tone) for path, tone in (*legs, *arms)))
+
+
+@cache
+def _leg() -> Parts:
+    """The right foot and leg."""
     leg = shape(
         [(27.5, 128), (25.5, 155), (21.4, 184), (20, 205), (16.4, 230)],
         [(16.4, 230), (8, 230)],
@@ -88,16 +105,12 @@ def _limbs(body: Parts, arm: float, shod: bool) -> None:
         [(31, 237.4), (31, 240), (27, 240.6)],
         [(27, 240.6), (10, 240.4), (7, 236), (8, 227)],
     )
-    for turn in (lambda p: p, flip):
-        if not shod:
-            body.append((turn(foot), "skin"))
-        body.append((turn(leg), "skin"))
-        body.append((turn(_limb([along(-6, 7.0), along(6, 7.2), along(30, 5.6), along(62, 4.2)], arm)), "skin"))
-        x, y = _hand(arm)
-        body.append((turn(turned(ellipse(x, y, 4.8, 7.6), -arm, x, y)), "skin"))
+    return (foot, "skin"), (leg, "skin")
 
 
-def _torso(body: Parts, suit_top: bool, suit_bottom: bool) -> None:
+@cache
+def _torso(suit_top: bool, suit_bottom: bool) -> Parts:
+    body = []
     body.append(
         (
             shape(
@@ -138,9 +151,12 @@ def _torso(body: Parts, suit_top: bool, suit_bottom: bool) -> None:
                 "metal",
             )
         )
+    return tuple(body)
 
 
-def _hair_behind(body: Parts, hair: str) -> None:
+@cache
+def _hair_behind(hair: str) -> Parts:
+    body = []
     if hair == "bob":
         body.append((both([(0, 0), (16, 5), (22.6, 22), (23, 38), (20, 48)], [(20, 48), (10, 50.5), (0, 51)]), "dark"))
     elif hair == "long":
@@ -158,9 +174,11 @@ def _hair_behind(body: Parts, hair: str) -> None:
         body.append((ellipse(0, -4.5, 10, 9), "dark"))
     if hair in ("short", "bun", "tail"):
         body.append((both([(0, 0), (16, 5), (21, 22), (19, 33)], [(19, 33), (9, 36), (0, 36)]), "dark"))
+    return tuple(body)
 
 
-def _hair_front(body: Parts, hair: str) -> None:
+@cache
+def _hair_front(hair: str) -> Parts:
     """The crown and the fringe over the forehead."""
     if hair in ("bob",):
         fringe: list[Point] = [(19.6, 27), (16.8, 19.6), (6, 20.6), (-6, 20.6), (-16.8, 19.6), (-19.6, 27)]
@@ -177,4 +195,4 @@ def _hair_front(body: Parts, hair: str) -> None:
         (21.6, 13),
         (19.8, fringe[0][1]),
     ]
-    body.append((shape(fringe, [fringe[-1], crown[0]], crown, [crown[-1], fringe[0]]), "dark"))
+    return ((shape(fringe, [fringe[-1], crown[0]], crown, [crown[-1], fringe[0]]), "dark"),)

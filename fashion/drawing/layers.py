@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from fashion.drawing.materials import edge, edge_width, topstitch, weave_angle
-from fashion.drawing.raster import document
+from fashion.drawing.raster import Extent, document
 from fashion.drawing.shapes import Panel, Stroke, Trim
 from fashion.drawing.silhouettes import Composition
 from fashion.drawing.styles import Look
@@ -25,6 +25,7 @@ from fashion.scene import Garment, Scene
 FRONT_LAYER = 75  # what lies over the clothes (a hand, a lock of hair) lies under a hat
 WORN_SCALE = 0.62  # of a pattern on a figure
 MAX_PANELS = 512
+_REACH = 5.0  # of an outline, or of the second one that wanders, over a path; scene units
 _TRIM_COLORS = {"white": "#fbf9f5", "dark": "#2e2b33", "metal": "#c8ccd3", "skin": "#f1d6c2"}
 _NUMBER = re.compile(r"-?\d*\.?\d+")
 _OTHER_COMMANDS = re.compile(r"[a-bdf-y]|[AHV]")  # whose numbers are not points
@@ -91,6 +92,14 @@ def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
     return Cut(scene, composition, look, tuple(back), tuple(front), order)
 
 
+def painted_extent(taken: Cut) -> Extent:
+    """How far all paint reaches: lines a little beyond the points of their paths, the fringe of fur far at a corner."""
+    garments = taken.scene.garments
+    fringe = max((edge_width(garments[p.garment].material, p.fineness) for p in taken.pieces), default=0.0)
+    beyond = max(_REACH, 2 * fringe)
+    return taken.composition.extent[0] + beyond, taken.composition.extent[1] + beyond
+
+
 def weave_grain(piece: Piece, material: str | None, look: Look) -> Grain:
     """How a material's threads lie: along the grain, never too fine to see."""
     scale = piece.fineness * look.pattern_zoom
@@ -141,7 +150,7 @@ def _panel(piece: Piece, garment: Garment, t: Tones, look: Look) -> str:
     out = edge(material, t, path, piece.fineness)
     out += f'<path d="{path}" fill="{hex_of(piece.fill)}"{"" if fur else look.stroke(t)}/>'
     out += look.extra_outline(path, t) if not fur else ""
-    return out + topstitch(material, t, path, box_of(path))
+    return out + (topstitch(t, path, box_of(path)) if material == "denim" else "")
 
 
 def _lace(stroke: Stroke, t: Tones, look: Look) -> str:
@@ -249,7 +258,7 @@ def id_layer(taken: Cut) -> str:
             parts.append(_flat([piece.panel.path], color, width))
         if what == "garment":
             parts.append(_flat([trim.path for trim in silhouette.trims], color, 0.8))
-    return document("".join(parts))
+    return document("".join(parts), crisp=True)
 
 
 def _flat(paths: list[str], color: str, width: float) -> str:

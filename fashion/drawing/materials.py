@@ -90,11 +90,11 @@ def edge_width(material: str | None, scale: float) -> float:
     return 9.0 * max(scale, 0.5) if material == "fur" else 0.0
 
 
-def topstitch(material: str | None, t: Tones, path: str, box: tuple[float, float, float, float]) -> str:
-    """The light seam along a panel of denim; empty for other materials and for pieces too small to sew."""
+def topstitch(t: Tones, path: str, box: tuple[float, float, float, float]) -> str:
+    """The light seam along a panel of denim; empty for pieces too small to sew."""
     w, h = box[2] - box[0], box[3] - box[1]
     by = 3.2
-    if material != "denim" or w < 5 * by or h < 4 * by:
+    if w < 5 * by or h < 4 * by:
         return ""
     sx, sy = 1 - 2 * by / w, 1 - 2 * by / h
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -14,6 +14,7 @@ Point = tuple[float, float]
 Chain = Sequence[Point]
 Command = tuple
 Path = tuple[Command, ...]
+_CURVE, _POINT = "C%.1f %.1f %.1f %.1f %.1f %.1f", "%s%.1f %.1f"
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,24 @@ class Frame:
     dx: float
     dy: float
 
+    def hides_below(self, y: float) -> bool:
+        """Whether all from body height `y` down lies under the square."""
+        return y * self.scale + self.dy > 256
+
     def place(self, path: Path) -> str:
-        """SVG path data in scene units, with one decimal."""
+        """SVG path data in scene units, with one decimal. Where composing spends its time: % is the fastest way."""
         scale, dx, dy = self.scale, self.dx, self.dy
         words: list[str] = []
         for command in path:
             name = command[0]
             if name == "C":
-                a, b, c, d, e, f = command[1:]
-                words.append(
-                    f"C{a * scale + dx:.1f} {b * scale + dy:.1f} {c * scale + dx:.1f} {d * scale + dy:.1f} "
-                    f"{e * scale + dx:.1f} {f * scale + dy:.1f}"
-                )
+                _, a, b, c, d, e, f = command
+                x1, y1, x2, y2 = a * scale + dx, b * scale + dy, c * scale + dx, d * scale + dy
+                words.append(_CURVE % (x1, y1, x2, y2, e * scale + dx, f * scale + dy))
             elif name == "Z":
                 words.append("Z")
             else:
-                words.append(f"{name}{command[1] * scale + dx:.1f} {command[2] * scale + dy:.1f}")
+                words.append(_POINT % (name, command[1] * scale + dx, command[2] * scale + dy))
         return "".join(words)
 
 
@@ -96,7 +99,13 @@ def flip_chain(chain: Chain) -> list[Point]:
 
 def flip(path: Path) -> Path:
     """A path mirrored at the body's axis."""
-    return tuple((command[0], *(-v if i % 2 == 0 else v for i, v in enumerate(command[1:]))) for command in path)
+    return tuple(_flipped(*command) for command in path)
+
+
+def _flipped(name: str, *v: float) -> Command:
+    if len(v) == 6:
+        return name, -v[0], v[1], -v[2], v[3], -v[4], v[5]
+    return (name, -v[0], v[1]) if v else (name,)
 
 
 def moved(path: Path, dx: float, dy: float, scale: float = 1.0) -> Path:
@@ -132,34 +141,35 @@ def bend(path: Path, move: Callable[[float, float], Point]) -> Path:
 
 def bounds(paths: Iterable[Path]) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of all points, control points included: never smaller than what is drawn."""
-    xs: list[float] = []
-    ys: list[float] = []
+    points: list[float] = []
     for path in paths:
         for command in path:
-            xs.extend(command[1::2])
-            ys.extend(command[2::2])
+            points += command[1:]
+    xs, ys = points[::2], points[1::2]
     return min(xs), min(ys), max(xs), max(ys)
 
 
 def _spline(points: Chain) -> list[Command]:
     """Catmull-Rom through `points`, handles scaled to each piece so that uneven spacing does not overshoot."""
-    n = len(points)
-    if n == 2:
+    last = len(points) - 1
+    if last == 1:
         return [("L", *points[1])]
-    tangents: list[Point] = [(0.0, 0.0)] * n
-    for i in range(1, n - 1):
-        tx, ty = points[i + 1][0] - points[i - 1][0], points[i + 1][1] - points[i - 1][1]
-        length = hypot(tx, ty) or 1.0
-        tangents[i] = (tx / length, ty / length)
     commands: list[Command] = []
-    for i in range(n - 1):
-        (x0, y0), (x1, y1) = points[i], points[i + 1]
+    (x0, y0), (x1, y1) = points[0], points[1]
+    tx, ty = 0.0, 0.0  # the direction at (x0, y0)
+    for i in range(1, last + 1):
         reach = hypot(x1 - x0, y1 - y0) / 3
-        ax, ay = x0 + tangents[i][0] * reach, y0 + tangents[i][1] * reach
-        bx, by = x1 - tangents[i + 1][0] * reach, y1 - tangents[i + 1][1] * reach
-        if i == 0:
+        ax, ay = x0 + tx * reach, y0 + ty * reach
+        if i == last:
+            commands.append(("C", ax, ay, (x1 + ax) / 2, (y1 + ay) / 2, x1, y1))
+            break
+        x2, y2 = points[i + 1]
+        tx, ty = x2 - x0, y2 - y0
+        length = hypot(tx, ty) or 1.0
+        tx, ty = tx / length, ty / length
+        bx, by = x1 - tx * reach, y1 - ty * reach
+        if i == 1:
             ax, ay = (x0 + bx) / 2, (y0 + by) / 2
-        if i == n - 2:
-            bx, by = (x1 + ax) / 2, (y1 + ay) / 2
         commands.append(("C", ax, ay, bx, by, x1, y1))
+        x0, y0, x1, y1 = x1, y1, x2, y2
     return commands

@@ -13,7 +13,7 @@ from random import Random
 from fashion.drawing.accessories import bag, scarf
 from fashion.drawing.bottoms import jeans, shorts, skirt, trousers
 from fashion.drawing.dresses import dress
-from fashion.drawing.figure import make_figure
+from fashion.drawing.figure import make_figure, reach_of
 from fashion.drawing.footwear import boots, kkotsin, sneakers
 from fashion.drawing.hanbok import baeja, durumagi, hanbok_skirt, jeogori
 from fashion.drawing.headwear import beanie, bucket_hat, cap, gat
@@ -22,6 +22,7 @@ from fashion.drawing.layering import LONG_OUTER, dress_together
 from fashion.drawing.outerwear import cardigan, vest
 from fashion.drawing.padding import padding
 from fashion.drawing.paths import Frame
+from fashion.drawing.raster import Extent
 from fashion.drawing.shapes import Figure, Silhouette
 from fashion.drawing.sketch import Sketch, Wear
 from fashion.drawing.tailored import coat, jacket
@@ -30,6 +31,7 @@ from fashion.lexicon import GARMENT_BY_ID
 from fashion.scene import Garment, Scene
 
 Maker = Callable[[Garment, Wear], Sketch]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in body units
 SIDE = 256.0
 ALONE_SIDE = {
     "mini": 184.0,
@@ -78,6 +80,7 @@ class Composition:
 
     silhouettes: tuple[Silhouette, ...]
     figure: Figure | None
+    extent: Extent  # how far every path reaches to the right and down, control points included
 
 
 def compose(scene: Scene) -> Composition:
@@ -94,7 +97,7 @@ def _alone(scene: Scene, rng: Random) -> Composition:
     scale = ALONE_SIDE[garment.hem] / max(right - left, bottom - top) * (1 + rng.uniform(-SCALE_JITTER, SCALE_JITTER))
     dx = SIDE / 2 - (left + right) / 2 * scale + rng.uniform(-JITTER, JITTER)
     dy = SIDE / 2 - (top + bottom) / 2 * scale + rng.uniform(-JITTER, JITTER)
-    return Composition((sketch.place(Frame(scale, dx, dy)),), None)
+    return Composition((sketch.place(Frame(scale, dx, dy)),), None, (right * scale + dx, bottom * scale + dy))
 
 
 def _worn(scene: Scene, rng: Random) -> Composition:
@@ -110,7 +113,8 @@ def _worn(scene: Scene, rng: Random) -> Composition:
         covered = hides_arms and slot in ("top", "whole")
         sketches.append(MAKERS[garment.kind](garment, replace(wear, covered=covered)))
     dress_together(scene.garments, slots, sketches)
-    frame = _frame(slots, sketches, rng)
+    boxes = [sketch.bounds() for sketch in sketches]
+    frame = _frame(slots, boxes, rng)
     figure = make_figure(
         rng,
         frame,
@@ -121,15 +125,16 @@ def _worn(scene: Scene, rng: Random) -> Composition:
         holds="hand" in slots,
         shod="feet" in slots,
     )
-    return Composition(tuple(sketch.place(frame) for sketch in sketches), figure)
+    right, bottom = (max(box[side] for box in (*boxes, reach_of(arm))) for side in (2, 3))
+    extent = right * frame.scale + frame.dx, bottom * frame.scale + frame.dy
+    return Composition(tuple(sketch.place(frame) for sketch in sketches), figure, extent)
 
 
-def _frame(slots: list[str], sketches: list[Sketch], rng: Random) -> Frame:
+def _frame(slots: list[str], boxes: list[Box], rng: Random) -> Frame:
     """What of the body the square shows: with shoes all of it, else down to just below what is worn.
 
     A hat or a scarf alone shows head and chest, shoes alone show the legs.
     """
-    boxes = [sketch.bounds() for sketch in sketches]
     standing = "feet" in slots
     top = 112.0 if set(slots) == {"feet"} else min(-15.0, min(box[1] for box in boxes) - 3)
     low = 243.0 if standing else 112.0 if set(slots) <= {"head", "neck"} else 150.0

@@ -1,7 +1,7 @@
 """Five ways to draw: flat, ink wash (수묵화), watercolour, coloured pencil, pixel art.
 
-In: the garments as RGBA over nothing, and the ground, both (n, n) pixels. Out: the finished picture. A `Look` says how
-the vector layer is drawn for a style; `finish` does what paper, water and grain do, with seeded noise made once.
+In: the garments as RGBA over nothing, and the shaded ground, both (n, n) pixels. Out: the finished picture. A `Look`
+says how the vector layer is drawn for a style; `finish` does what paper, water and grain do, with noise made once.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageFilter
 
 from fashion.drawing.noise import fractal, noise
 from fashion.drawing.tones import Rgb, Tones
+from fashion.drawing.wandering import WOBBLES, moved_ids, moved_layer
 
 CELLS = 64  # pixel art has this many cells a side
 VARIANTS = 4  # of every noise texture
@@ -68,32 +69,9 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def finish(style: str, layer: np.ndarray, ground: np.ndarray, size: int, seed: int, standing: bool) -> np.ndarray:
-    """Turn a layer (n, n, 4) uint8 and a ground (n, n, 3) uint8 into a picture (size, size, 3) uint8.
-
-    `standing`: a figure throws its shadow under its feet, a garment laid out just beside itself.
-    """
-    shaded = Image.fromarray(ground)  # a copy
-    shaded.paste((38, 32, 48), mask=_shadow(layer[..., 3], standing))
-    return _FINISHERS[style](layer, shaded, size, seed % VARIANTS)
-
-
-def _shadow(alpha: np.ndarray, standing: bool) -> Image.Image:
-    """How much the ground is darkened, as a mask (n, n)."""
-    size = alpha.shape[0]
-    if standing:
-        return _pool(size)
-    small = Image.fromarray(alpha).resize((64, 64), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.1))
-    away = ImageChops.offset(small, 1, 1).point([round(value * 0.28) for value in range(256)])
-    return away.resize((size, size), Image.Resampling.BILINEAR)
-
-
-@lru_cache(maxsize=16)
-def _pool(size: int) -> Image.Image:
-    """The soft shadow under a figure's feet."""
-    y, x = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) * (256 / size)
-    far = ((x - 130) / 52) ** 2 + ((y - 245) / 8) ** 2
-    return Image.fromarray((60 * np.clip(1 - far, 0, 1) ** 0.8).astype(np.uint8))
+def finish(style: str, layer: np.ndarray, ground: Image.Image, size: int, seed: int) -> np.ndarray:
+    """Turn a layer (n, n, 4) uint8 and a ground of n × n pixels, which stays, into a picture (size, size, 3) uint8."""
+    return _FINISHERS[style](layer, ground, size, seed % VARIANTS)
 
 
 def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -103,55 +81,13 @@ def finish_mask(style: str, ids: np.ndarray, size: int, seed: int) -> np.ndarray
         quarters = np.sort(ids.reshape(CELLS, 2, CELLS, 2).transpose(0, 2, 1, 3).reshape(CELLS, CELLS, 4), axis=2)
         cells = np.arange(size) * CELLS // size
         return quarters[..., 2][cells[:, None], cells]  # a garment has its cell when it has half of it
-    if style in _WOBBLES:
-        return ids.reshape(-1)[_wander(size, _WOBBLES[style], variant)]
-    return ids
+    return moved_ids(ids, style, variant) if style in WOBBLES else ids
 
 
 def _flat(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
-    painted = Image.fromarray(layer)
-    ground.paste(painted, mask=painted)
-    return np.array(ground)
-
-
-# --- wandering edges ----------------------------------------------------------------------------------------------
-
-_WOBBLES = {"ink_wash": 1.5, "watercolor": 1.3, "pencil": 0.8}  # scene units
-
-
-@lru_cache(maxsize=32)
-def _wander(size: int, reach: float, variant: int, over: int = 1) -> np.ndarray:
-    """Flat index of the pixel that each pixel is taken from, (size, size), in a picture `over` times as large."""
-    step = reach * size / 256 * 0.6
-    grid = np.arange(size, dtype=np.float32) + 0.5
-    rows = grid[:, None] + step * fractal(size, 16, 10 + variant)
-    columns = grid[None, :] + step * fractal(size, 16, 20 + variant)
-    rows, columns = (np.clip(np.floor(axis * over), 0, size * over - 1).astype(np.int64) for axis in (rows, columns))
-    return rows * (size * over) + columns
-
-
-def _moved(layer: np.ndarray, style: str, variant: int) -> np.ndarray:
-    """The layer with hand-drawn edges, premultiplied, pixel after pixel: (n · n, 4) uint8."""
-    size = layer.shape[0]
-    large = Image.fromarray(layer).convert("RGBa").resize((size * 2, size * 2), Image.Resampling.BILINEAR)
-    packed = np.frombuffer(large.tobytes(), np.uint32)
-    return packed[_wander(size, _WOBBLES[style], variant, 2).reshape(-1)].view(np.uint8).reshape(-1, 4)
-
-
-def _blurred(moved: np.ndarray, size: int, radius: float) -> np.ndarray:
-    """How much is painted around each pixel, within `radius` scene units: (n · n,) float32 in 0..1."""
-    cover = Image.fromarray(np.ascontiguousarray(moved[:, 3]).reshape(size, size))
-    small = cover.resize((128, 128), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(radius / 2))
-    soft = np.asarray(small.resize((size, size), Image.Resampling.BILINEAR))
-    return soft.reshape(-1) * np.float32(1 / 255)
-
-
-def _apply(paper: np.ndarray, moved: np.ndarray, hit: np.ndarray, thin: np.ndarray, depth: np.ndarray | float) -> None:
-    """Paint the pixels `hit` over `paper` (n · n, 3): `thin` (k,) lets it through, `depth` darkens the paint."""
-    paint = moved[hit].astype(np.float32)
-    cover = paint[:, 3] * (1 - thin) * np.float32(1 / 255)
-    strength = (1 - thin) * depth
-    paper[hit] = paint[:, :3] * strength[:, None] + paper[hit] * (1 - cover)[:, None]
+    painted, picture = Image.fromarray(layer), ground.copy()
+    picture.paste(painted, mask=painted)
+    return np.array(picture)
 
 
 # --- paper and paint ----------------------------------------------------------------------------------------------
@@ -159,43 +95,69 @@ def _apply(paper: np.ndarray, moved: np.ndarray, hit: np.ndarray, thin: np.ndarr
 
 def _ink_wash(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Tinted washes on hanji: the colour pools and thins, its edge bleeds into the paper."""
-    moved = _moved(layer, "ink_wash", variant)
+    where, paint = moved_layer(layer, "ink_wash", variant)
     picture = _paper(ground, variant, (243, 232, 208), 0.42, 4.0)
-    around = _blurred(moved, size, 4.5)
-    near = np.flatnonzero((around > 0.06) & (moved[:, 3] < 255))
+    cover = _cover(where, paint, size)
+    around = _blurred(cover, 4.5)
+    near = np.flatnonzero((around > 0.06) & (cover.reshape(-1) < 255))
     bleed = np.clip((around[near] - 0.06) * _field("bleed", size, variant)[near], 0, 0.5)
-    bleed *= 1 - moved[near, 3] * np.float32(1 / 255)
-    halo = (_mean_color(moved) - picture[near]) * bleed[:, None]
-    hit = np.flatnonzero(moved[:, 3])
-    _apply(picture, moved, hit, _field("ink", size, variant)[hit], 1.0)
+    bleed *= 1 - cover.reshape(-1)[near] * np.float32(1 / 255)
+    halo = (_mean_color(where, paint) - picture[near]) * bleed[:, None]
+    _apply(picture, where, paint, _field("ink", size, variant)[where], 1.0)
     picture[near] += halo
     return _bytes(picture).reshape(size, size, 3)
 
 
-def _mean_color(moved: np.ndarray) -> np.ndarray:
-    """The mean colour of what is painted, (3,): what bleeds out."""
-    few = moved[::13].astype(np.float32)
-    return few[:, :3].sum(axis=0) / (few[:, 3].sum() / 255 + 1e-6)
-
-
 def _watercolor(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Transparent colour: pale pools, granulation, and pigment that gathers at the wet edge."""
-    moved = _moved(layer, "watercolor", variant)
+    where, paint = moved_layer(layer, "watercolor", variant)
     picture = _paper(ground, variant, (252, 250, 245), 0.5, 3.0)
-    hit = np.flatnonzero(moved[:, 3])
-    wet = np.clip(1.1 - 1.15 * _blurred(moved, size, 3.0)[hit], 0.0, 0.5)
-    thin = np.clip(_field("water", size, variant)[hit] - 0.5 * wet, 0.0, 0.42)
-    _apply(picture, moved, hit, thin, 1 - 0.34 * wet)
+    wet = np.clip(1.1 - 1.15 * _blurred(_cover(where, paint, size), 3.0)[where], 0.0, 0.5)
+    thin = np.clip(_field("water", size, variant)[where] - 0.5 * wet, 0.0, 0.42)
+    _apply(picture, where, paint, thin, 1 - 0.34 * wet)
     return _bytes(picture).reshape(size, size, 3)
 
 
 def _pencil(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> np.ndarray:
     """Hatching: slanted strokes that let the paper's grain through."""
-    moved = _moved(layer, "pencil", variant)
+    where, paint = moved_layer(layer, "pencil", variant)
     picture = _paper(ground, variant, (250, 247, 240), 0.5, 3.0)
-    hit = np.flatnonzero(moved[:, 3])
-    _apply(picture, moved, hit, _field("pencil", size, variant)[hit], 1.0)
+    _apply(picture, where, paint, _field("pencil", size, variant)[where], 1.0)
     return _bytes(picture).reshape(size, size, 3)
+
+
+def _apply(
+    paper: np.ndarray, where: np.ndarray, paint: np.ndarray, thin: np.ndarray, depth: np.ndarray | float
+) -> None:
+    """Paint (k, 4) uint8 over pixels `where` of `paper` (n · n, 3): `thin` (k,) lets it through, `depth` darkens."""
+    through = 1 - thin
+    cover = paint[:, 3] * through * np.float32(1 / 255)
+    strength = through * depth
+    left = paper.take(where, axis=0)
+    left *= (1 - cover)[:, None]
+    left += paint[:, :3] * strength[:, None]
+    paper[where] = left
+
+
+def _cover(where: np.ndarray, paint: np.ndarray, size: int) -> np.ndarray:
+    """How much is painted at each pixel: (size, size) uint8."""
+    cover = np.zeros(size * size, np.uint8)
+    cover[where] = paint[:, 3]
+    return cover.reshape(size, size)
+
+
+def _blurred(cover: np.ndarray, radius: float) -> np.ndarray:
+    """How much is painted around each pixel, within `radius` scene units: (n · n,) float32 in 0..1."""
+    picture = Image.fromarray(cover)
+    small = picture.resize((128, 128), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(radius / 2))
+    soft = np.asarray(small.resize(picture.size, Image.Resampling.BILINEAR))
+    return soft.reshape(-1) * np.float32(1 / 255)
+
+
+def _mean_color(where: np.ndarray, paint: np.ndarray) -> np.ndarray:
+    """The mean colour of what is painted, (3,): what bleeds out."""
+    few = paint[where.astype(np.uint32) % np.uint32(13) == 0].astype(np.float32)
+    return few[:, :3].sum(axis=0) / (few[:, 3].sum() / 255 + 1e-6)
 
 
 @lru_cache(maxsize=64)
@@ -258,7 +220,9 @@ def _pixel(layer: np.ndarray, ground: Image.Image, size: int, variant: int) -> n
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    """Rounded, (..., 3) uint8; `picture` is used up."""
+    picture += 0.5
+    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
 _FINISHERS: dict[str, Callable[[np.ndarray, Image.Image, int, int], np.ndarray]] = {

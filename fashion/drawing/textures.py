@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import resvg_py
 
 from fashion.drawing.materials import weave
 from fashion.drawing.patterns import VARIANTS, Motif, motifs_of, period, tile_svg
-from fashion.drawing.raster import decode
+from fashion.drawing.raster import rasterise_as_is
 from fashion.drawing.tones import tones_of
 
 _OVER = 3  # texels a pixel
@@ -92,7 +91,7 @@ def _tile(motifs: tuple[Motif, ...], ground: str, step: int) -> Tile:
         f'preserveAspectRatio="none"><rect width="{width}" height="{height}" fill="{ground}"/>'
         f"{tile_svg(motifs, width, height)}</svg>"
     )
-    texels = decode(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True))[..., :3].astype(np.float32)
+    texels = rasterise_as_is(svg)[..., :3].astype(np.float32)
     for axis in (0, 1):  # the mean over one pixel of the picture
         texels = (np.roll(texels, 1, axis) + texels + np.roll(texels, -1, axis)) / 3
     return Tile(np.rint(texels).astype(np.uint8), width, height)
