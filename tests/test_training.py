@@ -23,9 +23,11 @@ from diffusion.training.scene_map import IGNORED, SceneMap, map_loss, map_target
 from diffusion.training.unet import UNetShape
 from fashion import scorer_training
 from fashion.captions import caption
+from fashion.drawing import draw
 from fashion.lexicon import GARMENTS
 from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
+from fashion.scorer import Scorer
 from fitting.parts import open_run
 from ko_clip import contrastive, scene_reading
 
@@ -184,7 +186,6 @@ def test_a_network_shape_that_cannot_be_is_refused(heads: tuple[int, ...], plain
 
 
 def test_a_scorer_is_trained_saved_and_sees_nothing_in_noise(work: Path) -> None:
-    from fashion.scorer import Scorer
 
     scorer_training.main(["reporting", *options(work)])
     scorer = Scorer.load(work / "checkpoints" / "scorers", "reporting")
@@ -254,7 +255,43 @@ def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_al
 
     more[more.index("--runs") + 1], more[more.index("--steps") + 1] = str(work / "rewarded-runs"), "4"
     refiner.main([*more, "--reward", "0.1"])
-    assert "misread" in (work / "rewarded-runs" / "refiner" / "log.jsonl").read_text()
+    log = (work / "rewarded-runs" / "refiner" / "log.jsonl").read_text()
+    assert all(word in log for word in ("refined", "unlike", "misread"))
+    drawn = list((work / "rewarded-runs" / "refiner").glob("own-*.safetensors"))
+    assert len(drawn) == 1  # the base's own pictures, kept for the next leg
+
+
+def test_a_picture_is_like_itself_and_read_by_what_it_was_to_show(trained: Path, work: Path) -> None:
+    run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=trained), "none", "base")
+    vae, _ = base.open_frozen(trained, run)
+    reading = Reading(Path("checkpoints"), vae, run)
+    red = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
+    blue = Scene((Garment("dress", "blue", "solid", "cotton", "short", "knee", "round"),))
+    picture = torch.from_numpy(draw(red, 256)).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+    assert reading.errors(picture, [red])["color"] < 0.5 < reading.errors(picture, [blue])["color"]
+    assert reading.unlikeness(picture, picture) < 1e-6 < reading.unlikeness(picture.flip(2), picture)
+
+
+def test_scenes_in_need_are_met_oftener(trained: Path, work: Path) -> None:
+    run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=trained), "none", "base")
+    asked = argparse.Namespace(pool=work / "pool", pictures=PICTURES, batch=64)
+    pool = PicturePool(work / "pool", PICTURES)
+    vae, conditioning = base.open_frozen(trained, run)
+    lesson = base.FlowLesson(asked, run, vae, conditioning, lambda scene: float(scene == pool.scene(3)))
+    assert set(lesson.batch(0).indexes) == {3}
+    alike = base.FlowLesson(asked, run, vae, conditioning)
+    assert len(set(alike.batch(0).indexes)) > PICTURES // 2
+    solid = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
+    bears = Scene((Garment("dress", "red", "cartoon", "cotton", "short", "knee", "round"),))
+    assert reward.need(bears) > reward.need(solid)
+
+
+def test_half_of_a_refiner_s_ways_begin_as_the_pipeline_does() -> None:
+    start, share = refiner.starts(400, torch.Generator().manual_seed(1))
+    usual = share == 1
+    assert usual[::2].all() and not usual[1::2].any()
+    assert start[::2].min() >= refiner.LOWEST_START and start[::2].max() <= refiner.USUAL_START
+    assert start[1::2].max() > 0.3 and start.max() <= refiner.HIGHEST_START
 
 
 def test_the_flow_is_a_straight_line_that_euler_follows_exactly() -> None:

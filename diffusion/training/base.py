@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,21 +84,29 @@ class FlowBatch:
 
 
 class FlowLesson:
-    """Batches of the pool's first `pictures`, each decided by its step alone."""
+    """Batches of the pool's first `pictures`, each decided by its step alone.
 
-    def __init__(self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: Conditioning) -> None:
+    `need`: how much oftener than others a scene is to be met (default: all alike).
+    """
+
+    def __init__(
+        self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: Conditioning,
+        need: Callable[[Scene], float] | None = None,
+    ) -> None:  # fmt: skip
         self.pool = PicturePool(options.pool, options.pictures)
         self.pictures, self.size = options.pictures, options.batch
         self.weights = component_weights(vae)
         self._latents = LatentPool(self.pool, vae, SIZE, run)
         self._run, self._conditioning = run, conditioning
+        needs = np.array([need(self.pool.scene(i)) if need else 1.0 for i in range(self.pictures)])
+        self._chances = needs / needs.sum()
 
     def batch(self, step: int) -> FlowBatch:
         rng = np.random.default_rng((29, step))
         generator = torch.Generator().manual_seed(step)
-        indexes = rng.integers(0, self.pictures, self.size)
+        indexes = rng.choice(self.pictures, self.size, p=self._chances)
         flips = rng.random(self.size) < 0.5
-        clean = self._latents.read(indexes, flips).to(self._run.device)
+        clean = self._latents.read(indexes, flips).to(self._run.device, memory_format=self._run.memory_format)
         texts = ["" if rng.random() < CAPTIONS_DROPPED else self.caption(i, step, n) for n, i in enumerate(indexes)]
         times = logit_normal_times(self.size, generator).to(self._run.device)
         noise = torch.randn(clean.shape, generator=generator).to(self._run.device)

@@ -11,6 +11,7 @@ import logging
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 
 from fashion.pool import PicturePool
@@ -18,6 +19,13 @@ from fitting.parts import Run
 
 logger = logging.getLogger(__name__)
 BATCH = 64
+
+
+def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tensor:
+    """Scaled latents (n, c, h/2, w/2) of pictures (n, 3, h, w) in -1..1 at twice their size, as the pipeline hands the
+    base's to its refiner with autoencoders of factor 4."""
+    large = F.interpolate(pictures, scale_factor=2.0, mode="bicubic", antialias=False).clamp(-1, 1)
+    return vae.encoder(large).float() * vae.config.scaling_factor
 
 
 class LatentPool:
@@ -48,7 +56,7 @@ class LatentPool:
             indexes = np.arange(start, min(start + BATCH, len(pool)))
             pictures = torch.from_numpy(pool.pictures(indexes)).to(run.device).permute(0, 3, 1, 2).float()
             if self.size != pictures.shape[-1]:
-                pictures = torch.nn.functional.interpolate(pictures, size=(self.size, self.size), mode="area")
+                pictures = F.interpolate(pictures, size=(self.size, self.size), mode="area")
             pictures = pictures.div(127.5).sub(1)
             for flip, view in enumerate((pictures, pictures.flip(-1))):
                 latents = encoder(view) * vae.config.scaling_factor

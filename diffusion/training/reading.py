@@ -30,11 +30,37 @@ class Reading:
         self._vae, self._run = vae, run
 
     def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
-        """Errors of scaled latents (n, c, h, w); "loss" is their weighted sum."""
-        kinds, fields = place_targets(scenes)
-        fields = {field: wanted.to(latents.device) for field, wanted in fields.items()}
+        """Errors of scaled latents (n, c, h, w) that should show `scenes`; "loss" is their weighted sum."""
+        return self.errors(self.decoded(latents), scenes)
+
+    def decoded(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pictures (n, 3, h, w) of scaled latents."""
         with self._run.autocast():
             scaled = (latents / self._vae.config.scaling_factor).contiguous(memory_format=torch.channels_last)
-            pictures = self._vae.decoder(scaled)  # a third quicker so on a CPU
-            shown = F.interpolate(pictures, size=(INPUT, INPUT), mode="bilinear").clamp(-1, 1)
-            return reading_losses(self._network(shown), kinds.to(latents.device), fields)
+            return self._vae.decoder(scaled)  # a third quicker so on a CPU
+
+    def errors(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
+        """What is read wrong in pictures (n, 3, h, w) that should show `scenes`."""
+        kinds, fields = place_targets(scenes)
+        fields = {field: wanted.to(pictures.device) for field, wanted in fields.items()}
+        with self._run.autocast():
+            return reading_losses(self._network(_as_read(pictures)), kinds.to(pictures.device), fields)
+
+    def unlikeness(self, pictures: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """How far the scorer's features of pictures are from those of the true ones, both (n, 3, h, w), place by place
+        and for directions alone (Zhang et al. 2018, arXiv:1801.03924); a mean over pictures and layers, 0 if alike."""
+        with self._run.autocast():
+            with torch.no_grad():
+                wanted = self._network.features(_as_read(truth))
+            seen = self._network.features(_as_read(pictures))
+        apart = [
+            (F.normalize(mine.float(), dim=1) - F.normalize(theirs.float(), dim=1)).square().sum(dim=1).mean()
+            for mine, theirs in zip(seen, wanted, strict=True)
+        ]
+        return torch.stack(apart).mean()
+
+
+def _as_read(pictures: torch.Tensor) -> torch.Tensor:
+    if pictures.shape[-1] != INPUT:
+        pictures = F.interpolate(pictures, size=(INPUT, INPUT), mode="bilinear")
+    return pictures.clamp(-1, 1)

@@ -15,16 +15,17 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
 from diffusion.training.blocks import FACTOR, component_weights
 from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
-from diffusion.training.latents import LatentPool
+from diffusion.training.latents import LatentPool, enlarged_latents
+from diffusion.training.own_pictures import OwnPictures
 from diffusion.training.reading import Reading
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
@@ -34,8 +35,8 @@ from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open
 
 logger = logging.getLogger(__name__)
 SIZE = 256
-LOWEST_START, HIGHEST_START = 0.15, 0.45
-USUAL_START = 0.3  # an error there counts once; in between by what it does to the picture
+LOWEST_START, USUAL_START, HIGHEST_START = 0.04, 0.2, 0.45  # the pipeline starts below the middle one
+WEIGHED_START = 0.3  # an error there counts once; in between by what it does to the picture
 TIME_IDS = (
     float(SIZE),
     float(SIZE),
@@ -43,8 +44,9 @@ TIME_IDS = (
     0.0,
     6.0,
 )  # original size, crop, aesthetic score, as the SDXL refiner is told
-REDRAWN_FROM = (0.2, 0.55)  # how much of a picture the base draws anew: from its details to its patterns
+REDRAWN_FROM = (0.05, 0.45)  # how much of a picture the base draws anew: its details, and somewhat more
 BASE_STEPS = 2
+UNLIKENESS_SHARE = 10.0  # of the loss, what the scorer's features differ from the true picture's
 
 
 SHAPE = UNetShape(channels=(64, 64, 96), heads=(1, 2, 3), plain=2)
@@ -94,21 +96,71 @@ class BaseOutputs:
 
         start = (1 - first_time) * small + first_time * noise
         redrawn = euler_sample(predict, start, BASE_STEPS, first_time=first_time)
-        scale = self.vae.config.scaling_factor
         with self.run.autocast():
-            pictures = self.vae.decoder(redrawn / scale).clamp(-1, 1)
-            large = F.interpolate(pictures.float(), size=(SIZE, SIZE), mode="bicubic", antialias=False).clamp(-1, 1)
-            return self.vae.encoder(large).float() * scale
+            pictures = self.vae.decoder(redrawn / self.vae.config.scaling_factor).clamp(-1, 1)
+            return enlarged_latents(self.vae, pictures.float())
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where n pictures stand on their way from the enlarged one to the true one, and what leads there."""
+
+    texts: list[str]
+    noisy: torch.Tensor  # (n, c, 64, 64)
+    times: torch.Tensor  # (n,) in 0..1
+    goal: torch.Tensor  # as `noisy`
+    start: torch.Tensor  # (n,): where the way began
+    indexes: np.ndarray  # of the true pictures in the pool
+    flips: np.ndarray  # which of them are mirrored
+
+
+class RefinerLesson:
+    """Ways to drawn pictures, each batch decided by its step."""
+
+    def __init__(
+        self, outputs: BaseOutputs, conditioning: Conditioning, pool: PicturePool, small: LatentPool, large: LatentPool
+    ) -> None:
+        self._outputs, self._conditioning = outputs, conditioning
+        self._pool, self._small, self._large = pool, small, large
+        self._device = outputs.run.device
+
+    def batch(self, step: int, rows: int) -> Way:
+        rng, generator = np.random.default_rng((31, step)), torch.Generator().manual_seed(step)
+        indexes, flips = rng.integers(0, len(self._pool), rows), rng.random(rows) < 0.5
+        texts = [caption(self._pool.scene(int(i)), "en", seed=step * 100_003 + n).text for n, i in enumerate(indexes)]
+        told = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
+        small, clean = (pool.read(indexes, flips).to(self._device) for pool in (self._small, self._large))
+        small_noise = torch.randn(small.shape, generator=generator).to(self._device)
+        noise = torch.randn(clean.shape, generator=generator).to(self._device)
+        hidden = self._conditioning.base(texts)
+        enlarged = self._outputs.enlarged_latents(small, hidden, small_noise, float(rng.uniform(*REDRAWN_FROM)))
+        start, share = (value.to(self._device) for value in starts(rows, generator))
+        return Way(told, *straight_start(clean, enlarged, noise, start, share), start, indexes, flips)
+
+    def truth(self, way: Way) -> torch.Tensor:
+        """The pictures (n, 3, 256, 256) in -1..1 at the end of the ways."""
+        pictures = self._pool.pictures(way.indexes)
+        pictures[way.flips] = pictures[way.flips, :, ::-1]
+        return torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def starts(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Times (rows,) at which a way begins, and shares (rows,) of it still to go: half of the rows as the pipeline ships
+    it, in one step from a low start; the other half from any start and anywhere on the way."""
+    usual = torch.arange(rows) % 2 == 0
+    low = LOWEST_START + (USUAL_START - LOWEST_START) * torch.rand(rows, generator=generator)
+    any_start = LOWEST_START + (HIGHEST_START - LOWEST_START) * torch.rand(rows, generator=generator)
+    share = torch.rand(rows, generator=generator).sqrt().clamp(min=0.02)
+    return torch.where(usual, low, any_start), torch.where(usual, torch.ones(rows), share)
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
-    add_fit_options(parser, steps=8000, batch=8, learning_rate=2e-3)
+    add_fit_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
     options = parser.parse_args(argv)
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
-    reading = Reading(options.checkpoints, vae, run) if options.reward else None
     text, latent = conditioning.clip.config, vae.config.latent_channels
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = latest_weights(unet, run)
@@ -117,37 +169,37 @@ def main(argv: list[str] | None = None) -> None:
     outputs = BaseOutputs(base, vae, run)
     weights = component_weights(vae)
     pool = PicturePool(options.pool, options.pictures)
-    small = LatentPool(pool, vae, SIZE // 2, run)
-    large = LatentPool(pool, vae, SIZE, run)
-    time_ids = torch.tensor([TIME_IDS], device=run.device)
+    small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
+    lesson = RefinerLesson(outputs, conditioning, pool, small, large)
+    reading = Reading(options.checkpoints, vae, run) if options.reward else None
+    own = OwnPictures(base, vae, conditioning, pool, run, (LOWEST_START, USUAL_START)) if reading else None
+
+    def flow(noisy: torch.Tensor, times: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        hidden, pooled = conditioning.refiner(texts)
+        time_ids = torch.tensor([TIME_IDS], device=run.device).expand(len(texts), -1)
+        added = {"text_embeds": pooled, "time_ids": time_ids}
+        noisy = noisy.contiguous(memory_format=run.memory_format)
+        with run.autocast():
+            return unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
+
+    def drawn(way: Way, said: torch.Tensor) -> torch.Tensor:
+        squared = (said - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
+        return (weights * squared).mean()
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
-        rng = np.random.default_rng((31, step))
-        generator = torch.Generator().manual_seed(step)
-        indexes = rng.integers(0, options.pictures, options.batch)
-        flips = rng.random(options.batch) < 0.5
-        texts = [caption(pool.scene(int(i)), "en", seed=step * 100_003 + n).text for n, i in enumerate(indexes)]
-        told = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
-        small_latents = small.read(indexes, flips).to(run.device)
-        clean = large.read(indexes, flips).to(run.device)  # (batch, c, 64, 64)
-        start = LOWEST_START + (HIGHEST_START - LOWEST_START) * torch.rand(options.batch, generator=generator)
-        share = torch.rand(options.batch, generator=generator).sqrt().clamp(min=0.02)
-        small_noise = torch.randn(small_latents.shape, generator=generator).to(run.device)
-        noise = torch.randn(clean.shape, generator=generator).to(run.device)
-        redrawn_from = float(rng.uniform(*REDRAWN_FROM))
-        enlarged = outputs.enlarged_latents(small_latents, conditioning.base(texts), small_noise, redrawn_from)
-        noisy, times, goal = straight_start(clean, enlarged, noise, start.to(run.device), share.to(run.device))
-        hidden, pooled = conditioning.refiner(told)
-        added = {"text_embeds": pooled, "time_ids": time_ids.expand(options.batch, -1)}
-        with run.autocast():
-            said = unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample
-        squared = (said.float() - goal).square() * (start.to(run.device) / USUAL_START).square().view(-1, 1, 1, 1)
-        refined, plain = (weights * squared).mean(), squared.detach().mean()
-        if reading is None:
-            return {"loss": refined, "plain": plain}
-        foreseen = noisy - times.view(-1, 1, 1, 1) * said.float()
-        misread = reading.losses(foreseen, [pool.scene(int(i)) for i in indexes])["loss"]
-        return {"loss": refined + options.reward * misread, "plain": plain, "refined": refined, "misread": misread}
+        way = lesson.batch(step, options.batch)
+        if reading is None or own is None:
+            return {"loss": drawn(way, flow(way.noisy, way.times, way.texts))}
+        mine = own.batch(step, options.batch)
+        noisy, times = torch.cat([way.noisy, mine.noisy]), torch.cat([way.times, mine.times])
+        said = flow(noisy, times, way.texts + mine.texts)
+        foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * said)
+        refined = drawn(way, said[: options.batch])
+        unlike = reading.unlikeness(foreseen[: options.batch], lesson.truth(way))
+        read = reading.errors(foreseen[options.batch :], mine.scenes)
+        misread = read.pop("loss")
+        loss = refined + UNLIKENESS_SHARE * unlike + options.reward * misread
+        return {"loss": loss, "refined": refined, "unlike": unlike, "misread": misread, **read}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()

@@ -32,6 +32,9 @@ MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read
 LOOKS = 2  # of them at each training step
 GUIDANCE = 3.0
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
+# How often a garment's pattern is met beside others: what is drawn right has little left to teach. Of single garments
+# the base drew every solid, zigzag and dancheong one right when these were chosen, and half of cartoons and flowers.
+NEED = {"solid": 0.25, "zigzag": 0.5, "dancheong": 0.5, "cartoon": 3.0, "floral": 3.0, "paisley": 3.0, "leaves": 2.0}
 
 
 class Reward:
@@ -46,7 +49,8 @@ class Reward:
         """Mean errors over `LOOKS` moments of one drawing, with their gradient to `unet`."""
         generator = torch.Generator().manual_seed(seed)
         side, channels = unet.config.sample_size, unet.config.in_channels
-        x = torch.randn((len(texts), channels, side, side), generator=generator).to(self._run.device)
+        x = torch.randn((len(texts), channels, side, side), generator=generator)
+        x = x.to(self._run.device, memory_format=self._run.memory_format)
         moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
         with self._run.autocast():
             told = self._conditioning.base(texts)
@@ -74,6 +78,11 @@ class Reward:
             return free + GUIDANCE * (unet(x, at, told).sample.float() - free)
 
 
+def need(scene: Scene) -> float:
+    """How much oftener than others a scene is drawn: the mean of what its garments' patterns need."""
+    return float(np.mean([NEED.get(garment.pattern, 1.0) for garment in scene.garments]))
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.reward", description=__doc__)
     add_fit_options(parser, steps=600, batch=16, learning_rate=3e-4)
@@ -90,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     latest_weights(unet, run)
     unet.to(run.device)
     reward = Reward(reading, conditioning, run)
-    lesson = FlowLesson(options, run, vae, conditioning)
+    lesson = FlowLesson(options, run, vae, conditioning, need)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)

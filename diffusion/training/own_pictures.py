@@ -1,0 +1,109 @@
+"""The base's own pictures, drawn once, so that a refiner learns from what it will be handed.
+
+In: the base that ships, the first scenes of a pool. Out: latents of the enlarged pictures, noisy as where refining
+starts, with their captions and scenes. There are no true pictures for them; what a scorer must read after refining is
+known all the same: what was right must stay, and what was wrong may still come right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderTiny, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample
+from diffusion.training.latents import enlarged_latents
+from fashion.captions import caption
+from fashion.pool import PicturePool
+from fashion.scene import Scene
+from fitting.parts import Run
+
+logger = logging.getLogger(__name__)
+COUNT = 512
+STEPS, GUIDANCE = 8, 3.0  # as the pipeline draws
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class OwnBatch:
+    """n of the base's pictures where refining starts, and what they were to show."""
+
+    scenes: list[Scene]
+    texts: list[str]
+    noisy: torch.Tensor  # (n, c, 64, 64)
+    times: torch.Tensor  # (n,) in 0..1
+
+
+class OwnPictures:
+    """`COUNT` pictures of one base; its mark is in the file's name, so another base draws its own.
+
+    Batches start at times of `span`.
+    """
+
+    def __init__(
+        self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: Conditioning, pool: PicturePool, run: Run,
+        span: tuple[float, float],
+    ) -> None:  # fmt: skip
+        self._base, self._vae, self._conditioning = base, vae, conditioning
+        self._pool, self._run, self._span = pool, run, span
+        self.count = min(COUNT, len(pool))
+        path = run.folder / f"own-{_mark(base)}-{self.count}.safetensors"
+        if not path.exists():
+            run.folder.mkdir(parents=True, exist_ok=True)
+            beside = path.with_suffix(".writing")
+            save_file({"enlarged": self._draw_all()}, beside)
+            beside.replace(path)
+        self._enlarged = load_file(path)["enlarged"]  # (count, c, 64, 64) float16
+
+    def batch(self, step: int, rows: int) -> OwnBatch:
+        """`rows` pictures, decided by the step."""
+        generator = torch.Generator().manual_seed(step)
+        picked = torch.randint(self.count, (rows,), generator=generator)
+        enlarged = self._enlarged[picked].float().to(self._run.device)
+        times = self._span[0] + (self._span[1] - self._span[0]) * torch.rand(rows, generator=generator)
+        noise = torch.randn(enlarged.shape, generator=generator).to(self._run.device)
+        times = times.to(self._run.device)
+        t0 = times.view(-1, 1, 1, 1)
+        scenes, texts = [self._pool.scene(int(i)) for i in picked], [self._text(int(i)) for i in picked]
+        return OwnBatch(scenes, texts, (1 - t0) * enlarged + t0 * noise, times)
+
+    def _text(self, index: int) -> str:
+        return caption(self._pool.scene(index), "en", seed=index).text
+
+    def _draw_all(self) -> torch.Tensor:
+        parts = []
+        for start in range(0, self.count, _BATCH):
+            parts.append(self._draw(range(start, min(start + _BATCH, self.count))))
+            logger.info("drew %d of %d of the base's own pictures", start + _BATCH, self.count)
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _draw(self, indexes: Sequence[int]) -> torch.Tensor:
+        config = self._base.config
+        shape = (len(indexes), config.in_channels, config.sample_size, config.sample_size)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(indexes[0])).to(self._run.device)
+        with self._run.autocast():
+            told = self._conditioning.base([self._text(i) for i in indexes])
+            untold = self._conditioning.base([""]).expand_as(told)
+
+        def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
+            x = x.contiguous(memory_format=self._run.memory_format)
+            with self._run.autocast():
+                return self._base(x, times * TIMESTEPS, told if guided else untold).sample.float()
+
+        latents = euler_sample(predict, noise, STEPS, GUIDANCE)
+        with self._run.autocast():
+            pictures = self._vae.decoder(latents / self._vae.config.scaling_factor).clamp(-1, 1).float()
+            return enlarged_latents(self._vae, pictures).half().cpu().contiguous()
+
+
+def _mark(base: UNet2DConditionModel) -> str:
+    mark = hashlib.sha256()
+    for _, value in sorted(base.state_dict().items()):
+        mark.update(value.float().cpu().numpy().tobytes())
+    return mark.hexdigest()[:12]
