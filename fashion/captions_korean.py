@@ -109,14 +109,17 @@ def _tags(s: Speech) -> str:
 
 
 def _described(s: Speech) -> str:
-    """원피스는 빨간색, 체크무늬, 반팔이에요."""
-    texts = []
+    """원피스는 빨간색, 체크무늬, 반팔이에요. Every sentence ends as the first does, plainly or formally."""
+    texts: list[str] = []
+    formal = False
     for garment, fields in s.garments:
         values = [s.value(garment, field) for field in fields]
         if not values:
-            texts.append(f"{attach(s.noun(garment), '이')} 있어요")
+            texts.append(f"{attach(s.noun(garment), '이')} {'있습니다' if formal else '있어요'}")
             continue
-        end = s.pick((attach(values[-1], "이에요"), f"{values[-1]}입니다"))
+        picked = s.pick(("이에요", "입니다"))
+        formal = formal if texts else picked == "입니다"
+        end = f"{values[-1]}입니다" if formal else attach(values[-1], "이에요")
         texts.append(f"{attach(s.noun(garment), '은')} {', '.join((*values[:-1], end))}")
     start = s.pick(("옷을 입은 사람, ", "사람이 입은 옷: ")) if s.figure else ""
     return start + ". ".join(texts) + s.rest()

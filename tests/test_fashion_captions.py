@@ -96,6 +96,13 @@ def test_particles_agree_in_every_korean_caption():
                 assert written[0] == fitting(span.text, forms[written[0]][0]), spoken.text
 
 
+def test_sentences_of_one_caption_end_in_one_register():
+    texts = [caption(scene, "ko", seed, shape="described").text for seed, scene in enumerate(SCENES)]
+    formal, plain = re.compile("니다"), re.compile("예요|이에요|있어요")
+    assert any(formal.search(text) for text in texts) and any(plain.search(text) for text in texts)
+    assert not [text for text in texts if formal.search(text) and plain.search(text)]
+
+
 def test_clothes_are_put_on_with_their_own_verbs():
     texts = [caption(OUTFIT, "ko", seed, shape="noun").text for seed in range(40)]
     assert all(re.search(r"(버킷햇|벙거지 모자|버킷 모자|벙거지)를? ?을? ?(쓰고|쓴)", text) for text in texts)
