@@ -11,6 +11,7 @@ import argparse
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,43 +55,63 @@ def accuracy_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
 
 def refiner_table(scorer: Scorer, sets: Sequence[DrawnSet]) -> list[str]:
     """What the second stage keeps of what was right, and how sharp its pictures are beside the drawings."""
-    kept, base, final = refined(scorer, sets)
+    found = refined(scorer, sets)
     return [
         "| refiner | value |", "|---|---:|",
-        f"| attributes right before that stay right | {kept:.1f} % |",
-        f"| variance of the Laplacian beside the drawings': resized base / refined | {base:.2f} / {final:.2f} |",
+        f"| attributes right before that stay right | {found.kept:.1f} % |",
+        f"| the same, beside the base's pictures enlarged as for the refiner | {found.kept_enlarged:.1f} % |",
+        f"| attributes wrong before that come right, of all | {found.mended:.1f} % |",
+        "| variance of the Laplacian beside the drawings': resized base / refined "
+        f"| {found.sharp_before:.2f} / {found.sharp:.2f} |",
     ]  # fmt: skip
 
 
-def refined(scorer: Scorer, sets: Sequence[DrawnSet]) -> tuple[float, float, float]:
-    """Percent of right attributes that stay right; the median variance of the Laplacian of the resized base's and of
-    the refined pictures, as shares of the true drawings'.
-    """
-    before = [one for what in sets for one in scores_of(scorer, what.asked, what.base)]
-    after = [one for what in sets for one in scores_of(scorer, what.asked, what.final)]
-    was, still = 0, 0
-    for old, new in zip(before, after, strict=True):
-        for a, b in zip(old, new, strict=True):
-            for name, right in a.right.items():
-                was += right
-                still += right and b.right[name]
+@dataclass(frozen=True)
+class Refined:
+    """Percent of right attributes that stay right, beside the base's pictures as they are (the scorer enlarges them in
+    its own way) and enlarged as for the refiner; percent of all that were wrong and come right; the median variance of
+    the Laplacian of the resized base's and of the refined pictures, as shares of the true drawings'."""
+
+    kept: float
+    kept_enlarged: float
+    mended: float
+    sharp_before: float
+    sharp: float
+
+
+def refined(scorer: Scorer, sets: Sequence[DrawnSet]) -> Refined:
+    """What the second stage did to the pictures of the first."""
+    large = [[p.resize((256, 256), Image.Resampling.BICUBIC) for p in what.base] for what in sets]
+
+    def rights(pictures: Sequence[Sequence[Image.Image]]) -> np.ndarray:
+        seen = [scores_of(scorer, what.asked, each) for what, each in zip(sets, pictures, strict=True)]
+        return np.array([right for scores in seen for row in scores for one in row for right in one.right.values()])
+
+    small, before, after = rights([what.base for what in sets]), rights(large), rights([what.final for what in sets])
     truth = float(np.median(sharpness([p for what in sets for p in true_drawings(what)])))
-    large = [p.resize((256, 256), Image.Resampling.BICUBIC) for what in sets for p in what.base]
-    base = float(np.median(sharpness(large)))
+    base = float(np.median(sharpness([p for each in large for p in each])))
     final = float(np.median(sharpness([p for what in sets for p in what.final])))
-    return 100 * still / max(was, 1), (base / truth) ** 2, (final / truth) ** 2
+    return Refined(
+        100 * float(after[small].mean()), 100 * float(after[before].mean()), 100 * float((after & ~small).mean()),
+        (base / truth) ** 2, (final / truth) ** 2,
+    )  # fmt: skip
 
 
 def strengths_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scene]) -> list[str]:
     """Refiner steps and strength against what stays right and how sharp it gets, the same base pictures."""
-    lines = ["| refiner steps | strength | attributes kept | variance beside the drawings': resized base / refined |",
-             "|---:|---:|---:|---:|"]  # fmt: skip
+    lines = [
+        "| refiner steps | strength | kept | mended | variance beside the drawings': resized base / refined |",
+        "|---:|---:|---:|---:|---:|",
+    ]
     tried = ((1, 0.05), (1, 0.07), (1, 0.1), (1, 0.15), (1, 0.2), (2, 0.2), (2, 0.3), (3, 0.3), (4, 0.45))
     for steps, strength in tried:
         settings = DrawSettings(refine_steps=steps, refine_strength=strength)
         what = draw_set(pipeline, scene_set("strengths", asked, 1), settings)
-        kept, base, final = refined(scorer, [what])
-        lines.append(f"| {steps} | {strength} | {kept:.1f} % | {base:.2f} / {final:.2f} |")
+        found = refined(scorer, [what])
+        lines.append(
+            f"| {steps} | {strength} | {found.kept:.1f} % | {found.mended:.1f} % "
+            f"| {found.sharp_before:.2f} / {found.sharp:.2f} |"
+        )
     return lines
 
 
