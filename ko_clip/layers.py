@@ -96,42 +96,53 @@ class Layer(nn.Module):
         )
         self.up, self.down = nn.Linear(width, mlp_ratio * width), nn.Linear(mlp_ratio * width, width)
 
-    def forward(self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged) -> Tensor:
-        """(total, width): what stands in `rows` reads the memory that stands in `keys`."""
-        return self._finish(hidden, _attend(*self._project(hidden, memory, rows, keys), _shown(keys)), rows)
+    def forward(
+        self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged, query: Tensor | None = None
+    ) -> Tensor:
+        """(total, width): what stands in `rows` reads the memory that stands in `keys`. `query`: `ask`ed already."""
+        query, key_value = self._project(hidden, memory, query)
+        parts = zip(rows.pad_parts(query), keys.pad_parts(key_value), keys.parts, strict=True)
+        read = [_attend(*self._split(asks, says), part.mask[:, None, None, :]) for asks, says, part in parts]
+        return self._finish(hidden, rows.pack_parts([_together(each) for each in read]))
 
     def forward_with_weights(
-        self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged
+        self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged, query: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """As forward, with the attention averaged over heads (batch, queries, tokens)."""
-        query, key, value = self._project(hidden, memory, rows, keys)
+        query, key_value = self._project(hidden, memory, query)
+        query, key, value = self._split(rows.pad(query), keys.pad(key_value))
         scores = (query @ key.transpose(-1, -2)) * query.shape[-1] ** -0.5
-        weights = scores.masked_fill(~_shown(keys), float("-inf")).softmax(-1)
-        return self._finish(hidden, weights @ value, rows), weights.mean(1)
+        weights = scores.masked_fill(~keys.mask[:, None, None, :], float("-inf")).softmax(-1)
+        return self._finish(hidden, rows.pack(_together(weights @ value))), weights.mean(1)
 
-    def _project(self, hidden: Tensor, memory: Tensor, rows: Ragged, keys: Ragged) -> tuple[Tensor, Tensor, Tensor]:
+    def ask(self, hidden: Tensor) -> Tensor:
+        """What each position asks the memory for, (total, width)."""
+        return self.query(self.norm1(hidden))
+
+    def _project(self, hidden: Tensor, memory: Tensor, query: Tensor | None) -> tuple[Tensor, Tensor]:
+        if memory is not hidden:
+            return self.ask(hidden) if query is None else query, self.key_value(memory)
         normed = self.norm1(hidden)
-        key, value = keys.pad(self.key_value(normed if memory is hidden else memory)).chunk(2, -1)
-        return self._split(rows.pad(self.query(normed))), self._split(key), self._split(value)
+        return self.query(normed), self.key_value(normed)
 
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (batch, heads, length, width / heads)
+    def _split(self, query: Tensor, key_value: Tensor) -> tuple[Tensor, ...]:
+        """Query, key and value by head: (batch, heads, length, width / heads)."""
+        return tuple(x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, *key_value.chunk(2, -1)))
 
-    def _finish(self, hidden: Tensor, read: Tensor, rows: Ragged) -> Tensor:
+    def _finish(self, hidden: Tensor, read: Tensor) -> Tensor:
         drop = self.dropout if self.training else 0.0
-        read = rows.pack(read.transpose(1, 2).flatten(2))
         hidden = hidden + functional.dropout(self.out(read), drop, drop > 0)
         inner = functional.gelu(self.up(self.norm2(hidden)), approximate="tanh")
         return hidden + functional.dropout(self.down(inner), drop, drop > 0)
 
 
-def _shown(keys: Ragged) -> Tensor:
-    return keys.mask[:, None, None, :]  # (batch, heads, queries, tokens)
+def _together(read: Tensor) -> Tensor:
+    return read.transpose(1, 2).flatten(2)  # (batch, queries, width)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor) -> Tensor:
-    """Attention (batch, heads, queries, width / heads). torch's own in bfloat16 on a CPU takes five times as long to go
-    back through as one in float32, and longer than this.
+    """Attention (batch, heads, queries, width / heads); `keys` (batch, 1, 1, tokens). torch's own in bfloat16 on a CPU
+    takes five times as long to go back through as one in float32, and longer than this.
     """
     if query.dtype is not torch.bfloat16 or query.device.type != "cpu":
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
@@ -154,18 +165,22 @@ class SlotDecoder(nn.Module):
         _make_waves(self.queries, 0.1)
         _calm(self.layers)
 
-    def forward(self, memory: Tensor, keys: Ragged, which: Tensor, weights: bool) -> tuple[Tensor, Tensor | None]:
-        """What the queries `which` (batch, asked for; -1: none) read, (batch, asked for, width), and where the last
-        layer looked (batch, asked for, tokens) if `weights`.
+    def forward(
+        self, memory: Tensor, keys: Ragged, rows: Ragged, which: Tensor, weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the queries `which` (total, numbers) that stand in `rows` read, (total, width), and where the last layer
+        looked (batch, asked for, tokens) if `weights`.
         """
-        rows, attention = Ragged(which >= 0), None
-        hidden = self.queries[rows.pack(which)]
-        for layer in self.layers:
+        hidden, attention = functional.embedding(which, self.queries), None
+        # Before anything is read a query is the same in every row: it is asked once, and not once a row.
+        first = functional.embedding(which, self.layers[0].ask(self.queries).float()).to(memory.dtype)
+        for number, layer in enumerate(self.layers):
+            query = None if number else first
             if weights:
-                hidden, attention = layer.forward_with_weights(hidden, memory, rows, keys)
+                hidden, attention = layer.forward_with_weights(hidden, memory, rows, keys, query)
             else:
-                hidden = layer(hidden, memory, rows, keys)
-        return rows.pad(self.norm(hidden)), attention
+                hidden = layer(hidden, memory, rows, keys, query)
+        return self.norm(hidden), attention
 
 
 def waves(positions: int, width: int) -> Tensor:
@@ -189,7 +204,9 @@ def _calm(layers: nn.ModuleList) -> None:
 
 
 class Head(nn.Module):
-    """From what the slots read to one teacher's units. Mean, deviation and the empty prompt are the teacher's."""
+    """From what the slots read to one teacher's units. Mean, deviation and the answer to an empty prompt (`empty`
+    (batch,): which rows are; None: none is) are the teacher's.
+    """
 
     def __init__(self, spec: HeadSpec, config: KoClipConfig, bag_width: int) -> None:
         super().__init__()
@@ -212,29 +229,24 @@ class Head(nn.Module):
         for name, buffer in self.named_buffers(recurse=False):
             nn.init.constant_(buffer, 1.0 if name.endswith("deviation") else 0.0)
 
-    def sequence(self, read: Tensor, slots: Tensor | None, empty: Tensor, scale: Tensor | None) -> Tensor:
-        """(batch, slots, dim) in the teacher's units."""
-        mean = self.mean if slots is None else self.mean[slots]
-        return self.finish(mean + self.deviation * self.states(read), slots, empty, scale)
-
-    def finish(self, states: Tensor, slots: Tensor | None, empty: Tensor, scale: Tensor | None) -> Tensor:
-        """Weights written in the prompt, and the teacher's own answer to an empty one."""
-        if scale is not None:
+    def sequence(self, read: Tensor, slots: Tensor, rows: Ragged, empty: Tensor | None, scale: Tensor | None) -> Tensor:
+        """(batch, slots, dim) in the teacher's units, of what was read (total, width) at `slots` (total,) in `rows`."""
+        states = rows.pad(self.mean[slots] + self.deviation * self.states(read))
+        if scale is not None:  # weights written in the prompt
             weighted = states * scale[..., None]
             states = weighted * (_size(states) / _size(weighted).clamp_min(1e-6))
-        kept = self.empty if slots is None else self.empty[slots]
+        if empty is None:
+            return states
         use = empty[:, None, None] & (self.knows_empty > 0)
-        return torch.where(use, kept.to(states.dtype), states)
+        return torch.where(use, rows.pad(self.empty[slots]).to(states.dtype), states)
 
-    def pool(self, read: Tensor, bag: Tensor, empty: Tensor) -> Tensor:
+    def pool(self, read: Tensor, bag: Tensor, empty: Tensor | None) -> Tensor:
         """(batch, pooled) in the teacher's units, of unit length where the head says so."""
         pooled = self.pooled_mean + self.pooled_deviation * self.pooled(torch.cat([read, bag], -1))
-        pooled = self.keep_empty(pooled, empty)
+        if empty is not None:
+            use = empty[:, None] & (self.knows_pooled_empty > 0)
+            pooled = torch.where(use, self.pooled_empty.to(pooled.dtype), pooled)
         return functional.normalize(pooled, dim=-1) if self.spec.unit else pooled
-
-    def keep_empty(self, pooled: Tensor, empty: Tensor) -> Tensor:
-        use = empty[:, None] & (self.knows_pooled_empty > 0)
-        return torch.where(use, self.pooled_empty.to(pooled.dtype), pooled)
 
 
 def _size(states: Tensor) -> Tensor:

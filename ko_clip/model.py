@@ -89,21 +89,26 @@ class KoClipModel(PreTrainedModel):
         rows = Ragged(self.mask(input_ids))
         memory, bag = self.backbone(input_ids, rows)  # (total, width), (batch, bag width)
         pooled, asked = self._queries(names, slots, input_ids)
-        weighted = token_weights is not None
-        read, attention = self.decoder(memory, rows, torch.cat([pooled, asked], dim=1), weighted)
-        number, scale = pooled.shape[1], None
+        queries = torch.cat([pooled, asked], dim=1)
+        places = Ragged(queries >= 0)
+        which, weighted = places.pack(queries), token_weights is not None
+        read, attention = self.decoder(memory, rows, places, which, weighted)  # (slots and pooled asked for, width)
+        scale = None
         if weighted:
-            scale = torch.einsum("bqt,bt->bq", attention[:, number:], token_weights[:, :longest])
+            scale = torch.einsum("bqt,bt->bq", attention[:, pooled.shape[1] :], token_weights[:, :longest])
         empty = rows.mask.sum(1) <= 2  # only begin and end
-        which = None if slots is None else asked.clamp_min(0)
+        empty = empty if bool(empty.any()) else None
+        summary = read[which >= self.config.slots].unflatten(0, pooled.shape)  # (batch, pooled heads, width)
+        spoken = (which < self.config.slots).nonzero()[:, 0]
+        read, which, places = read.index_select(0, spoken), which[spoken], Ragged(asked >= 0)
         found, pooled_at = {}, 0
         for name in names:
             head = self.heads[name]
             found[name] = said = HeadOutput()
             if head.spec.dim:
-                said.states = head.sequence(read[:, number:], which, empty, scale)
+                said.states = head.sequence(read, which, places, empty, scale)
             if head.spec.pooled:
-                said.pooled, pooled_at = head.pool(read[:, pooled_at], bag, empty), pooled_at + 1
+                said.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty), pooled_at + 1
         return found
 
     def forward(

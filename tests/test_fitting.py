@@ -129,7 +129,41 @@ def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int
     assert torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
+@pytest.mark.parametrize("shape", [(24, 90), (90, 24), (24, 30)])
+def test_rounds_reckoned_on_the_smaller_side_are_the_same_rounds(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fitting.muon._work_type", lambda device: torch.float32)
+    generator = torch.Generator().manual_seed(2)
+    strong, weak = torch.randn(shape[0], 3, generator=generator), torch.randn(shape, generator=generator)
+    # as gradients are: nearly of low rank
+    matrix = strong @ torch.randn(3, shape[1], generator=generator) + 0.01 * weak
+    near = (matrix / matrix.norm()).double()
+    for _ in range(5):
+        gram = near @ near.T
+        near = 3.4445 * near + (-4.7750 * gram + 2.0315 * gram @ gram) @ near
+    assert float((orthogonal(matrix) - near).norm() / near.norm()) < 1e-4
+
+
 def test_muon_leaves_tables_and_gains_to_adamw() -> None:
     model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.LayerNorm(3))
     groups = Muon(model, dict(model.named_parameters()), 0.1).param_groups
     assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(3, 4)], [(5, 4), (3,), (3,), (3,)]]
+
+
+def test_tables_and_gains_are_stepped_together_as_adamw_steps_them_alone() -> None:
+    ours, theirs = (nn.Sequential(nn.Embedding(5, 4), nn.LayerNorm(4), nn.LayerNorm(4)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    quick = Muon(ours, dict(ours.named_parameters()), 0.1)
+    plain = torch.optim.AdamW(theirs.parameters(), 0.1, betas=(0.9, 0.99), weight_decay=0.0)
+    for step in range(6):
+        x = torch.tensor([step % 5, 2])
+        for model, optimizer in ((ours, quick), (theirs, plain)):
+            last = 3 if step % 2 else 2  # every other step the last gains have no gradient: their count stands still
+            model[:last](x).square().sub(1).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+    for name, value in theirs.state_dict().items():
+        assert torch.allclose(ours.state_dict()[name], value, atol=1e-5), name
+    assert {float(quick.state[p]["step"]) for p in ours[2].parameters()} == {3.0}
+    assert {key for state in quick.state.values() for key in state} == {"mean", "square", "step"}

@@ -82,6 +82,40 @@ def test_packed_rows_come_back_where_they_were():
     assert Ragged(torch.ones(3, 4, dtype=bool)).pad(padded.flatten(0, 1)).data_ptr() == padded.data_ptr()
 
 
+@pytest.mark.parametrize("lengths", [[3] * 30, [1, 9, 0, 4, 7] * 6, [2]])
+def test_rows_a_few_at_a_time_are_the_same_rows(lengths):
+    mask = torch.arange(11)[None] < torch.tensor(lengths)[:, None]
+    rows, packed = Ragged(mask), torch.randn(sum(lengths), 2, requires_grad=True)
+    padded = rows.pad_parts(packed)
+    assert sum(len(few) for few in padded) == len(lengths) and (len(padded) > 1) == (len(lengths) == 30)
+    if len(padded) > 1:
+        assert [few.shape[1] for few in padded] == [max(lengths)] * len(padded)
+    assert torch.equal(torch.cat([part.mask.sum(1) for part in rows.parts]), torch.tensor(lengths))
+    again = rows.pack_parts(padded)
+    assert torch.equal(again, packed)
+    (slope,) = torch.autograd.grad((again * packed.detach()).sum(), packed)
+    assert torch.equal(slope, packed.detach())
+
+
+def test_a_large_batch_says_and_learns_what_its_rows_do_one_by_one(model):
+    generator = torch.Generator().manual_seed(4)
+    rows = [torch.randint(3, 50, (n,), generator=generator).tolist() for n in [5, 3, 12, 1] * 8]
+    ids = torch.tensor([[*row, *[0] * (12 - len(row))] for row in rows])
+    which = torch.tensor([[0, 5, 70, -1], [3, -1, -1, -1]] * 16)
+
+    def states(ids: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        return model.encode(ids, ["base"], which)["base"].states * (which >= 0)[..., None]
+
+    gradients = []
+    for together in (True, False):
+        model.zero_grad()
+        said = states(ids, which) if together else torch.cat([states(ids[[i]], which[[i]]) for i in range(len(ids))])
+        said.pow(3).sum().backward()
+        gradients.append([said.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+    for ours, theirs in zip(*gradients, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
+
+
 def test_one_head_alone_equals_that_head_among_all(model, ids):
     with torch.no_grad():
         alone, among = model.encode(ids, ["search"])["search"].pooled, model.encode(ids)["search"].pooled
