@@ -10,10 +10,13 @@ seeds side by side.
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.checkpoint import save_grid
 from benchmarks.drawn import DrawnSet, counts, draw_set, scene_set, scores_of, standard_scenes
@@ -31,6 +34,7 @@ from ko_clip.encoder import PromptEncoder
 NOISES = ("nfd", "no_spaces", "jamo", "konglish", "ending")
 ATTRIBUTES = ("all", "garment", "color", "pattern")
 Scores = list[list[GarmentScore]]
+Pictures = list[list[Image.Image]]
 
 
 def compared(name: str, attribute: str, ours: Scores, theirs: Scores) -> Comparison:
@@ -73,52 +77,85 @@ def noisy_text(noise: str):
     return write
 
 
+@dataclass(frozen=True)
+class Studio:
+    """The checkpoint with its own English tower and with the Korean encoder, and who looks at the pictures."""
+
+    teacher: TwoStagePipeline
+    student: TwoStagePipeline
+    scorer: Scorer
+    settings: DrawSettings
+
+    def drawn(self, pipeline: TwoStagePipeline, what: DrawnSet) -> Scores:
+        draw_set(pipeline, what, self.settings)
+        return scores_of(self.scorer, what.asked, what.final)
+
+    def drawn_beside(self, what: DrawnSet, clean: DrawnSet, plain: Scores) -> Scores:
+        """As `drawn` by the student, beside a set already drawn: where the prompt is the same, so is the picture."""
+        other = [i for i, prompt in enumerate(what.prompts) if prompt != clean.prompts[i]]
+        part = DrawnSet(what.name, *([values[i] for i in other] for values in (what.asked, what.prompts, what.seeds)))
+        found = dict(zip(other, self.drawn(self.student, part) if other else [], strict=True))
+        fresh = dict(zip(other, part.final, strict=True))
+        what.final = [fresh.get(i, picture) for i, picture in enumerate(clean.final)]
+        return [found.get(i, scores) for i, scores in enumerate(plain)]
+
+
+def beside_english(studio: Studio, groups: dict[str, list[Scene]], seeds: int) -> Pictures:
+    """Print how Korean, and English through the student, do beside English through the teacher; the grid's rows."""
+    rows: list[Comparison] = []
+    pictures: Pictures = []
+    for name in ("one garment", "outfits"):
+        english, korean = (scene_set(name, groups[name], seeds, language) for language in ("en", "ko"))
+        again = english.redraw(english.prompts, name)
+        taught = studio.drawn(studio.teacher, english)
+        asked, echoed = studio.drawn(studio.student, korean), studio.drawn(studio.student, again)
+        for attribute in ATTRIBUTES:
+            rows.append(compared(f"Korean, {name}", attribute, asked, taught))
+            rows.append(compared(f"English via student, {name}", attribute, echoed, taught))
+        agreed = agreement(asked, taught)
+        print(f"{name}: Korean and English agree in all scored attributes: {agreed:.1f} % of pictures")
+        pictures += [english.final[::seeds][:8], korean.final[::seeds][:8]]
+    print("\n" + "\n".join(table(rows)) + "\n")
+    return pictures
+
+
+def beside_clean(studio: Studio, asked: Sequence[Scene], noises: Sequence[str]) -> Pictures:
+    """Print what each kind of noise costs, as the studio reads it and, if that differs, as typed; the grid's rows."""
+    rows: list[Comparison] = []
+    pictures: Pictures = []
+    clean = scene_set("clean", asked, 1, "ko")
+    plain = studio.drawn(studio.student, clean)
+    for noise in noises:
+        typed = scene_set(noise, asked, 1, text=noisy_text(noise))
+        meant = typed.redraw([as_meant(prompt) for prompt in typed.prompts], noise)
+        rows.append(compared(f"Korean with noise: {noise}", "all", studio.drawn_beside(meant, clean, plain), plain))
+        if meant.prompts != [unicodedata.normalize("NFC", prompt) for prompt in typed.prompts]:
+            raw = studio.drawn_beside(typed, clean, plain)
+            rows.append(compared(f"Korean with noise: {noise}, as typed", "all", raw, plain))
+        if noise == "no_spaces":
+            pictures.append(meant.final[:8])
+    print("\n".join(table(rows)).replace("English via teacher", "clean Korean"))
+    return pictures
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.korean", description=__doc__)
     parser.add_argument("--scenes", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--noise-scenes", type=int, default=250, help="scenes, one seed each, for every kind of noise")
+    parser.add_argument("--noises", nargs="+", choices=NOISES, default=NOISES, help="kinds of noise (default: all)")
+    parser.add_argument("--noise-only", action="store_true", help="leave Korean beside English out")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--base-only", action="store_true", help="leave the refiner out")
     parser.add_argument("--grid", type=Path, help="write a grid: English, Korean, Korean without spaces")
     options = parser.parse_args(argv)
     scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
-    teacher = load_pipeline(options.checkpoints)
     student = load_pipeline(options.checkpoints, PromptEncoder.load(options.checkpoints / "korean"))
     settings = DrawSettings(refine=not options.base_only)
-
-    def drawn(pipeline: TwoStagePipeline, what: DrawnSet) -> Scores:
-        draw_set(pipeline, what, settings)
-        return scores_of(scorer, what.asked, what.final)
-
-    rows: list[Comparison] = []
+    studio = Studio(load_pipeline(options.checkpoints), student, scorer, settings)
     groups = standard_scenes(options.scenes)
-    pictures = []
-    for name in ("one garment", "outfits"):
-        english = scene_set(name, groups[name], options.seeds, "en")
-        korean = scene_set(name, groups[name], options.seeds, "ko")
-        again = english.redraw(english.prompts, name)
-        taught, asked, echoed = drawn(teacher, english), drawn(student, korean), drawn(student, again)
-        for attribute in ATTRIBUTES:
-            rows.append(compared(f"Korean, {name}", attribute, asked, taught))
-            rows.append(compared(f"English via student, {name}", attribute, echoed, taught))
-        print(
-            f"{name}: Korean and English agree in all scored attributes: {agreement(asked, taught):.1f} % of pictures"
-        )
-        pictures += [english.final[:: options.seeds][:8], korean.final[:: options.seeds][:8]]
-    print("\n" + "\n".join(table(rows)) + "\n")
-    clean = scene_set("clean", groups["one garment"][: options.noise_scenes], 1, "ko")
-    plain = drawn(student, clean)
-    rows = []
-    for noise in NOISES:
-        typed = scene_set(noise, groups["one garment"][: options.noise_scenes], 1, text=noisy_text(noise))
-        meant = typed.redraw([as_meant(prompt) for prompt in typed.prompts], noise)  # as the studio reads it
-        rows.append(compared(f"Korean with noise: {noise}", "all", drawn(student, meant), plain))
-        if meant.prompts != typed.prompts:
-            rows.append(compared(f"Korean with noise: {noise}, as typed", "all", drawn(student, typed), plain))
-        if noise == "no_spaces":
-            pictures.append(meant.final[:8])
-    print("\n".join(table(rows)).replace("English via teacher", "clean Korean"))
+    pictures = [] if options.noise_only else beside_english(studio, groups, options.seeds)
+    pictures += beside_clean(studio, groups["one garment"][: options.noise_scenes], options.noises)
     if options.grid:
         options.grid.parent.mkdir(parents=True, exist_ok=True)
         save_grid([picture for row in pictures for picture in row], options.grid, 8)
