@@ -102,13 +102,18 @@ def _by_its_gram(near: torch.Tensor, rounds: int) -> torch.Tensor:
     that is two thirds of the work. All five at one go would lose what is small in float32; three, then two do not.
     """
     a, b, c = _QUINTIC
-    gram, product = near @ near.T, near.new_empty(0)
-    for number in range(rounds):
+
+    def factor_of(gram: torch.Tensor) -> torch.Tensor:
         factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal().add_(a)
-        product = factor @ product if number else factor
-        if number < rounds - 1:
-            gram = factor @ gram @ factor
+        return factor
+
+    gram = near @ near.T
+    product = factor = factor_of(gram)
+    for _ in range(rounds - 1):
+        gram = factor @ gram @ factor
+        factor = factor_of(gram)
+        product = factor @ product
     return product @ near
 
 

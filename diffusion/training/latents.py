@@ -13,12 +13,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
+from torch import nn
 
 from fashion.pool import PicturePool
 from fitting.parts import Run
 
 logger = logging.getLogger(__name__)
 BATCH = 64
+
+
+def weights_mark(network: nn.Module) -> str:
+    """Twelve hex digits that tell these weights from others."""
+    mark = hashlib.sha256()
+    for _, value in sorted(network.state_dict().items()):
+        mark.update(value.float().cpu().numpy().tobytes())
+    return mark.hexdigest()[:12]
 
 
 def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tensor:
@@ -32,10 +41,7 @@ class LatentPool:
     """Every picture of `pool` at `size` px as latents; the file's name holds a mark of the encoder that made them."""
 
     def __init__(self, pool: PicturePool, vae: AutoencoderTiny, size: int, run: Run) -> None:
-        mark = hashlib.sha256()
-        for _, value in sorted(vae.encoder.state_dict().items()):
-            mark.update(value.float().cpu().numpy().tobytes())
-        self.path = pool.folder / f"latents-{size}-{mark.hexdigest()[:12]}-{len(pool)}.npy"
+        self.path = pool.folder / f"latents-{size}-{weights_mark(vae.encoder)}-{len(pool)}.npy"
         self.size = size
         if not self.path.exists():
             self._encode(pool, vae, run)

@@ -13,7 +13,7 @@ from pathlib import Path
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
 _PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by benchmarks/checkpoint.py's table of steps against accuracy.
-_DEFAULTS: dict[str, dict[str, object]] = {
+DEFAULTS: dict[str, dict[str, float]] = {
     "base": {"steps": 8, "guidance_scale": 3.0},
     "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07},
 }
@@ -40,7 +40,7 @@ def manifest(folder: Path) -> dict[str, object]:
     if total > LARGEST_FOLDER:
         raise ValueError(f"{folder} holds {total} bytes: at most {LARGEST_FOLDER} may ship")
     stages = {
-        role: {"unet": role, **_PARTS, "scheduler": f"{role}/scheduler", "size": size, "defaults": _DEFAULTS[role]}
+        role: {"unet": role, **_PARTS, "scheduler": f"{role}/scheduler", "size": size, "defaults": DEFAULTS[role]}
         for role, size in _SIZES.items()
         if (folder / role / "config.json").exists()
     }

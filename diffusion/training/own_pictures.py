@@ -7,7 +7,6 @@ known all the same: what was right must stay, and what was wrong may still come 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample
-from diffusion.training.latents import enlarged_latents
+from diffusion.training.flow import TIMESTEPS, Conditioning, disturb, euler_sample
+from diffusion.training.latents import enlarged_latents, weights_mark
+from diffusion.training.manifest import DEFAULTS
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Scene
@@ -25,7 +25,6 @@ from fitting.parts import Run
 
 logger = logging.getLogger(__name__)
 COUNT = 512
-STEPS, GUIDANCE = 8, 3.0  # as the pipeline draws
 _BATCH = 16
 
 
@@ -52,7 +51,7 @@ class OwnPictures:
         self._base, self._vae, self._conditioning = base, vae, conditioning
         self._pool, self._run, self._span = pool, run, span
         self.count = min(COUNT, len(pool))
-        path = run.folder / f"own-{_mark(base)}-{self.count}.safetensors"
+        path = run.folder / f"own-{weights_mark(base)}-{self.count}.safetensors"
         if not path.exists():
             run.folder.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".writing")
@@ -66,11 +65,9 @@ class OwnPictures:
         picked = torch.randint(self.count, (rows,), generator=generator)
         enlarged = self._enlarged[picked].float().to(self._run.device)
         times = self._span[0] + (self._span[1] - self._span[0]) * torch.rand(rows, generator=generator)
-        noise = torch.randn(enlarged.shape, generator=generator).to(self._run.device)
-        times = times.to(self._run.device)
-        t0 = times.view(-1, 1, 1, 1)
+        noise, times = torch.randn(enlarged.shape, generator=generator).to(self._run.device), times.to(self._run.device)
         scenes, texts = [self._pool.scene(int(i)) for i in picked], [self._text(int(i)) for i in picked]
-        return OwnBatch(scenes, texts, (1 - t0) * enlarged + t0 * noise, times)
+        return OwnBatch(scenes, texts, disturb(enlarged, noise, times)[0], times)
 
     def _text(self, index: int) -> str:
         return caption(self._pool.scene(index), "en", seed=index).text
@@ -96,14 +93,8 @@ class OwnPictures:
             with self._run.autocast():
                 return self._base(x, times * TIMESTEPS, told if guided else untold).sample.float()
 
-        latents = euler_sample(predict, noise, STEPS, GUIDANCE)
+        usual = DEFAULTS["base"]  # as the pipeline draws
+        latents = euler_sample(predict, noise, usual["steps"], usual["guidance_scale"])
         with self._run.autocast():
             pictures = self._vae.decoder(latents / self._vae.config.scaling_factor).clamp(-1, 1).float()
             return enlarged_latents(self._vae, pictures).half().cpu().contiguous()
-
-
-def _mark(base: UNet2DConditionModel) -> str:
-    mark = hashlib.sha256()
-    for _, value in sorted(base.state_dict().items()):
-        mark.update(value.float().cpu().numpy().tobytes())
-    return mark.hexdigest()[:12]

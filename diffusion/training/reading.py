@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 
 from fashion.scene import Scene
-from fashion.scorer import INPUT, Scorer
+from fashion.scorer import Scorer, as_input
 from fashion.scorer_training import place_targets, reading_losses
 from fitting.parts import Run
 
@@ -44,23 +44,17 @@ class Reading:
         kinds, fields = place_targets(scenes)
         fields = {field: wanted.to(pictures.device) for field, wanted in fields.items()}
         with self._run.autocast():
-            return reading_losses(self._network(_as_read(pictures)), kinds.to(pictures.device), fields)
+            return reading_losses(self._network(as_input(pictures).clamp(-1, 1)), kinds.to(pictures.device), fields)
 
     def unlikeness(self, pictures: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """How far the scorer's features of pictures are from those of the true ones, both (n, 3, h, w), place by place
         and for directions alone (Zhang et al. 2018, arXiv:1801.03924); a mean over pictures and layers, 0 if alike."""
         with self._run.autocast():
             with torch.no_grad():
-                wanted = self._network.features(_as_read(truth))
-            seen = self._network.features(_as_read(pictures))
+                wanted = self._network.features(as_input(truth))
+            seen = self._network.features(as_input(pictures).clamp(-1, 1))
         apart = [
             (F.normalize(mine.float(), dim=1) - F.normalize(theirs.float(), dim=1)).square().sum(dim=1).mean()
             for mine, theirs in zip(seen, wanted, strict=True)
         ]
         return torch.stack(apart).mean()
-
-
-def _as_read(pictures: torch.Tensor) -> torch.Tensor:
-    if pictures.shape[-1] != INPUT:
-        pictures = F.interpolate(pictures, size=(INPUT, INPUT), mode="bilinear")
-    return pictures.clamp(-1, 1)

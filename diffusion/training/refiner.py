@@ -31,6 +31,7 @@ from diffusion.training.reading import Reading
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
+from fashion.scorer import as_input
 from fitting.loop import fit
 from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
 
@@ -142,7 +143,19 @@ class RefinerLesson:
         """The pictures (n, 3, 256, 256) in -1..1 at the end of the ways."""
         pictures = self._pool.pictures(way.indexes)
         pictures[way.flips] = pictures[way.flips, :, ::-1]
-        return torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        return as_input(pictures).to(self._device)
+
+
+def refiner_flow(
+    unet: UNet2DConditionModel, conditioning: Conditioning, run: Run, noisy: torch.Tensor, times: torch.Tensor,
+    texts: list[str],
+) -> torch.Tensor:  # fmt: skip
+    """What the refiner says of latents (n, c, 64, 64) at times (n,), told as the SDXL refiner is."""
+    hidden, pooled = conditioning.refiner(texts)
+    added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(len(texts), -1)}
+    noisy = noisy.contiguous(memory_format=run.memory_format)
+    with run.autocast():
+        return unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
 
 
 def starts(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -162,6 +175,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
+    reading = Reading(options.checkpoints, vae, run) if options.reward else None  # first: it may not be trained yet
     text, latent = conditioning.clip.config, vae.config.latent_channels
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = latest_weights(unet, run)
@@ -172,16 +186,10 @@ def main(argv: list[str] | None = None) -> None:
     pool = PicturePool(options.pool, options.pictures)
     small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
-    reading = Reading(options.checkpoints, vae, run) if options.reward else None
     own = OwnPictures(base, vae, conditioning, pool, run, (LOWEST_START, USUAL_START)) if reading else None
 
     def flow(noisy: torch.Tensor, times: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        hidden, pooled = conditioning.refiner(texts)
-        time_ids = torch.tensor([TIME_IDS], device=run.device).expand(len(texts), -1)
-        added = {"text_embeds": pooled, "time_ids": time_ids}
-        noisy = noisy.contiguous(memory_format=run.memory_format)
-        with run.autocast():
-            return unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
+        return refiner_flow(unet, conditioning, run, noisy, times, texts)
 
     def drawn(way: Way, said: torch.Tensor) -> torch.Tensor:
         squared = (said - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
@@ -226,18 +234,14 @@ def _before_and_after(
     low = small.read(indexes, np.zeros(6, bool)).to(run.device)
     noise = torch.randn(low.shape, generator=generator).to(run.device)
     enlarged = outputs.enlarged_latents(low, conditioning.base(texts), noise, sum(REDRAWN_FROM) / 2)
-    hidden, pooled = conditioning.refiner(texts)
-    added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(6, -1)}
 
     def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
-        with run.autocast():
-            return unet(x, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
+        return refiner_flow(unet, conditioning, run, x, times, texts)
 
     noise = torch.randn(enlarged.shape, generator=generator).to(run.device)
     refined = euler_sample(predict, (1 - start) * enlarged + start * noise, steps, first_time=start)
     decoded = [outputs.vae.decoder(x / outputs.vae.config.scaling_factor).cpu() for x in (enlarged, refined)]
-    truth = torch.from_numpy(pool.pictures(indexes)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-    return torch.cat([*decoded, truth])
+    return torch.cat([*decoded, as_input(pool.pictures(indexes))])
 
 
 if __name__ == "__main__":
