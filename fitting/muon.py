@@ -42,19 +42,24 @@ class Muon(torch.optim.Optimizer):
             if not group["matrices"]:
                 self._step_vectors(learning, group)
                 continue
+            alike: dict[torch.Size, list[nn.Parameter]] = {}
             for parameter in learning:
-                self._step_matrix(parameter, parameter.grad, group)
+                alike.setdefault(parameter.shape, []).append(parameter)
+            for parameters in alike.values():
+                self._step_matrices(parameters, group)
 
-    def _step_matrix(self, parameter: nn.Parameter, gradient: torch.Tensor, group: dict) -> None:
-        state = self.state[parameter]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        ahead = gradient.lerp(state["momentum"], group["momentum"])
-        matrix = ahead.flatten(1)
-        update = orthogonal(matrix) * (_ADAMW_RMS * max(matrix.shape) ** 0.5)
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(update.view_as(parameter), alpha=-group["lr"])
+    def _step_matrices(self, parameters: list[nn.Parameter], group: dict) -> None:
+        """Matrices of one shape, all at once, for the same reason as below."""
+        gradients = [parameter.grad for parameter in parameters]
+        for parameter in parameters:
+            if "momentum" not in self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        ahead = torch.stack(torch._foreach_lerp(gradients, momenta, group["momentum"])).flatten(2)
+        updates = orthogonal(ahead).view(len(parameters), *parameters[0].shape).unbind()
+        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(parameters, updates, alpha=-group["lr"] * _ADAMW_RMS * max(ahead.shape[1:]) ** 0.5)
 
     def _step_vectors(self, parameters: list[nn.Parameter], group: dict) -> None:
         """AdamW of all of them at once: one by one, many small ones cost more to call for than to compute."""
@@ -78,37 +83,37 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_addcdiv_(parameters, means, deviations, rates)
 
 
-def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """The orthogonal factor of `matrix` (m, n), nearly: its singular values all become about 1."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    near = (wide / (wide.norm() + 1e-7)).to(_work_type(matrix.device))
-    advance = _by_its_gram if near.shape[1] >= 2 * near.shape[0] else _by_itself
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """The orthogonal factor of each of `matrices` (k, m, n), nearly: their singular values all become about 1."""
+    wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
+    near = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(matrices.device))
+    advance = _by_its_gram if near.shape[2] >= 2 * near.shape[1] else _by_itself
     for rounds in _ROUNDS:
         near = advance(near, rounds)
-    near = near.to(matrix.dtype)
-    return near if wide is matrix else near.T
+    near = near.to(matrices.dtype)
+    return near if wide is matrices else near.mT
 
 
 def _by_itself(near: torch.Tensor, rounds: int) -> torch.Tensor:
     a, b, c = _QUINTIC
     for _ in range(rounds):
-        gram = near @ near.T
-        near = torch.addmm(near, torch.addmm(gram, gram, gram, beta=b, alpha=c), near, beta=a)
+        gram = near @ near.mT
+        near = torch.baddbmm(near, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), near, beta=a)
     return near
 
 
 def _by_its_gram(near: torch.Tensor, rounds: int) -> torch.Tensor:
-    """The same rounds, reckoned in (m, m) alone: every round is a polynomial of near @ near.T from the left. At n = 4 m
+    """The same rounds, reckoned in (m, m) alone: a round is a polynomial of near @ near.mT from the left. At n = 4 m
     that is two thirds of the work. All five at one go would lose what is small in float32; three, then two do not.
     """
     a, b, c = _QUINTIC
 
     def factor_of(gram: torch.Tensor) -> torch.Tensor:
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal().add_(a)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
         return factor
 
-    gram = near @ near.T
+    gram = near @ near.mT
     product = factor = factor_of(gram)
     for _ in range(rounds - 1):
         gram = factor @ gram @ factor

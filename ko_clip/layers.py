@@ -141,13 +141,13 @@ def _together(read: Tensor) -> Tensor:
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor) -> Tensor:
-    """Attention (batch, heads, queries, width / heads); `keys` (batch, 1, 1, tokens). torch's own in bfloat16 on a CPU
-    takes five times as long to go back through as one in float32, and longer than this.
+    """Attention (batch, heads, queries, width / heads); `keys` (batch, 1, 1, tokens). On a CPU in float32 whatever the
+    rest is in: torch's own in bfloat16 takes five times as long to go back through.
     """
-    if query.dtype is not torch.bfloat16 or query.device.type != "cpu":
+    if key.device.type == "cpu":
+        query, key, value = query.float(), key.float(), value.float()
+    with torch.autocast("cpu", enabled=False):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return scores.masked_fill(~keys, float("-inf")).softmax(-1) @ value  # summed in float32 within
 
 
 class SlotDecoder(nn.Module):

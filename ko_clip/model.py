@@ -93,6 +93,7 @@ class KoClipModel(PreTrainedModel):
         places = Ragged(queries >= 0)
         which, weighted = places.pack(queries), token_weights is not None
         read, attention = self.decoder(memory, rows, places, which, weighted)  # (slots and pooled asked for, width)
+        read, which = read[: places.total], which[: places.total]
         scale = None
         if weighted:
             scale = torch.einsum("bqt,bt->bq", attention[:, pooled.shape[1] :], token_weights[:, :longest])

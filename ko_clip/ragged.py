@@ -2,8 +2,10 @@
 
 In: a mask (rows, longest), True where something stands. Out: the way from padded tensors (rows, longest, …) to packed
 ones (total, …) and back. All that a layer does to one position at a time runs packed; only attention is padded, and on
-a processor a few rows at a time, each few as wide as the longest of them: prompts of one batch differ eightfold in
-length, and sorted by length a tenth of what is padded so is padding, where it would be half of the whole batch.
+a processor in float32 a few rows at a time, each few as wide as the longest of them: prompts of one batch differ
+eightfold in length, and sorted by length a tenth of what is padded so is padding, where it would be half of the whole
+batch. In bfloat16 the products are so quick that what counts is how many there are, and of how many sizes, since each
+new size costs as much as several products: rows stay together there, and totals are rounded up by spare rows.
 Ref: Zeng et al. 2022, arXiv:2208.08124.
 """
 
@@ -14,46 +16,59 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 _FEW = 12  # rows of a part: with fewer, what each call costs by itself outweighs the padding saved
+_ROUND = 128  # what is packed is a multiple of this in bfloat16
 
 
 class Ragged:
     """A layout of rows. Where nothing is missing, both ways are views."""
 
     def __init__(self, mask: Tensor) -> None:
-        self.mask = mask
-        self._places = None if bool(mask.all()) else mask.flatten().nonzero()[:, 0]
+        self.mask, self.total = mask, int(mask.sum())
+        self._kept = self._places = None
+        if self.total < mask.numel():
+            places = mask.flatten().nonzero()[:, 0]
+            spare = -self.total % _ROUND if _in_low_precision(mask.device) else 0
+            # Spare rows are copies of the first place, and go back to one that is thrown away.
+            self._kept = functional.pad(places, (0, spare), value=int(places[0]) if self.total else 0)
+            self._places = functional.pad(places, (0, spare), value=mask.numel())
 
     def pack(self, padded: Tensor) -> Tensor:
-        """(rows, longest, …) → (total, …)."""
+        """(rows, longest, …) → (total and spare, …)."""
         flat = padded.flatten(0, 1)
-        return flat if self._places is None else flat.index_select(0, self._places)
+        return flat if self._kept is None else flat.index_select(0, self._kept)
 
     def pad(self, packed: Tensor) -> Tensor:
-        """(total, …) → (rows, longest, …), zeros where nothing stands."""
+        """(total, …), with or without the spare → (rows, longest, …), zeros where nothing stands."""
         shape = (*self.mask.shape, *packed.shape[1:])
         if self._places is None:
             return packed.view(shape)
-        flat = torch.zeros(self.mask.numel(), *packed.shape[1:], dtype=packed.dtype, device=packed.device)
-        return flat.index_copy_(0, self._places, packed).view(shape)
+        flat = torch.zeros(self.mask.numel() + 1, *packed.shape[1:], dtype=packed.dtype, device=packed.device)
+        return flat.index_copy_(0, self._places[: len(packed)], packed)[:-1].view(shape)
 
     @cached_property
     def parts(self) -> list[Ragged]:
-        """The same rows a few at a time, in order. A GPU would rather have them all at once."""
-        if self.mask.device.type != "cpu" or len(self.mask) <= _FEW:
+        """The same rows a few at a time, in order. A GPU would rather have them all at once, and so would bfloat16."""
+        alone = len(self.mask) <= _FEW or self.mask.device.type != "cpu"
+        if alone or _in_low_precision(self.mask.device):
             return [self]
         return [Ragged(few[:, : _width(few)]) for few in self.mask.split(_FEW)]
 
     def pad_parts(self, packed: Tensor) -> list[Tensor]:
         """(total, …) → for each part (its rows, its longest, …)."""
-        totals = [int(part.mask.sum()) for part in self.parts] if len(self.parts) > 1 else [len(packed)]
+        totals = [part.total for part in self.parts] if len(self.parts) > 1 else [len(packed)]
         return [part.pad(few) for part, few in zip(self.parts, packed.split(totals), strict=True)]
 
     def pack_parts(self, padded: Sequence[Tensor]) -> Tensor:
         """For each part (its rows, its longest, …) → (total, …)."""
         packed = [part.pack(few) for part, few in zip(self.parts, padded, strict=True)]
         return packed[0] if len(packed) == 1 else torch.cat(packed)
+
+
+def _in_low_precision(device: torch.device) -> bool:
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def _width(mask: Tensor) -> int:

@@ -21,7 +21,7 @@ from ko_clip.teachers import ClipTeacher
 
 _STEPS = 6
 _KEPT = 2048  # queries a layer
-_ASKED = 96  # of them at a time, others at every step
+_ASKED = 48  # of them at a time, others at every step
 
 
 class AttentionReads(nn.Module):

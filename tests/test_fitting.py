@@ -123,10 +123,10 @@ def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("shape", [(24, 60), (60, 24), (16, 16)])
 def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    values = torch.linalg.svdvals(orthogonal(matrix))
+    values = torch.linalg.svdvals(orthogonal(matrix[None])[0])
     assert 0.5 < values.min() < values.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), (left @ right).flatten(), dim=0) > 0.95
+    assert torch.cosine_similarity(orthogonal(matrix[None]).flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
 @pytest.mark.parametrize("shape", [(24, 90), (90, 24), (24, 30)])
@@ -142,7 +142,21 @@ def test_rounds_reckoned_on_the_smaller_side_are_the_same_rounds(
     for _ in range(5):
         gram = near @ near.T
         near = 3.4445 * near + (-4.7750 * gram + 2.0315 * gram @ gram) @ near
-    assert float((orthogonal(matrix) - near).norm() / near.norm()) < 1e-4
+    assert float((orthogonal(matrix[None])[0] - near).norm() / near.norm()) < 1e-4
+
+
+def test_matrices_of_one_shape_are_stepped_together_as_each_alone() -> None:
+    together, alone = ([nn.Parameter(torch.zeros(6, 2, 3, 3)) for _ in range(3)] for _ in range(2))
+    first = Muon(nn.ParameterList(together), {str(i): p for i, p in enumerate(together)}, 0.1, 0.5)
+    others = [Muon(nn.ParameterList([p]), {"p": p}, 0.1, 0.5) for p in alone]
+    generator = torch.Generator().manual_seed(3)
+    for step in range(3):
+        for place, (mine, theirs) in enumerate(zip(together, alone, strict=True)):
+            mine.grad = theirs.grad = None if place == step else torch.randn(mine.shape, generator=generator)
+        for optimizer in (first, *others):
+            optimizer.step()
+    for mine, theirs in zip(together, alone, strict=True):
+        assert mine.abs().max() > 0.01 and torch.allclose(mine, theirs, atol=1e-3)
 
 
 def test_muon_leaves_tables_and_gains_to_adamw() -> None:

@@ -82,6 +82,32 @@ def test_packed_rows_come_back_where_they_were():
     assert Ragged(torch.ones(3, 4, dtype=bool)).pad(padded.flatten(0, 1)).data_ptr() == padded.data_ptr()
 
 
+def test_spare_rows_of_bfloat16_leave_no_trace():
+    padded, mask = torch.randn(3, 60, 2), torch.arange(60)[None] < torch.tensor([[60], [0], [7]])
+    plain = Ragged(mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = Ragged(mask)
+    packed = rows.pack(padded).requires_grad_()
+    assert (rows.total, len(packed), len(plain.pack(padded))) == (67, 128, 67)
+    assert torch.equal(rows.pad(packed), plain.pad(plain.pack(padded)))
+    assert torch.equal(rows.pad(packed[: rows.total]), rows.pad(packed))
+    rows.pad(packed).sum().backward()
+    assert packed.grad.sum(0).tolist() == [67, 67] and not packed.grad[67:].any()
+
+
+def test_bfloat16_says_what_float32_says(model, ids):
+    which = torch.tensor([[3, 40, -1], [-1, 0, 76]])
+    with torch.no_grad():
+        full = model.encode(ids, slots=which)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = model.encode(ids, slots=which)
+    for said, wanted in (
+        (half["base"].states[which >= 0], full["base"].states[which >= 0]),
+        (half["refiner"].pooled, full["refiner"].pooled),
+    ):
+        assert (said.float() - wanted).norm() < 0.03 * wanted.norm()
+
+
 @pytest.mark.parametrize("lengths", [[3] * 30, [1, 9, 0, 4, 7] * 6, [2]])
 def test_rows_a_few_at_a_time_are_the_same_rows(lengths):
     mask = torch.arange(11)[None] < torch.tensor(lengths)[:, None]

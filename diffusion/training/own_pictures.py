@@ -24,7 +24,6 @@ from fashion.scene import Scene
 from fitting.parts import Run
 
 logger = logging.getLogger(__name__)
-COUNT = 512
 _BATCH = 16
 
 
@@ -39,18 +38,18 @@ class OwnBatch:
 
 
 class OwnPictures:
-    """`COUNT` pictures of one base; its mark is in the file's name, so another base draws its own.
+    """`count` pictures of one base; its mark is in the file's name, so another base draws its own.
 
     Batches start at times of `span`.
     """
 
     def __init__(
         self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: Conditioning, pool: PicturePool, run: Run,
-        span: tuple[float, float],
+        count: int, span: tuple[float, float],
     ) -> None:  # fmt: skip
         self._base, self._vae, self._conditioning = base, vae, conditioning
         self._pool, self._run, self._span = pool, run, span
-        self.count = min(COUNT, len(pool))
+        self.count = min(count, len(pool))
         path = run.folder / f"own-{weights_mark(base)}-{self.count}.safetensors"
         if not path.exists():
             run.folder.mkdir(parents=True, exist_ok=True)

@@ -172,6 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_fit_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.3)")
+    parser.add_argument("--own", type=int, default=512, help="how many pictures the base draws anew for --reward")
     options = parser.parse_args(argv)
     run = open_run(options, "refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
@@ -186,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     pool = PicturePool(options.pool, options.pictures)
     small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
-    own = OwnPictures(base, vae, conditioning, pool, run, (LOWEST_START, USUAL_START)) if reading else None
+    own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START)) if reading else None
 
     def flow(noisy: torch.Tensor, times: torch.Tensor, texts: list[str]) -> torch.Tensor:
         return refiner_flow(unet, conditioning, run, noisy, times, texts)
