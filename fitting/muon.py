@@ -87,7 +87,8 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     """The orthogonal factor of each of `matrices` (k, m, n), nearly: their singular values all become about 1."""
     wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
     near = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(matrices.device))
-    advance = _by_its_gram if near.shape[2] >= 2 * near.shape[1] else _by_itself
+    smaller = near.dtype == torch.float32 and near.shape[2] >= 2 * near.shape[1]
+    advance = _by_its_gram if smaller else _by_itself
     for rounds in _ROUNDS:
         near = advance(near, rounds)
     near = near.to(matrices.dtype)
@@ -104,7 +105,9 @@ def _by_itself(near: torch.Tensor, rounds: int) -> torch.Tensor:
 
 def _by_its_gram(near: torch.Tensor, rounds: int) -> torch.Tensor:
     """The same rounds, reckoned in (m, m) alone: a round is a polynomial of near @ near.mT from the left. At n = 4 m
-    that is two thirds of the work. All five at one go would lose what is small in float32; three, then two do not.
+    that is two thirds of the work. All five at one go would lose what is small in float32; three, then two do not. In
+    bfloat16 one does: beside a direction that dominates, the others' squares are rounding errors, some of them below
+    nothing, and the rounds make those hundreds of times as large.
     """
     a, b, c = _QUINTIC
 

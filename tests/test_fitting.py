@@ -129,6 +129,18 @@ def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int
     assert torch.cosine_similarity(orthogonal(matrix[None]).flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
+@pytest.mark.parametrize("work_type", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(16, 720), (720, 16), (16, 16)])
+def test_no_singular_value_grows_beside_one_that_dominates(
+    shape: tuple[int, int], work_type: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fitting.muon._work_type", lambda device: work_type)
+    left, _, right = torch.linalg.svd(torch.randn(32, *shape, generator=torch.Generator().manual_seed(0)), False)
+    spectrum = torch.full((min(shape),), 0.03)
+    spectrum[0] = 1.0  # nearly so are a U-Net's last convolution's
+    assert torch.linalg.svdvals(orthogonal(left * spectrum @ right)).max() < 1.3
+
+
 @pytest.mark.parametrize("shape", [(24, 90), (90, 24), (24, 30)])
 def test_rounds_reckoned_on_the_smaller_side_are_the_same_rounds(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ import fashion.pool
 from diffusion.training import autoencoder, base, manifest, refiner, reward
 from diffusion.training.autoencoder import AutoencoderShape
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
+from diffusion.training.need import need
 from diffusion.training.reading import Reading
 from diffusion.training.unet import UNetShape
 from fashion import scorer_training
@@ -214,7 +215,8 @@ def test_a_picture_is_like_itself_and_read_by_what_it_was_to_show(trained: Path,
     blue = Scene((Garment("dress", "blue", "solid", "cotton", "short", "knee", "round"),))
     picture = torch.from_numpy(draw(red, 256)).permute(2, 0, 1)[None].float().div(127.5).sub(1)
     assert reading.errors(picture, [red])["color"] < 0.5 < reading.errors(picture, [blue])["color"]
-    assert reading.unlikeness(picture, picture) < 1e-6 < reading.unlikeness(picture.flip(2), picture)
+    itself, upside_down = reading.unlikeness(picture, picture), reading.unlikeness(picture.flip(2), picture)
+    assert 0 <= itself < 0.001 * upside_down  # not 0 where bfloat16 sums in another order
 
 
 def test_scenes_in_need_are_met_oftener(trained: Path, work: Path) -> None:
@@ -228,7 +230,7 @@ def test_scenes_in_need_are_met_oftener(trained: Path, work: Path) -> None:
     assert len(set(alike.batch(0).indexes)) > PICTURES // 2
     solid = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
     bears = Scene((Garment("dress", "red", "cartoon", "cotton", "short", "knee", "round"),))
-    assert reward.need(bears) > reward.need(solid)
+    assert need(bears) > need(solid)
 
 
 def test_a_pool_draws_what_is_missing_and_gives_the_same_scene_again(work: Path) -> None:
