@@ -16,7 +16,6 @@ import fashion.pool
 from diffusion.training import autoencoder, base, manifest, refiner, reward
 from diffusion.training.autoencoder import AutoencoderShape
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
-from diffusion.training.need import need
 from diffusion.training.reading import Reading
 from diffusion.training.unet import UNetShape
 from fashion import scorer_training
@@ -230,7 +229,7 @@ def test_scenes_in_need_are_met_oftener(trained: Path, work: Path) -> None:
     assert len(set(alike.batch(0).indexes)) > PICTURES // 2
     solid = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
     bears = Scene((Garment("dress", "red", "cartoon", "cotton", "short", "knee", "round"),))
-    assert need(bears) > need(solid)
+    assert reward.need(bears) > reward.need(solid)
 
 
 def test_a_pool_draws_what_is_missing_and_gives_the_same_scene_again(work: Path) -> None:

@@ -29,7 +29,6 @@ from diffusion.training.flow import (
     scheduler_config,
 )
 from diffusion.training.latents import LatentPool
-from diffusion.training.need import need
 from diffusion.training.scene_map import SceneMap, map_loss, map_targets
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
@@ -128,14 +127,13 @@ class FlowLesson:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
     add_fit_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
-    parser.add_argument("--need", action="store_true", help="meet oftener what is drawn badly, once most is drawn well")
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)
     unet = fresh_unet(vae, conditioning)
     first_step = latest_weights(unet, run)
     learner = SceneMap(unet).to(run.device)
-    lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)
+    lesson = FlowLesson(options, run, vae, conditioning)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)
