@@ -15,22 +15,33 @@ from torch import nn
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # the Newton-Schulz polynomial whose slope at 0 is steepest
 _ROUNDS = (3, 2)  # of Newton-Schulz; between the two the matrix itself is looked at again
 _ADAMW_RMS = 0.2  # root mean square of AdamW's usual update, in learning rates
+ROWS = 256  # of a block
 
 
 class Muon(torch.optim.Optimizer):
-    """Of the `trained` parameters of a module, by name. `weight_decay` shrinks matrices alone."""
+    """Of the `trained` parameters of a module, by name. `weight_decay` shrinks matrices alone.
+
+    A matrix whose shorter side is longer than `rows` is stepped in blocks of at most so many: making it orthogonal as a
+    whole costs by the square of that side, and at a width of 768 nearly what a batch's gradients cost (Khaled et al.
+    2025, arXiv:2510.16981, who join the blocks now and then).
+    """
 
     def __init__(
         self, module: nn.Module, trained: Mapping[str, nn.Parameter], lr: float, weight_decay: float = 0.0,
-        momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99),
+        momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99), rows: int = ROWS,
     ) -> None:  # fmt: skip
         tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
         matrices = [p for p in trained.values() if p.ndim > 1 and id(p) not in tables]
         chosen = {id(p) for p in matrices}
         others = [p for p in trained.values() if id(p) not in chosen]
         groups = [{"params": matrices, "matrices": True}, {"params": others, "matrices": False, "weight_decay": 0.0}]
-        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas}
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "rows": rows}
         super().__init__([group for group in groups if group["params"]], defaults)
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("rows", ROWS)  # states written before there were blocks
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -57,7 +68,7 @@ class Muon(torch.optim.Optimizer):
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch.stack(torch._foreach_lerp(gradients, momenta, group["momentum"])).flatten(2)
-        updates = orthogonal(ahead).view(len(parameters), *parameters[0].shape).unbind()
+        updates = orthogonal(ahead, group["rows"]).reshape(len(parameters), *parameters[0].shape).unbind()
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(parameters, updates, alpha=-group["lr"] * _ADAMW_RMS * max(ahead.shape[1:]) ** 0.5)
 
@@ -83,16 +94,25 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_addcdiv_(parameters, means, deviations, rates)
 
 
-def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """The orthogonal factor of each of `matrices` (k, m, n), nearly: their singular values all become about 1."""
+def orthogonal(matrices: torch.Tensor, rows: int = ROWS) -> torch.Tensor:
+    """The orthogonal factor of each of `matrices` (k, m, n), nearly: their singular values all become about 1.
+
+    Where the shorter side is longer than `rows`, it is cut into blocks of at most so many, and each has its own factor.
+    """
     wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
-    near = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(matrices.device))
+    blocks = wide.chunk(-(-wide.shape[1] // rows), dim=1)
+    factors = [_factor(block) for block in blocks]
+    factor = factors[0] if len(factors) == 1 else torch.cat(factors, dim=1)
+    return factor if wide is matrices else factor.mT
+
+
+def _factor(wide: torch.Tensor) -> torch.Tensor:
+    near = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(wide.device))
     smaller = near.dtype == torch.float32 and near.shape[2] >= 2 * near.shape[1]
     advance = _by_its_gram if smaller else _by_itself
     for rounds in _ROUNDS:
         near = advance(near, rounds)
-    near = near.to(matrices.dtype)
-    return near if wide is matrices else near.mT
+    return near.to(wide.dtype)
 
 
 def _by_itself(near: torch.Tensor, rounds: int) -> torch.Tensor:

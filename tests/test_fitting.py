@@ -129,6 +129,28 @@ def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int
     assert torch.cosine_similarity(orthogonal(matrix[None]).flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
+@pytest.mark.parametrize("shape", [(20, 60), (60, 20), (16, 50)])
+def test_a_large_matrix_is_made_orthogonal_block_by_block(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    made = orthogonal(matrix[None], rows=8)[0]
+    wide, given = (made, matrix) if shape[0] < shape[1] else (made.T, matrix.T)
+    size = -(-min(shape) // -(-min(shape) // 8))
+    for block, alone in zip(wide.split(size), given.split(size), strict=True):
+        assert len(block) <= 8 and torch.equal(block, orthogonal(alone[None])[0])
+
+
+def test_muon_goes_on_from_a_state_that_knows_no_blocks() -> None:
+    weight = nn.Parameter(torch.zeros(4, 6))
+    optimizer = Muon(nn.ParameterList([weight]), {"p": weight}, 0.1)
+    older = optimizer.state_dict()
+    for group in older["param_groups"]:
+        del group["rows"]
+    optimizer.load_state_dict(older)
+    weight.grad = torch.ones(4, 6)
+    optimizer.step()
+    assert weight.abs().max() > 0
+
+
 @pytest.mark.parametrize("work_type", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(16, 720), (720, 16), (16, 16)])
 def test_no_singular_value_grows_beside_one_that_dominates(
