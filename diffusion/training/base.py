@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 SIZE = 128
 CAPTIONS_DROPPED = 0.1
 MAP_SHARE = 0.1  # of the loss, what the scene map is worth
+# How often a garment's pattern is met beside others: what is drawn right has little left to teach. Of single garments
+# the base drew every solid, zigzag and dancheong one right when these were chosen, and half of cartoons and flowers.
+NEED = {"solid": 0.25, "zigzag": 0.5, "dancheong": 0.5, "cartoon": 3.0, "floral": 3.0, "paisley": 3.0, "leaves": 2.0}
 
 
 SHAPE = UNetShape(channels=(80, 64, 128, 128), heads=(1, 2, 4, 4))
@@ -124,16 +127,22 @@ class FlowLesson:
         return (self.weights * (said.float() - batch.goal).square()).mean()
 
 
+def need(scene: Scene) -> float:
+    """How much oftener than others a scene is drawn: the mean of what its garments' patterns need."""
+    return float(np.mean([NEED.get(garment.pattern, 1.0) for garment in scene.garments]))
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
     add_fit_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
+    parser.add_argument("--need", action="store_true", help="meet oftener the patterns that are drawn badly")
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)
     unet = fresh_unet(vae, conditioning)
     first_step = latest_weights(unet, run)
     learner = SceneMap(unet).to(run.device)
-    lesson = FlowLesson(options, run, vae, conditioning)
+    lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)

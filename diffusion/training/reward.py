@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
-from diffusion.training.base import FlowLesson, fresh_unet, open_frozen, save_sample
+from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
 from diffusion.training.flow import TIMESTEPS, Conditioning
 from diffusion.training.reading import Reading
 from fashion.scene import Scene
@@ -32,9 +32,6 @@ MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read
 LOOKS = 2  # of them at each training step
 GUIDANCE = 3.0
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
-# How often a garment's pattern is met beside others: what is drawn right has little left to teach. Of single garments
-# the base drew every solid, zigzag and dancheong one right when these were chosen, and half of cartoons and flowers.
-NEED = {"solid": 0.25, "zigzag": 0.5, "dancheong": 0.5, "cartoon": 3.0, "floral": 3.0, "paisley": 3.0, "leaves": 2.0}
 
 
 class Reward:
@@ -76,11 +73,6 @@ class Reward:
             free = unet(x, at, untold).sample.float()
         with self._run.autocast():
             return free + GUIDANCE * (unet(x, at, told).sample.float() - free)
-
-
-def need(scene: Scene) -> float:
-    """How much oftener than others a scene is drawn: the mean of what its garments' patterns need."""
-    return float(np.mean([NEED.get(garment.pattern, 1.0) for garment in scene.garments]))
 
 
 def main(argv: list[str] | None = None) -> None:
