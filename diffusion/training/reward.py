@@ -22,6 +22,7 @@ from diffusers import UNet2DConditionModel
 
 from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
 from diffusion.training.flow import TIMESTEPS, Conditioning
+from diffusion.training.manifest import DEFAULTS
 from diffusion.training.reading import Reading
 from fashion.scene import Scene
 from fitting.loop import fit
@@ -30,7 +31,7 @@ from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_w
 WAY = 5  # steps from noise to picture
 MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest
 LOOKS = 2  # of them at each training step
-GUIDANCE = 3.0
+GUIDANCE = DEFAULTS["base"]["guidance_scale"]  # as the pipeline draws
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, radians, sin
 
+SIDE = 256  # of the scene's square, scene units
+
 Point = tuple[float, float]
 Chain = Sequence[Point]
 Command = tuple
@@ -27,7 +29,7 @@ class Frame:
 
     def hides_below(self, y: float) -> bool:
         """Whether all from body height `y` down lies under the square."""
-        return y * self.scale + self.dy > 256
+        return y * self.scale + self.dy > SIDE
 
     def place(self, path: Path) -> str:
         """SVG path data in scene units, with one decimal. Where composing spends its time: % is the fastest way."""

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 from resvg import render, usvg
 
-SIDE = 256  # scene units
+from fashion.drawing.paths import SIDE
+
 Extent = tuple[float, float]  # to the right and down, scene units
 WHOLE: Extent = (SIDE, SIDE)
 _BESIDE = 2  # pixels that an anti-aliased edge and a later enlargement look at beyond it

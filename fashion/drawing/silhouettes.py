@@ -21,7 +21,7 @@ from fashion.drawing.hoods import hoodie
 from fashion.drawing.layering import LONG_OUTER, dress_together
 from fashion.drawing.outerwear import cardigan, vest
 from fashion.drawing.padding import padding
-from fashion.drawing.paths import Frame
+from fashion.drawing.paths import SIDE, Frame
 from fashion.drawing.raster import Extent
 from fashion.drawing.shapes import Figure, Silhouette
 from fashion.drawing.sketch import Sketch, Wear
@@ -32,7 +32,6 @@ from fashion.scene import Garment, Scene
 
 Maker = Callable[[Garment, Wear], Sketch]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in body units
-SIDE = 256.0
 ALONE_SIDE = {
     "mini": 184.0,
     None: 202.0,
