@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from fashion.drawing.materials import edge, edge_width, topstitch, weave_angle
+from fashion.drawing.patterns import LEGIBLE_SCALE
 from fashion.drawing.raster import Extent, document
 from fashion.drawing.shapes import Panel, Stroke, Trim
 from fashion.drawing.silhouettes import Composition
@@ -75,6 +76,7 @@ class Cut:
 def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
     """Number the panels and lay their cloth: the seed moves and scales a pattern a little."""
     worn = WORN_SCALE if composition.figure else 1.0
+    least = worn**0.5  # a print on a figure may be somewhat finer: what it covers is small, and some repeats must show
     numbers = count()
     back, front = [], []
     for i, (garment, silhouette) in enumerate(zip(scene.garments, composition.silhouettes, strict=True)):
@@ -84,7 +86,8 @@ def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
             cloth = []
             for panel in panels:
                 number = next(numbers)
-                grain = Grain(panel.angle, max(scale * panel.scale * worn, 0.3) * look.pattern_zoom, x, y)
+                size = scale * max(panel.scale * worn, LEGIBLE_SCALE[garment.pattern] * least)
+                grain = Grain(panel.angle, size * look.pattern_zoom, x, y)
                 fill = _marked(tones_of(garment.color).rgb, number)
                 cloth.append(Piece(number, i, panel, fill, grain, max(panel.scale * worn**0.6, 0.5)))
             pieces.append(tuple(cloth))
