@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from fashion.drawing import draw, draw_masks
+from fashion.drawing.layers import WORN_SCALE, cut
+from fashion.drawing.patterns import LEGIBLE_SCALE
+from fashion.drawing.silhouettes import compose
+from fashion.drawing.styles import LOOKS
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENT_BY_ID, GARMENTS, PATTERNS, STYLES, Color, GarmentKind
 from fashion.scene import Garment, Scene, scenes
 
@@ -140,3 +144,16 @@ def test_the_training_mix_can_be_drawn() -> None:
     for scene in scenes(3, 40):
         assert draw(scene, 64).std() > 1
         assert draw_masks(scene, 64).shape == (len(scene.garments), 64, 64)
+
+
+def test_no_print_is_finer_than_the_base_stage_can_show() -> None:
+    assert set(LEGIBLE_SCALE) == {pattern.id for pattern in PATTERNS}
+    looked = set()
+    for scene in [*scenes(21, 60, "train", 1), *scenes(22, 60, "train", 3)]:
+        look = LOOKS[scene.style]
+        for piece in cut(scene, compose(scene), look).pieces:
+            pattern = scene.garments[piece.garment].pattern
+            finest = 0.95 * LEGIBLE_SCALE[pattern] * (WORN_SCALE**0.5 if scene.layout == "figure" else 1.0)
+            assert piece.grain.scale >= finest * look.pattern_zoom - 1e-9
+            looked.add((pattern, scene.layout))
+    assert len(looked) > len(PATTERNS)
