@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,6 +165,36 @@ def autoencoder_psnr(folder: Path, asked: Sequence[Scene]) -> float:
     return -10 * float(np.log10(error / pixels))
 
 
+@torch.inference_mode()
+def ceiling_table(folder: Path, scorer: Scorer, groups: Mapping[str, Sequence[Scene]]) -> list[str]:
+    """Patterns that the scorer reads right in true drawings, and in those as the base could show them at best: shrunk
+    to its size, through the autoencoder."""
+    vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    lines = ["| scenes | pattern | garments | true drawings | at the base's size |", "|---|---|---:|---:|---:|"]
+    for name, asked in groups.items():
+        whole = [Image.fromarray(draw(scene, 256)) for scene in asked]
+        small = [_through(vae, picture.resize((128, 128), Image.Resampling.BOX)) for picture in whole]
+        right: dict[str, list[tuple[bool, bool]]] = {"all": []}
+        for scene, one, other in zip(
+            asked, scores_of(scorer, asked, whole), scores_of(scorer, asked, small), strict=True
+        ):
+            for garment, large, little in zip(scene.garments, one, other, strict=True):
+                if "pattern" in large.right:
+                    seen = large.right["pattern"], little.right["pattern"]
+                    right["all"].append(seen)
+                    right.setdefault(garment.pattern, []).append(seen)
+        for pattern, seen in sorted(right.items()):
+            best, shown = (100 * np.mean(column) for column in zip(*seen, strict=True))
+            lines.append(f"| {name} | {pattern} | {len(seen)} | {best:.1f} | {shown:.1f} |")
+    return lines
+
+
+def _through(vae: AutoencoderTiny, picture: Image.Image) -> Image.Image:
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+    output = vae.decoder(vae.encoder(pixels)).clamp(-1, 1)[0]
+    return Image.fromarray(output.add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy())
+
+
 def steps_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[Scene]) -> list[str]:
     """Steps and guidance against accuracy and time, base stage alone, the same noise."""
     lines = ["| scheduler | base steps | guidance | all right | colour | pattern | seconds beside the first row |",
@@ -196,11 +226,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=4, help="pictures a scene; the permutations have 5 times as many")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--steps-table", action="store_true", help="only the tables of steps, guidance, strength")
+    parser.add_argument("--ceiling", action="store_true", help="only what the base could show at best, by pattern")
     parser.add_argument("--grids", type=Path, help="also write grids of pictures into this folder")
     options = parser.parse_args(argv)
-    pipeline = load_pipeline(options.checkpoints)
     scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
     groups = standard_scenes(options.scenes)
+    if options.ceiling:
+        shown = {name: groups[name] for name in ("one garment", "outfits")}
+        print("\n".join(ceiling_table(options.checkpoints, scorer, shown)))
+        return
+    pipeline = load_pipeline(options.checkpoints)
     if options.steps_table:
         print("\n".join(steps_table(pipeline, scorer, groups["one garment"])))
         if "refiner" in pipeline.stages:

@@ -10,12 +10,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from benchmarks.checkpoint import ceiling_table
 from benchmarks.random_checkpoint import SMALL, base_unet, clip, refiner_unet, tiny_vae
 from diffusion.load import load_pipeline
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
 from diffusion.precision import has_bfloat16
 from diffusion.recipe import png_bytes
 from diffusion.weights import stored_shapes
+from fashion.scene import scenes
+from fashion.scorer import Scorer
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
 OWN = DrawSettings()
@@ -136,3 +139,12 @@ def _lora(seed: int) -> dict[str, torch.Tensor]:
                 shape[0], 4, *(1,) * (len(shape) - 2), generator=generator
             )
     return state
+
+
+def test_what_the_base_could_show_at_best_counts_every_pattern_once() -> None:
+    asked = [scene for n in (1, 3) for scene in scenes(17, 4, "train", n)]
+    lines = ceiling_table(CHECKPOINT, Scorer.load(CHECKPOINT / "scorers"), {"some": asked})
+    rows = {cells[2]: cells[3:] for cells in ([c.strip() for c in line.split("|")] for line in lines[2:])}
+    every, *_ = rows.pop("all")
+    assert int(every) == sum(int(count) for count, *_ in rows.values()) > len(asked)
+    assert all(0 <= float(value) <= 100 for _, *values in rows.values() for value in values[:2])

@@ -16,8 +16,9 @@ from functools import cache
 from fashion.drawing.tones import Tones
 
 VARIANTS = {"stripes": 2}  # down or across the body; every other pattern has one
-# The least scale at which a pattern's motifs are still told from others once the picture is shrunk to 128 px. Large
-# prints have motifs of many parts; a stripe is a stripe at any size that a pixel shows.
+# The least scale of each pattern, so that its motifs can be told from others once the picture is shrunk to 128 px
+# (`python -m benchmarks.checkpoint --ceiling` prints what is read of them there). Large prints have motifs of many
+# parts; a stripe is a stripe at any size that a pixel shows, and solid cloth has only its gloss to lay.
 LEGIBLE_SCALE = {
     "paisley": 1.5, "floral": 1.4, "cartoon": 1.3, "camouflage": 1.05, "cheetah": 1.05, "leaves": 1.0, "cloud": 1.0,
     "dancheong": 1.0, "dots": 0.9, "checkered": 0.85, "zigzag": 0.8, "stripes": 0.75, "solid": 0.3,
