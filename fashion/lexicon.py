@@ -143,7 +143,7 @@ GARMENTS: tuple[GarmentKind, ...] = (
     GarmentKind("durumagi", ("두루마기", "한복 두루마기", "한복 외투"), ("durumagi", "hanbok overcoat"), slot="outer", materials=("cotton", "satin"), hanbok=True),
     GarmentKind("baeja", ("배자", "한복 조끼"), ("baeja", "hanbok vest"), slot="outer", materials=("cotton", "satin", "fur"), hanbok=True),
     GarmentKind("gat", ("갓", "한국 전통 갓", "선비 갓"), ("gat", "Korean gat hat"), slot="head", materials=(), solid_only=True, hanbok=True),
-    GarmentKind("kkotsin", ("꽃신", "한복 꽃신", "한복 신발"), ("kkotsin", "hanbok flower shoes"), slot="feet", materials=("satin",), hanbok=True, plural=True),
+    GarmentKind("kkotsin", ("꽃신", "한복 꽃신", "한복 신발"), ("kkotsin", "hanbok flower shoes"), slot="feet", materials=("satin",), solid_only=True, hanbok=True, plural=True),
     GarmentKind("bucket_hat", ("버킷햇", "벙거지 모자", "버킷 모자", "벙거지"), ("bucket hat",), slot="head", materials=("cotton", "denim", "fur"), loan=("버킷햇",)),
     GarmentKind("cap", ("야구모자", "볼캡", "캡 모자", "야구 모자"), ("cap", "baseball cap"), slot="head", materials=("cotton", "denim", "leather"), loan=("볼캡",)),
     GarmentKind("beanie", ("비니", "털모자", "니트 모자"), ("beanie", "knit hat"), slot="head", materials=("knit",), details=(), loan=("비니",)),

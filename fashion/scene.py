@@ -20,6 +20,7 @@ SPLITS = ("train", "held_out", "any")
 HELD_OUT_OUTFIT_KINDS = frozenset({"bucket_hat", "jacket", "t_shirt"})
 HELD_OUT_OUTFIT_COLORS = frozenset({"pink", "orange", "white"})
 _MAX_DETAILS = 1
+_PLAIN_IN_OUTFITS = {"feet"}  # beside other garments a shoe shows too little cloth to tell its print
 _SLOT_CONFLICTS = {"whole": {"top", "bottom", "whole"}, "top": {"whole", "top"}, "bottom": {"whole", "bottom"}}
 
 
@@ -151,7 +152,7 @@ def _sample_garments(rng: random.Random, number: int, split: str) -> tuple[Garme
         kind = rng.choice(GARMENTS)
         if any(conflicts(kind.slot, GARMENT_BY_ID[g.kind].slot) for g in chosen):
             continue
-        garment = _sample_garment(rng, kind)
+        garment = _sample_garment(rng, kind, plain=number > 1 and kind.slot in _PLAIN_IN_OUTFITS)
         wants_held_out = split == "held_out" and not chosen
         if split != "any" and is_held_out(*garment.combination) != wants_held_out:
             continue
@@ -159,11 +160,11 @@ def _sample_garments(rng: random.Random, number: int, split: str) -> tuple[Garme
     return tuple(chosen)
 
 
-def _sample_garment(rng: random.Random, kind: GarmentKind) -> Garment:
+def _sample_garment(rng: random.Random, kind: GarmentKind, plain: bool) -> Garment:
     def pick(options: tuple[str, ...]) -> str | None:
         return rng.choice(options) if options else None
 
-    solid = kind.solid_only or rng.random() < 0.35
+    solid = plain or kind.solid_only or rng.random() < 0.35
     details = (rng.choice(kind.details),) if kind.details and rng.random() < 0.35 else ()
     sleeve = pick(kind.sleeves)
     if "one_shoulder" in details and sleeve == "sleeveless":

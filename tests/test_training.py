@@ -230,6 +230,8 @@ def test_scenes_in_need_are_met_oftener(trained: Path, work: Path) -> None:
     solid = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
     bears = Scene((Garment("dress", "red", "cartoon", "cotton", "short", "knee", "round"),))
     assert reward.need(bears) > reward.need(solid)
+    beside_bears = Scene((*bears.garments, Garment("boots", "red", "solid", "leather")), "figure")
+    assert reward.need(beside_bears) > (reward.need(bears) + reward.need(solid)) / 2  # there it takes on their print
 
 
 def test_a_pool_draws_what_is_missing_and_gives_the_same_scene_again(work: Path) -> None:

@@ -20,7 +20,7 @@ VARIANTS = {"stripes": 2}  # down or across the body; every other pattern has on
 # (`python -m benchmarks.checkpoint --ceiling` prints what is read of them there). Large prints have motifs of many
 # parts; a stripe is a stripe at any size that a pixel shows, and solid cloth has only its gloss to lay.
 LEGIBLE_SCALE = {
-    "paisley": 1.5, "floral": 1.4, "cartoon": 1.3, "camouflage": 1.05, "cheetah": 1.05, "leaves": 1.0, "cloud": 1.0,
+    "paisley": 1.5, "floral": 1.4, "cartoon": 1.3, "camouflage": 1.4, "cheetah": 1.2, "leaves": 1.0, "cloud": 1.0,
     "dancheong": 1.0, "dots": 0.9, "checkered": 0.85, "zigzag": 0.8, "stripes": 0.75, "solid": 0.3,
 }  # fmt: skip
 Subpath = tuple[float, float, str]  # where it starts in its tile, then relative commands
@@ -178,12 +178,12 @@ def _dots(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _floral(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 21.0, 28.0
-    leaves = shape(_LEAF, 17, 12, 60, 0.36) + shape(_LEAF, 3.2, 13, -60, 0.36) + shape(_LEAF, 10, 21, 10, 0.34)
+    w, h = 23.0, 28.0
+    leaves = shape(_LEAF, 19.4, 13, 60, 0.46) + shape(_LEAF, 1.6, 14, -60, 0.46)
     return (
         Motif(leaves, w, h, drop=True, fill=t.leaf),
-        Motif(ring(_PETAL, 10, 9, 5, 1.02), w, h, drop=True, fill=t.bloom),
-        Motif(disc(10, 9, 2.1), w, h, drop=True, fill=t.heart),
+        Motif(ring(_PETAL, 10.5, 10, 5, 1.3), w, h, drop=True, fill=t.bloom),
+        Motif(disc(10.5, 10, 2.9), w, h, drop=True, fill=t.heart),
     )
 
 
@@ -195,17 +195,11 @@ def _leaves(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 27.0, 34.0
-    put = ((11, 11, 16, 1.12), (13, 29, 205, 0.7))
-
-    def both(path: str, size: float) -> tuple[Subpath, ...]:
-        return tuple(part for x, y, turn, grown in put for part in shape(path, x, y, turn, size * grown))
-
-    beads = tuple(part for x, y in ((23, 5), (24, 20), (2, 24)) for part in disc(x, y, 1.4))
+    w, h, x, y, turn = 24.0, 30.0, 11.5, 13.0, 16.0
     return (
-        Motif(both(_DROP, 1.0) + beads, w, h, drop=True, fill=t.accent),
-        Motif(both(_DROP_IN, 1.0), w, h, drop=True, fill=t.base),
-        Motif(both(_DROP_CORE, 1.2), w, h, drop=True, fill=t.heart),
+        Motif(shape(_DROP, x, y, turn, 1.24) + disc(21, 26, 1.7), w, h, drop=True, fill=t.accent),
+        Motif(shape(_DROP_IN, x, y, turn, 0.96), w, h, drop=True, fill=t.base),
+        Motif(shape(_DROP_CORE, x, y, turn, 1.1), w, h, drop=True, fill=t.heart),
     )
 
 
@@ -224,14 +218,14 @@ def _cheetah(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _cartoon(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 24.0, 36.0
-    face = disc(9, 9, 6.6) + disc(4, 3.6, 2.5) + disc(14, 3.6, 2.5)
-    features = disc(6.6, 8, 1.05) + disc(11.4, 8, 1.05) + shape(_SMILE, 9, 9.4, 0, 0.8)
+    w, h = 25.0, 36.0
+    face = disc(10, 11, 8.2) + disc(3.8, 4.2, 3.3) + disc(16.2, 4.2, 3.3)
+    features = disc(7, 9.4, 1.6) + disc(13, 9.4, 1.6) + shape(_SMILE, 10, 11.6, 0, 1.15)
     return (
         Motif(face, w, h, drop=True, fill=t.accent),
         Motif(features, w, h, drop=True, fill=t.ink),
-        Motif(shape(_STAR, 17, 24, 12, 0.85), w, h, drop=True, fill=t.gold),
-        Motif(shape(_HEART, 5, 26, -12, 0.8), w, h, drop=True, fill=t.rose),
+        Motif(shape(_STAR, 19, 27, 12, 0.95), w, h, drop=True, fill=t.gold),
+        Motif(shape(_HEART, 6, 28.4, -12, 0.95), w, h, drop=True, fill=t.rose),
     )
 
 

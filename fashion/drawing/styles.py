@@ -65,7 +65,7 @@ LOOKS: dict[str, Look] = {
     "ink_wash": Look(outline_width=1.6, shade=0.8, line="#2b2830", brush=1.2),
     "watercolor": Look(outline_width=0.9, shade=0.7),
     "pencil": Look(outline_width=1.2, shade=0.8, sketch=True),
-    "pixel": Look(outline_width=3.4, shade=1.2, pattern_zoom=1.4, cells=CELLS),
+    "pixel": Look(outline_width=3.4, shade=1.2, pattern_zoom=1.6, cells=CELLS),
 }
 
 

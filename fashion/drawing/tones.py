@@ -94,7 +94,9 @@ def tones_of(color: str) -> Tones:
         heart=far_from(rgb, (250, 196, 54), (196, 52, 60)),
         ink=hex_of((44, 36, 44) if not light_cloth else (255, 250, 240)),
         gold=far_from(rgb, (252, 206, 66), (60, 110, 206)), rose=far_from(rgb, (238, 84, 112), (255, 214, 224)),
-        camo_light=hex_of(mix(rgb, white, 0.34) if luminance(rgb) < 215 else mix(rgb, (120, 124, 120), 0.22)),
+        camo_light=hex_of(
+            mix(rgb, white, 0.46 if dark_cloth else 0.34) if luminance(rgb) < 215 else mix(rgb, (120, 124, 120), 0.26)
+        ),
         camo_dark=hex_of(mix(rgb, (24, 30, 20), 0.34) if not dark_cloth else mix(rgb, white, 0.2)),
         camo_deep=hex_of(mix(rgb, (18, 22, 16), 0.62) if not dark_cloth else mix(rgb, black, 0.7)),
         dark=hex_of(mix(rgb, black, 0.4)), light=hex_of(mix(rgb, white, 0.45)),
