@@ -43,7 +43,7 @@ CAPTIONS_DROPPED = 0.1
 MAP_SHARE = 0.1  # of the loss, what the scene map is worth
 # How often a garment's pattern is met beside others: what is drawn right has little left to teach. Of single garments
 # the base drew every solid, zigzag and dancheong one right when these were chosen, and half of cartoons and flowers.
-# Solid cloth in an outfit counts as any other: one in six took on its neighbour's print.
+# Solid cloth in an outfit counts as any other: it takes on its neighbour's print.
 NEED = {"solid": 0.25, "zigzag": 0.5, "dancheong": 0.5, "cartoon": 3.0, "floral": 3.0, "paisley": 3.0, "leaves": 2.0}
 NEED_IN_OUTFITS = NEED | {"solid": 1.0}
 
