@@ -51,7 +51,7 @@ gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights chan
 screenshots: $(VENV)/.dev  ## take the README's screenshots again
 	$(PY) -m benchmarks.screenshots
 
-pool: $(VENV)/.dev  ## draw the pictures that training reads (4 GB in runs/pool)
+pool: $(VENV)/.dev  ## draw the pictures that training reads (7 GB in runs/pool)
 	$(PY) -m fashion.pool runs/pool --workers 2
 	$(PY) -m fashion.pool runs/pool --seed 9 --split held_out --count 2048 --workers 2
 

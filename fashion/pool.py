@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(prog="python -m fashion.pool", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=20480, help="pictures (default %(default)s, 196 KiB each)")
+    parser.add_argument("--count", type=int, default=32768, help="pictures (default %(default)s, 196 KiB each)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", default="train", choices=("train", "held_out", "any"))
     parser.add_argument("--workers", type=int, default=1, help="processes that draw (default %(default)s)")

@@ -21,6 +21,7 @@ HELD_OUT_OUTFIT_KINDS = frozenset({"bucket_hat", "jacket", "t_shirt"})
 HELD_OUT_OUTFIT_COLORS = frozenset({"pink", "orange", "white"})
 _MAX_DETAILS = 1
 _PLAIN_IN_OUTFITS = {"feet"}  # beside other garments a shoe shows too little cloth to tell its print
+_BOLD_PRINTS = ("stripes", "checkered", "dots", "zigzag")  # told from a strip of cloth, or from the cells of pixel art
 _SLOT_CONFLICTS = {"whole": {"top", "bottom", "whole"}, "top": {"whole", "top"}, "bottom": {"whole", "bottom"}}
 
 
@@ -119,12 +120,13 @@ def sample_scene(seed: int, split: str = "train", count: int | None = None) -> S
         raise ValueError(f"split {split!r}: use {', '.join(SPLITS)}")
     rng = random.Random(f"scene/{seed}/{split}/{count}")
     number = count or rng.choices((1, 2, 3), weights=(50, 25, 25))[0]
+    style = _style(rng)
     while True:
-        garments = _sample_garments(rng, number, split)
-        if split == "any" or not is_held_out_outfit(garments):
+        garments = _sample_garments(rng, number, style)
+        if split == "any" or _belongs(garments, split):
             break
     layout = "figure" if number > 1 or rng.random() < 0.3 else "alone"
-    return Scene(garments, layout, _background(rng), _style(rng), rng.randrange(2**31))
+    return Scene(garments, layout, _background(rng), style, rng.randrange(2**31))
 
 
 def scenes(seed: int, number: int, split: str = "train", count: int | None = None) -> Iterator[Scene]:
@@ -146,31 +148,43 @@ def permutation_outfits() -> list[tuple[Garment, ...]]:
     ]
 
 
-def _sample_garments(rng: random.Random, number: int, split: str) -> tuple[Garment, ...]:
-    chosen: list[Garment] = []
-    while len(chosen) < number:
+def _belongs(garments: tuple[Garment, ...], split: str) -> bool:
+    """Whether an outfit may be met in the train or the held_out split."""
+    held_out = [is_held_out(*garment.combination) for garment in garments]
+    return held_out[0] == (split == "held_out") and not any(held_out[1:]) and not is_held_out_outfit(garments)
+
+
+def _sample_garments(rng: random.Random, number: int, style: str) -> tuple[Garment, ...]:
+    kinds: list[GarmentKind] = []
+    while len(kinds) < number:
         kind = rng.choice(GARMENTS)
-        if any(conflicts(kind.slot, GARMENT_BY_ID[g.kind].slot) for g in chosen):
-            continue
-        garment = _sample_garment(rng, kind, plain=number > 1 and kind.slot in _PLAIN_IN_OUTFITS)
-        wants_held_out = split == "held_out" and not chosen
-        if split != "any" and is_held_out(*garment.combination) != wants_held_out:
-            continue
-        chosen.append(garment)
-    return tuple(chosen)
+        if not any(conflicts(kind.slot, other.slot) for other in kinds):
+            kinds.append(kind)
+    slots = {kind.slot for kind in kinds}
+    return tuple(_sample_garment(rng, kind, _prints(kind, slots, style)) for kind in kinds)
 
 
-def _sample_garment(rng: random.Random, kind: GarmentKind, plain: bool) -> Garment:
+def _prints(kind: GarmentKind, slots: set[str], style: str) -> tuple[str, ...]:
+    """The prints that a person could tell on this garment of an outfit, solid cloth aside."""
+    outfit = len(slots) > 1
+    if kind.solid_only or (outfit and kind.slot in _PLAIN_IN_OUTFITS):
+        return ()
+    if outfit and (style == "pixel" or (kind.slot == "top" and "outer" in slots)):
+        return _BOLD_PRINTS
+    return tuple(pattern.id for pattern in PATTERNS[1:])
+
+
+def _sample_garment(rng: random.Random, kind: GarmentKind, prints: tuple[str, ...]) -> Garment:
     def pick(options: tuple[str, ...]) -> str | None:
         return rng.choice(options) if options else None
 
-    solid = plain or kind.solid_only or rng.random() < 0.35
+    solid = not prints or rng.random() < 0.35
     details = (rng.choice(kind.details),) if kind.details and rng.random() < 0.35 else ()
     sleeve = pick(kind.sleeves)
     if "one_shoulder" in details and sleeve == "sleeveless":
         details = ()
     return Garment(
-        kind.id, rng.choice(COLORS).id, "solid" if solid else rng.choice(PATTERNS[1:]).id, pick(kind.materials),
+        kind.id, rng.choice(COLORS).id, "solid" if solid else rng.choice(prints), pick(kind.materials),
         sleeve, pick(kind.hems), pick(kind.necklines), details[:_MAX_DETAILS],
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def add_fit_options(parser: argparse.ArgumentParser, steps: int, batch: int, lea
     parser.add_argument("--ema", type=float, default=0.999, help="how slowly the average follows; 0.98 for short legs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where resumable states lie")
     parser.add_argument("--pool", type=Path, default=Path("runs/pool"), help="drawn pictures (python -m fashion.pool)")
-    parser.add_argument("--pictures", type=int, default=20480, help="how many of the pool to train on")
+    parser.add_argument("--pictures", type=int, default=32768, help="how many of the pool to train on")
     parser.add_argument("--held-out", type=int, default=1024, help="pictures of held-out combinations to measure on")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: all)")

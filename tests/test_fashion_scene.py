@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_sampler_rejects_an_outfit_that_it_would_draw(monkeypatch):
     """The rule itself, not luck: a sampler fed only forbidden outfits first takes the first other one."""
     allowed = (Garment("dress", "red", "solid", "cotton", "long", "knee", "round"),)
     fed = iter([*permutation_outfits(), allowed])
-    monkeypatch.setattr("fashion.scene._sample_garments", lambda rng, number, split: next(fed))
+    monkeypatch.setattr("fashion.scene._sample_garments", lambda rng, number, style: next(fed))
     assert sample_scene(3, "train").garments == allowed
 
 
@@ -59,15 +60,36 @@ def test_the_held_out_split_shows_a_held_out_combination_first():
     assert all(is_held_out(*scene.garments[0].combination) for scene in scenes(1, 300, "held_out"))
 
 
-def test_prints_are_sampled_only_where_they_can_be_told():
-    """Flower shoes show a toe's breadth of cloth, and shoes in an outfit are small; alone, a boot may have a print."""
-    shoes = [
-        (garment, len(scene.garments) == 1)
+def _worn(keep: Callable[[Scene, Garment], bool]) -> list[tuple[Scene, Garment]]:
+    """Garments of sampled scenes that `keep` takes, of every split."""
+    return [
+        (scene, garment)
         for split in ("train", "held_out", "any") for scene in scenes(1, 1500, split) for garment in scene.garments
-        if GARMENT_BY_ID[garment.kind].slot == "feet"
+        if keep(scene, garment)
     ]  # fmt: skip
-    assert all(garment.pattern == "solid" for garment, alone in shoes if not alone or garment.kind == "kkotsin")
-    assert any(garment.pattern != "solid" for garment, alone in shoes if alone)
+
+
+def test_shoes_have_prints_only_alone():
+    """Flower shoes show a toe's breadth of cloth, and shoes in an outfit are small; alone, a boot may have a print."""
+    shoes = _worn(lambda _, garment: GARMENT_BY_ID[garment.kind].slot == "feet")
+    alone = {garment.pattern for scene, garment in shoes if len(scene.garments) == 1 and garment.kind != "kkotsin"}
+    other = {garment.pattern for scene, garment in shoes if len(scene.garments) > 1 or garment.kind == "kkotsin"}
+    assert alone == {pattern.id for pattern in PATTERNS}
+    assert other == {"solid"}
+
+
+@pytest.mark.parametrize("place", ["under an outer garment", "in an outfit in pixel art"])
+def test_fine_prints_are_not_sampled_where_nobody_could_tell_them(place: str):
+    """A strip of a blouse under a coat, or twelve cells of pixel art, show stripes but no paisley."""
+
+    def little(scene: Scene, garment: Garment) -> bool:
+        slots = {GARMENT_BY_ID[other.kind].slot for other in scene.garments}
+        under = GARMENT_BY_ID[garment.kind].slot == "top" and "outer" in slots
+        return len(scene.garments) > 1 and (under if place.startswith("under") else scene.style == "pixel")
+
+    met = {garment.pattern for _, garment in _worn(little)}
+    assert met == {"solid", "stripes", "checkered", "dots", "zigzag"}
+    assert {garment.pattern for _, garment in _worn(lambda s, g: not little(s, g))} == {p.id for p in PATTERNS}
 
 
 def test_there_are_six_permutation_outfits_and_all_are_held_out():

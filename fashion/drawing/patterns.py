@@ -2,7 +2,7 @@
 
 In: a pattern's id, the tones of the garment's colour. Out: motifs on a common lattice, in scene units, that
 `textures` rasterises into one small seamless tile and lays along the grain of every panel. The garment's own colour
-keeps at least 55 % of the area, so that its name stays true.
+keeps about half of the area or more (camouflage lays tints of it on the rest), so that its name stays true.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VARIANTS = {"stripes": 2}  # down or across the body; every other pattern has on
 # (`python -m benchmarks.checkpoint --ceiling` prints what is read of them there). Large prints have motifs of many
 # parts; a stripe is a stripe at any size that a pixel shows, and solid cloth has only its gloss to lay.
 LEGIBLE_SCALE = {
-    "paisley": 1.5, "floral": 1.4, "cartoon": 1.3, "camouflage": 1.4, "cheetah": 1.2, "leaves": 1.0, "cloud": 1.0,
+    "paisley": 1.5, "floral": 1.4, "cartoon": 1.3, "camouflage": 1.25, "cheetah": 1.2, "leaves": 1.1, "cloud": 1.1,
     "dancheong": 1.0, "dots": 0.9, "checkered": 0.85, "zigzag": 0.8, "stripes": 0.75, "solid": 0.3,
 }  # fmt: skip
 Subpath = tuple[float, float, str]  # where it starts in its tile, then relative commands
@@ -147,8 +147,10 @@ _CLOUD_SWIRL = (
     "M4 2.6 C1.4 0 3.4 -4.2 6 -2.8 C7.8 -1.6 7 0.8 5.4 0.5 C4.2 0.2 4.4 -1.2 5.4 -1.1 C5.2 -0.4 6.2 -0.4 6.2 -1.2 "
     "C6 -2.2 4.4 -1.8 4.2 -0.4 C4.2 0.8 5 1.8 6 2.6 Z"
 )
-_BLOB_A = "M-9 -3 C-8 -9 -1 -6 3 -8 C9 -10 12 -3 8 0 C5 3 8 7 2 8 C-2 9 -3 4 -7 5 C-12 5 -11 0 -9 -3 Z"
-_BLOB_B = "M-7 -1 C-7 -6 -2 -4 1 -6 C6 -8 8 -1 5 1 C3 3 3 6 -1 5 C-4 4 -8 4 -7 -1 Z"
+_BLOB_A = (
+    "M-14 -1 C-14 -7 -7 -4 -3 -7 C2 -10 8 -8 12 -5 C17 -1 13 3 9 2 C4 1 6 7 0 7 C-5 7 -4 2 -9 4 C-13 5 -14 2 -14 -1 Z"
+)
+_BLOB_B = "M-10 1 C-12 -4 -6 -6 -2 -4 C3 -7 11 -6 11 -1 C11 3 6 2 4 4 C1 7 -4 3 -6 5 C-8 6 -9 3 -10 1 Z"
 _ROSETTE = (
     "M-5 -1 C-5 -5 -1 -6 1 -5 L0.4 -2.6 C-1.4 -3 -2.8 -2 -2.8 0 Z M3 -4.4 C6 -3 6 1 4.6 2.6 L2.4 1 "
     "C3.4 -0.4 3.2 -2 2 -2.6 Z "
@@ -198,7 +200,7 @@ def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:
     w, h, x, y, turn = 24.0, 30.0, 11.5, 13.0, 16.0
     return (
         Motif(shape(_DROP, x, y, turn, 1.24) + disc(21, 26, 1.7), w, h, drop=True, fill=t.accent),
-        Motif(shape(_DROP_IN, x, y, turn, 0.96), w, h, drop=True, fill=t.base),
+        Motif(shape(_DROP_IN, x, y, turn, 1.04), w, h, drop=True, fill=t.teal),
         Motif(shape(_DROP_CORE, x, y, turn, 1.1), w, h, drop=True, fill=t.heart),
     )
 
@@ -230,10 +232,10 @@ def _cartoon(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _camouflage(t: Tones, variant: int) -> tuple[Motif, ...]:
-    w, h = 30.0, 46.0
-    dark = shape(_BLOB_A, 9, 10, 10, 0.9) + shape(_BLOB_A, 22, 34, 95, 0.72)
-    light = shape(_BLOB_B, 24, 12, 70, 0.92) + shape(_BLOB_A, 6, 33, 200, 0.56)
-    deep = shape(_BLOB_B, 15, 23, -20, 0.85) + shape(_BLOB_B, 1, 22, 130, 0.6)
+    w, h = 32.0, 44.0
+    dark = shape(_BLOB_A, 10, 9, 8, 0.78) + shape(_BLOB_A, 24, 31, 168, 0.74)
+    light = shape(_BLOB_B, 24, 17, 12, 0.82) + shape(_BLOB_A, 7, 36, 174, 0.56)
+    deep = shape(_BLOB_B, 12, 13, -14, 0.66) + shape(_BLOB_B, 28, 35, 20, 0.6) + shape(_BLOB_B, 3, 25, 160, 0.5)
     return tuple(
         Motif(blobs, w, h, drop=True, fill=fill)
         for blobs, fill in ((dark, t.camo_dark), (light, t.camo_light), (deep, t.camo_deep))

@@ -35,6 +35,7 @@ class Tones:
     leaf: str
     bloom: str  # petals
     heart: str  # the heart of a flower
+    teal: str  # inside of a paisley drop
     ink: str  # eyes and mouths
     gold: str
     rose: str
@@ -92,13 +93,14 @@ def tones_of(color: str) -> Tones:
         leaf=far_from(rgb, (64, 142, 84), (190, 226, 150)),
         bloom=hex_of((204, 66, 104)) if light_cloth else hex_of(accent),
         heart=far_from(rgb, (250, 196, 54), (196, 52, 60)),
+        teal=far_from(rgb, (14, 124, 132), (200, 44, 112)) if luminance(accent) > 120 else hex_of((64, 196, 196)),
         ink=hex_of((44, 36, 44) if not light_cloth else (255, 250, 240)),
         gold=far_from(rgb, (252, 206, 66), (60, 110, 206)), rose=far_from(rgb, (238, 84, 112), (255, 214, 224)),
         camo_light=hex_of(
-            mix(rgb, white, 0.46 if dark_cloth else 0.34) if luminance(rgb) < 215 else mix(rgb, (120, 124, 120), 0.26)
+            mix(rgb, white, 0.58 if dark_cloth else 0.5) if luminance(rgb) < 200 else mix(rgb, (112, 116, 108), 0.36)
         ),
-        camo_dark=hex_of(mix(rgb, (24, 30, 20), 0.34) if not dark_cloth else mix(rgb, white, 0.2)),
-        camo_deep=hex_of(mix(rgb, (18, 22, 16), 0.62) if not dark_cloth else mix(rgb, black, 0.7)),
+        camo_dark=hex_of(mix(rgb, (24, 30, 20), 0.42) if not dark_cloth else mix(rgb, white, 0.28)),
+        camo_deep=hex_of(mix(rgb, (18, 22, 16), 0.74) if not dark_cloth else mix(rgb, black, 0.85)),
         dark=hex_of(mix(rgb, black, 0.4)), light=hex_of(mix(rgb, white, 0.45)),
         contrast=hex_of(accent),
         obang_red=far_from(rgb, (206, 58, 48), (240, 150, 130)),
