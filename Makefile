@@ -72,6 +72,7 @@ train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 
 train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
 	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES) --finish
+	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder runs/ko_clip/small/model
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
 	rm -rf .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,8 @@ from transformers import AutoConfig, AutoModel
 from ko_clip.model_config import HeadSpec, KoClipConfig
 from ko_clip.ragged import Ragged
 
+WORDS_SHARE = 0.98  # of a pooled embedding that the words of the text say too
+
 
 class Backbone(nn.Module):
     """Factorised embeddings (Lan et al. 2019, arXiv:1909.11942) and pre-norm layers that read both directions."""
@@ -223,6 +225,9 @@ class Head(nn.Module):
                 self.register_buffer(name, torch.zeros(spec.pooled))
             self.register_buffer("pooled_deviation", torch.ones(spec.pooled))
             self.register_buffer("knows_pooled_empty", torch.zeros(1))
+        if spec.words:  # fitted in closed form by `ko_clip.lexical`; nothing until then
+            self.register_buffer("words", torch.zeros(config.vocab_size, spec.words))
+            self.register_buffer("word_meanings", torch.zeros(spec.words, spec.pooled))
 
     def reset(self) -> None:
         """Buffers as for a teacher not seen yet (transformers builds models without values first)."""
@@ -240,13 +245,24 @@ class Head(nn.Module):
         use = empty[:, None, None] & (self.knows_empty > 0)
         return torch.where(use, rows.pad(self.empty[slots]).to(states.dtype), states)
 
-    def pool(self, read: Tensor, bag: Tensor, empty: Tensor | None) -> Tensor:
-        """(batch, pooled) in the teacher's units, of unit length where the head says so."""
+    def pool(self, read: Tensor, bag: Tensor, empty: Tensor | None, input_ids: Tensor) -> Tensor:
+        """(batch, pooled) in the teacher's units, of unit length where the head says so.
+
+        Where the words of a text (`input_ids` (batch, tokens)) say it too, most is theirs: they are told from few
+        sentences what a network is not, and the network says what they cannot, which word belongs to which.
+        """
         pooled = self.pooled_mean + self.pooled_deviation * self.pooled(torch.cat([read, bag], -1))
         if empty is not None:
             use = empty[:, None] & (self.knows_pooled_empty > 0)
             pooled = torch.where(use, self.pooled_empty.to(pooled.dtype), pooled)
-        return functional.normalize(pooled, dim=-1) if self.spec.unit else pooled
+        if not self.spec.unit:
+            return pooled
+        pooled = functional.normalize(pooled, dim=-1)
+        if self.spec.words and not self.training:  # the network learns to say all of it, as if there were no words
+            spoken = functional.embedding(input_ids, self.words).sum(1) @ self.word_meanings
+            pooled = torch.lerp(pooled, functional.normalize(spoken, dim=-1).to(pooled.dtype), WORDS_SHARE)
+            pooled = functional.normalize(pooled, dim=-1)
+        return pooled
 
 
 def _size(states: Tensor) -> Tensor:

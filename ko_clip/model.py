@@ -109,7 +109,7 @@ class KoClipModel(PreTrainedModel):
             if head.spec.dim:
                 said.states = head.sequence(read, which, places, empty, scale)
             if head.spec.pooled:
-                said.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty), pooled_at + 1
+                said.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty, input_ids), pooled_at + 1
         return found
 
     def forward(

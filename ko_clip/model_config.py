@@ -15,7 +15,8 @@ from transformers import PretrainedConfig
 class HeadSpec:
     """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
 
-    `output`: which hidden states of the teacher.
+    `output`: which hidden states of the teacher. `words`: over how many dimensions the words of a text say the pooled
+    embedding by themselves (`ko_clip.lexical`), 0 where they do not.
     """
 
     dim: int = 0
@@ -23,10 +24,13 @@ class HeadSpec:
     unit: bool = False
     teacher: str = ""
     output: str = ""
+    words: int = 0
 
     def __post_init__(self) -> None:
         if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
             raise ValueError(f"a head needs a sequence (dim) or a pooled embedding, not dim {self.dim}, {self.pooled}")
+        if self.words and not self.unit:
+            raise ValueError("words say a pooled embedding of unit length alone: give the head unit: true, or words: 0")
 
 
 class KoClipConfig(PretrainedConfig):

@@ -11,6 +11,7 @@ import copy
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,8 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
                 f"its teacher {(spec.dim, spec.pooled)}: "
                 "start from nothing, or name the teacher that it was trained with"
             )
-    student.config.heads = {name: vars(specs.get(name, spec)) for name, spec in known.items()}
+    now = {name: replace(specs.get(name, spec), words=spec.words) for name, spec in known.items()}
+    student.config.heads = {name: vars(spec) for name, spec in now.items()}
     return student
 
 

@@ -1,0 +1,116 @@
+"""What the words say by themselves: fitted in closed form, beside the network, without a text that is held out."""
+
+import numpy as np
+import pytest
+import torch
+from ko_clip_parts import make_clip, make_sentence_teacher, write_pairs, write_recipe
+
+from ko_clip.distill import distil
+from ko_clip.encoder import PromptEncoder
+from ko_clip.lexical import bags, fit_words, main, pairs_of
+from ko_clip.model import HeadSpec, KoClipModel
+from ko_clip.recipe import load_recipe, with_text
+from ko_clip.tokenizer import PromptTokenizer
+
+# diffusers hands torch tensors to numpy 2 the old way
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(recipe file, folder of an encoder with a search head, hardly trained)."""
+    folder = tmp_path_factory.mktemp("trained")
+    teacher = make_sentence_teacher(folder)
+    path = write_recipe(
+        folder / "recipe.yaml", make_clip(folder / "clip"), write_pairs(folder / "pairs.csv", repeat=4), folder / "run",
+        heads={"base": {"teacher": str(folder / "clip")}, "search": {"teacher": str(teacher), "kind": "sentence"}},
+    )  # fmt: skip
+    return path, distil(with_text(load_recipe(path), steps=2))
+
+
+@pytest.fixture(scope="module")
+def fitted(trained, tmp_path_factory):
+    path, folder = trained
+    copy = tmp_path_factory.mktemp("fitted") / "model"
+    model, tokenizer = KoClipModel.from_pretrained(folder), PromptTokenizer.load(folder)
+    model.save_pretrained(copy)
+    tokenizer.save(copy)
+    (copy / "README.md").write_text("its card\n", "utf-8")
+    assert main(["--config", str(path), "--encoder", str(copy), "--rank", "16"]) == 0
+    return copy
+
+
+def test_a_map_from_words_is_found_again():
+    """Texts whose vectors are the sum of their words': new texts of the same words lie where they should."""
+    rng = np.random.default_rng(0)
+    meanings = rng.standard_normal((50, 12)) * (np.arange(12) < 6)  # six directions, of twelve
+    counts = rng.poisson(0.2, (600, 50)).astype(np.float32)
+    counts[counts.sum(1) == 0, 0] = 1
+    said = counts @ meanings
+    said /= np.linalg.norm(said, axis=1, keepdims=True).clip(1e-6)
+    words, back = fit_words(counts[:500], said[:500].astype(np.float32), 6)
+    assert words.shape == (50, 6) and back.shape == (6, 12)
+    found = counts[500:] @ words @ back
+    cosine = (found * said[500:]).sum(1) / np.linalg.norm(found, axis=1).clip(1e-6)
+    assert np.median(cosine) > 0.95
+    with pytest.raises(ValueError, match="rank is 13.*give 1 to as many"):
+        fit_words(counts, said, 13)
+
+
+def test_bags_count_words_and_neither_begin_nor_end(trained):
+    tokenizer = PromptTokenizer.load(trained[1])
+    one, two = bags(tokenizer, ["빨간 모자", "빨간 모자 빨간 모자"], tokenizer.vocab_size).toarray()
+    assert one.sum() == tokenizer.count("빨간 모자") and (two == 2 * one).all()
+
+
+def test_the_words_find_what_a_hardly_trained_network_does_not(trained, fitted):
+    """Five prompts find their English first among five, which the network alone does not manage."""
+    def found(folder):
+        encoder = PromptEncoder.load(folder)
+        pairs = [("빨간 원피스", "red dress"), ("파란 모자", "blue hat"), ("초록색 치마", "green skirt"),
+                 ("하얀 코트", "white coat"), ("검은 가방", "black bag")]  # fmt: skip
+        scores = encoder.search([ko for ko, _ in pairs]) @ encoder.search([en for _, en in pairs]).T
+        return (scores.argmax(1) == np.arange(len(pairs))).sum()
+
+    assert found(fitted) == 5 > found(trained[1])
+
+
+def test_only_the_search_head_is_another_and_the_card_stays(trained, fitted):
+    before, after = PromptEncoder.load(trained[1]), PromptEncoder.load(fitted)
+    assert torch.equal(before.base(["빨간 모자"]), after.base(["빨간 모자"]))
+    assert not np.allclose(before.search(["빨간 모자"]), after.search(["빨간 모자"]))
+    assert np.allclose(np.linalg.norm(after.search(["빨간 모자", "", "🙂"]), axis=1), 1, atol=1e-5)
+    assert before.encoder_id != after.encoder_id
+    assert (fitted / "README.md").read_text("utf-8") == "its card\n"
+
+
+def test_a_student_that_goes_on_keeps_its_words_and_learns_as_if_there_were_none(trained, fitted, tmp_path):
+    recipe = load_recipe(trained[0], run=str(tmp_path / "run"), start="student", start_path=str(fitted))
+    encoder = PromptEncoder.load(distil(with_text(recipe, steps=1)))
+    kept, had = encoder.model.heads["search"], KoClipModel.from_pretrained(fitted).heads["search"]
+    assert torch.equal(kept.words, had.words.float())
+    ids = torch.tensor([encoder.tokenizer.encode("빨간 모자").ids])
+    alone = encoder.model.train().encode(ids, ["search"])["search"].pooled
+    assert not torch.allclose(alone, encoder.model.eval().encode(ids, ["search"])["search"].pooled)
+
+
+def test_what_is_held_out_is_not_read():
+    class Pairs:
+        name, heads, identity = "pairs", (), "1"
+
+        def __len__(self):
+            return 3
+
+        def pair(self, index, epoch):
+            return f"말 {index}", f"word {index}"
+
+    found = list(pairs_of([Pairs()], "search", {"말 1", "word 2"}))
+    assert found == [("말 0", "word 0"), ("word 0", "word 0")]
+
+
+def test_a_head_that_is_not_there_or_not_of_unit_length_is_said(trained, capsys):
+    path, folder = trained
+    assert main(["--config", str(path), "--encoder", str(folder), "--head", "other"]) == 2
+    assert "the recipe has no head 'other': it has base, search" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="unit length"):
+        HeadSpec(pooled=8, words=4)
