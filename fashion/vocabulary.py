@@ -25,7 +25,7 @@ _KOREAN_FILLING = """
     있습니다 있다 있음 있으면 좋겠어요 좋겠어 좋은 부탁 부탁해 부탁해요 부탁드려요 부탁드립니다 해줘 해주세요 해
     하고 한 만들어 만들어줘 보여 보여줘 보고 싶어 싶어요 필요해요 필요해 갖고 원해요 입은 입고 입는 입어 걸친 걸치고
     쓴 쓰고 신은 신고 든 들고 두른 두르고 맨 메고 찬 착용 착용한 착용샷 사람 모델 인물 여자 남자 소녀 소년 아이 서
-    선 놓인 놓여 앞 위 안 배경 스타일 느낌 풍 코디 착장 조합 매치 매치한 옷차림 옷 의상 룩 데일리룩 오늘 상의 하의
+    선 놓인 놓여 앞 위 안 배경 스타일 느낌 풍 코디 착장 조합 매치 매치한 더한 옷차림 옷 의상 룩 데일리룩 오늘 상의 하의
     겉옷 신발 모자 목 손 색 무늬 소재 소매 기장 목선 디테일 다른 건 없이 만 제목 좀 더 아주 예쁜 예쁘게 멋진 멋있는
     귀여운 이 그 저 것 거 및 또는 달린 없는 된 패션 스케치 도안 신상 추천 탄 타고 앉은 앉아 뛰는 웃는 달리는 걷는
     춤추는 먹는 보는 나는 입을 입으면 입기 차림 한복 연필로 색연필로 물감으로
@@ -271,7 +271,8 @@ def _steps_from(text: str, i: int, cuts: set[int]) -> Iterator[_Step]:
     for length in range(1, min(longest, len(text) - i) + 1):
         piece = text[i : i + length]
         whole = i in cuts and i + length in cuts
-        if meant := slips.get(piece):
+        torn = i not in cuts and not cuts.isdisjoint(range(i + 1, i + length))  # the end of a word and more: 더한 옷
+        if not torn and (meant := slips.get(piece)):
             yield _Step(length, "slip", lexicon.get(meant), meant)
         if entry := lexicon.get(piece):
             if whole or not latin or (i in cuts and _HANGUL.match(piece[-1])):

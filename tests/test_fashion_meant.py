@@ -64,6 +64,12 @@ def test_a_general_word_stays_where_the_prompt_says_which(text):
     assert as_meant(text) == text
 
 
+def test_a_slip_is_not_made_of_the_end_of_one_word_and_the_next():
+    """더한 옷차림 holds 한 옷, one key beside 한옥; a word typed with a blank inside may still have one."""
+    assert as_meant("후디를 더한 옷차림") == "후디를 더한 옷차림"
+    assert as_meant("한 옷 앞마당에서 입은 후디") == "한 옥 앞마당에서 입은 후디"
+
+
 def test_captions_with_one_wrong_jamo_say_again_what_they_said():
     """Clean captions stay; of those with a slip anywhere, particles included, nearly all name the same things."""
     told = [0, 0]
