@@ -200,7 +200,7 @@ def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:
     w, h, x, y, turn = 24.0, 30.0, 11.5, 13.0, 16.0
     return (
         Motif(shape(_DROP, x, y, turn, 1.24) + disc(21, 26, 1.7), w, h, drop=True, fill=t.accent),
-        Motif(shape(_DROP_IN, x, y, turn, 1.04), w, h, drop=True, fill=t.teal),
+        Motif(shape(_DROP_IN, x, y, turn, 1.04), w, h, drop=True, fill=t.inlay),
         Motif(shape(_DROP_CORE, x, y, turn, 1.1), w, h, drop=True, fill=t.heart),
     )
 

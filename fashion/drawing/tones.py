@@ -35,7 +35,7 @@ class Tones:
     leaf: str
     bloom: str  # petals
     heart: str  # the heart of a flower
-    teal: str  # inside of a paisley drop
+    inlay: str  # inside of a paisley drop
     ink: str  # eyes and mouths
     gold: str
     rose: str
@@ -93,7 +93,7 @@ def tones_of(color: str) -> Tones:
         leaf=far_from(rgb, (64, 142, 84), (190, 226, 150)),
         bloom=hex_of((204, 66, 104)) if light_cloth else hex_of(accent),
         heart=far_from(rgb, (250, 196, 54), (196, 52, 60)),
-        teal=far_from(rgb, (14, 124, 132), (200, 44, 112)) if luminance(accent) > 120 else hex_of((64, 196, 196)),
+        inlay=far_from(rgb, (14, 124, 132), (200, 44, 112)) if luminance(accent) > 120 else hex_of((64, 196, 196)),
         ink=hex_of((44, 36, 44) if not light_cloth else (255, 250, 240)),
         gold=far_from(rgb, (252, 206, 66), (60, 110, 206)), rose=far_from(rgb, (238, 84, 112), (255, 214, 224)),
         camo_light=hex_of(
