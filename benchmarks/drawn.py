@@ -92,7 +92,8 @@ def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.I
 
 
 def rate(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[float, float, float]:
-    """Percent of garments with `attribute` right ("all": everything) and its 95 % bootstrap interval over pictures."""
+    """Percent of garments with `attribute` right ("all": everything; "each": percent of attributes) and its 95 %
+    bootstrap interval over pictures."""
     hits, asked = counts(scores, attribute)
     rng = np.random.default_rng(0)
     picks = rng.integers(0, len(hits), (1000, len(hits)))
@@ -102,9 +103,14 @@ def rate(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[floa
 
 
 def counts(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[np.ndarray, np.ndarray]:
-    """Per picture, how many garments have `attribute` right, and of how many it was asked."""
-    rows = [
-        [one.all_right if attribute == "all" else one.right.get(attribute) for one in picture] for picture in scores
-    ]
+    """Per picture, how many garments have `attribute` right, and of how many it was asked; "all": how many have all of
+    it right; "each": how many attributes are."""
+
+    def answers(one: GarmentScore) -> list[bool | None]:
+        if attribute == "each":
+            return list(one.right.values())
+        return [one.all_right if attribute == "all" else one.right.get(attribute)]
+
+    rows = [[answer for one in picture for answer in answers(one)] for picture in scores]
     known = [[answer for answer in row if answer is not None] for row in rows]
     return np.array([sum(row) for row in known], float), np.array([len(row) for row in known], float)

@@ -2,9 +2,9 @@
 
 In: scenes that no training saw, the checkpoint, the Korean encoder, the reporting scorer. Out: attribute accuracy of
 Korean and of English through the student beside English through the teacher: the same scenes, the same noise,
-differences with paired 95 % bootstrap intervals; then what the noise of real typing costs, the prompts read as the
-studio reads them (slips of the finger mended) and, where that differs, as they were typed; on option a grid of the same
-seeds side by side.
+differences with paired 95 % bootstrap intervals, and what the second stage keeps of either; then what the noise of real
+typing costs, the prompts read as the studio reads them (slips of the finger mended) and, where that differs, as they
+were typed; on option a grid of the same seeds side by side.
 """
 
 from __future__ import annotations
@@ -32,19 +32,38 @@ from fashion.scoring import GarmentScore
 from ko_clip.encoder import PromptEncoder
 
 NOISES = ("nfd", "no_spaces", "jamo", "konglish", "ending")
-ATTRIBUTES = ("all", "garment", "color", "pattern")
+ATTRIBUTES = ("all", "each", "garment", "color", "pattern")
 Scores = list[list[GarmentScore]]
+Shares = tuple[np.ndarray, np.ndarray]  # per picture, counts of what is right and of what was asked
 Pictures = list[list[Image.Image]]
 
 
 def compared(name: str, attribute: str, ours: Scores, theirs: Scores) -> Comparison:
     """Percent of garments with `attribute` right, ours beside theirs, resampled in pairs of pictures."""
 
-    def measure(scores: Scores):
-        hits, asked = counts(scores, attribute)
+    return compared_shares(f"{name}, {attribute}", counts(ours, attribute), counts(theirs, attribute))
+
+
+def compared_shares(name: str, ours: Shares, theirs: Shares) -> Comparison:
+    """As percent of the second counts of each picture, what the first are."""
+
+    def measure(shares: Shares):
+        hits, asked = shares
         return lambda pick: 100 * float(hits[pick].sum() / max(asked[pick].sum(), 1))
 
-    return compare(f"{name}, {attribute}", len(ours), measure(ours), measure(theirs))
+    return compare(name, len(ours[0]), measure(ours), measure(theirs))
+
+
+def kept(before: Scores, after: Scores) -> Shares:
+    """Per picture, how many attributes are right after the second stage, of those that were right before it."""
+    pairs = [
+        [(one.right[name], other.right[name]) for one, other in zip(x, y, strict=True) for name in one.right]
+        for x, y in zip(before, after, strict=True)
+    ]
+    return (
+        np.array([sum(was and still for was, still in picture) for picture in pairs], float),
+        np.array([sum(was for was, _ in picture) for picture in pairs], float),
+    )
 
 
 def agreement(one: Scores, other: Scores) -> float:
@@ -90,6 +109,10 @@ class Studio:
         draw_set(pipeline, what, self.settings)
         return scores_of(self.scorer, what.asked, what.final)
 
+    def kept(self, what: DrawnSet, after: Scores) -> Shares:
+        """What the second stage kept of a set that is drawn."""
+        return kept(scores_of(self.scorer, what.asked, what.base), after)
+
     def drawn_beside(self, what: DrawnSet, clean: DrawnSet, plain: Scores) -> Scores:
         """As `drawn` by the student, beside a set already drawn: where the prompt is the same, so is the picture."""
         other = [i for i, prompt in enumerate(what.prompts) if prompt != clean.prompts[i]]
@@ -112,6 +135,9 @@ def beside_english(studio: Studio, groups: dict[str, list[Scene]], seeds: int) -
         for attribute in ATTRIBUTES:
             rows.append(compared(f"Korean, {name}", attribute, asked, taught))
             rows.append(compared(f"English via student, {name}", attribute, echoed, taught))
+        if studio.settings.refine:
+            ours, theirs = studio.kept(korean, asked), studio.kept(english, taught)
+            rows.append(compared_shares(f"Korean, {name}, kept by the second stage", ours, theirs))
         agreed = agreement(asked, taught)
         print(f"{name}: Korean and English agree in all scored attributes: {agreed:.1f} % of pictures")
         pictures += [english.final[::seeds][:8], korean.final[::seeds][:8]]
