@@ -63,7 +63,7 @@ train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and r
 	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.reward --preset $(PRESET) --minutes $(MINUTES)
-	$(PY) -m diffusion.training.refiner --reward 0.3 --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.refiner --reward 0.3 --critic 2 --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.manifest checkpoints
 
 train-scorers: pool  ## train the two attribute scorers, each for MINUTES

@@ -205,6 +205,14 @@ def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_al
     drawn = list((work / "rewarded-runs" / "refiner").glob("own-*.safetensors"))
     assert len(drawn) == 1  # the base's own pictures, kept for the next leg
 
+    more[more.index("--steps") + 1] = "6"
+    refiner.main([*more, "--reward", "0.1", "--critic", "0.1"])
+    log = (work / "rewarded-runs" / "refiner-judged" / "log.jsonl").read_text()
+    assert all(word in log for word in ("mistaken", "found_out"))
+    assert json.loads((folder / "refiner" / "training.json").read_text())["step"] == 6
+    with pytest.raises(SystemExit):
+        refiner.main([*more, "--critic", "0.1"])  # there are no own pictures to judge without --reward
+
 
 def test_a_picture_is_like_itself_and_read_by_what_it_was_to_show(trained: Path, work: Path) -> None:
     run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=trained), "none", "base")

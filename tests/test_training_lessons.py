@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from diffusion.training import base, manifest, refiner
+from diffusion.training.critic import Critic
 from diffusion.training.flow import disturb, euler_sample
 from diffusion.training.refiner import straight_start
 from diffusion.training.scene_map import IGNORED, SceneMap, map_loss, map_targets
@@ -93,6 +94,30 @@ def test_the_refiner_walks_from_the_noisy_enlarged_picture_to_the_true_one() -> 
     assert torch.allclose(here, (1 - t0) * enlarged + t0 * noise, atol=1e-5)
     assert torch.allclose(times, start)
     assert torch.allclose(here - t0 * goal, clean, atol=1e-5)
+
+
+def test_a_critic_and_the_refiner_learn_from_each_other_but_each_for_itself() -> None:
+    torch.manual_seed(0)
+    critic = Critic()
+    true, refined = torch.randn(2, 3, 64, 64), torch.randn(2, 3, 64, 64, requires_grad=True)
+    critic.mistaken(true, refined).backward()
+    assert refined.grad is None and all(p.grad is not None for p in critic.parameters())
+    critic.zero_grad()
+    critic.found_out(refined).backward()
+    assert refined.grad is not None and all(p.grad is None for p in critic.parameters())
+
+
+def test_a_critic_tells_blurred_lines_from_crisp_ones_after_some_steps() -> None:
+    torch.manual_seed(0)
+    critic = Critic()
+    optimizer = torch.optim.Adam(critic.parameters(), 2e-3)
+    crisp = torch.where(torch.rand(4, 3, 64, 64) < 0.5, -1.0, 1.0)
+    blurred = torch.nn.functional.avg_pool2d(crisp, 3, stride=1, padding=1)
+    for _ in range(30):
+        optimizer.zero_grad()
+        critic.mistaken(crisp, blurred).backward()
+        optimizer.step()
+    assert critic.found_out(blurred) > critic.found_out(crisp) + 0.5
 
 
 def test_identical_captions_share_the_credit() -> None:

@@ -6,7 +6,8 @@ shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(
 way to the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t,
 which is what diffusers' flow schedulers ask for. With `--reward` the steering scorer takes part: its features of the
 picture to come are compared with those of the true one, and the base's own pictures are refined as well, in which the
-colours and patterns that it reads wrong count.
+colours and patterns that it reads wrong count. With `--critic` beside it a critic learns to tell refined pictures from
+drawings, and the refiner to draw lines that it cannot tell.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
 arXiv:2209.03003.
 """
@@ -22,8 +23,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
 
-from diffusion.training.base import CAPTIONS_DROPPED, open_frozen
+from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, unet_of
 from diffusion.training.blocks import FACTOR, component_weights
+from diffusion.training.critic import Judged
 from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool, enlarged_latents
 from diffusion.training.own_pictures import OwnPictures
@@ -111,6 +113,7 @@ class Way:
     noisy: torch.Tensor  # (n, c, 64, 64)
     times: torch.Tensor  # (n,) in 0..1
     goal: torch.Tensor  # as `noisy`
+    clean: torch.Tensor  # as `noisy`: the end of the way
     start: torch.Tensor  # (n,): where the way began
     indexes: np.ndarray  # of the true pictures in the pool
     flips: np.ndarray  # which of them are mirrored
@@ -137,7 +140,8 @@ class RefinerLesson:
         hidden = self._conditioning.base(texts)
         enlarged = self._outputs.enlarged_latents(small, hidden, small_noise, float(rng.uniform(*REDRAWN_FROM)))
         start, share = (value.to(self._device) for value in starts(rows, generator))
-        return Way(told, *straight_start(clean, enlarged, noise, start, share), start, indexes, flips)
+        noisy, times, goal = straight_start(clean, enlarged, noise, start, share)
+        return Way(told, noisy, times, goal, clean, start, indexes, flips)
 
     def truth(self, way: Way) -> torch.Tensor:
         """The pictures (n, 3, 256, 256) in -1..1 at the end of the ways."""
@@ -172,15 +176,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_fit_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.3)")
+    parser.add_argument("--critic", type=float, default=0.0, help="share of what a critic finds untrue, with --reward")
     parser.add_argument("--own", type=int, default=512, help="how many pictures the base draws anew for --reward")
     options = parser.parse_args(argv)
-    run = open_run(options, "refiner")
+    if options.critic and not options.reward:
+        parser.error("--critic judges the base's own pictures, which --reward draws: give --reward too (0.3)")
+    run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
     reading = Reading(options.checkpoints, vae, run) if options.reward else None  # first: it may not be trained yet
     text, latent = conditioning.clip.config, vae.config.latent_channels
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = latest_weights(unet, run)
-    unet.to(run.device)
+    learner = Judged(unet).to(run.device) if options.critic else unet.to(run.device)
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
     weights = component_weights(vae)
@@ -209,16 +216,28 @@ def main(argv: list[str] | None = None) -> None:
         read = reading.errors(foreseen[options.batch :], mine.scenes)
         misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
         loss = refined + UNLIKENESS_SHARE * unlike + options.reward * misread
-        return {"loss": loss, "refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        told = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        if isinstance(learner, Judged):
+            with torch.no_grad():
+                true = reading.decoded(way.clean)
+            with run.autocast():
+                mistaken = learner.critic.mistaken(true, foreseen)
+                found_out = learner.critic.found_out(foreseen)
+            loss = loss + mistaken + options.critic * found_out
+            told |= {"mistaken": mistaken, "found_out": found_out}
+        return {"loss": loss, **told}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
-        shown.load_state_dict(average)
+        shown.load_state_dict(refiner_of(average))
         sheet = _before_and_after(shown, outputs, conditioning, pool, small, run)
         sample_grid(sheet, run.folder / f"sample-{step:06d}.png", columns=6)
 
-    result = fit(unet, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
-    unet.load_state_dict(result.average)
+    def refiner_of(average: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        return unet_of(average) if isinstance(learner, Judged) else average
+
+    result = fit(learner, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    unet.load_state_dict(refiner_of(result.average))
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
 
