@@ -25,7 +25,7 @@ from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DCondit
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, unet_of
 from diffusion.training.blocks import FACTOR, component_weights
-from diffusion.training.critic import Judged
+from diffusion.training.critic import Critic, Judged
 from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool, enlarged_latents
 from diffusion.training.own_pictures import OwnPictures
@@ -172,6 +172,59 @@ def starts(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.T
     return torch.where(usual, low, any_start), torch.where(usual, torch.ones(rows), share)
 
 
+@dataclass(frozen=True)
+class Judges:
+    """Who looks at the pictures to come, the base's own among them, and what share of the loss they have."""
+
+    reading: Reading
+    own: OwnPictures
+    reading_share: float
+    critic: Critic | None
+    critic_share: float
+
+
+class RefinerLosses:
+    """What one step gets wrong: the way to the drawings and, where there are judges, what they see at its end."""
+
+    def __init__(
+        self, unet: UNet2DConditionModel, lesson: RefinerLesson, conditioning: Conditioning, weights: torch.Tensor,
+        run: Run, batch: int, judges: Judges | None,
+    ) -> None:  # fmt: skip
+        self._unet, self._lesson, self._conditioning, self._weights = unet, lesson, conditioning, weights
+        self._run, self._batch, self._judges = run, batch, judges
+
+    def __call__(self, step: int) -> Mapping[str, torch.Tensor]:
+        way = self._lesson.batch(step, self._batch)
+        if self._judges is None:
+            said = refiner_flow(self._unet, self._conditioning, self._run, way.noisy, way.times, way.texts)
+            return {"loss": self._refined(way, said)}
+        return self._judged(step, way, self._judges)
+
+    def _judged(self, step: int, way: Way, judges: Judges) -> Mapping[str, torch.Tensor]:
+        reading, mine = judges.reading, judges.own.batch(step, self._batch)
+        noisy, times = torch.cat([way.noisy, mine.noisy]), torch.cat([way.times, mine.times])
+        said = refiner_flow(self._unet, self._conditioning, self._run, noisy, times, way.texts + mine.texts)
+        foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * said)
+        refined = self._refined(way, said[: self._batch])
+        unlike = reading.unlikeness(foreseen[: self._batch], self._lesson.truth(way))
+        read = reading.errors(foreseen[self._batch :], mine.scenes)
+        misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
+        loss = refined + UNLIKENESS_SHARE * unlike + judges.reading_share * misread
+        told = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        if judges.critic is None:
+            return {"loss": loss, **told}
+        with torch.no_grad():
+            true = reading.decoded(way.clean)
+        with self._run.autocast():
+            mistaken, found_out = judges.critic.mistaken(true, foreseen), judges.critic.found_out(foreseen)
+        loss = loss + mistaken + judges.critic_share * found_out
+        return {"loss": loss, **told, "mistaken": mistaken, "found_out": found_out}
+
+    def _refined(self, way: Way, said: torch.Tensor) -> torch.Tensor:
+        squared = (said - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
+        return (self._weights * squared).mean()
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_fit_options(parser, steps=8000, batch=4, learning_rate=2e-3)
@@ -190,42 +243,15 @@ def main(argv: list[str] | None = None) -> None:
     learner = Judged(unet).to(run.device) if options.critic else unet.to(run.device)
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
-    weights = component_weights(vae)
     pool = PicturePool(options.pool, options.pictures)
     small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
-    own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START)) if reading else None
-
-    def flow(noisy: torch.Tensor, times: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        return refiner_flow(unet, conditioning, run, noisy, times, texts)
-
-    def drawn(way: Way, said: torch.Tensor) -> torch.Tensor:
-        squared = (said - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
-        return (weights * squared).mean()
-
-    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
-        way = lesson.batch(step, options.batch)
-        if reading is None or own is None:
-            return {"loss": drawn(way, flow(way.noisy, way.times, way.texts))}
-        mine = own.batch(step, options.batch)
-        noisy, times = torch.cat([way.noisy, mine.noisy]), torch.cat([way.times, mine.times])
-        said = flow(noisy, times, way.texts + mine.texts)
-        foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * said)
-        refined = drawn(way, said[: options.batch])
-        unlike = reading.unlikeness(foreseen[: options.batch], lesson.truth(way))
-        read = reading.errors(foreseen[options.batch :], mine.scenes)
-        misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
-        loss = refined + UNLIKENESS_SHARE * unlike + options.reward * misread
-        told = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
-        if isinstance(learner, Judged):
-            with torch.no_grad():
-                true = reading.decoded(way.clean)
-            with run.autocast():
-                mistaken = learner.critic.mistaken(true, foreseen)
-                found_out = learner.critic.found_out(foreseen)
-            loss = loss + mistaken + options.critic * found_out
-            told |= {"mistaken": mistaken, "found_out": found_out}
-        return {"loss": loss, **told}
+    judges = None
+    if reading is not None:
+        own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START))
+        critic = learner.critic if isinstance(learner, Judged) else None
+        judges = Judges(reading, own, options.reward, critic, options.critic)
+    losses = RefinerLosses(unet, lesson, conditioning, component_weights(vae), run, options.batch, judges)
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
@@ -236,7 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     def refiner_of(average: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         return unet_of(average) if isinstance(learner, Judged) else average
 
-    result = fit(learner, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    result = fit(learner, losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
     unet.load_state_dict(refiner_of(result.average))
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
