@@ -17,8 +17,6 @@ from transformers import AutoConfig, AutoModel
 from ko_clip.model_config import HeadSpec, KoClipConfig
 from ko_clip.ragged import Ragged
 
-WORDS_SHARE = 0.98  # of a pooled embedding that the words of the text say too
-
 
 class Backbone(nn.Module):
     """Factorised embeddings (Lan et al. 2019, arXiv:1909.11942) and pre-norm layers that read both directions."""
@@ -260,7 +258,8 @@ class Head(nn.Module):
         pooled = functional.normalize(pooled, dim=-1)
         if self.spec.words and not self.training:  # the network learns to say all of it, as if there were no words
             spoken = functional.embedding(input_ids, self.words).sum(1) @ self.word_meanings
-            pooled = torch.lerp(pooled, functional.normalize(spoken, dim=-1).to(pooled.dtype), WORDS_SHARE)
+            spoken = functional.normalize(spoken, dim=-1).to(pooled.dtype)
+            pooled = torch.lerp(pooled, spoken, self.spec.words_share)
             pooled = functional.normalize(pooled, dim=-1)
         return pooled
 

@@ -16,7 +16,7 @@ class HeadSpec:
     """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
 
     `output`: which hidden states of the teacher. `words`: over how many dimensions the words of a text say the pooled
-    embedding by themselves (`ko_clip.lexical`), 0 where they do not.
+    embedding by themselves (`ko_clip.lexical`), 0 where they do not; `words_share`: how much of it, 0 to 1.
     """
 
     dim: int = 0
@@ -25,10 +25,13 @@ class HeadSpec:
     teacher: str = ""
     output: str = ""
     words: int = 0
+    words_share: float = 0.98
 
     def __post_init__(self) -> None:
         if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
             raise ValueError(f"a head needs a sequence (dim) or a pooled embedding, not dim {self.dim}, {self.pooled}")
+        if not 0 <= self.words_share <= 1:
+            raise ValueError(f"words_share is {self.words_share}: give 0 to 1")
         if self.words and not self.unit:
             raise ValueError("words say a pooled embedding of unit length alone: give the head unit: true, or words: 0")
 

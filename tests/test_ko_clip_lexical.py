@@ -1,5 +1,8 @@
 """What the words say by themselves: fitted in closed form, beside the network, without a text that is held out."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +95,21 @@ def test_a_student_that_goes_on_keeps_its_words_and_learns_as_if_there_were_none
     ids = torch.tensor([encoder.tokenizer.encode("빨간 모자").ids])
     alone = encoder.model.train().encode(ids, ["search"])["search"].pooled
     assert not torch.allclose(alone, encoder.model.eval().encode(ids, ["search"])["search"].pooled)
+
+
+def test_how_much_the_words_say_stands_in_the_encoder_s_configuration_and_so_in_its_id(fitted, tmp_path):
+    folder = tmp_path / "quiet"
+    shutil.copytree(fitted, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["heads"]["search"]["words_share"] = 0.0
+    (folder / "config.json").write_text(json.dumps(config))
+    loud, quiet = PromptEncoder.load(fitted), PromptEncoder.load(folder)
+    assert loud.encoder_id != quiet.encoder_id
+    ids = torch.tensor([loud.tokenizer.encode("빨간 모자").ids])
+    said, alone = (each.model.encode(ids, ["search"])["search"].pooled for each in (loud, quiet))
+    assert not torch.allclose(said, alone)
+    with pytest.raises(ValueError, match="words_share is 1.5"):
+        HeadSpec(pooled=8, words_share=1.5)
 
 
 def test_what_is_held_out_is_not_read():
