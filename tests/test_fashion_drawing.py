@@ -17,6 +17,7 @@ from fashion.scene import Garment, Scene, scenes
 
 DRESS = Garment("dress", "red", "solid", "cotton", "short", "knee", "round")
 T_SHIRT = Garment("t_shirt", "blue", "solid", "cotton", "short", None, "round")
+JACKET = Garment("jacket", "gray", material="cotton")
 OUTFIT = Scene(
     (T_SHIRT, Garment("skirt", "yellow", "dots", "denim", None, "knee"), Garment("cap", "green", "solid", "cotton")),
     layout="figure",
@@ -157,3 +158,26 @@ def test_no_print_is_finer_than_the_base_stage_can_show() -> None:
             assert piece.grain.scale >= finest * look.pattern_zoom - 1e-9
             looked.add((pattern, scene.layout))
     assert len(looked) > len(PATTERNS)
+
+
+@pytest.mark.parametrize("neckline", ["round", "v", "square"])
+def test_a_blouse_under_a_jacket_is_no_t_shirt_at_the_base_stages_size(neckline: str) -> None:
+    """Where a skirt hides its peplum and a jacket its sleeves, the ruffles down its front tell it."""
+    seen = []
+    for kind in ("t_shirt", "blouse"):
+        cut = neckline if neckline in GARMENT_BY_ID[kind].necklines else "round"
+        top = Garment(kind, "green", material="cotton", sleeve="long", neckline=cut)
+        outfit = (top, JACKET, Garment("skirt", "brown", material="cotton", hem="knee"))
+        seen.append(draw(Scene(outfit, "figure", seed=3), 128).astype(int))
+    assert (np.abs(seen[0] - seen[1]).max(axis=2) > 32).sum() >= 40
+
+
+def test_skin_shows_below_a_crop_top() -> None:
+    """Also above a high waist: it is what tells it from a T-shirt that is tucked in."""
+    below = Garment("trousers", "navy", material="cotton")
+    cut = {"material": "cotton", "sleeve": "long", "neckline": "round"}
+    tops = [Garment(kind, "green", **cut) for kind in ("crop_top", "t_shirt")]
+    short, long = (draw(Scene((top, below), "figure", seed=3), 256) for top in tops)
+    red, green, blue = short.astype(int).transpose(2, 0, 1)
+    skin = (red > 200) & (red > green + 15) & (green > blue + 5)
+    assert (skin & (long[..., 1] > long[..., 0])).sum() >= 60

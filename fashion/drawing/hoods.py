@@ -73,11 +73,11 @@ def _hood_front(sketch: Sketch, standing: bool) -> None:
         x = side * 5.2
         sketch.trim(
             shape(
-                [(x - 0.9, 74), (x - 1.2 + side, 88), (x - 0.6 + side * 1.6, 100)],
-                [(x - 0.6 + side * 1.6, 100), (x + 1.4 + side * 1.6, 100)],
-                [(x + 1.4 + side * 1.6, 100), (x + 0.9 + side, 88), (x + 0.9, 74)],
-                [(x + 0.9, 74), (x - 0.9, 74)],
+                [(x - 1.3, 74), (x - 1.6 + side, 88), (x - 1.0 + side * 1.6, 100)],
+                [(x - 1.0 + side * 1.6, 100), (x + 1.8 + side * 1.6, 100)],
+                [(x + 1.8 + side * 1.6, 100), (x + 1.3 + side, 88), (x + 1.3, 74)],
+                [(x + 1.3, 74), (x - 1.3, 74)],
             ),
             "contrast",
         )
-        sketch.trim(ellipse(x + side * 1.6 + 0.4, 101.5, 1.5, 2.4), "metal")
+        sketch.trim(ellipse(x + side * 1.6 + 0.4, 101.5, 2.0, 2.8), "metal")

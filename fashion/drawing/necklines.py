@@ -77,6 +77,27 @@ def frill(sketch: Sketch, kind: str | None, neck_x: float) -> None:
     )
 
 
+def jabot(sketch: Sketch, top: float, bottom: float = 106.5) -> None:
+    """Ruffles edged with lace down the front of a blouse, from below the neck to the waist, a seam between them.
+
+    They tell it from a T-shirt where a skirt hides its peplum and a coat its sleeves.
+    """
+    steps = max(2, round((bottom - top) / 5.5))
+    edge: list[Point] = []
+    for i in range(steps + 1):
+        y = top + (bottom - top) * i / steps
+        taper = 1.0 - 0.35 * i / steps
+        edge += [(4.2 * taper, y), (8.4 * taper, y + (bottom - top) / steps * 0.55)]
+    edge = edge[:-1]
+    sketch.panel(both([(0.0, top), edge[0]], edge, [edge[-1], (0.0, bottom + 1.2)]), "collar", shade=0.2)
+    lace = [(max(x - 2.6, 1.6), y) for x, y in reversed(edge)]
+    sketch.trims_pair(shape(edge, [edge[-1], lace[0]], lace, [lace[-1], edge[0]]), "contrast")
+    for i in range(steps):
+        x, y = edge[2 * i + 1]
+        sketch.strokes_pair(line([(x - 1.2, y - 0.2), (2.2, edge[2 * i][1] + 0.6)]), "fold", 0.9)
+    sketch.stroke(line([(0, top + 0.8), (0, bottom)]), "seam", 1.1)
+
+
 def one_shoulder(sketch: Sketch, garment: Garment, cut: Cut) -> None:
     """Recut a finished top to one shoulder: a slanting edge from the (viewer's) left shoulder under the other arm."""
     x0, (ax, ay) = cut.neck_x, cut.armpit

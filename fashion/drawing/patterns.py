@@ -190,10 +190,14 @@ def _floral(t: Tones, variant: int) -> tuple[Motif, ...]:
 
 
 def _leaves(t: Tones, variant: int) -> tuple[Motif, ...]:
+    """A large leaf in leaf green beside a small one in the second colour: green tells them from clouds."""
     w, h = 22.0, 32.0
-    leaf = shape(_LEAF, 8, 10, 38, 1.12) + shape(_LEAF, 13, 26, -48, 0.86)
     vein = shape(_LEAF_VEIN, 8, 10, 38, 1.0) + shape(_LEAF_VEIN, 13, 26, -48, 0.78)
-    return (Motif(leaf, w, h, drop=True, fill=t.accent), Motif(vein, w, h, drop=True, fill=t.base))
+    return (
+        Motif(shape(_LEAF, 8, 10, 38, 1.2), w, h, drop=True, fill=t.leaf),
+        Motif(shape(_LEAF, 13, 26, -48, 0.86), w, h, drop=True, fill=t.accent),
+        Motif(vein, w, h, drop=True, fill=t.base),
+    )
 
 
 def _paisley(t: Tones, variant: int) -> tuple[Motif, ...]:

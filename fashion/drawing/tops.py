@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fashion.drawing.body import ARMPIT, NECK_X, NECK_Y, SLEEVE_LENGTH, Cut, add_cuff, add_sleeves, ribbed_hem
-from fashion.drawing.necklines import frill, neck_band, neck_hole, neck_width, neckline, one_shoulder
+from fashion.drawing.necklines import frill, jabot, neck_band, neck_hole, neck_width, neckline, one_shoulder
 from fashion.drawing.paths import Point, both, both_line, line, shape
 from fashion.drawing.sketch import Sketch, Wear
 from fashion.drawing.trimmings import bow, button, patch_pocket
 from fashion.scene import Garment
+
+CROP_Y = 97.0  # where a crop top ends; the waist is near 107
 
 
 def t_shirt(garment: Garment, wear: Wear) -> Sketch:
@@ -84,7 +86,7 @@ def shirt(garment: Garment, wear: Wear) -> Sketch:
 
 
 def blouse(garment: Garment, wear: Wear) -> Sketch:
-    """Gathered shoulders and puffed sleeves, a nipped waist over a flared peplum."""
+    """Gathered shoulders and puffed sleeves, ruffles down the front, a nipped waist over a flared peplum."""
     sketch = Sketch(layer=30, armless=wear.covered)
     one = "one_shoulder" in garment.details
     cut = Cut((29, 64.5), (25.5, 87), 19.5, 30, 134, neck_width(garment.neckline))
@@ -122,6 +124,8 @@ def blouse(garment: Garment, wear: Wear) -> Sketch:
     frill(sketch, garment.neckline, cut.neck_x)
     if one:
         one_shoulder(sketch, garment, cut)
+    else:
+        jabot(sketch, neckline(garment.neckline, cut.neck_x)[0][0][1])
     if "ribbon" in garment.details:
         y = {"v": 87, "square": 78}.get(garment.neckline or "", 70)
         bow(sketch, 0, y + 3, 13, "contrast", 2.3)
@@ -129,30 +133,32 @@ def blouse(garment: Garment, wear: Wear) -> Sketch:
 
 
 def crop_top(garment: Garment, wear: Wear) -> Sketch:
-    """Close-fitting, ends above the waist."""
+    """Close-fitting, ends above the waist: skin shows between it and what is worn below."""
     sketch = Sketch(layer=30, armless=wear.covered)
-    cut = Cut((29.5, 64.5), (25, 86), 22.4, 22.4, 104, neck_width(garment.neckline) + 1)
+    cut = Cut((29.5, 64.5), (25, 86), 22.4, 22.4, CROP_Y, neck_width(garment.neckline) + 1)
     if garment.sleeve == "sleeveless":
-        cut = Cut((20.5, 61.5), (24.2, 86), 22.4, 22.4, 104, neck_width(garment.neckline) + 1)
+        cut = Cut((20.5, 61.5), (24.2, 86), 22.4, 22.4, CROP_Y, neck_width(garment.neckline) + 1)
     chains = neckline(garment.neckline, cut.neck_x)
     arm = wear.arm + (5 if garment.sleeve == "short" else 0)
     add_cloth(sketch, garment, cut, chains, arm, 7.6 if garment.sleeve == "short" else 5.8)
     sketch.panel(
         both(
-            [(0, 101.6), (13, 101), (22.8, 98.6)], [(22.8, 98.6), (22.2, 104.6)], [(22.2, 104.6), (13, 107), (0, 107.6)]
+            [(0, CROP_Y - 2.4), (13, CROP_Y - 3), (22.8, CROP_Y - 5.4)],
+            [(22.8, CROP_Y - 5.4), (22.2, CROP_Y + 0.6)],
+            [(22.2, CROP_Y + 0.6), (13, CROP_Y + 3), (0, CROP_Y + 3.6)],
         ),
         "cuff",
     )
     for x in range(-20, 21, 4):
         sag = 2.8 * (1 - (x / 22) ** 2)
-        sketch.stroke(line([(x, 99.6 + sag), (x, 104.2 + sag)]), "rib", 0.6)
+        sketch.stroke(line([(x, CROP_Y - 4.4 + sag), (x, CROP_Y + 0.2 + sag)]), "rib", 0.6)
     neck_band(sketch, garment.neckline, cut.neck_x, 2.4)
-    sketch.strokes_pair(line([(23, 88), (17, 92), (10, 92.5)]), "fold", 1.4)
+    sketch.strokes_pair(line([(23, 87), (17, 90), (10, 90.5)]), "fold", 1.4)
     sketch.strokes_pair(line([(15, 76), (14, 84), (9, 89)]), "light", 1.5)
     if "one_shoulder" in garment.details:
         one_shoulder(sketch, garment, cut)
     if "ribbon" in garment.details:
-        bow(sketch, 0, 93, 10.5, "contrast", 1.5)
+        bow(sketch, 0, CROP_Y - 10, 10.5, "contrast", 1.5)
     return sketch
 
 
