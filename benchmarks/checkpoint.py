@@ -19,7 +19,18 @@ import torch
 from diffusers import AutoencoderTiny
 from PIL import Image
 
-from benchmarks.drawn import DrawnSet, draw_set, rate, scene_set, scores_of, standard_scenes, true_drawings
+from benchmarks.drawn import (
+    DrawnSet,
+    Scores,
+    counts,
+    draw_set,
+    kept,
+    rate,
+    scene_set,
+    scores_of,
+    standard_scenes,
+    true_drawings,
+)
 from diffusion.load import load_pipeline
 from diffusion.metrics import clip_scores, diversity, frechet_distance, kernel_distance, sharpness
 from diffusion.pipeline import TwoStagePipeline
@@ -83,16 +94,21 @@ def refined(scorer: Scorer, sets: Sequence[DrawnSet]) -> Refined:
     """What the second stage did to the pictures of the first."""
     large = [[p.resize((256, 256), Image.Resampling.BICUBIC) for p in what.base] for what in sets]
 
-    def rights(pictures: Sequence[Sequence[Image.Image]]) -> np.ndarray:
-        seen = [scores_of(scorer, what.asked, each) for what, each in zip(sets, pictures, strict=True)]
-        return np.array([right for scores in seen for row in scores for one in row for right in one.right.values()])
+    def scores(pictures: Sequence[Sequence[Image.Image]]) -> Scores:
+        return [row for what, each in zip(sets, pictures, strict=True) for row in scores_of(scorer, what.asked, each)]
 
-    small, before, after = rights([what.base for what in sets]), rights(large), rights([what.final for what in sets])
+    def percent_kept(before: Scores) -> float:
+        still, was = kept(before, after)
+        return 100 * float(still.sum() / was.sum())
+
+    small, enlarged, after = scores([what.base for what in sets]), scores(large), scores([what.final for what in sets])
+    right, asked = counts(after, "each")
     truth = float(np.median(sharpness([p for what in sets for p in true_drawings(what)])))
     base = float(np.median(sharpness([p for each in large for p in each])))
     final = float(np.median(sharpness([p for what in sets for p in what.final])))
     return Refined(
-        100 * float(after[small].mean()), 100 * float(after[before].mean()), 100 * float((after & ~small).mean()),
+        percent_kept(small), percent_kept(enlarged),
+        100 * float((right - kept(small, after)[0]).sum() / asked.sum()),
         (base / truth) ** 2, (final / truth) ** 2,
     )  # fmt: skip
 

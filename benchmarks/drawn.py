@@ -19,6 +19,8 @@ from fashion.scene import Scene, permutation_outfits, scenes
 from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore, score
 
+Scores = list[list[GarmentScore]]
+Shares = tuple[np.ndarray, np.ndarray]  # per picture, counts of what is right and of what was asked
 BATCH = 8
 SCENE_STREAM = 91  # training reads stream 1, its own checks 9
 
@@ -102,7 +104,19 @@ def rate(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[floa
     return 100 * hits.sum() / max(asked.sum(), 1), low, high
 
 
-def counts(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[np.ndarray, np.ndarray]:
+def kept(before: Scores, after: Scores) -> Shares:
+    """Per picture, how many attributes are right after the second stage, of those that were right before it."""
+    pairs = [
+        [(one.right[name], other.right[name]) for one, other in zip(x, y, strict=True) for name in one.right]
+        for x, y in zip(before, after, strict=True)
+    ]
+    return (
+        np.array([sum(was and still for was, still in picture) for picture in pairs], float),
+        np.array([sum(was for was, _ in picture) for picture in pairs], float),
+    )
+
+
+def counts(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> Shares:
     """Per picture, how many garments have `attribute` right, and of how many it was asked; "all": how many have all of
     it right; "each": how many attributes are."""
 

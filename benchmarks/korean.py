@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.checkpoint import save_grid
-from benchmarks.drawn import DrawnSet, counts, draw_set, scene_set, scores_of, standard_scenes
+from benchmarks.drawn import DrawnSet, Scores, Shares, counts, draw_set, kept, scene_set, scores_of, standard_scenes
 from diffusion.load import load_pipeline
 from diffusion.metrics import Comparison, compare
 from diffusion.pipeline import TwoStagePipeline
@@ -33,14 +33,11 @@ from ko_clip.encoder import PromptEncoder
 
 NOISES = ("nfd", "no_spaces", "jamo", "konglish", "ending")
 ATTRIBUTES = ("all", "each", "garment", "color", "pattern")
-Scores = list[list[GarmentScore]]
-Shares = tuple[np.ndarray, np.ndarray]  # per picture, counts of what is right and of what was asked
 Pictures = list[list[Image.Image]]
 
 
 def compared(name: str, attribute: str, ours: Scores, theirs: Scores) -> Comparison:
     """Percent of garments with `attribute` right, ours beside theirs, resampled in pairs of pictures."""
-
     return compared_shares(f"{name}, {attribute}", counts(ours, attribute), counts(theirs, attribute))
 
 
@@ -52,18 +49,6 @@ def compared_shares(name: str, ours: Shares, theirs: Shares) -> Comparison:
         return lambda pick: 100 * float(hits[pick].sum() / max(asked[pick].sum(), 1))
 
     return compare(name, len(ours[0]), measure(ours), measure(theirs))
-
-
-def kept(before: Scores, after: Scores) -> Shares:
-    """Per picture, how many attributes are right after the second stage, of those that were right before it."""
-    pairs = [
-        [(one.right[name], other.right[name]) for one, other in zip(x, y, strict=True) for name in one.right]
-        for x, y in zip(before, after, strict=True)
-    ]
-    return (
-        np.array([sum(was and still for was, still in picture) for picture in pairs], float),
-        np.array([sum(was for was, _ in picture) for picture in pairs], float),
-    )
 
 
 def agreement(one: Scores, other: Scores) -> float:
@@ -109,10 +94,6 @@ class Studio:
         draw_set(pipeline, what, self.settings)
         return scores_of(self.scorer, what.asked, what.final)
 
-    def kept(self, what: DrawnSet, after: Scores) -> Shares:
-        """What the second stage kept of a set that is drawn."""
-        return kept(scores_of(self.scorer, what.asked, what.base), after)
-
     def drawn_beside(self, what: DrawnSet, clean: DrawnSet, plain: Scores) -> Scores:
         """As `drawn` by the student, beside a set already drawn: where the prompt is the same, so is the picture."""
         other = [i for i, prompt in enumerate(what.prompts) if prompt != clean.prompts[i]]
@@ -136,7 +117,8 @@ def beside_english(studio: Studio, groups: dict[str, list[Scene]], seeds: int) -
             rows.append(compared(f"Korean, {name}", attribute, asked, taught))
             rows.append(compared(f"English via student, {name}", attribute, echoed, taught))
         if studio.settings.refine:
-            ours, theirs = studio.kept(korean, asked), studio.kept(english, taught)
+            before = [scores_of(studio.scorer, each.asked, each.base) for each in (korean, english)]
+            ours, theirs = kept(before[0], asked), kept(before[1], taught)
             rows.append(compared_shares(f"Korean, {name}, kept by the second stage", ours, theirs))
         agreed = agreement(asked, taught)
         print(f"{name}: Korean and English agree in all scored attributes: {agreed:.1f} % of pictures")

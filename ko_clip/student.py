@@ -82,8 +82,10 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
                 f"its teacher {(spec.dim, spec.pooled)}: "
                 "start from nothing, or name the teacher that it was trained with"
             )
-    spoken = {name: {"words": spec.words, "words_share": spec.words_share} for name, spec in known.items()}
-    now = {name: replace(specs.get(name, spec), **spoken[name]) for name, spec in known.items()}
+    now = {
+        name: replace(specs.get(name, spec), words=spec.words, words_share=spec.words_share)
+        for name, spec in known.items()
+    }
     student.config.heads = {name: vars(spec) for name, spec in now.items()}
     return student
 

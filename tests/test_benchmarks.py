@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.drawn import counts, rate
-from benchmarks.korean import compared_shares, kept
+from benchmarks.drawn import counts, kept, rate
+from benchmarks.korean import compared_shares
 from fashion.scene import Garment
 from fashion.scoring import GarmentScore
 

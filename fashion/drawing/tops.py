@@ -125,7 +125,7 @@ def blouse(garment: Garment, wear: Wear) -> Sketch:
     if one:
         one_shoulder(sketch, garment, cut)
     else:
-        jabot(sketch, neckline(garment.neckline, cut.neck_x)[0][0][1])
+        jabot(sketch, chains[0][0][1])
     if "ribbon" in garment.details:
         y = {"v": 87, "square": 78}.get(garment.neckline or "", 70)
         bow(sketch, 0, y + 3, 13, "contrast", 2.3)
