@@ -8,7 +8,8 @@ In an outfit a place of the body holds one garment, so a network asks one questi
 a learnt query listens to the whole picture (Carion et al. 2020, arXiv:2005.12872, without its matching, which fixed
 places make needless), says whether a garment is there and where, and reads its kind and attributes from what it heard
 and from the features under its own mask (Cheng et al. 2022, arXiv:2112.01527). So what is seen of a T-shirt in the
-opening of a coat is one garment, and a dress under a vest is not a skirt with a top.
+opening of a coat is one garment, and a dress under a vest is not a skirt with a top. A picture is read together with
+its mirror image.
 """
 
 from __future__ import annotations
@@ -236,7 +237,7 @@ class Scorer:
 
     @torch.inference_mode()
     def _detect(self, pictures: torch.Tensor) -> list[list[Detection]]:
-        seen = self.network(pictures)
+        seen = read_both_ways(self.network, pictures)
         present, masks = seen.present.sigmoid(), seen.masks.sigmoid()
         return [
             sorted(
@@ -245,6 +246,23 @@ class Scorer:
             )
             for row, shown in enumerate(_shown(chances) for chances in present)
         ]
+
+
+def read_both_ways(network: ScorerNetwork, pictures: torch.Tensor) -> Seen:
+    """What is seen in pictures (n, 3, 256, 256) and in their mirror images together: means of log-odds and of
+    log-probabilities, masks laid over the pictures. Clothes are the same either way round, so where a network is unsure
+    it errs less often, for twice the work."""
+    one, other = network(pictures), network(pictures.flip(3))
+
+    def likelier(logits: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+        return (logits.log_softmax(dim=-1) + mirrored.log_softmax(dim=-1)) / 2
+
+    return Seen(
+        (one.present + other.present) / 2,
+        (one.masks + other.masks.flip(3)) / 2,
+        likelier(one.kinds, other.kinds),
+        {field: likelier(logits, other.fields[field]) for field, logits in one.fields.items()},
+    )
 
 
 def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fashion.lexicon import GARMENT_BY_ID, GARMENTS
-from fashion.scorer import ARCHITECTURES, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen, as_input
+from fashion.scorer import ARCHITECTURES, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen, as_input, read_both_ways
 
 CERTAIN = 9.0
 
@@ -77,6 +77,21 @@ def test_a_kind_has_only_attributes_that_it_can_have() -> None:
     assert (gat.garment, gat.pattern, gat.sleeve, gat.hem) == ("gat", "solid", None, None)
     assert blouse.sleeve in GARMENT_BY_ID["blouse"].sleeves and blouse.hem is None
     assert 0.9 < blouse.confidence < 1 and blouse.mask.shape == (32, 32)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@torch.inference_mode()
+def test_a_picture_and_its_mirror_image_show_the_same(architecture: str) -> None:
+    torch.manual_seed(0)
+    network, pictures = ScorerNetwork(architecture).eval(), 2 * torch.rand(2, 3, 256, 256) - 1
+    once, mirrored = network(pictures), network(pictures.flip(3))
+    assert not torch.allclose(once.present, mirrored.present, atol=1e-4), "the network alone tells left from right"
+    seen, turned = read_both_ways(network, pictures), read_both_ways(network, pictures.flip(3))
+    torch.testing.assert_close(seen.present, turned.present)
+    torch.testing.assert_close(seen.masks, turned.masks.flip(3))
+    torch.testing.assert_close(seen.kinds, turned.kinds)
+    for field, logits in seen.fields.items():
+        torch.testing.assert_close(logits, turned.fields[field])
 
 
 def test_pictures_of_any_form_are_taken_and_others_refused() -> None:

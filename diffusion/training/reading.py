@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 
 from fashion.scene import Scene
-from fashion.scorer import Scorer, as_input
+from fashion.scorer import Scorer, as_input, read_both_ways
 from fashion.scorer_training import place_targets, reading_losses
 from fitting.parts import Run
 
@@ -40,11 +40,12 @@ class Reading:
             return self._vae.decoder(scaled)  # a third quicker so on a CPU
 
     def errors(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
-        """What is read wrong in pictures (n, 3, h, w) that should show `scenes`."""
+        """What is read wrong in pictures (n, 3, h, w) that should show `scenes`, by the scorer as it is used."""
         kinds, fields = place_targets(scenes)
         fields = {field: wanted.to(pictures.device) for field, wanted in fields.items()}
         with self._run.autocast():
-            return reading_losses(self._network(as_input(pictures).clamp(-1, 1)), kinds.to(pictures.device), fields)
+            seen = read_both_ways(self._network, as_input(pictures).clamp(-1, 1))
+            return reading_losses(seen, kinds.to(pictures.device), fields)
 
     def unlikeness(self, pictures: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """How far the scorer's features of pictures are from those of the true ones, both (n, 3, h, w), place by place
