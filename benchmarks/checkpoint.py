@@ -11,7 +11,7 @@ import argparse
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from PIL import Image
 
 from benchmarks.drawn import (
     DrawnSet,
+    PictureStore,
     Scores,
     counts,
     draw_set,
@@ -33,6 +34,7 @@ from benchmarks.drawn import (
 )
 from diffusion.load import load_pipeline
 from diffusion.metrics import clip_scores, diversity, frechet_distance, kernel_distance, sharpness
+from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.drawing import draw, draw_masks
@@ -129,6 +131,41 @@ def strengths_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[
             f"| {found.sharp_before:.2f} / {found.sharp:.2f} |"
         )
     return lines
+
+
+def color_fixes_table(
+    pipeline: TwoStagePipeline, scorer: Scorer, groups: Mapping[str, Sequence[Scene]]
+) -> list[str]:
+    """What stays right, and how sharp it gets, by what of the base's picture is held: the same pictures, drawn with
+    nothing held, then given the base's low frequencies."""
+    refiner = pipeline.stages["refiner"]
+    ships, refiner.defaults = refiner.defaults, replace(refiner.defaults, color_fix=0.0)
+    try:
+        sets = [draw_set(pipeline, scene_set(name, asked, 1), DrawSettings()) for name, asked in groups.items()]
+    finally:
+        refiner.defaults = ships
+    lines = [
+        "| colour fix, pixels | kept | the same, beside the base enlarged | mended | colour, outfits | sharpness |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for sigma in (0.0, 0.7, 1.0, 2.0, 4.0, 8.0):
+        fixed = [replace(what, final=_color_fixed(what, sigma) if sigma else what.final) for what in sets]
+        found, last = refined(scorer, fixed), fixed[-1]
+        color = rate(scores_of(scorer, last.asked, last.final), "color")[0]
+        lines.append(
+            f"| {sigma} | {found.kept:.1f} % | {found.kept_enlarged:.1f} % | {found.mended:.1f} % | {color:.1f} % "
+            f"| {found.sharp:.2f} |"
+        )
+    return lines
+
+
+def _color_fixed(what: DrawnSet, sigma: float) -> list[Image.Image]:
+    fixed = []
+    for base, final in zip(what.base, what.final, strict=True):
+        pixels = to_pixels(final, final.width)
+        source = enlarged(to_pixels(base, base.width), final.width)
+        fixed += from_pixels(color_fixed(pixels, source, sigma))
+    return fixed
 
 
 def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:
@@ -242,24 +279,31 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=4, help="pictures a scene; the permutations have 5 times as many")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--steps-table", action="store_true", help="only the tables of steps, guidance, strength")
+    parser.add_argument("--color-fix", action="store_true", help="only what holding the base's colours keeps")
     parser.add_argument("--ceiling", action="store_true", help="only what the base could show at best, by pattern")
+    parser.add_argument("--keep", type=Path, help="keep the pictures in this folder, and draw none that is there")
     parser.add_argument("--grids", type=Path, help="also write grids of pictures into this folder")
     options = parser.parse_args(argv)
     scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
     groups = standard_scenes(options.scenes)
+    both = {name: groups[name] for name in ("one garment", "outfits")}
     if options.ceiling:
-        shown = {name: groups[name] for name in ("one garment", "outfits")}
-        print("\n".join(ceiling_table(options.checkpoints, scorer, shown)))
+        print("\n".join(ceiling_table(options.checkpoints, scorer, both)))
         return
     pipeline = load_pipeline(options.checkpoints)
+    if options.color_fix:
+        print("\n".join(color_fixes_table(pipeline, scorer, both)))
+        return
     if options.steps_table:
         print("\n".join(steps_table(pipeline, scorer, groups["one garment"])))
         if "refiner" in pipeline.stages:
             print("\n" + "\n".join(strengths_table(pipeline, scorer, groups["one garment"])))
         return
+    store = PictureStore(options.keep) if options.keep else None
     sets = [
-        draw_set(pipeline, scene_set(name, asked, options.seeds * (5 if name == "permutations" else 1)), DrawSettings())
+        draw_set(pipeline, scene_set(name, asked, seeds), DrawSettings(), store)
         for name, asked in groups.items()
+        for seeds in [options.seeds * (5 if name == "permutations" else 1)]
     ]
     print(f"{options.scenes} scenes × {options.seeds} seeds, English prompts, reporting scorer, percent of garments\n")
     print("\n".join(accuracy_table(scorer, sets)), "\n")

@@ -3,15 +3,20 @@ of the checkpoint and of the Korean encoder."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from diffusion.pipeline import TwoStagePipeline
+from diffusion.pipeline import Drawing, TwoStagePipeline
+from diffusion.plan import make_plan
+from diffusion.precision import dtype_name
 from diffusion.request import DrawSettings, Shot
 from fashion.captions import caption
 from fashion.drawing import draw
@@ -69,13 +74,65 @@ def standard_scenes(count: int) -> dict[str, list[Scene]]:
     }
 
 
-def draw_set(pipeline: TwoStagePipeline, what: DrawnSet, settings: DrawSettings) -> DrawnSet:
-    """Draw every picture of the set, a few at a time; both stages are kept."""
+class PictureStore:
+    """Drawn pictures of both stages in a folder, by what decides them: a benchmark that was stopped goes on, and what
+    another one drew is not drawn again. Not a part of it is the code that draws: empty the folder when that changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, pipeline: TwoStagePipeline, shot: Shot, settings: DrawSettings) -> list[Image.Image] | None:
+        """The base's and the final picture, or None where they are not drawn yet."""
+        paths = self._paths(pipeline, shot, settings)
+        if not all(path.exists() for path in paths):
+            return None
+        pictures = [Image.open(path) for path in paths]
+        for picture in pictures:
+            picture.load()
+        return pictures
+
+    def write(
+        self, pipeline: TwoStagePipeline, shots: Sequence[Shot], settings: DrawSettings, drawing: Drawing
+    ) -> None:
+        for shot, *pictures in zip(shots, drawing.base_images, drawing.images, strict=True):
+            for path, picture in zip(self._paths(pipeline, shot, settings), pictures, strict=True):
+                beside = path.with_suffix(".writing")
+                picture.save(beside, "PNG", compress_level=1)
+                beside.replace(path)
+
+    def _paths(self, pipeline: TwoStagePipeline, shot: Shot, settings: DrawSettings) -> tuple[Path, Path]:
+        encoder = pipeline.text_encoder
+        decides = {
+            "checkpoint": pipeline.checkpoint_id,
+            "encoder": getattr(encoder, "encoder_id", None) or dict(encoder.teachers),
+            "dtype": dtype_name(pipeline.stages["base"].unet.dtype),
+            "settings": vars(make_plan(pipeline.stages, settings, vary=False).settings()),
+            "prompt": [shot.prompt, shot.negative_prompt, shot.seed],
+        }
+        name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
+        return self._folder / f"{name}-base.png", self._folder / f"{name}.png"
+
+
+def draw_set(
+    pipeline: TwoStagePipeline, what: DrawnSet, settings: DrawSettings, store: PictureStore | None = None
+) -> DrawnSet:
+    """Draw every picture of the set, a few at a time; both stages are kept. What `store` has is not drawn again."""
     shots = [Shot(prompt, seed=seed) for prompt, seed in zip(what.prompts, what.seeds, strict=True)]
-    for start in tqdm(range(0, len(shots), BATCH), desc=what.name, disable=not sys.stderr.isatty()):
-        drawing = pipeline.draw(shots[start : start + BATCH], settings)
-        what.base += drawing.base_images
-        what.final += drawing.images
+    drawn = [store.read(pipeline, shot, settings) if store else None for shot in shots]
+    missing = [i for i, pictures in enumerate(drawn) if pictures is None]
+    for start in tqdm(range(0, len(missing), BATCH), desc=what.name, disable=not sys.stderr.isatty()):
+        places = missing[start : start + BATCH]
+        part = [shots[i] for i in places]
+        drawing = pipeline.draw(part, settings)
+        for i, *pictures in zip(places, drawing.base_images, drawing.images, strict=True):
+            drawn[i] = pictures
+        if store:
+            store.write(pipeline, part, settings, drawing)
+    for pictures in drawn:
+        assert pictures is not None
+        what.base.append(pictures[0])
+        what.final.append(pictures[1])
     return what
 
 

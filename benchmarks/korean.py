@@ -19,7 +19,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.checkpoint import save_grid
-from benchmarks.drawn import DrawnSet, Scores, Shares, counts, draw_set, kept, scene_set, scores_of, standard_scenes
+from benchmarks.drawn import (
+    DrawnSet,
+    PictureStore,
+    Scores,
+    Shares,
+    counts,
+    draw_set,
+    kept,
+    scene_set,
+    scores_of,
+    standard_scenes,
+)
 from diffusion.load import load_pipeline
 from diffusion.metrics import Comparison, compare
 from diffusion.pipeline import TwoStagePipeline
@@ -89,9 +100,10 @@ class Studio:
     student: TwoStagePipeline
     scorer: Scorer
     settings: DrawSettings
+    store: PictureStore | None
 
     def drawn(self, pipeline: TwoStagePipeline, what: DrawnSet) -> Scores:
-        draw_set(pipeline, what, self.settings)
+        draw_set(pipeline, what, self.settings, self.store)
         return scores_of(self.scorer, what.asked, what.final)
 
     def drawn_beside(self, what: DrawnSet, clean: DrawnSet, plain: Scores) -> Scores:
@@ -155,12 +167,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--noise-only", action="store_true", help="leave Korean beside English out")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--base-only", action="store_true", help="leave the refiner out")
+    parser.add_argument("--keep", type=Path, help="keep the pictures in this folder, and draw none that is there")
     parser.add_argument("--grid", type=Path, help="write a grid: English, Korean, Korean without spaces")
     options = parser.parse_args(argv)
     scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
     student = load_pipeline(options.checkpoints, PromptEncoder.load(options.checkpoints / "korean"))
     settings = DrawSettings(refine=not options.base_only)
-    studio = Studio(load_pipeline(options.checkpoints), student, scorer, settings)
+    store = PictureStore(options.keep) if options.keep else None
+    studio = Studio(load_pipeline(options.checkpoints), student, scorer, settings, store)
     groups = standard_scenes(options.scenes)
     pictures = [] if options.noise_only else beside_english(studio, groups, options.seeds)
     pictures += beside_clean(studio, groups["one garment"][: options.noise_scenes], options.noises)

@@ -8,8 +8,10 @@ pickle and without code.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,12 +24,13 @@ from diffusion.memory import save_memory, use_attention
 from diffusion.parts import open_text_tower, open_tokenizer, open_unet, open_vae, scheduler_config
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.precision import choose_device, choose_dtype, dtype_name
-from diffusion.specs import CheckpointSpec, StageSpec, resolve
+from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
 from diffusion.weights import fingerprint, text_fingerprint
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"
+TOLD = ("steps", "guidance_scale", "strength")  # of a stage's defaults, what a recipe writes out
 T = TypeVar("T")
 
 
@@ -148,4 +151,10 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
             digest.update(f"{role}/{part}".encode() + config.read_bytes())
             if part != "scheduler":
                 digest.update(_fingerprint(spec, stage, part).encode())
+        digest.update(json.dumps(_untold(stage.defaults), sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def _untold(defaults: StageDefaults) -> dict[str, object]:
+    """What a stage does by default and no recipe tells."""
+    return {name: value for name, value in asdict(defaults).items() if name not in TOLD}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 
@@ -20,3 +23,30 @@ def from_pixels(pixels: torch.Tensor) -> list[Image.Image]:
     """Pixels (n, 3, s, s) as RGB pictures."""
     levels = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [Image.fromarray(each) for each in levels]
+
+
+def enlarged(pixels: torch.Tensor, size: int) -> torch.Tensor:
+    """Pixels (n, 3, s, s) at `size`, as a refiner is given them."""
+    return F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=False).clamp(0, 1)
+
+
+def color_fixed(pixels: torch.Tensor, source: torch.Tensor, sigma: float) -> torch.Tensor:
+    """`pixels` with the low frequencies of `source`, both (n, 3, s, s): what a Gaussian of `sigma` pixels leaves of
+    either is exchanged, so that colours stay while lines change.
+
+    Ref: Wang et al. 2024, arXiv:2305.07015, section 3.4, who exchange a wavelet's lowest band.
+    """
+    return (pixels + _blurred(source - pixels, sigma)).clamp(0, 1)
+
+
+def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Blur along rows, then columns; the rim repeats the edge."""
+    reach = math.ceil(3 * sigma)
+    steps = torch.arange(-reach, reach + 1, dtype=pixels.dtype, device=pixels.device)
+    weights = torch.exp(-0.5 * (steps / sigma).square())
+    n, channels, rows, columns = pixels.shape
+    planes = pixels.reshape(n * channels, 1, rows, columns)
+    kernel = (weights / weights.sum()).view(1, 1, 1, -1)
+    planes = F.conv2d(F.pad(planes, (reach, reach, 0, 0), mode="replicate"), kernel)
+    planes = F.conv2d(F.pad(planes, (0, 0, reach, reach), mode="replicate"), kernel.transpose(2, 3))
+    return planes.view_as(pixels)

@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from diffusion.encoder import TextEncoder
-from diffusion.pictures import from_pixels, to_pixels
+from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Pace, Progress
@@ -182,11 +181,12 @@ class TwoStagePipeline:
         self, pixels: torch.Tensor, plan: Plan, told: Conditioning, generators: list[torch.Generator], run: _Run
     ) -> torch.Tensor:
         stage = self.stages["refiner"]
-        larger = F.interpolate(pixels, size=(plan.refined_size,) * 2, mode="bicubic", antialias=False).clamp(0, 1)
+        larger = enlarged(pixels, plan.refined_size)
         latents = stage.encode(larger, run.check)
         schedule = make_schedule(stage.scheduler, plan.refiner_scheduler, plan.refine_steps, plan.refine_strength)
         latents = schedule.noised(latents, _noise(stage, plan.refined_size, generators))
-        return run.stage(stage, latents, schedule, told, plan.refiner_guidance)
+        refined = run.stage(stage, latents, schedule, told, plan.refiner_guidance)
+        return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 
     def _made_with(self, batch: int, given: bool) -> dict[str, object]:
         unet = self.stages["base"].unet

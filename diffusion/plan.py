@@ -18,7 +18,7 @@ FALLBACK_STRENGTH = 0.3
 @dataclass(frozen=True)
 class Plan:
     """One batch's resolved settings. `base_steps` and `refine_steps` are real ones; `strength` is 1 but for
-    vary.
+    vary. `color_fix`: pixels from which on what is broad stays as the base drew it (0: nothing is held).
     """
 
     steps_asked: int
@@ -37,6 +37,7 @@ class Plan:
     refine_strength: float = FALLBACK_STRENGTH
     refiner_scheduler: str = ""
     refiner_guidance: float = 1.0
+    color_fix: float = 0.0
 
     def settings(self) -> DrawSettings:
         """The same as settings in which nothing is left open."""
@@ -116,7 +117,8 @@ def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSetting
     base, refiner = stages["base"], stages["refiner"]
     size = round(plan.size * refiner.size / base.size)
     refiner.check_size(size)
-    strength = settings.refine_strength or refiner.defaults.strength or FALLBACK_STRENGTH
+    usual = refiner.defaults.strength or FALLBACK_STRENGTH
+    strength = settings.refine_strength or usual
     steps = settings.refine_steps or refiner.defaults.steps or real_steps(plan.steps_asked, strength)
     allowed = plan.scheduler in scheduler_names(refiner.scheduler)
     guidance = settings.refine_guidance
@@ -127,4 +129,5 @@ def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSetting
         refine_strength=strength,
         refiner_scheduler=plan.scheduler if allowed else default_scheduler(refiner.scheduler),
         refiner_guidance=refiner.defaults.guidance_scale if guidance is None else guidance,
+        color_fix=refiner.defaults.color_fix * max(1.0, strength / usual),  # what is drawn anew more widely may change
     )

@@ -27,7 +27,8 @@ class StageDefaults:
     `steps`: of a refiner, real ones. `guidance_interval`: noise levels (0..1), low to high, between which guidance is
     on (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside, half the work. `quality_prompt`: added to a refiner's
     prompts. `negative_aesthetic`: the score that a refiner is told for the unwanted side of guidance (6.0 for the
-    wanted one).
+    wanted one). `color_fix`: pixels of a refined picture; what is broader than a Gaussian of that deviation stays as
+    the base drew it (0: nothing is held).
     """
 
     steps: int | None = None
@@ -36,11 +37,14 @@ class StageDefaults:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     quality_prompt: str = ""
     negative_aesthetic: float = 6.0
+    color_fix: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.guidance_interval
         if not 0.0 <= low <= high <= 1.0:
             raise ValueError(f"guidance_interval is {self.guidance_interval}: give two levels from 0 to 1, low first")
+        if self.color_fix < 0:
+            raise ValueError(f"color_fix is {self.color_fix}: give pixels, 0 or more")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from benchmarks.drawn import counts, kept, rate
+from pathlib import Path
+
+import pytest
+
+from benchmarks.drawn import PictureStore, counts, draw_set, kept, rate, scene_set
 from benchmarks.korean import compared_shares
-from fashion.scene import Garment
+from benchmarks.random_checkpoint import write_checkpoint
+from diffusion.load import load_pipeline
+from diffusion.request import DrawSettings
+from fashion.scene import Garment, Scene
 from fashion.scoring import GarmentScore
 
 HAT = Garment("gat", "black")
@@ -27,3 +34,18 @@ def test_what_was_wrong_before_the_second_stage_is_not_kept_or_lost() -> None:
     assert (still.tolist(), was.tolist()) == ([1, 0], [2, 1])
     row = compared_shares("kept", (still, was), kept(before, before))
     assert (round(row.ours.value, 1), row.theirs.value) == (33.3, 100.0)
+
+
+def test_what_a_store_has_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline, store = load_pipeline(write_checkpoint(tmp_path / "parts")), PictureStore(tmp_path / "pictures")
+    asked, settings = [Scene((HAT,)), Scene((HAT,), seed=2)], DrawSettings(steps=2, refine_steps=1)
+    first = draw_set(pipeline, scene_set("hats", asked, 1), settings, store)
+    more, drawn, draw = scene_set("hats", asked, 2), [], pipeline.draw
+    monkeypatch.setattr(pipeline, "draw", lambda shots, given: drawn.extend(shots) or draw(shots, given))
+    draw_set(pipeline, more, settings, store)
+    assert [(shot.prompt, shot.seed) for shot in drawn] == [(more.prompts[i], more.seeds[i]) for i in (1, 3)]
+    for one, other in ((first.base, more.base[::2]), (first.final, more.final[::2])):
+        assert [picture.tobytes() for picture in one] == [picture.tobytes() for picture in other]
+    other_settings = DrawSettings(steps=3, refine_steps=1)
+    draw_set(pipeline, scene_set("hats", asked, 1), other_settings, store)
+    assert len(drawn) == 4, "other settings, other pictures"

@@ -73,6 +73,20 @@ def test_the_checkpoint_id_is_its_content_wherever_it_lies(own: Path, sd15: Path
     assert here.startswith("sha256:")
 
 
+def test_the_checkpoint_id_tells_what_no_recipe_does(own: Path, tmp_path: Path) -> None:
+    copy = copy_checkpoint(own, tmp_path / "elsewhere")
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+
+    def id_with(**defaults: object) -> str:
+        manifest["stages"]["refiner"]["defaults"] = defaults
+        (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        return load_pipeline(copy, dtype="float32").checkpoint_id
+
+    assert id_with() == id_with(strength=0.2) != id_with(color_fix=2.0)
+    with pytest.raises(ValueError, match="give pixels, 0 or more"):
+        id_with(color_fix=-1.0)
+
+
 def test_stable_diffusion_and_the_sdxl_refiner_compose(sd15: Path, xl: Path) -> None:
     pipeline = load_pipeline(f"{sd15}+{xl}", dtype="float32")
     assert pipeline.stages["base"].vae is not pipeline.stages["refiner"].vae

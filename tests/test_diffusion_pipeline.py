@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 from diffusion.load import load_pipeline
-from diffusion.pictures import from_pixels, to_pixels
+from diffusion.pictures import color_fixed, from_pixels, to_pixels
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
+from diffusion.plan import make_plan
 from diffusion.recipe import png_bytes, read_recipe, read_settings
 from diffusion.schedulers import build_scheduler, make_schedule, real_steps
 from diffusion.stage import Conditioning
@@ -48,6 +50,42 @@ def test_without_the_refiner_the_base_pictures_are_final(pipeline: TwoStagePipel
     drawing = pipeline.draw(shots_for("a red dress", 1, 7), DrawSettings(steps=2, refine=False))
     assert drawing.images == drawing.base_images
     assert drawing.steps == {"base": 2}
+
+
+def test_a_color_fix_keeps_broad_colours_and_new_lines() -> None:
+    source = torch.rand(1, 3, 1, 1).expand(1, 3, 32, 32) * 0.5 + 0.25
+    lines = 0.1 * (torch.arange(32) % 2 * 2.0 - 1).expand(1, 3, 32, 32)
+    redder = source + lines + torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1)
+    inside = slice(8, -8)
+    found, wanted = (each[..., inside, inside] for each in (color_fixed(redder, source, 2.0), source + lines))
+    torch.testing.assert_close(found, wanted, atol=0.002, rtol=0)
+    assert color_fixed(source + 1, source, 2.0).max() <= 1
+
+
+def test_a_refined_picture_has_the_colours_of_the_base_where_the_checkpoint_says_so(pipeline: TwoStagePipeline) -> None:
+    refiner, shots = pipeline.stages["refiner"], shots_for("a red dress", 2, 7)
+    before, strong = refiner.defaults, DrawSettings(steps=2, refine_steps=2, refine_strength=0.9)
+
+    def shift(settings: DrawSettings) -> float:
+        """Of the colours of patches, between the base's pictures and the refined ones."""
+        drawing = pipeline.draw(shots, settings)
+        colors = [
+            np.array([levels(picture.resize((8, 8), Image.Resampling.BOX)) for picture in pictures])
+            for pictures in (drawing.images, drawing.base_images)
+        ]
+        return float(np.abs(colors[0] - colors[1]).mean())
+
+    free = shift(strong)
+    try:
+        refiner.defaults = replace(before, color_fix=2.0, strength=0.9)
+        held = shift(strong)
+        refiner.defaults = replace(before, color_fix=2.0, strength=0.3)
+        wider = make_plan(pipeline.stages, strong, vary=False).color_fix
+        assert wider == pytest.approx(6.0), "three times the strength, three times as broad"
+        assert make_plan(pipeline.stages, FAST, vary=False).color_fix == 2.0
+    finally:
+        refiner.defaults = before
+    assert held < free / 3, (held, free)
 
 
 def test_seeds_wrap_around() -> None:
