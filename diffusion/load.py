@@ -30,7 +30,7 @@ from diffusion.weights import fingerprint, text_fingerprint
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"
-TOLD = ("steps", "guidance_scale", "strength")  # of a stage's defaults, what a recipe writes out
+TOLD = {"steps", "guidance_scale", "strength"}  # of a stage's defaults, what a recipe writes out
 T = TypeVar("T")
 
 
@@ -156,5 +156,6 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
 
 
 def _untold(defaults: StageDefaults) -> dict[str, object]:
-    """What a stage does by default and no recipe tells."""
-    return {name: value for name, value in asdict(defaults).items() if name not in TOLD}
+    """What a stage does by default and no recipe tells; where another strength changes the colour fix, its own too."""
+    told = TOLD - {"strength"} if defaults.color_fix else TOLD
+    return {name: value for name, value in asdict(defaults).items() if name not in told}

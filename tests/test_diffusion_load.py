@@ -83,6 +83,7 @@ def test_the_checkpoint_id_tells_what_no_recipe_does(own: Path, tmp_path: Path) 
         return load_pipeline(copy, dtype="float32").checkpoint_id
 
     assert id_with() == id_with(strength=0.2) != id_with(color_fix=2.0)
+    assert id_with(color_fix=2.0, strength=0.2) != id_with(color_fix=2.0, strength=0.3)
     with pytest.raises(ValueError, match="give pixels, 0 or more"):
         id_with(color_fix=-1.0)
 
