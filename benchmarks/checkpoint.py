@@ -94,7 +94,7 @@ class Refined:
 
 def refined(scorer: Scorer, sets: Sequence[DrawnSet]) -> Refined:
     """What the second stage did to the pictures of the first."""
-    large = [[p.resize((256, 256), Image.Resampling.BICUBIC) for p in what.base] for what in sets]
+    large = [[from_pixels(_enlarged(*pair))[0] for pair in zip(what.base, what.final, strict=True)] for what in sets]
 
     def scores(pictures: Sequence[Sequence[Image.Image]]) -> Scores:
         return [row for what, each in zip(sets, pictures, strict=True) for row in scores_of(scorer, what.asked, each)]
@@ -162,10 +162,13 @@ def color_fixes_table(
 def _color_fixed(what: DrawnSet, sigma: float) -> list[Image.Image]:
     fixed = []
     for base, final in zip(what.base, what.final, strict=True):
-        pixels = to_pixels(final, final.width)
-        source = enlarged(to_pixels(base, base.width), final.width)
-        fixed += from_pixels(color_fixed(pixels, source, sigma))
+        fixed += from_pixels(color_fixed(to_pixels(final, final.width), _enlarged(base, final), sigma))
     return fixed
+
+
+def _enlarged(base: Image.Image, final: Image.Image) -> torch.Tensor:
+    """The base's picture as pixels (1, 3, s, s) of the final one's size, as the refiner was given it."""
+    return enlarged(to_pixels(base, base.width), final.width)
 
 
 def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:
@@ -300,10 +303,10 @@ def main(argv: list[str] | None = None) -> None:
             print("\n" + "\n".join(strengths_table(pipeline, scorer, groups["one garment"])))
         return
     store = PictureStore(options.keep) if options.keep else None
+    more = {"permutations": 5 * options.seeds}
     sets = [
-        draw_set(pipeline, scene_set(name, asked, seeds), DrawSettings(), store)
+        draw_set(pipeline, scene_set(name, asked, more.get(name, options.seeds)), DrawSettings(), store)
         for name, asked in groups.items()
-        for seeds in [options.seeds * (5 if name == "permutations" else 1)]
     ]
     print(f"{options.scenes} scenes × {options.seeds} seeds, English prompts, reporting scorer, percent of garments\n")
     print("\n".join(accuracy_table(scorer, sets)), "\n")

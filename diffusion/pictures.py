@@ -32,9 +32,9 @@ def enlarged(pixels: torch.Tensor, size: int) -> torch.Tensor:
 
 def color_fixed(pixels: torch.Tensor, source: torch.Tensor, sigma: float) -> torch.Tensor:
     """`pixels` with the low frequencies of `source`, both (n, 3, s, s): what a Gaussian of `sigma` pixels leaves of
-    either is exchanged, so that colours stay while lines change.
+    either is exchanged, so that what is broad stays while lines change.
 
-    Ref: Wang et al. 2024, arXiv:2305.07015, section 3.4, who exchange a wavelet's lowest band.
+    Ref: Wang et al. 2024, arXiv:2305.07015, who exchange a wavelet's lowest band.
     """
     return (pixels + _blurred(source - pixels, sigma)).clamp(0, 1)
 
