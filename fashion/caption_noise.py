@@ -1,7 +1,7 @@
 """The noise of real typing: no spaces, decomposed Hangul, a slip of the finger, casual endings, emoji.
 
-In: a clean caption. Out: what someone in a hurry would have typed. "konglish" is made while the caption is worded
-(`fashion.captions_korean`), not here, since it chooses other words.
+In: a clean caption. Out: what someone in a hurry would have typed. "konglish" and "synonyms" are made while the
+caption is worded (`fashion.phrases_korean`), not here, since they choose other words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 
 from hangul.jamo import slip
 
-NOISES = ("no_spaces", "nfd", "jamo", "konglish", "ending", "emoji")
+NOISES = ("no_spaces", "nfd", "jamo", "konglish", "synonyms", "ending", "emoji")
 _EMOJI = ("✨", "🎨", "👗", "💖", "🙏", "😊", "👒", "🔥", "🖌️", "👩‍🎨", "🌸", "💕")
 _KOREAN_ENDINGS = (
     "그려줘", "그려줘요", "그려줘~", "그려주라", "그려주세요!", "그려 주세용", "부탁해", "부탁드려요", "해줘",

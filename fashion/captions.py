@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fashion import captions_english, captions_korean
@@ -44,6 +44,7 @@ class Said:
     background: str | None
     style: str | None
     konglish: bool = False
+    synonyms: bool = False  # in Korean, no word by its standard name where it has others
 
 
 def caption(
@@ -62,7 +63,7 @@ def caption(
         raise ValueError(f"noise {wrong[0]!r}: use {', '.join(NOISES)}")
     rng = random.Random((scene.seed << 33) ^ ((seed & 0xFFFFFFFF) << 1) ^ (language == "en"))
     speaker = captions_korean if language == "ko" else captions_english
-    said = _choose(scene, short, rng, "konglish" in kinds)
+    said = replace(_choose(scene, short, rng), konglish="konglish" in kinds, synonyms="synonyms" in kinds)
     text, name = speaker.say(said, rng, shape)
     for kind in kinds:
         text = add_noise(text, kind, language, rng)
@@ -75,7 +76,7 @@ def shapes(language: str) -> tuple[str, ...]:
     return tuple((captions_korean if language == "ko" else captions_english).SHAPES)
 
 
-def _choose(scene: Scene, short: bool, rng: random.Random, konglish: bool) -> Said:
+def _choose(scene: Scene, short: bool, rng: random.Random) -> Said:
     chance = rng.random
     fields = []
     for garment in scene.garments:
@@ -89,9 +90,7 @@ def _choose(scene: Scene, short: bool, rng: random.Random, konglish: bool) -> Sa
     unusual = 0.25 if short else 1.0
     background = chance() < (usual if scene.background == _USUAL_BACKGROUND else unusual)
     style = chance() < (usual if scene.style == _USUAL_STYLE else unusual)
-    return Said(
-        scene, tuple(fields), scene.background if background else None, scene.style if style else None, konglish
-    )
+    return Said(scene, tuple(fields), scene.background if background else None, scene.style if style else None)
 
 
 @lru_cache(maxsize=65536)

@@ -46,7 +46,7 @@ class Speech:
     """One caption in the making: picks words, and knows what is still to be said about place and style."""
 
     def __init__(self, said: Said, rng: random.Random) -> None:
-        self.said, self.chance, self.konglish = said, rng.random, said.konglish
+        self.said, self.chance = said, rng.random
         self.garments = list(zip(said.scene.garments, said.fields, strict=True))
         if len(self.garments) > 1:
             rng.shuffle(self.garments)
@@ -61,22 +61,29 @@ class Speech:
 
     def mixed(self, field: str, id: str, usual: tuple[str, ...]) -> str:
         """A word in Korean or, if code-mixing is asked for, often in English or English in Korean letters."""
-        if self.konglish and self.maybe(0.75):
+        if self.said.konglish and self.maybe(0.75):
             entry = word(field, id)
             english = entry.en if field == "garment" else entry.en_modifiers
             return self.pick(entry.loan) if entry.loan and self.maybe(0.6) else self.pick(english[:1])
-        return self.pick(usual)
+        return self.named(usual)
+
+    def named(self, names: tuple[str, ...]) -> str:
+        """One of a word's names, the standard one first; if synonyms are asked for, one of the others. What else is
+        said is the same either way."""
+        if self.said.synonyms and len(names) > 1:
+            return names[1 + int(self.chance() * (len(names) - 1))]
+        return self.pick(names)
 
     def modifier(self, garment: Garment, field: str) -> str:
         if field == "details":
-            return " ".join(self.pick(word("detail", detail).modifiers) for detail in garment.details)
+            return " ".join(self.named(word("detail", detail).modifiers) for detail in garment.details)
         id = getattr(garment, field)
         return self.mixed(field, id, word(field, id).modifiers)
 
     def value(self, garment: Garment, field: str) -> str:
         """The attribute as a noun: 빨간색, 체크무늬, 반팔."""
         if field == "details":
-            return ", ".join(self.pick(word("detail", detail).ko) for detail in garment.details)
+            return ", ".join(self.named(word("detail", detail).ko) for detail in garment.details)
         id = getattr(garment, field)
         return self.mixed(field, id, word(field, id).ko)
 
@@ -144,11 +151,11 @@ class Speech:
         """The background's name without the word 배경 doubled, once."""
         id, self.background = self.background, None
         names = word("background", id or "").ko
-        return self.pick(tuple(n for n in names if not n.endswith("배경")) or names)
+        return self.named(tuple(n for n in names if not n.endswith("배경")) or names)
 
     def style_name(self) -> str:
         id, self.style = self.style, None
-        return self.pick(word("style", id).ko) if id else ""
+        return self.named(word("style", id).ko) if id else ""
 
     def manner(self) -> str:
         """How to draw it, before a verb, with its blank: "수묵화로 " or nothing."""

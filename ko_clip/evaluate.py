@@ -131,7 +131,8 @@ class DrawnPairs:
         texts = []
         for i, said in enumerate(self.said):
             draw = random.Random(i)
-            text, _ = captions_korean.say(replace(said, konglish=kind == "konglish"), draw, None)
+            worded = replace(said, konglish=kind == "konglish", synonyms=kind == "synonyms")
+            text, _ = captions_korean.say(worded, draw, None)
             texts.append(add_noise(text, kind, "ko", draw))
         return texts
 

@@ -10,7 +10,7 @@ import pytest
 from fashion.caption_noise import NOISES
 from fashion.captions import Caption, caption, shapes
 from fashion.captions_english import estimated_tokens
-from fashion.lexicon import GARMENT_BY_ID
+from fashion.lexicon import COLOR_BY_ID, GARMENT_BY_ID
 from fashion.scene import Garment, Scene, sample_scene, scenes
 from fashion.vocabulary import known_words
 from hangul.particles import PAIRS, fitting
@@ -143,6 +143,15 @@ def test_noise_of_real_typing():
     assert clean in caption(DRESS, "ko", 4, shape="polite_request", noise="emoji").text
     mixed = [caption(DRESS, "ko", seed, noise="konglish").text for seed in range(20)]
     assert any(re.search("[a-z]{3}", text) for text in mixed)
+
+
+def test_synonyms_are_said_instead_of_standard_names_and_all_else_stays():
+    for seed in range(20):
+        plain, other = (caption(DRESS, "ko", seed, shape="polite_request", noise=n).text for n in (None, "synonyms"))
+        kind, color = GARMENT_BY_ID[DRESS.garments[0].kind], COLOR_BY_ID[DRESS.garments[0].color]
+        assert any(name in other for name in kind.ko[1:]) and kind.ko[0] not in other
+        assert any(name in other for name in color.modifiers[1:])
+        assert plain.split()[-1] == other.split()[-1]
 
 
 @pytest.mark.parametrize("noise", NOISES)
