@@ -21,7 +21,7 @@ from diffusion.request import DrawSettings, Shot
 from fashion.captions import caption
 from fashion.drawing import draw
 from fashion.scene import Scene, permutation_outfits, scenes
-from fashion.scorer import Scorer
+from fashion.scorer import Detection, Scorer
 from fashion.scoring import GarmentScore, score
 
 Scores = list[list[GarmentScore]]
@@ -145,20 +145,41 @@ def true_drawings(what: DrawnSet, size: int = 256) -> list[Image.Image]:
     return [drawn[scene] for scene in what.asked]
 
 
-def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.Image]) -> list[list[GarmentScore]]:
+def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.Image]) -> Scores:
     """Per picture, per asked garment, what was seen right."""
-    return [score(scene, seen) for scene, seen in zip(asked, scorer.detect(pictures), strict=True)]
+    return judged(asked, scorer.detect(pictures))
 
 
-def rate(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> tuple[float, float, float]:
+def judged(asked: Sequence[Scene], seen: Sequence[Sequence[Detection]]) -> Scores:
+    """The same of pictures that were looked at already."""
+    return [score(scene, found) for scene, found in zip(asked, seen, strict=True)]
+
+
+def ceiling(scorer: Scorer, what: DrawnSet) -> Scores:
+    """The same of the true drawings of the set's scenes, each looked at once."""
+    asked = list(dict.fromkeys(what.asked))
+    scores = dict(zip(asked, scores_of(scorer, asked, [Image.fromarray(draw(scene)) for scene in asked]), strict=True))
+    return [scores[scene] for scene in what.asked]
+
+
+def rate(scores: Scores, attribute: str, scenes: Sequence[Scene]) -> tuple[float, float, float]:
     """Percent of garments with `attribute` right ("all": everything; "each": percent of attributes) and its 95 %
-    bootstrap interval over pictures."""
-    hits, asked = counts(scores, attribute)
+    bootstrap interval over the `scenes` that the pictures were to show."""
+    hits, asked = by_scene(counts(scores, attribute), scenes)
     rng = np.random.default_rng(0)
     picks = rng.integers(0, len(hits), (1000, len(hits)))
     samples = hits[picks].sum(1) / np.maximum(asked[picks].sum(1), 1)
     low, high = np.percentile(100 * samples, [2.5, 97.5])
     return 100 * hits.sum() / max(asked.sum(), 1), low, high
+
+
+def by_scene(shares: Shares, scenes: Sequence[Scene]) -> Shares:
+    """The sums over the pictures of each scene. What is resampled for an interval are scenes: pictures of one scene are
+    right or wrong together more often than others, and would make the interval look narrower than it is."""
+    place: dict[Scene, int] = {}
+    places = [place.setdefault(scene, len(place)) for scene in scenes]
+    hits, asked = (np.bincount(places, counted) for counted in shares)
+    return hits, asked
 
 
 def kept(before: Scores, after: Scores) -> Shares:
@@ -173,7 +194,7 @@ def kept(before: Scores, after: Scores) -> Shares:
     )
 
 
-def counts(scores: Sequence[Sequence[GarmentScore]], attribute: str) -> Shares:
+def counts(scores: Scores, attribute: str) -> Shares:
     """Per picture, how many garments have `attribute` right, and of how many it was asked; "all": how many have all of
     it right; "each": how many attributes are."""
 

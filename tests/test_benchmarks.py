@@ -15,6 +15,7 @@ from fashion.scene import Garment, Scene
 from fashion.scoring import GarmentScore
 
 HAT = Garment("gat", "black")
+SCENES = [Scene((HAT,)), Scene((HAT,), seed=1)]
 
 
 def scores(*pictures: tuple[bool, bool]) -> list[list[GarmentScore]]:
@@ -24,7 +25,7 @@ def scores(*pictures: tuple[bool, bool]) -> list[list[GarmentScore]]:
 def test_a_garment_counts_by_one_attribute_by_all_or_by_each() -> None:
     seen = scores((True, True), (True, False))
     for attribute, percent in (("garment", 100.0), ("color", 50.0), ("all", 50.0), ("each", 75.0)):
-        assert rate(seen, attribute)[0] == percent
+        assert rate(seen, attribute, SCENES)[0] == percent
     assert counts(seen, "hem")[1].tolist() == [0, 0]
 
 
@@ -32,8 +33,17 @@ def test_what_was_wrong_before_the_second_stage_is_not_kept_or_lost() -> None:
     before, after = scores((True, True), (True, False)), scores((True, False), (False, True))
     still, was = kept(before, after)
     assert (still.tolist(), was.tolist()) == ([1, 0], [2, 1])
-    row = compared_shares("kept", (still, was), kept(before, before))
+    row = compared_shares("kept", SCENES, (still, was), kept(before, before))
     assert (round(row.ours.value, 1), row.theirs.value) == (33.3, 100.0)
+
+
+def test_an_interval_is_over_scenes_not_over_their_pictures() -> None:
+    """Four pictures of a scene that are right or wrong together tell no more than one."""
+    once = [(i % 5 > 0, True) for i in range(40)]
+    shown = [Scene((HAT,), seed=i) for i in range(40)]
+    four = rate(scores(*(one for one in once for _ in range(4))), "garment", [s for s in shown for _ in range(4)])
+    assert four == rate(scores(*once), "garment", shown)
+    assert four[2] - four[1] > 20
 
 
 def test_what_a_store_has_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
