@@ -15,7 +15,7 @@ its mirror image.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,13 +224,13 @@ class Scorer:
 
     def detect(self, pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> list[list[Detection]]:
         """The garments of each picture: PIL images, uint8 (n, h, w, 3), or a tensor (n, 3, h, w) in -1..1."""
-        return [found for part in as_input(pictures).split(64) for found in self._detect(part)]
+        return [found for part in _parts(pictures) for found in self._detect(part)]
 
     @torch.inference_mode()
     def vectors(self, pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> np.ndarray:
         """Feature vectors (n, w + v) float32: means of the fine and the coarse features."""
         rows = []
-        for part in as_input(pictures).split(64):
+        for part in _parts(pictures):
             _, fine, _, coarse = self.network.features(part)
             rows.append(torch.cat([fine.mean(dim=(2, 3)), coarse.mean(dim=(2, 3))], dim=1))
         return torch.cat(rows).numpy()
@@ -265,8 +265,14 @@ def read_both_ways(network: ScorerNetwork, pictures: torch.Tensor) -> Seen:
     )
 
 
+def _parts(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> Iterator[torch.Tensor]:
+    """As `as_input` gives them, a few at a time: thousands of pictures would fill the memory."""
+    return (as_input(pictures[start : start + 64]) for start in range(0, len(pictures), 64))
+
+
 def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Pictures of any form as (n, 3, 256, 256) in -1..1."""
+    """Pictures of any form as (n, 3, 256, 256) in -1..1. Small ones are enlarged by cubic curves, as for a refiner: a
+    print is read better so than where straight lines are drawn between the pixels."""
     if isinstance(pictures, torch.Tensor):
         tensor = pictures.float()
     else:
@@ -279,7 +285,7 @@ def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> tor
         return tensor
     if tensor.shape[-1] > INPUT:
         return F.interpolate(tensor, size=(INPUT, INPUT), mode="area")
-    return F.interpolate(tensor, size=(INPUT, INPUT), mode="bilinear", align_corners=False)
+    return F.interpolate(tensor, size=(INPUT, INPUT), mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
 def _shown(chances: torch.Tensor) -> list[int]:

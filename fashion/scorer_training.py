@@ -106,7 +106,7 @@ def _disturbed(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator
     elif kind < 0.35:
         side = int(rng.integers(112, 224))
         small = Image.fromarray(np.ascontiguousarray(picture)).resize((side, side), Image.Resampling.BOX)
-        picture = np.asarray(small.resize((INPUT, INPUT), Image.Resampling.BILINEAR))
+        picture = np.asarray(small.resize((INPUT, INPUT), Image.Resampling.BICUBIC))
     elif kind < 0.5:
         noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(2, 14)
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
@@ -188,6 +188,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fashion.scorer_training", description=__doc__)
     parser.add_argument("architecture", choices=ARCHITECTURES)
     add_fit_options(parser, steps=8000, batch=48, learning_rate=5e-3)
+    parser.add_argument("--pool-seed", type=int, default=1, help="of the pictures: another seed, pictures not yet met")
     options = parser.parse_args(argv)
     run = open_run(options, f"scorer-{options.architecture}")
     seed = ARCHITECTURES.index(options.architecture) + 1
@@ -195,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
     shipped = options.checkpoints / "scorers"
     network, first_step = latest_scorer(options.architecture, shipped, resumes=(run.folder / STATE_FILE).exists())
     network.to(run.device)
-    pool = PicturePool(options.pool, options.pictures)
+    pool = PicturePool(options.pool, options.pictures, options.pool_seed)
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
