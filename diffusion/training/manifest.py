@@ -15,7 +15,7 @@ _PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
 DEFAULTS: dict[str, dict[str, float]] = {
     "base": {"steps": 8, "guidance_scale": 3.0},
-    "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 2.0},
+    "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 1.25},
 }
 _SIZES = {"base": 128, "refiner": 256}
 
