@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.drawn import (
     DrawnSet,
     PictureStore,
-    Scores,
+    Sightings,
     ceiling,
     counts,
     draw_set,
@@ -32,7 +32,7 @@ from benchmarks.drawn import (
     scene_set,
     scores_of,
     standard_scenes,
-    true_drawings,
+    true_drawing,
 )
 from diffusion.load import load_pipeline
 from diffusion.metrics import clip_scores, diversity, frechet_distance, kernel_distance, sharpness
@@ -41,9 +41,7 @@ from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.drawing import draw, draw_masks
 from fashion.scene import Scene
-from fashion.scorer import Detection, Scorer
-
-Sightings = Sequence[Sequence[Detection]]  # per picture, the garments that the scorer saw
+from fashion.scorer import Scorer
 
 ATTRIBUTES = {
     "one garment": ("garment", "color", "pattern", "sleeve", "hem", "all"),
@@ -94,12 +92,12 @@ class Refined:
 
 def refined(scorer: Scorer, sets: Sequence[DrawnSet], seen: Sequence[Sightings]) -> Refined:
     """What the second stage did to the pictures of the first; `seen` in those of the second, set by set."""
-    before: Scores = [row for what in sets for row in scores_of(scorer, what.asked, what.base)]
+    before = [row for what in sets for row in scores_of(scorer, what.asked, what.base)]
     after = [row for what, found in zip(sets, seen, strict=True) for row in judged(what.asked, found)]
     still, was = kept(before, after)
     right, asked = counts(after, "each")
     large = [from_pixels(_enlarged(*pair))[0] for what in sets for pair in zip(what.base, what.final, strict=True)]
-    truth = float(np.median(sharpness([p for what in sets for p in true_drawings(what)])))
+    truth = float(np.median(sharpness([true_drawing(scene) for what in sets for scene in what.asked])))
     base, final = (float(np.median(sharpness(p))) for p in (large, [p for what in sets for p in what.final]))
     return Refined(
         100 * float(still.sum() / was.sum()), 100 * float((right - still).sum() / asked.sum()),
@@ -180,7 +178,7 @@ def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSe
     with torch.inference_mode():
         told = torch.cat([text_vectors(model, tokenize(tokenizer, what.prompts[i : i + 64]))
                           for i in range(0, len(what.prompts), 64)]).numpy()  # fmt: skip
-    truth = true_drawings(what)
+    truth = list(map(true_drawing, what.asked))
     ours, theirs = scorer.vectors(what.final), scorer.vectors(truth)
     mixed = np.random.default_rng(0).permutation(len(told))
     score = [float(clip_scores(t, v).mean()) for t, v in
@@ -220,7 +218,7 @@ def ceiling_table(folder: Path, scorer: Scorer, groups: Mapping[str, Sequence[Sc
     vae = AutoencoderTiny.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     lines = ["| scenes | pattern | garments | true drawings | at the base's size |", "|---|---|---:|---:|---:|"]
     for name, asked in groups.items():
-        whole = [Image.fromarray(draw(scene, 256)) for scene in asked]
+        whole = list(map(true_drawing, asked))
         small = [_through(vae, picture.resize((128, 128), Image.Resampling.BOX)) for picture in whole]
         right: dict[str, list[tuple[bool, bool]]] = {"all": []}
         for scene, one, other in zip(

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from fashion.scorer import Detection, Scorer
 from fashion.scoring import GarmentScore, score
 
 Scores = list[list[GarmentScore]]
+Sightings = Sequence[Sequence[Detection]]  # per picture, the garments that a scorer saw
 Shares = tuple[np.ndarray, np.ndarray]  # per picture, counts of what is right and of what was asked
 BATCH = 8
 SCENE_STREAM = 91  # training reads stream 1, its own checks 9
@@ -136,13 +138,10 @@ def draw_set(
     return what
 
 
-def true_drawings(what: DrawnSet, size: int = 256) -> list[Image.Image]:
-    """What the renderer makes of the set's scenes: the ceiling. One drawing a scene, repeated for its seeds."""
-    drawn: dict[Scene, Image.Image] = {}
-    for scene in what.asked:
-        if scene not in drawn:
-            drawn[scene] = Image.fromarray(draw(scene, size))
-    return [drawn[scene] for scene in what.asked]
+@cache
+def true_drawing(scene: Scene) -> Image.Image:
+    """What the renderer makes of the scene: the ceiling. Drawn once, however many seeds and tables ask for it."""
+    return Image.fromarray(draw(scene, 256))
 
 
 def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.Image]) -> Scores:
@@ -150,7 +149,7 @@ def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.I
     return judged(asked, scorer.detect(pictures))
 
 
-def judged(asked: Sequence[Scene], seen: Sequence[Sequence[Detection]]) -> Scores:
+def judged(asked: Sequence[Scene], seen: Sightings) -> Scores:
     """The same of pictures that were looked at already."""
     return [score(scene, found) for scene, found in zip(asked, seen, strict=True)]
 
@@ -158,7 +157,7 @@ def judged(asked: Sequence[Scene], seen: Sequence[Sequence[Detection]]) -> Score
 def ceiling(scorer: Scorer, what: DrawnSet) -> Scores:
     """The same of the true drawings of the set's scenes, each looked at once."""
     asked = list(dict.fromkeys(what.asked))
-    scores = dict(zip(asked, scores_of(scorer, asked, [Image.fromarray(draw(scene)) for scene in asked]), strict=True))
+    scores = dict(zip(asked, scores_of(scorer, asked, list(map(true_drawing, asked))), strict=True))
     return [scores[scene] for scene in what.asked]
 
 

@@ -43,7 +43,7 @@ from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore
 from ko_clip.encoder import PromptEncoder
 
-NOISES = {  # and the scenes that it is tried on: what is held out stood together in training under no name
+NOISES = {  # by the scenes that each is tried on: the words of held-out combinations never stood together in training
     "nfd": "one garment", "no_spaces": "one garment", "jamo": "one garment", "konglish": "one garment",
     "ending": "one garment", "synonyms": "held-out combinations",
 }  # fmt: skip

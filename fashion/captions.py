@@ -9,7 +9,7 @@ the garments and some of the rest. On request the text carries the noise of real
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -62,13 +62,23 @@ def caption(
     if wrong := [kind for kind in kinds if kind not in NOISES]:
         raise ValueError(f"noise {wrong[0]!r}: use {', '.join(NOISES)}")
     rng = random.Random((scene.seed << 33) ^ ((seed & 0xFFFFFFFF) << 1) ^ (language == "en"))
-    speaker = captions_korean if language == "ko" else captions_english
-    said = replace(_choose(scene, short, rng), konglish="konglish" in kinds, synonyms="synonyms" in kinds)
-    text, name = speaker.say(said, rng, shape)
-    for kind in kinds:
-        text = add_noise(text, kind, language, rng)
+    said = _choose(scene, short, rng)
+    text, name = say(said, language, rng, kinds, shape)
     mentions = tuple(_mention(garment, fields) for garment, fields in zip(scene.garments, said.fields, strict=True))
     return Caption(text, mentions, name, said.background, said.style)
+
+
+def say(
+    said: Said, language: str, rng: random.Random, noises: Iterable[str] = (), shape: str | None = None
+) -> tuple[str, str]:
+    """Word what is to be said, with `noises` of `NOISES`: the text and the name of its shape."""
+    kinds = tuple(noises)
+    speaker = captions_korean if language == "ko" else captions_english
+    worded = replace(said, konglish="konglish" in kinds, synonyms="synonyms" in kinds)
+    text, name = speaker.say(worded, rng, shape)
+    for kind in kinds:
+        text = add_noise(text, kind, language, rng)
+    return text, name
 
 
 def shapes(language: str) -> tuple[str, ...]:

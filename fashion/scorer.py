@@ -271,8 +271,8 @@ def _parts(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> Itera
 
 
 def as_input(pictures: Sequence[Image.Image] | np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Pictures of any form as (n, 3, 256, 256) in -1..1. Small ones are enlarged by cubic curves, as for a refiner: a
-    print is read better so than where straight lines are drawn between the pixels."""
+    """Pictures of any form as (n, 3, 256, 256) in -1..1. Small ones are enlarged by cubic curves, as for a
+    refiner, so that what it was given and what it made of that are read alike."""
     if isinstance(pictures, torch.Tensor):
         tensor = pictures.float()
     else:

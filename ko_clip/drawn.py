@@ -12,9 +12,8 @@ import hashlib
 import random
 from dataclasses import replace
 
-from fashion import captions_english, captions_korean
-from fashion.caption_noise import add_noise
-from fashion.captions import Caption, Said, caption
+from fashion import captions_english
+from fashion.captions import Caption, Said, caption, say
 from fashion.lexicon import GARMENTS
 from fashion.scene import Scene, sample_scene
 from ko_clip.recipe import CorpusRecipe
@@ -73,11 +72,7 @@ def canonical(said: Said) -> str:
 def korean(said: Said, draw: random.Random, noise: float) -> str:
     """One Korean wording, with the noise of real typing in a share of cases."""
     kinds = dict.fromkeys(draw.choices(*_TYPING, k=draw.choice((1, 1, 1, 2)))) if draw.random() < noise else ()
-    said = replace(said, konglish="konglish" in kinds)
-    text, _ = captions_korean.say(said, draw, None)
-    for kind in kinds:
-        text = add_noise(text, kind, "ko", draw)
-    return text
+    return say(said, "ko", draw, kinds)[0]
 
 
 def canonical_of(spoken: Caption, scene: Scene) -> str:

@@ -123,18 +123,9 @@ class DrawnPairs:
 
     def with_noise(self, kind: str) -> list[str]:
         """The same Korean captions as someone types them."""
-        from dataclasses import replace
+        from fashion.captions import say
 
-        from fashion import captions_korean
-        from fashion.caption_noise import add_noise
-
-        texts = []
-        for i, said in enumerate(self.said):
-            draw = random.Random(i)
-            worded = replace(said, konglish=kind == "konglish", synonyms=kind == "synonyms")
-            text, _ = captions_korean.say(worded, draw, None)
-            texts.append(add_noise(text, kind, "ko", draw))
-        return texts
+        return [say(said, "ko", random.Random(i), (kind,))[0] for i, said in enumerate(self.said)]
 
 
 def drawn_retrieval(encoder: PromptEncoder, teacher: ClipTeacher, drawn: DrawnPairs) -> Table:
