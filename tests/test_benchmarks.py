@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import scorers
 from benchmarks.drawn import PictureStore, counts, draw_set, kept, rate, scene_set
 from benchmarks.korean import compared_shares
 from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings
-from fashion.scene import Garment, Scene
+from fashion.drawing import draw
+from fashion.scene import Garment, Scene, sample_scene
+from fashion.scorer import Scorer, ScorerNetwork
 from fashion.scoring import GarmentScore
 
 HAT = Garment("gat", "black")
@@ -59,3 +62,16 @@ def test_what_a_store_has_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest
     other_settings = DrawSettings(steps=3, refine_steps=1)
     draw_set(pipeline, scene_set("hats", asked, 1), other_settings, store)
     assert len(drawn) == 4, "other settings, other pictures"
+
+
+def test_scorers_read_other_pictures_from_the_first_asked_for_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Scorer(ScorerNetwork("reporting")).save(tmp_path / "scorers", {"step": 0})
+    drawn: list[Scene] = []
+    monkeypatch.setattr(scorers, "draw", lambda scene: drawn.append(scene) or draw(scene))
+    scorers.main(["--pictures", "2", "--first", "3", "--undisturbed", "--checkpoints", str(tmp_path)])
+    assert drawn == [sample_scene(77 * 10**7 + i, split) for split in ("train", "held_out") for i in (3, 4)]
+    printed = capsys.readouterr().out
+    assert "steering scorer: " in printed and "reporting scorer, 2 pictures a row from 3 on" in printed
+    assert "| seen combinations (" in printed and "JPEG" not in printed
