@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 class Word:
     """A thing that can be named. `ko` are nouns; `ko_before` and `en_before` are forms that stand right before a garment.
 
-    `loan` are English names in Korean letters, as code-mixing writes them: 레드, 스트라이프.
+    `loan` are English names in Korean letters, as code-mixing writes them: 레드, 스트라이프. `everyday` are Korean forms
+    that stand before a garment in what people type (`fashion.captions_everyday`) and in no other caption.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Word:
     ko_before: tuple[str, ...] = ()
     en_before: tuple[str, ...] = field(default=(), kw_only=True)
     loan: tuple[str, ...] = field(default=(), kw_only=True)
+    everyday: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def modifiers(self) -> tuple[str, ...]:
@@ -63,19 +65,19 @@ class GarmentKind(Word):
 
 
 COLORS: tuple[Color, ...] = (
-    Color("red", ("빨강", "빨간색", "레드", "붉은색"), ("red", "scarlet", "crimson"), ("빨간", "붉은", "빨간색", "새빨간", "레드"), (206, 38, 42), loan=("레드",)),
+    Color("red", ("빨강", "빨간색", "레드", "붉은색"), ("red", "scarlet", "crimson"), ("빨간", "붉은", "빨간색", "새빨간", "레드"), (206, 38, 42), loan=("레드",), everyday=("다홍", "다홍색", "진홍색")),
     Color("orange", ("주황", "주황색", "오렌지색", "주홍색"), ("orange", "tangerine"), ("주황", "주황색", "오렌지색"), (242, 125, 28), loan=("오렌지",)),
-    Color("yellow", ("노랑", "노란색", "옐로", "개나리색"), ("yellow", "lemon yellow"), ("노란", "노란색", "샛노란", "옐로"), (247, 208, 48), loan=("옐로우",)),
+    Color("yellow", ("노랑", "노란색", "옐로", "개나리색"), ("yellow", "lemon yellow"), ("노란", "노란색", "샛노란", "옐로"), (247, 208, 48), loan=("옐로우",), everyday=("치자색", "병아리색")),
     Color("green", ("초록", "초록색", "녹색"), ("green", "emerald green"), ("초록", "초록색", "녹색"), (38, 138, 70), loan=("그린",)),
-    Color("mint", ("민트", "민트색", "옥색", "박하색"), ("mint", "mint green"), ("민트", "민트색", "옥색"), (146, 220, 190), loan=("민트",)),
+    Color("mint", ("민트", "민트색", "옥색", "박하색"), ("mint", "mint green"), ("민트", "민트색", "옥색"), (146, 220, 190), loan=("민트",), everyday=("옥빛", "비취색")),
     Color("sky_blue", ("하늘색", "스카이블루", "연파랑"), ("sky blue", "light blue", "baby blue"), ("하늘색", "연파랑", "연한 파란색", "스카이블루"), (126, 194, 238), loan=("스카이블루",)),
     Color("blue", ("파랑", "파란색", "블루", "푸른색"), ("blue", "cobalt blue"), ("파란", "푸른", "파란색", "새파란", "블루"), (36, 92, 206), loan=("블루",)),
-    Color("navy", ("남색", "네이비", "감색", "짙은 남색"), ("navy", "navy blue", "dark blue"), ("남색", "네이비", "짙은 남색", "네이비색"), (28, 38, 88), loan=("네이비",)),
-    Color("purple", ("보라", "보라색", "퍼플"), ("purple", "violet"), ("보라", "보라색", "퍼플"), (128, 62, 168), loan=("퍼플",)),
-    Color("pink", ("분홍", "분홍색", "핑크", "핑크색"), ("pink", "rose pink"), ("분홍", "분홍색", "핑크", "핑크색"), (244, 138, 178), loan=("핑크",)),
+    Color("navy", ("남색", "네이비", "감색", "짙은 남색"), ("navy", "navy blue", "dark blue"), ("남색", "네이비", "짙은 남색", "네이비색"), (28, 38, 88), loan=("네이비",), everyday=("곤색", "쪽빛")),
+    Color("purple", ("보라", "보라색", "퍼플"), ("purple", "violet"), ("보라", "보라색", "퍼플"), (128, 62, 168), loan=("퍼플",), everyday=("연보라", "보랏빛")),
+    Color("pink", ("분홍", "분홍색", "핑크", "핑크색"), ("pink", "rose pink"), ("분홍", "분홍색", "핑크", "핑크색"), (244, 138, 178), loan=("핑크",), everyday=("연분홍", "연핑크")),
     Color("burgundy", ("자주", "자주색", "버건디", "와인색"), ("burgundy", "wine red", "maroon"), ("자주색", "버건디", "와인색", "검붉은"), (116, 22, 56), loan=("버건디", "와인")),
-    Color("brown", ("갈색", "밤색", "브라운", "고동색"), ("brown", "chestnut brown", "chocolate brown"), ("갈색", "밤색", "고동색", "브라운"), (122, 78, 46), loan=("브라운",)),
-    Color("beige", ("베이지", "베이지색", "모래색"), ("beige", "tan", "sandy beige"), ("베이지", "베이지색", "모래색"), (222, 198, 160), loan=("베이지",)),
+    Color("brown", ("갈색", "밤색", "브라운", "고동색"), ("brown", "chestnut brown", "chocolate brown"), ("갈색", "밤색", "고동색", "브라운"), (122, 78, 46), loan=("브라운",), everyday=("초코색", "커피색")),
+    Color("beige", ("베이지", "베이지색", "모래색"), ("beige", "tan", "sandy beige"), ("베이지", "베이지색", "모래색"), (222, 198, 160), loan=("베이지",), everyday=("카멜색", "카멜")),
     Color("white", ("하양", "흰색", "화이트", "하얀색"), ("white", "off-white"), ("흰", "하얀", "흰색", "새하얀", "화이트"), (246, 246, 243), loan=("화이트",)),
     Color("gray", ("회색", "그레이", "잿빛", "쥐색"), ("gray", "grey"), ("회색", "그레이", "잿빛"), (146, 149, 154), loan=("그레이",)),
     Color("black", ("검정", "검은색", "블랙", "까만색"), ("black", "jet black"), ("검은", "까만", "검정", "검은색", "블랙"), (34, 34, 38), loan=("블랙",)),
@@ -83,7 +85,7 @@ COLORS: tuple[Color, ...] = (
 
 PATTERNS: tuple[Word, ...] = (
     Word("solid", ("무지", "민무늬", "단색"), ("solid", "plain"), loan=("솔리드",)),
-    Word("stripes", ("줄무늬", "스트라이프", "스트라이프 무늬", "줄 패턴"), ("stripes", "a striped pattern"), en_before=("striped", "stripy"), loan=("스트라이프",)),
+    Word("stripes", ("줄무늬", "스트라이프", "스트라이프 무늬", "줄 패턴"), ("stripes", "a striped pattern"), en_before=("striped", "stripy"), loan=("스트라이프",), everyday=("색동",)),
     Word("checkered", ("체크무늬", "체크", "격자무늬", "바둑판무늬"), ("checks", "a plaid pattern"), en_before=("checkered", "plaid", "checked"), loan=("체크", "플래드")),
     Word("dots", ("물방울무늬", "땡땡이 무늬", "도트 무늬", "도트"), ("polka dots", "dots"), en_before=("polka dot", "dotted"), loan=("도트", "폴카도트")),
     Word("floral", ("꽃무늬", "플로럴", "꽃 패턴", "플라워 패턴"), ("flowers", "a floral pattern"), en_before=("floral", "flowered"), loan=("플로럴", "플라워")),

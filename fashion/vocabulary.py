@@ -28,7 +28,7 @@ _KOREAN_FILLING = """
     선 놓인 놓여 앞 위 안 배경 스타일 느낌 풍 코디 착장 조합 매치 매치한 더한 옷차림 옷 의상 룩 데일리룩 오늘 상의 하의
     겉옷 신발 모자 목 손 색 무늬 소재 소매 기장 목선 디테일 다른 건 없이 만 제목 좀 더 아주 예쁜 예쁘게 멋진 멋있는
     귀여운 이 그 저 것 거 및 또는 달린 없는 된 패션 스케치 도안 신상 추천 탄 타고 앉은 앉아 뛰는 웃는 달리는 걷는
-    춤추는 먹는 보는 나는 입을 입으면 입기 차림 한복 연필로 색연필로 물감으로
+    춤추는 먹는 보는 나는 입을 입으면 입기 차림 한복 개량한복 생활한복 치마저고리 모습 연필로 색연필로 물감으로
     입니다 이에요 예요 이야 이고 인데 임 ㅋㅋ ㅎㅎ ㅠㅠ ㄱㄱ
 """
 _ENGLISH_FILLING = """
@@ -149,7 +149,7 @@ def forms(word: Word, language: str) -> tuple[str, ...]:
     if language == "en":
         return tuple(dict.fromkeys((*word.en_before, *word.en)))
     backdrop = (f"배경은 {word.backdrop}",) if isinstance(word, Background) else ()
-    return tuple(dict.fromkeys((*word.ko_before, *word.ko, *word.loan, *backdrop)))
+    return tuple(dict.fromkeys((*word.ko_before, *word.ko, *word.loan, *word.everyday, *backdrop)))
 
 
 def _begins(typed: str, form: str) -> bool:
