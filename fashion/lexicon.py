@@ -15,7 +15,8 @@ class Word:
     """A thing that can be named. `ko` are nouns; `ko_before` and `en_before` are forms that stand right before a garment.
 
     `loan` are English names in Korean letters, as code-mixing writes them: 레드, 스트라이프. `everyday` are Korean forms
-    that stand before a garment in what people type (`fashion.captions_everyday`) and in no other caption.
+    that only what people type has (`fashion.captions_everyday`), of colours and patterns those that stand before a
+    garment; `everyday_en` are such English ones. They are read, and other captions do without them.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Word:
     en_before: tuple[str, ...] = field(default=(), kw_only=True)
     loan: tuple[str, ...] = field(default=(), kw_only=True)
     everyday: tuple[str, ...] = field(default=(), kw_only=True)
+    everyday_en: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def modifiers(self) -> tuple[str, ...]:
@@ -115,9 +117,9 @@ SLEEVES: tuple[Word, ...] = (
 )
 
 HEMS: tuple[Word, ...] = (
-    Word("mini", ("미니", "짧은 기장", "미니 기장"), ("a mini length", "a short hem"), ("미니", "짧은", "짧은 기장의", "기장이 짧은"), en_before=("mini", "short-length"), loan=("미니",)),
+    Word("mini", ("미니", "짧은 기장", "미니 기장"), ("a mini length", "a short hem"), ("미니", "짧은", "짧은 기장의", "기장이 짧은"), en_before=("mini", "short-length"), loan=("미니",), everyday_en=("short",)),
     Word("knee", ("미디", "무릎길이", "무릎 기장"), ("a knee length", "a midi hem"), ("미디", "무릎길이", "무릎까지 오는", "무릎 기장의"), en_before=("knee-length", "midi"), loan=("미디",)),
-    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("a maxi length", "a long hem"), ("롱", "맥시", "긴", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시")),
+    Word("maxi", ("롱", "맥시", "긴 기장", "발목 기장"), ("a maxi length", "a long hem"), ("롱", "맥시", "긴", "긴 기장의", "기장이 긴"), en_before=("maxi", "full-length"), loan=("롱", "맥시"), everyday_en=("long",)),
 )
 
 NECKLINES: tuple[Word, ...] = (
@@ -173,21 +175,21 @@ GARMENTS: tuple[GarmentKind, ...] = (
 
 BACKGROUNDS: tuple[Background, ...] = (
     Background("white", ("흰 배경", "하얀 배경"), ("a white background",), backdrop="흰색"),
-    Background("cream", ("크림색 배경", "아이보리색 배경"), ("a cream background",), backdrop="크림색"),
-    Background("pastel", ("파스텔 배경", "파스텔톤 배경"), ("a pastel background",), backdrop="파스텔톤"),
-    Background("hanji", ("한지 배경", "한지 종이 배경"), ("a hanji paper background",), backdrop="한지"),
-    Background("room", ("방 안", "실내", "방"), ("a room", "a living room"), backdrop="방 안"),
+    Background("cream", ("크림색 배경", "아이보리색 배경"), ("a cream background",), backdrop="크림색", everyday=("크림색",), everyday_en=("cream",)),
+    Background("pastel", ("파스텔 배경", "파스텔톤 배경"), ("a pastel background",), backdrop="파스텔톤", everyday=("파스텔", "파스텔톤"), everyday_en=("pastel",)),
+    Background("hanji", ("한지 배경", "한지 종이 배경"), ("a hanji paper background",), backdrop="한지", everyday=("한지",), everyday_en=("hanji", "hanji paper")),
+    Background("room", ("방 안", "실내", "방"), ("a room", "a living room"), backdrop="방 안", everyday=("집 안", "집에서"), everyday_en=("at home",)),
     Background("street", ("거리", "길거리", "거리 배경"), ("a street", "a city street"), backdrop="거리"),
     Background("park", ("공원", "공원 배경"), ("a park",), backdrop="공원"),
-    Background("hanok", ("한옥 마당", "한옥", "한옥 앞마당"), ("a hanok courtyard",), backdrop="한옥 마당"),
+    Background("hanok", ("한옥 마당", "한옥", "한옥 앞마당"), ("a hanok courtyard",), backdrop="한옥 마당", everyday=("한옥 앞", "한옥마을"), everyday_en=("a hanok",)),
 )
 
 STYLES: tuple[Word, ...] = (
-    Word("flat", ("플랫 일러스트", "일러스트", "평면 일러스트"), ("flat illustration",)),
-    Word("ink_wash", ("수묵화", "먹그림", "수묵 담채"), ("ink wash painting", "ink painting")),
-    Word("watercolor", ("수채화", "물감 그림"), ("watercolour painting", "watercolor painting")),
-    Word("pencil", ("색연필화", "연필 그림"), ("pencil drawing", "coloured pencil drawing")),
-    Word("pixel", ("픽셀아트", "픽셀 아트", "도트 그림"), ("pixel art",)),
+    Word("flat", ("플랫 일러스트", "일러스트", "평면 일러스트"), ("flat illustration",), everyday_en=("flat style", "illustration style")),
+    Word("ink_wash", ("수묵화", "먹그림", "수묵 담채"), ("ink wash painting", "ink painting"), everyday=("수묵화풍", "수묵", "먹그림풍"), everyday_en=("ink wash", "ink wash style")),
+    Word("watercolor", ("수채화", "물감 그림"), ("watercolour painting", "watercolor painting"), everyday=("수채화풍", "수채", "물감으로"), everyday_en=("watercolour", "watercolor", "watercolors")),
+    Word("pencil", ("색연필화", "연필 그림"), ("pencil drawing", "coloured pencil drawing"), everyday=("색연필 그림", "색연필로", "연필로", "연필 스케치"), everyday_en=("pencil sketch", "pencil", "coloured pencils", "colored pencils", "coloured pencil", "colored pencil")),
+    Word("pixel", ("픽셀아트", "픽셀 아트", "도트 그림"), ("pixel art",), everyday=("픽셀", "픽셀 그림"), everyday_en=("pixel", "pixel style")),
 )
 
 GARMENT_BY_ID = {kind.id: kind for kind in GARMENTS}

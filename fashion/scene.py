@@ -125,13 +125,13 @@ def sample_scene(seed: int, split: str = "train", count: int | None = None) -> S
         raise ValueError(f"split {split!r}: use {', '.join(SPLITS)}")
     rng = random.Random(f"scene/{seed}/{split}/{count}")
     number = count or rng.choices((1, 2, 3), weights=(50, 25, 25))[0]
-    style = _style(rng)
+    style = sample_style(rng)
     while True:
         garments = _sample_garments(rng, number, style)
         if split == "any" or _belongs(garments, split):
             break
     layout = "figure" if number > 1 or rng.random() < 0.3 else "alone"
-    return Scene(garments, layout, _background(rng), style, rng.randrange(2**31))
+    return Scene(garments, layout, sample_background(rng), style, rng.randrange(2**31))
 
 
 def scenes(seed: int, number: int, split: str = "train", count: int | None = None) -> Iterator[Scene]:
@@ -199,9 +199,11 @@ def _sample_garment(rng: random.Random, kind: GarmentKind, prints: tuple[str, ..
     )  # fmt: skip
 
 
-def _background(rng: random.Random) -> str:
+def sample_background(rng: random.Random) -> str:
+    """The id of a background, as often as the domain has it."""
     return rng.choices([w.id for w in BACKGROUNDS], weights=(24, 16, 16, 10, 8, 8, 9, 9))[0]
 
 
-def _style(rng: random.Random) -> str:
+def sample_style(rng: random.Random) -> str:
+    """The id of a style, as often as the domain has it."""
     return rng.choices([w.id for w in STYLES], weights=(60, 10, 10, 10, 10))[0]
