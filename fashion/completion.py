@@ -75,8 +75,8 @@ def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] =
     korean = any("가" <= letter <= "힣" for letter in text)
     unwanted = {(span.field, span.id) for span in known_words(negative)} if negative else set()
     said = {piece.entry[0] for piece in found if piece.entry}
-    if any(piece.text.lower() in ("배경", "background") for piece in found):
-        said.add("background")  # 배경은 하늘색으로: one that the domain does not have is asked for all the same
+    if any(_means_ground(piece, found[:place]) for place, piece in enumerate(found)):
+        said.add("background")
     before: list[tuple[int, Addition]] = []
     for garment in garments:
         for field, id in _open(garment, seed, parts):
@@ -116,6 +116,13 @@ def _garments(found: Sequence[Piece]) -> list[_Named]:
         pattern = next((id for field, id in told if field == "pattern"), former.pattern if former else None)
         named[kind] = _Named(GARMENT_BY_ID[kind], former.start if former else start, fields, pattern)
     return list(named.values())
+
+
+def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
+    """배경은 하늘색으로 asks for one that the domain does not have; brown boots on white."""
+    if piece.text.lower() in ("배경", "background"):
+        return True
+    return bool(before) and before[-1].text.lower() in ("on", "against") and bool(piece.entry) and piece.entry[0] == "color"
 
 
 def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:

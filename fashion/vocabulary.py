@@ -41,7 +41,7 @@ _ENGLISH_FILLING = """
     over under plus out tucked into full both rainbow sketch
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """
-_MORE_PARTICLES = "의 에 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+_MORE_PARTICLES = "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
 _DRAWN = "을그린 를그린 로그린 으로그린"  # drawn, where 그린 could be green
 _ALONE = ("아", "이고", "이에요")  # pairs that are not particles of a garment, or stand in the list above
 _PARTICLES = frozenset(f"{_MORE_PARTICLES} {_DRAWN}".split()) | {
