@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from training.loop import FitConfig, fit, load_average
 from training.muon import Muon, orthogonal
-from training.parts import Run, latest_weights, save_part
+from training.parts import save_part, warm_start
+from training.run import Run
+from training.schedule import TrainerSettings
+from training.state import load_average
+from training.trainer import Trainer
 
 
 def make_model() -> nn.Module:
@@ -31,7 +34,7 @@ def losses_of(model: nn.Module):
 def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch.Tensor]:
     """Fit to `steps`; `stop_at` kills the leg there, as a signal would, after the loop's last save."""
     model = make_model()
-    config = FitConfig(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
+    config = TrainerSettings(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
     step_losses = losses_of(model)
 
     def killed(step: int) -> dict[str, torch.Tensor]:
@@ -40,7 +43,7 @@ def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch
         return step_losses(step)
 
     try:
-        fit(model, killed, config, folder)
+        Trainer(model, killed, config, folder).run()
     except KeyboardInterrupt:
         return {}
     return {name: value.clone() for name, value in model.state_dict().items()}
@@ -59,17 +62,17 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_a_leg_ends_with_its_minutes_and_the_next_goes_on(tmp_path: Path) -> None:
     model = make_model()
-    config = FitConfig(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
-    first = fit(model, losses_of(model), config, tmp_path)
-    second = fit(model, losses_of(model), config, tmp_path)
+    config = TrainerSettings(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
+    first = Trainer(model, losses_of(model), config, tmp_path).run()
+    second = Trainer(model, losses_of(model), config, tmp_path).run()
     assert not first.finished
     assert second.step > first.step > 0
 
 
-def test_fitting_lowers_the_loss(tmp_path: Path) -> None:
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
     model = make_model()
     before = losses_of(model)(0)["loss"].item()
-    fit(model, losses_of(model), FitConfig(steps=200, learning_rate=1e-2, warmup=10), tmp_path)
+    Trainer(model, losses_of(model), TrainerSettings(steps=200, learning_rate=1e-2, warmup=10), tmp_path).run()
     assert losses_of(model)(0)["loss"].item() < before / 2
 
 
@@ -82,7 +85,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_pat
         return {"loss": step_losses(step)["loss"] * scale}
 
     with pytest.raises(FloatingPointError, match="step 7"):
-        fit(model, broken, FitConfig(steps=20, save_minutes=0.0), tmp_path)
+        Trainer(model, broken, TrainerSettings(steps=20, save_minutes=0.0), tmp_path).run()
     assert load_average(tmp_path)[1] == 7
 
 
@@ -97,9 +100,9 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
 
     trained, fresh = build(), build()
     here = Run(tmp_path / "runs", tmp_path / "part", torch.device("cpu"), False)
-    assert latest_weights(fresh, here) == 0
+    assert warm_start(fresh, here) == 0
     save_part(trained, here.part, step=120, facts={"loss": 0.5})
-    assert latest_weights(fresh, here) == 120
+    assert warm_start(fresh, here) == 120
     for name, value in trained.state_dict().items():
         assert torch.allclose(fresh.state_dict()[name], value, atol=1e-3)
     assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5
@@ -108,11 +111,11 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "minutes": 0.0}, {"steps": 5, "ema": 1.0}])
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give"):
-        FitConfig(**wrong)
+        TrainerSettings(**wrong)
 
 
 def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from training.parts import open_run
+    from training.run import open_run
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
