@@ -46,8 +46,8 @@ def train(args: argparse.Namespace) -> Path:
     recipe = load_recipe(args.config, run=args.run, seed=args.seed)
     recipe = with_text(recipe, steps=args.steps, batch=args.batch, threads=args.threads)
     from ko_clip.distill import distil
-    from ko_clip.runs import finished
     from ko_clip.unet_stage import distil_through_unet
+    from training.state import finished
 
     stage = args.stage or ("all" if recipe.unet.steps else "text")
     folder = Path(recipe.run) / "model"
