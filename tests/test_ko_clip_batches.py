@@ -36,6 +36,15 @@ def test_corpora_are_mixed_by_their_weights():
     assert np.allclose(drawn, [0.6, 0.3, 0.1], atol=0.02)
 
 
+def test_steps_of_some_corpora_before_a_step_are_found_as_counting_would(monkeypatch):
+    sampler = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
+    plan = [sampler.corpus_of(step) for step in range(9000)]
+    for step in (0, 1, 4095, 4096, 4097, 8999):
+        assert sampler.steps_before(step, [0, 2]) == sum(corpus in (0, 2) for corpus in plan[:step])
+    fresh = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
+    assert fresh.steps_before(8999, [1]) == plan[:8999].count(1) and fresh.corpus_of(5000) == plan[5000]
+
+
 def test_every_process_has_rows_of_every_part_and_together_they_are_those_of_one():
     one = Sampler([Numbers()], [1.0], number_tokenizer(), batch=10, seed=3)
     both = [Sampler([Numbers()], [1.0], number_tokenizer(), 5, 3, 1, rank, 2) for rank in (0, 1)]

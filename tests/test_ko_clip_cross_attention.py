@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from ko_clip_parts import PAIRS, make_clip, make_unet, write_pairs, write_recipe
+from ko_clip_parts import PAIRS, make_clip, make_unet, metrics, write_pairs, write_recipe
 
+from ko_clip.batches import Sampler
 from ko_clip.cross_attention import CrossAttentionOutputs, open_cross_attention
 from ko_clip.distill import distil
 from ko_clip.encoder import PromptEncoder
 from ko_clip.recipe import HeadRecipe, load_recipe
 from ko_clip.scene_reading import SceneReader, agreement_loss, save_reader, saved_reader
 from ko_clip.teachers import ClipTeacher
+from ko_clip.training_context import open_context
+from ko_clip.unet_stage import UNetLesson, distil_through_unet
+from training.processes import open_accelerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -95,6 +99,41 @@ def test_a_student_learns_by_cross_attention_alone(folders: tuple[Path, Path], t
     lines = [json.loads(line) for line in (folder.parent / "log.jsonl").read_text("utf-8").splitlines()]
     heard = [line["base.cross_attention"] for line in lines if "base.cross_attention" in line and "score" in line]
     assert heard[-1] < 0.9 * heard[0]
+
+
+@pytest.fixture(scope="module")
+def two_stages(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a head with a reader: a text stage of two steps and a U-Net stage of four."""
+    clip, unet = folders
+    folder = tmp_path_factory.mktemp("two-stages")
+    text = {"steps": 2, "batch": 4, "warmup": 1, "precision": "float32", "threads": 1, "evaluate_every": 2}
+    stage = {"steps": 4, "unet": str(unet), "scheduler": str(unet.parent / "scheduler"), "batch": 4,
+             "inference_steps": 3, "precision": "float32", "threads": 1}  # fmt: skip
+    path = write_recipe(folder / "recipe.yaml", clip, write_pairs(folder / "pairs.csv", 4), folder / "run",
+                        teacher=None, heads={"base": {"teacher": str(clip), "reader": str(unet)}}, text=text,
+                        unet=stage)  # fmt: skip
+    distil(load_recipe(path))
+    distil_through_unet(load_recipe(path))
+    return folder
+
+
+def test_a_unet_stage_keeps_the_cross_attention_loss_and_its_metric(two_stages: Path) -> None:
+    rows = metrics(two_stages / "run" / "unet")
+    losses, figures = (next(row for row in rows if name in row) for name in ("loss", "score"))
+    assert losses["base.cross_attention"] > 0 and losses["prediction"] > 0
+    assert figures["score"] == -figures["base.cross_attention"] < 0
+    assert "base.error" not in figures
+
+
+def test_a_late_step_of_the_unet_stage_costs_no_walk_over_the_former_ones(
+    two_stages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(two_stages / "recipe.yaml")
+    lesson, calls = UNetLesson(open_context(recipe), open_accelerator("float32")), []
+    corpus_of = Sampler.corpus_of
+    monkeypatch.setattr(Sampler, "corpus_of", lambda self, step: calls.append(step) or corpus_of(self, step))
+    assert torch.isfinite(lesson.losses(20_000)["loss"])
+    assert len(calls) < 10
 
 
 def test_a_unet_of_another_width_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from training.folders import runs_folder
 from training.processes import has_bfloat16
 from training.schedule import TrainerSettings
 
@@ -46,11 +46,6 @@ class Run:
         attention = sdpa_kernel(SDPBackend.MATH) if spelled_out else nullcontext()
         with attention, torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             yield
-
-
-def runs_folder() -> Path:
-    """Where states of trainings lie unless a command line says otherwise: RUNS_DIR, else `runs`."""
-    return Path(os.environ.get("RUNS_DIR") or "runs")
 
 
 def add_training_options(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:

@@ -51,7 +51,8 @@ class Progress:
         facts = json.loads(metadata["facts"])
         names = ("step", "steps", "asked", "planned", "smoothed")
         known = {name: facts.pop(name) for name in names if name in facts}
-        return cls(**known, kept=facts.pop("kept", {}) | facts)
+        kept = facts.pop("kept", {name: value for name, value in facts.items() if name != "pairs"})
+        return cls(**known, kept=kept)
 
 
 @dataclass
