@@ -27,8 +27,8 @@ from fashion.scene import Scene
 from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen
 from fashion.scoring import Accuracy, score
 from fashion.visibility import hidden
-from fitting.loop import STATE_FILE, fit
-from fitting.parts import add_fit_options, fit_config, open_run
+from training.loop import STATE_FILE, fit
+from training.parts import add_fit_options, fit_config, open_run
 
 logger = logging.getLogger(__name__)
 _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}

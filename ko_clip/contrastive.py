@@ -30,9 +30,9 @@ from fashion.captions import caption
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
 from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
-from fitting.loop import STATE_FILE, fit
-from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
+from training.loop import STATE_FILE, fit
+from training.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 
 logger = logging.getLogger(__name__)
 TOKENIZER_CAPTIONS = 60_000

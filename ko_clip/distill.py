@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from fitting.muon import Muon
 from ko_clip.batches import Batch, Sampler
 from ko_clip.card import model_card
 from ko_clip.held_out import HeldOut
@@ -35,6 +34,7 @@ from ko_clip.student import save_encoder
 from ko_clip.targets import Targets
 from ko_clip.teachers import ClipTeacher, Target, Teacher
 from ko_clip.workshop import STATE, Workshop, open_accelerator, open_workshop
+from training.muon import Muon
 
 logger = logging.getLogger(__name__)
 _SAY_SECONDS = 30

@@ -24,12 +24,12 @@ from pathlib import Path
 import torch
 from transformers import CLIPModel
 
-from fitting.loop import FitConfig
-from fitting.parts import Run
 from ko_clip.clip_folder import clip_fingerprint, finetuned_facts, open_clip, write_clip
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
+from training.loop import FitConfig
+from training.parts import Run
 
 logger = logging.getLogger(__name__)
 

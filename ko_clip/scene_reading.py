@@ -27,10 +27,10 @@ from transformers import CLIPModel
 from fashion.captions import Caption, caption
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENTS, HEMS, MATERIALS, NECKLINES, PATTERNS, SLEEVES, STYLES
 from fashion.scene import sample_scene
-from fitting.loop import fit
-from fitting.parts import FACTS_FILE, add_fit_options, fit_config, open_run, save_part
 from ko_clip.contrastive import english_tokenizer, text_vectors, tokenize
 from ko_clip.english import MAX_TOKENS, EnglishClipShape
+from training.loop import fit
+from training.parts import FACTS_FILE, add_fit_options, fit_config, open_run, save_part
 
 logger = logging.getLogger(__name__)
 FIELDS = {

@@ -20,10 +20,10 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import CLIPModel, PreTrainedTokenizerBase
 
-from fitting.loop import FitConfig, fit
-from fitting.parts import Run
 from ko_clip.contrastive import caption_groups, contrastive_loss, image_vectors, retrieval, text_vectors, tokenize
 from ko_clip.imagefolder import PairStore, Split
+from training.loop import FitConfig, fit
+from training.parts import Run
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from torch import nn
 
 from diffusion.training.blocks import FACTOR, principal_blocks, write_encoder
 from fashion.pool import PicturePool, halved
-from fitting.loop import fit
-from fitting.parts import add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+from training.loop import fit
+from training.parts import add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
 
 logger = logging.getLogger(__name__)
 CROP = 64

@@ -34,8 +34,8 @@ from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Garment, Scene, permutation_outfits
-from fitting.loop import fit
-from fitting.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+from training.loop import fit
+from training.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
 
 logger = logging.getLogger(__name__)
 SIZE = 128

@@ -21,7 +21,7 @@ from diffusion.training.manifest import DEFAULTS
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Scene
-from fitting.parts import Run
+from training.parts import Run
 
 logger = logging.getLogger(__name__)
 _BATCH = 16

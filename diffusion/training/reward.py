@@ -25,8 +25,8 @@ from diffusion.training.flow import TIMESTEPS, Conditioning
 from diffusion.training.manifest import DEFAULTS
 from diffusion.training.reading import Reading
 from fashion.scene import Scene
-from fitting.loop import fit
-from fitting.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
+from training.loop import fit
+from training.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
 
 WAY = 5  # steps from noise to picture
 MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest

@@ -1,4 +1,4 @@
-"""Average the weights of trainings that began at the same ones: `python -m fitting.soup A B --out C`.
+"""Average the weights of trainings that began at the same ones: `python -m training.average_weights A B --out C`.
 
 In: safetensors files of one network, from legs that set out from the same weights. Out: their mean, which often errs
 less than any of them and costs nothing to use. Measure it before it ships: legs that went apart have no useful middle.
@@ -34,7 +34,7 @@ def mean_weights(files: Sequence[Path]) -> dict[str, torch.Tensor]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m fitting.soup", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training.average_weights", description=__doc__)
     parser.add_argument("files", type=Path, nargs="+", help="safetensors files of one network")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)

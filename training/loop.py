@@ -4,7 +4,7 @@ In: a module and `step_losses(step)`, a pure function of the step (its randomnes
 exponential moving average of the weights, and a run folder with `state.safetensors` (weights, average, Muon's
 moments), `log.jsonl`, TensorBoard events and whatever the caller draws. A run that is started again continues
 exactly, bit for bit on the same machine and thread count; a run without a state starts warm from a shipped part
-(`fitting.parts.latest_weights`).
+(`training.parts.latest_weights`).
 
 The learning rate rises over `warmup` steps, stays, and falls linearly to nothing over the last `decay_share` of
 `steps`.
@@ -26,7 +26,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fitting.muon import Muon
+from training.muon import Muon
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from fitting.loop import FitConfig, fit, load_average
-from fitting.muon import Muon, orthogonal
-from fitting.parts import Run, latest_weights, save_part
+from training.loop import FitConfig, fit, load_average
+from training.muon import Muon, orthogonal
+from training.parts import Run, latest_weights, save_part
 
 
 def make_model() -> nn.Module:
@@ -112,7 +112,7 @@ def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> N
 
 
 def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from fitting.parts import open_run
+    from training.parts import open_run
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
@@ -156,7 +156,7 @@ def test_muon_goes_on_from_a_state_that_knows_no_blocks() -> None:
 def test_no_singular_value_grows_beside_one_that_dominates(
     shape: tuple[int, int], work_type: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fitting.muon._work_type", lambda device: work_type)
+    monkeypatch.setattr("training.muon._work_type", lambda device: work_type)
     left, _, right = torch.linalg.svd(torch.randn(32, *shape, generator=torch.Generator().manual_seed(0)), False)
     spectrum = torch.full((min(shape),), 0.03)
     spectrum[0] = 1.0  # nearly so are a U-Net's last convolution's
@@ -167,7 +167,7 @@ def test_no_singular_value_grows_beside_one_that_dominates(
 def test_rounds_reckoned_on_the_smaller_side_are_the_same_rounds(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fitting.muon._work_type", lambda device: torch.float32)
+    monkeypatch.setattr("training.muon._work_type", lambda device: torch.float32)
     generator = torch.Generator().manual_seed(2)
     strong, weak = torch.randn(shape[0], 3, generator=generator), torch.randn(shape, generator=generator)
     # as gradients are: nearly of low rank

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from fitting.loop import STATE_FILE, FitConfig
+from training.loop import STATE_FILE, FitConfig
 
 logger = logging.getLogger(__name__)
 FACTS_FILE = "training.json"
