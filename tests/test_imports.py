@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("hangul", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests")
+ROOMS = ("hangul", "pictures", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests")
 ALLOWED = {
     "hangul": set(),
     "fitting": set(),
     "index": set(),
-    "fashion": {"hangul", "fitting"},
-    "ko_clip": {"hangul", "fashion", "fitting"},
-    "diffusion": {"fashion", "fitting"},
+    "pictures": set(),
+    "fashion": {"hangul", "fitting", "pictures"},
+    "ko_clip": {"hangul", "fashion", "fitting", "pictures"},
+    "diffusion": {"fashion", "fitting", "pictures"},
     "textile": {"fashion", "fitting"},
-    "demo": {"hangul", "ko_clip", "index", "fashion", "diffusion", "textile"},
+    "demo": {"hangul", "ko_clip", "index", "fashion", "diffusion", "textile", "pictures"},
 }
 # Only training and evaluation may draw: what serves a prompt must not need the renderer or the training loop.
 SERVING = {
