@@ -139,11 +139,10 @@ def _save(folder: Path, shot: Shot, data: bytes) -> Path:
 
 
 def _open_source(path: Path) -> Image.Image:
-    from PIL import Image
+    """A picture to vary, with its transparency."""
+    from pictures import open_picture
 
-    with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
-        image.load()
-        return image
+    return open_picture(path, background=None)
 
 
 def _parser() -> argparse.ArgumentParser:
