@@ -5,10 +5,12 @@ PY := $(VENV)/bin/python
 PORT ?= 5000
 MINUTES ?= 8
 PRESET ?= cpu
+FIGURES ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-quick lint lint-js data bench gallery screenshots pool train-embedded train-scorers train-korean clean
+.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery screenshots pool train-embedded \
+  train-scorers train-korean clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +52,9 @@ lint-js:  ## check the types of the page's scripts (TypeScript in tests/typescri
 
 data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder into data/scenes
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1
+
+figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write their figures (hours; FIGURES="korean reading": these alone)
+	$(PY) -m benchmarks.figures run $(FIGURES)
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
 	@for name in drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
