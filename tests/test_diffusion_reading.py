@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
-from demo import pictures
+from demo.studio import pictures
 from diffusion.load import load_pipeline
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.reading import DrawWarning, read_shots
