@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from demo.searching import Searcher
-from demo.services import open_index, open_services, open_worker_index
-from demo.settings import Settings
+from demo.store.settings import Settings
+from demo.studio.searching import Searcher
+from demo.studio.services import open_index, open_services, open_worker_index
 from diffusion.progress import Cancelled, Progress
 from diffusion.request import DrawSettings, Shot
 
@@ -118,9 +118,9 @@ def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
 
 
 def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> object:
-    from demo.database import open_database
-    from demo.storage import Storage
-    from demo.worker import Worker
+    from demo.store.database import open_database
+    from demo.store.storage import Storage
+    from demo.worker.loop import Worker
 
     database = open_database(settings)
     searcher = Searcher(settings, database, lambda path: FakeEncoder(), open_worker_index)
@@ -142,8 +142,8 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     import logging
 
-    from demo.processes import run_web, run_worker
-    from demo.supervisor import serve
+    from demo.ops.processes import run_web, run_worker
+    from demo.ops.supervisor import serve
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname).1s %(name)s: %(message)s")
     settings = Settings.from_env()

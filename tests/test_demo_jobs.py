@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from demo import jobs
-from demo.jobs import Desk, Waiting, choose_batch, fair_order
-from demo.tables import Event, Generation, Image
+from demo.queue import jobs
+from demo.queue.jobs import Desk, Waiting, choose_batch, fair_order
+from demo.store.tables import Event, Generation, Image
 
 
 @pytest.fixture

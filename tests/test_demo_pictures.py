@@ -10,7 +10,7 @@ import pytest
 from demo_client import Studio, open_studio
 from PIL import Image
 
-from demo import pictures
+from demo.studio import pictures
 
 MARK = b"digitalsourcetype/trainedAlgorithmicMedia"
 

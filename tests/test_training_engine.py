@@ -288,7 +288,7 @@ def test_tied_and_frozen_weights_are_in_the_state_and_only_trained_ones_are_aver
     for found in (result.average, average):
         assert torch.equal(found["0.weight"], found["2.weight"]) and torch.equal(found["1.weight"], torch.ones(8))
         assert not torch.equal(found["0.weight"], twice.weight)
-    again = nn.Sequential(twice, nn.LayerNorm(8), twice)
+    again = nn.Sequential(twice, nn.LayerNorm(8), twice)  # nothing is frozen any more
     assert Trainer(again, losses_of(again), TrainerSettings(steps=4), tmp_path).run().step == 4
 
 

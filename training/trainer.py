@@ -168,7 +168,7 @@ class Trainer:
             self.model.load_state_dict(state.model)
         except RuntimeError as error:
             raise ValueError(f"{path} belongs to a network of another shape: give the run another folder") from error
-        self.average.restore(state.average)
+        self.average.restore({**state.model, **state.average})  # what was frozen so far begins at its weights
         self.optimizers.restore(state)
         progress = state.progress
         self.step, self._smoothed = progress.step, dict(progress.smoothed)

@@ -1,0 +1,138 @@
+"""Every setting of the service, its default and its meaning. The only file that reads environment variables.
+
+In: environment variables named like the fields in capitals (PORT=8080, MAX_DISK=20GB). Out: a frozen `Settings`.
+`python -m demo settings` prints the table.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it, what came and what is allowed."""
+
+
+def _setting(default: object, help: str) -> object:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked once, in `__post_init__`; handed down as an argument everywhere."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(5000, "Port to listen on.")
+    data_dir: Path = _setting(Path("data"), "Folder of the database, the pictures and the index.")
+    checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
+    encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
+    database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
+    storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
+    starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
+    access: str = _setting("", "open or token; must be said when HOST is not loopback. Empty: open.")
+    admin_token: str = _setting("", "Admin token; empty: made at first start in DATA_DIR/admin_token.")
+    secret_key: str = _setting("", "Key that signs cookies; empty: made at first start in DATA_DIR/secret_key.")
+    allowed_hosts: str = _setting("", "Host names answered, comma separated; empty: loopback names on loopback.")
+    secure_cookies: bool = _setting(False, "Send cookies over TLS only (set it behind TLS).")
+    proxies: int = _setting(0, "Trusted proxies in front (ProxyFix); 0: none.")
+    retention_days: int = _setting(0, "Days after which generations and uploads are deleted; 0: kept.")
+    max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
+    visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
+    queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
+    jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
+    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
+    streams: int = _setting(64, "Event streams at once; beyond it 503 and polling.")
+    lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
+    rate_writes: str = _setting("240/minute", "Writing requests of one person.")
+    rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
+    rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    def __post_init__(self) -> None:
+        if self.access not in ("", "open", "token"):
+            raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
+        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "max_disk"):
+            if getattr(self, name) < (0 if name == "port" else 1):
+                raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
+        if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
+            raise SettingsError("PORT up to 65535, RETENTION_DAYS and PROXIES from 0, LEASE_SECONDS above 0")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+        """Read the environment; `overrides` (from a command line) win. Raises SettingsError."""
+        values = {
+            f.name: _parse(f.name, f.type, environ[f.name.upper()]) for f in fields(cls) if f.name.upper() in environ
+        }
+        return cls(**(values | overrides))
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def token_access(self) -> bool:
+        return self.access == "token"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host names to answer; empty means any (beyond loopback, where the proxy in front decides)."""
+        if self.allowed_hosts:
+            return tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return ("127.0.0.1", "localhost", "[::1]") if self.loopback else ()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'studio.sqlite').resolve()}"
+
+    @property
+    def files_url(self) -> str:
+        return self.storage_url or str((self.data_dir / "files").resolve())
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "index"
+
+    @property
+    def threads(self) -> int:
+        """Threads of the web process: every stream holds one, 32 answer everything else."""
+        return self.streams + 32
+
+    def check_listening(self) -> None:
+        """Refuse to be reachable from elsewhere by accident. Raises SettingsError."""
+        if not self.loopback and not self.access:
+            raise SettingsError(
+                f"HOST={self.host} can be reached from other machines: set ACCESS=token (only people with a code or "
+                "token, made by `python -m demo code` and `python -m demo token`), or ACCESS=open (everybody)"
+            )
+
+
+def _parse(name: str, kind: str, text: str) -> object:
+    """A setting's text as its type: `10GB` for bytes, 1/0/yes/no for switches."""
+    try:
+        if kind == "bool":
+            return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False,
+                    "off": False, "": False}[text.strip().lower()]  # fmt: skip
+        if kind == "int":
+            number, unit = re.fullmatch(r"\s*(\d+)\s*([KMGT]?)B?\s*", text, re.IGNORECASE).groups()
+            return int(number) * UNITS[unit.upper()]
+        return {"Path": Path, "float": float, "str": str}[kind](text)
+    except (KeyError, ValueError, AttributeError) as error:
+        raise SettingsError(f"{name.upper()}={text!r} is not a {kind}") from error
+
+
+def settings_table() -> str:
+    """Every setting with its default and help, for the shell and for a test against the documentation."""
+    rows = [f"{f.name.upper():16} {str(f.default)!s:28} {f.metadata['help']}" for f in fields(Settings)]
+    return "\n".join(rows)
