@@ -14,17 +14,25 @@ from diffusion.request import Shot
 
 
 class PromptReader(Protocol):
-    """Reads a prompt as its domain means it: slips corrected, general words made definite. Weights such as
-    (red:1.3) stay in the text.
+    """Reads a prompt as its domain means it. Weights such as (red:1.3) stay in the text.
+
+    `read`: slips corrected, general words made definite; negative prompts pass it too. `complete`: what a read prompt
+    leaves open, chosen by the seed of its picture and none of it named by the negative prompt; the same arguments
+    always give the same text.
     """
 
     def read(self, prompt: str) -> str: ...
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
 
 
 class AsTyped:
     """The reader of a checkpoint without a domain: what is typed is drawn."""
 
     def read(self, prompt: str) -> str:
+        return prompt
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
         return prompt
 
 
@@ -72,14 +80,13 @@ def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
             found[text] = reader.read(text)
         return found[text]
 
-    return [
-        replace(
-            shot,
-            drawn_prompt=read(shot.prompt) if shot.drawn_prompt is None else shot.drawn_prompt,
-            drawn_negative=read(shot.negative_prompt) if shot.drawn_negative is None else shot.drawn_negative,
-        )
-        for shot in shots
-    ]
+    def fill(shot: Shot) -> Shot:
+        prompt, negative = shot.drawn_prompt, shot.drawn_negative
+        negative = read(shot.negative_prompt) if negative is None else negative
+        prompt = reader.complete(read(shot.prompt), shot.seed, negative) if prompt is None else prompt
+        return replace(shot, drawn_prompt=prompt, drawn_negative=negative)
+
+    return [fill(shot) for shot in shots]
 
 
 def text_warnings(shots: Sequence[Shot], meter: object, guidance: Mapping[str, float]) -> Iterator[DrawWarning]:
