@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
-from demo import pictures
+from demo.studio import pictures
 from diffusion.load import load_pipeline
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.reading import DrawWarning, read_shots
@@ -33,6 +33,9 @@ class Corrects:
     def read(self, prompt: str) -> str:
         self.asked.append(prompt)
         return prompt.replace("hat", "bucket hat")
+
+    def read_negative(self, prompt: str) -> str:
+        return self.read(prompt)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         return prompt
