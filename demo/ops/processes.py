@@ -66,12 +66,12 @@ def make_worker(settings: Settings) -> object:
     from demo.store.storage import Storage
     from demo.studio.searching import Searcher
     from demo.studio.services import open_encoder, open_worker_index
-    from demo.worker.drawing import open_pipeline
     from demo.worker.loop import Worker
+    from demo.worker.runners import open_runners
 
     database = open_database(settings)
     searcher = Searcher(settings, database, open_encoder, open_worker_index)
-    return Worker(settings, database, Storage(settings.files_url), searcher, open_pipeline)
+    return Worker(settings, database, Storage(settings.files_url), searcher, open_runners)
 
 
 def _web_application(settings: Settings, make: Callable | None) -> object:

@@ -21,7 +21,7 @@ from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0002"  # the newest revision in migrations/versions
+HEAD = "0003"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 MIGRATIONS = Path(__file__).parent / "migrations"
 

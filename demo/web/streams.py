@@ -11,9 +11,9 @@ from demo.queue import events
 from demo.queue.events import END, Watcher
 from demo.store.errors import ServiceError, stored_error
 from demo.store.tables import ENDED, Event, Generation, Image
-from demo.studio import present
-from demo.studio.gallery import Gallery
-from demo.studio.owners import Viewer
+from demo.studio.generations import Generations
+from demo.studio.visibility import Viewer
+from demo.web import present
 
 HEARTBEAT = 10.0
 LOOK_AGAIN = 1.0  # how often a waiting stream asks for its place in the queue
@@ -22,8 +22,8 @@ LOOK_AGAIN = 1.0  # how often a waiting stream asks for its place in the queue
 class Streams:
     """Opens streams and counts them."""
 
-    def __init__(self, gallery: Gallery, watcher: Watcher, most: int) -> None:
-        self._gallery, self._watcher, self._most = gallery, watcher, most
+    def __init__(self, generations: Generations, watcher: Watcher, most: int) -> None:
+        self._generations, self._watcher, self._most = generations, watcher, most
         self._open = 0
         self._lock = threading.Lock()
 
@@ -33,7 +33,7 @@ class Streams:
 
     def stream(self, viewer: Viewer, generation_id: str, last_seq: int) -> Iterator[str] | None:
         """The text of a stream after event `last_seq`; None when nothing will ever come. Raises ServiceError."""
-        row = self._gallery.get(viewer, generation_id, own=True)
+        row = self._generations.get(viewer, generation_id, own=True)
         if row.status in ENDED and not self._events(generation_id, last_seq):
             return None
         with self._lock:
@@ -47,7 +47,7 @@ class Streams:
             self._open -= 1
 
     def _events(self, generation_id: str, seq: int) -> list[Event]:
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             return events.since(session, generation_id, seq)
 
     def _tell(self, viewer: Viewer, row: Generation, seq: int) -> Iterator[str]:
@@ -70,7 +70,7 @@ class Streams:
             if row is None:  # deleted meanwhile
                 yield _event("cancelled", {"status": "cancelled"})
                 return
-            if row.status == "queued" and (now := self._gallery.position(row)) != place:
+            if row.status == "queued" and (now := self._generations.position(row)) != place:
                 if place is not None:
                     yield _event("queued", {"status": "queued", "position": now})
                 place = now
@@ -80,7 +80,7 @@ class Streams:
             self._watcher.wait(id, seq, LOOK_AGAIN)
 
     def _row(self, id: str) -> Generation | None:
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             return session.get(Generation, id)
 
     def _text(self, viewer: Viewer, event: Event) -> str:
@@ -88,13 +88,13 @@ class Streams:
         if row is None:
             return ": gone\n\n"
         if event.kind == "queued":
-            data: dict = {"status": "queued", "position": self._gallery.position(row) or 0}
+            data: dict = {"status": "queued", "position": self._generations.position(row) or 0}
         elif event.kind == "progress":
             data = {"status": "running"} | (present.progress(row.id, event.data) or {})
         elif event.kind == "image":
             data = self._image(event.data["id"])
         elif event.kind == "done":
-            data = self._gallery.show(row, viewer)
+            data = present.generation(self._generations.show(row, viewer))
         elif event.kind == "failed":
             data = {"status": "failed", "error": stored_error(row.error)}
         else:
@@ -102,7 +102,7 @@ class Streams:
         return _event(event.kind, data, event.seq)
 
     def _image(self, id: str) -> dict:
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             row = session.get(Image, id)
             return present.image(row) if row else {"id": id}
 
