@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from demo.queue import events, jobs
+from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -27,7 +28,6 @@ from demo.web.schemas import NewGeneration
 from fashion.meant import readings
 
 SIMILAR = 8  # similar prompts in a 202
-POSITIONS_SECONDS = 0.25  # how long a computed order of the queue is shown
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Gallery:
     ) -> None:
         self.settings, self.database, self.storage = settings, database, storage
         self.searcher, self.readiness = searcher, readiness
-        self._positions: tuple[float, dict[str, int]] = (0.0, {})
+        self.places = Places(database)
 
     # Asking
 
@@ -170,14 +170,7 @@ class Gallery:
 
     def position(self, row: Generation) -> int | None:
         """The place in the queue, 0 = next."""
-        if row.status != "queued":
-            return None
-        made, places = self._positions
-        if row.id not in places or time.monotonic() - made > POSITIONS_SECONDS:
-            with self.database.read() as session:
-                places = {job.id: place for place, job in enumerate(jobs.queue_order(session))}
-            self._positions = (time.monotonic(), places)
-        return places.get(row.id, 0)
+        return self.places.of(row.id) if row.status == "queued" else None
 
     def page(self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False) -> dict:
         """Own generations, or everybody's public ones, newest first."""
