@@ -31,7 +31,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
 
     def stopping() -> None:
         stop.set()
-        services.streams.close()
+        app.extensions["streams"].close()
         threading.Thread(target=services.watcher.close, daemon=True).start()
 
     listener = socket.socket(fileno=fd)
@@ -63,9 +63,9 @@ def make_worker(settings: Settings) -> object:
     from demo.store.storage import Storage
     from demo.studio.searching import Searcher
     from demo.studio.services import open_encoder, open_worker_index
-    from demo.worker.drawing import open_pipeline
     from demo.worker.loop import Worker
+    from demo.worker.runners import open_runners
 
     database = open_database(settings)
     searcher = Searcher(settings, database, open_encoder, open_worker_index)
-    return Worker(settings, database, Storage(settings.files_url), searcher, open_pipeline)
+    return Worker(settings, database, Storage(settings.files_url), searcher, open_runners)

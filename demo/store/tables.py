@@ -55,7 +55,7 @@ class Code(Base):
 
 
 class Generation(Base):
-    """One request to draw, and its job."""
+    """One job, and what became of it. `spec` is the job itself; the other columns of it are there to be asked for."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -69,22 +69,15 @@ class Generation(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     status: Mapped[str]  # queued, running, succeeded, failed, cancelled
-    prompt: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="draw")  # of jobspec.KINDS
+    prompt: Mapped[str]  # the job's text
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
-    negative_prompt: Mapped[str]
     n: Mapped[int]
     seed: Mapped[int]
-    steps: Mapped[int | None]
-    guidance_scale: Mapped[float | None]
-    refine: Mapped[bool]
-    refine_strength: Mapped[float | None]
-    style: Mapped[str | None]
-    style_weight: Mapped[float]
-    source_image: Mapped[str | None]
-    strength: Mapped[float | None]
+    spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
-    shape: Mapped[str]  # jobs of one shape can be drawn in one batch
+    batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
     index_id: Mapped[str] = mapped_column(unique=True)

@@ -15,8 +15,9 @@ from limits import parse
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Owner
-from demo.studio.owners import COOKIE, COOKIE_SECONDS, Viewer
-from demo.studio.services import services
+from demo.studio.owners import COOKIE, COOKIE_SECONDS
+from demo.studio.visibility import Viewer
+from demo.web.current import metrics, services
 from demo.web.rates import Counts
 
 logger = logging.getLogger("demo.requests")
@@ -196,6 +197,6 @@ def _finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = str(request.url_rule.rule) if request.url_rule else "none"
-    everything.metrics.count(request.method, route, response.status_code, seconds)
+    metrics().count(request.method, route, response.status_code, seconds)
     logger.info("%s %s %d %.0f ms", request.method, route, response.status_code, seconds * 1000)
     return response

@@ -19,9 +19,9 @@ from demo.queue import events
 from demo.queue.events import END, Watcher
 from demo.store.errors import ServiceError, language, speak, stored_error
 from demo.store.tables import ENDED, Event, Generation, Image
-from demo.studio import present
-from demo.studio.gallery import Gallery
-from demo.studio.owners import Viewer
+from demo.studio.generations import Generations
+from demo.studio.visibility import Viewer
+from demo.web import present
 
 HEARTBEAT = 10.0
 
@@ -29,8 +29,8 @@ HEARTBEAT = 10.0
 class Streams:
     """Opens streams, counts them, and writes their texts."""
 
-    def __init__(self, gallery: Gallery, watcher: Watcher, most: int) -> None:
-        self._gallery, self._watcher, self._most = gallery, watcher, most
+    def __init__(self, generations: Generations, watcher: Watcher, most: int) -> None:
+        self._generations, self._watcher, self._most = generations, watcher, most
         self._lock = threading.Lock()
         self._all: dict[Stream, None] = {}
         watcher.tick = self._tick
@@ -41,7 +41,7 @@ class Streams:
 
     def stream(self, viewer: Viewer, generation_id: str, last: int) -> Stream | None:
         """What happens after event number `last`; None when nothing will ever come. Raises ServiceError."""
-        row = self._gallery.get(viewer, generation_id, own=True)
+        row = self._generations.get(viewer, generation_id, own=True)
         if row.status in ENDED and not self._events(generation_id, last):
             return None
         last = min(last, row.event_count)  # a client may bring a number from elsewhere
@@ -75,13 +75,13 @@ class Streams:
         if event.kind == "progress":  # the most frequent one needs no row
             data: dict | None = {"status": "running"} | (present.progress(event.generation_id, event.data) or {})
         elif event.kind == "queued":
-            data = {"status": "queued", "position": self._gallery.places.of(event.generation_id)}
+            data = {"status": "queued", "position": self._generations.places.of(event.generation_id)}
         else:
             data = self._ended_text(viewer, event)
         return None if data is None else as_text(event.kind, data, event.number)
 
     def _ended_text(self, viewer: Viewer, event: Event) -> dict | None:
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             if event.kind == "image":
                 image = session.get(Image, event.data["id"])
                 return present.image(image) if image else {"id": event.data["id"]}
@@ -89,18 +89,18 @@ class Streams:
         if row is None:
             return None
         if event.kind == "done":
-            return self._gallery.show(row, viewer)
+            return present.generation(self._generations.show(row, viewer))
         if event.kind == "failed":
             return {"status": "failed", "error": stored_error(row.error)}
         return {"status": event.kind}
 
     def _events(self, generation_id: str, last: int) -> list[Event]:
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             return events.since(session, generation_id, last)
 
     def _tick(self, ids: Sequence[str]) -> None:
         """Once a second: tell new places in the queue, and end streams whose generation is gone or has ended."""
-        with self._gallery.database.read() as session:
+        with self._generations.database.read() as session:
             found = session.execute(select(Generation.id, Generation.status).where(Generation.id.in_(ids))).all()
         status = dict(found)
         with self._lock:
@@ -110,7 +110,7 @@ class Streams:
             if now is None:
                 stream.tell(as_text("cancelled", {"status": "cancelled"}, stream.last), ends=True)
             elif now == "queued":
-                stream.tell_place(self._gallery.places.of(stream.generation_id))
+                stream.tell_place(self._generations.places.of(stream.generation_id))
             elif now in ENDED:
                 stream.hear(self._events(stream.generation_id, stream.last))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from apiflask import APIFlask
 from flask import Response, current_app, jsonify, render_template_string
 
-from demo.store.errors import REFUSALS
+from demo.store.messages import REFUSALS
 from demo.web.problems import PROBLEM, STATUS
 from demo.web.schemas import Problem
 

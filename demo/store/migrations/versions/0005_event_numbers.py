@@ -1,14 +1,14 @@
 """Events are numbered within their generation: what a client sees must not count everybody's.
 
 Revision ID: 0005
-Revises: 0002
+Revises: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0003"
 
 NUMBERED = """
 UPDATE events SET number = (
