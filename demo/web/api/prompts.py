@@ -8,6 +8,8 @@ from apiflask import APIBlueprint
 
 from demo.store.errors import language
 from demo.studio import present, prompts, words
+from demo.studio.outside import near_examples, outside
+from demo.studio.searching import Searcher
 from demo.studio.services import services
 from demo.web import schemas
 from demo.web.security import viewer
@@ -40,7 +42,9 @@ def suggest(asked: schemas.SuggestQuery) -> dict:
 @blueprint.output(schemas.AnalysisOut)
 @blueprint.doc(summary="How much of the limit a prompt uses, and what is unknown in it")
 def analyze(asked: schemas.Analyze) -> dict:
-    known = prompts.analyze(asked.prompt, services().searcher.encoder)
+    searcher = services().searcher
+    known = prompts.analyze(asked.prompt, searcher.encoder)
+    strange = outside(known.normalized)
     warnings: list[dict] = []
     if known.tokens is not None and known.tokens > known.max_tokens:
         values = {"tokens": known.tokens, "max_tokens": known.max_tokens}
@@ -51,8 +55,7 @@ def analyze(asked: schemas.Analyze) -> dict:
     if known.readings:
         warnings.append(present.warning({"code": "read_as", "values": {"words": words.told(known.readings)}}))
     if known.rejected:
-        reason = known.rejected.reason[language()]
-        warnings.append(present.warning({"code": "prompt_rejected", "values": {"reason": reason}}))
+        warnings.append({"code": "prompt_rejected", "message": known.rejected.reason[language()]})
     return {
         "normalized": known.normalized,
         "characters": len(known.normalized),
@@ -63,4 +66,10 @@ def analyze(asked: schemas.Analyze) -> dict:
         "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
         "warnings": warnings,
         "allowed": known.rejected is None,
+        "outside": strange,
+        "examples": _near(known.normalized, searcher) if strange else [],
     }
+
+
+def _near(prompt: str, searcher: Searcher) -> list[str]:
+    return near_examples(prompt, language(), searcher.vector if searcher.ready else None)
