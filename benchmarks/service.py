@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.service_load import Browser, load_rows
-from demo.settings import REPOSITORY, Settings
+from demo.store.settings import REPOSITORY, Settings
 
 CHUNK = 2000
 PARTS = ("stages", "search", "load")
@@ -71,9 +71,9 @@ def fill(settings: Settings, count: int) -> float:
     """Store and index public past prompts, their vectors scattered around those of real ones; returns seconds."""
     from sqlalchemy import insert
 
-    from demo.owners import ensure_owner
-    from demo.services import open_encoder, open_services, open_worker_index
-    from demo.tables import Generation
+    from demo.store.tables import Generation
+    from demo.studio.owners import ensure_owner
+    from demo.studio.services import open_encoder, open_services, open_worker_index
     from index import Record
 
     started = time.perf_counter()

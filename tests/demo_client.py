@@ -9,8 +9,8 @@ from pathlib import Path
 
 from demo_fakes import FakePipeline, fake_services, fake_worker, model_folders
 
-from demo.app import create_app
-from demo.settings import Settings
+from demo.store.settings import Settings
+from demo.web.app import create_app
 
 ENDED = ("succeeded", "failed", "cancelled")
 

@@ -1,0 +1,42 @@
+"""/healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response, make_response
+
+from demo.web import schemas
+from demo.web.current import metrics, services
+from demo.web.security import admin
+
+blueprint = APIBlueprint("status", __name__, tag="Status")
+
+
+@blueprint.get("/healthz")
+@blueprint.output(schemas.Health)
+@blueprint.doc(summary="The process answers")
+def healthz() -> dict:
+    return {"ok": True}
+
+
+@blueprint.get("/readyz")
+@blueprint.doc(
+    summary="Pictures can be drawn; if not, what is missing",
+    responses={200: "Ready", 503: "Not ready: `missing` says why"},
+)
+def readyz() -> Response:
+    body = services().readiness.report()
+    response = make_response(body, 200 if body["ready"] else 503)
+    if not body["ready"]:
+        response.headers["Retry-After"] = "2"
+    return response
+
+
+@blueprint.get("/metrics")
+@blueprint.doc(
+    summary="Numbers for Prometheus",
+    responses={200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def show_metrics() -> Response:
+    admin()
+    return Response(metrics().text(), content_type="text/plain; version=0.0.4; charset=utf-8")
