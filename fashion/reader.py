@@ -5,12 +5,19 @@ A checkpoint whose manifest names the domain `fashion` is drawn with it (`load_p
 
 from __future__ import annotations
 
+from fashion.completion import completed
 from fashion.meant import Reading, as_meant, readings
 from fashion.vocabulary import unknown_words
 
 
 class FashionReader:
-    """Reads prompts in Korean and English; the same text is always read the same."""
+    """Reads prompts in Korean and English; the same text is always read the same, and completed the same by one seed.
+
+    `completes=False`: what a prompt leaves open stays open, and every seed draws the mean of what it may be.
+    """
+
+    def __init__(self, completes: bool = True) -> None:
+        self._completes = completes
 
     def read(self, prompt: str) -> str:
         """The prompt with slips corrected and general words made definite (모자 → 버킷햇)."""
@@ -21,8 +28,8 @@ class FashionReader:
         return as_meant(prompt, general=False)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
-        """The read prompt as it is: nothing is added to what it leaves open."""
-        return prompt
+        """The read prompt with what it leaves open: background, style, sleeves and the like, by the seed."""
+        return completed(prompt, seed, negative).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed."""
