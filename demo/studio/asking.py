@@ -77,16 +77,16 @@ class Asking:
             batch_as = job if style == "lora" else job.changed(style=None, style_weight=1.0)
         return Generation(
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
-            prompt=job.text, prompt_key=prompts.search_key(job.text), n=job.n, seed=job.seed, spec=job.to_row(),
-            visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
+            prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
-        texts = {asked.TEXT: prompts.accept(asked.text, asked.TEXT)}
+        texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
-        for field, image_id in asked.pictures().items():
+        for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
         drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
