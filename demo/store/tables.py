@@ -88,6 +88,7 @@ class Generation(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]
+    event_count: Mapped[int] = mapped_column(default=0)  # events written about it: the next one's number less one
 
 
 class Image(Base):
@@ -116,8 +117,9 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (Index("events_generation_seq", "generation_id", "seq"), {"sqlite_autoincrement": True})
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)  # of everybody's: no client sees it
     generation_id: Mapped[str]
+    number: Mapped[int]  # within its generation
     kind: Mapped[str]
     data: Mapped[dict]
 

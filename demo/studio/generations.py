@@ -11,6 +11,7 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from demo.queue import jobs
+from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.tables import ENDED, Generation, Image, Preview, Report, new_id
@@ -19,15 +20,13 @@ from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar, images_of
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
 
-POSITIONS_SECONDS = 0.25  # how long a computed order of the queue is shown
-
 
 class Generations:
     """What is there of generations, for whoever asks; safe from any thread."""
 
     def __init__(self, database: Database, searcher: Searcher) -> None:
         self.database, self._searcher = database, searcher
-        self._positions: tuple[float, dict[str, int]] = (0.0, {})
+        self.places = Places(database)
 
     # Seeing
 
@@ -51,14 +50,7 @@ class Generations:
 
     def position(self, row: Generation) -> int | None:
         """The place in the queue, 0 = next."""
-        if row.status != "queued":
-            return None
-        made, places = self._positions
-        if row.id not in places or time.monotonic() - made > POSITIONS_SECONDS:
-            with self.database.read() as session:
-                places = {job.id: place for place, job in enumerate(jobs.queue_order(session))}
-            self._positions = (time.monotonic(), places)
-        return places.get(row.id, 0)
+        return self.places.of(row.id) if row.status == "queued" else None
 
     def page(self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False) -> Page[Shown]:
         """Own generations, or everybody's public ones, newest first."""

@@ -85,7 +85,7 @@ def problem(error: ServiceError) -> Response:
 
 def unread(status: int) -> bytes:
     """The same shape for a request that no application ever saw: a whole HTTP answer of its own."""
-    code = {414: "too_large", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
+    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
     text, title = REFUSALS[code].ko, HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": text,
             "error": {"code": code, "message": text}}  # fmt: skip

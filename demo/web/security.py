@@ -130,6 +130,11 @@ def _check_body() -> None:
         raise ServiceError("unsupported_media_type")
 
 
+def body_limit(path: str) -> int:
+    """Bytes that are read of a body sent to this path."""
+    return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
+
+
 def _changes_something() -> bool:
     return request.method in WRITING and request.endpoint != ANALYSIS
 

@@ -7,6 +7,7 @@ from flask import Response, request
 
 from demo.store.errors import ServiceError
 from demo.web import present, schemas
+from demo.web.bridge import PUSH
 from demo.web.current import services, streams
 from demo.web.security import owner, viewer
 from jobspec import Job
@@ -79,12 +80,16 @@ def get_generation(generation_id: str) -> dict:
 def follow_generation(generation_id: str) -> Response:
     last = request.headers.get("Last-Event-ID", "0")
     seq = int(last) if last.isdecimal() and last.isascii() and len(last) < 16 else 0
-    text = streams().stream(viewer(), generation_id, seq)
-    if text is None:
+    stream = streams().stream(viewer(), generation_id, seq)
+    if stream is None:
         return Response(status=204)
-    return Response(
-        text, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    )
+    if (pushed := request.environ.get(PUSH)) is not None:  # the server's event loop sends it, without a thread
+        pushed.append(stream)
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    response = Response(iter(()) if pushed else iter(stream), mimetype="text/event-stream", headers=headers)
+    if not pushed:
+        response.call_on_close(stream.close)
+    return response
 
 
 @blueprint.post("/generations/<string:generation_id>/cancel")

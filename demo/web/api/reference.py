@@ -26,8 +26,11 @@ def install(app: APIFlask) -> None:
 
 
 def document() -> Response:
-    """The OpenAPI document."""
-    return jsonify(current_app.spec)
+    """The OpenAPI document, written once."""
+    written = current_app.extensions
+    if "openapi_text" not in written:
+        written["openapi_text"] = jsonify(current_app.spec).data
+    return Response(written["openapi_text"], mimetype="application/json")
 
 
 def page() -> str:
