@@ -12,6 +12,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
+END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
 def new_id() -> str:

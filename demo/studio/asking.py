@@ -78,7 +78,8 @@ class Asking:
         return Generation(
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
             prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
-            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
+            index_id=new_id(), attempt=0,
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 

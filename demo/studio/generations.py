@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from demo.queue import jobs
+from demo.queue import events, jobs
 from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
-from demo.store.tables import ENDED, Generation, Image, Preview, Report, new_id
+from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar, images_of
@@ -73,6 +73,11 @@ class Generations:
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
         with self.database.read() as session:
             return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
+
+    def events(self, generation_id: str, last: int) -> list[Event]:
+        """What has happened to a generation after its event number `last`, in order."""
+        with self.database.read() as session:
+            return events.since(session, generation_id, last)
 
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
         self.get(viewer, generation_id, own=True)
