@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import secrets
 import time
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
@@ -137,13 +138,19 @@ def _check_rates() -> None:
     elif not request.endpoint.startswith("status."):
         changes = request.method in WRITING and request.endpoint != ANALYSIS
         rate = settings.rate_writes if changes else settings.rate_reads
-        rates.count(rate, "writes" if changes else "reads", _whose(address))
+        for whose in _counted_for(address):
+            rates.count(rate, "writes" if changes else "reads", whose)
 
 
-def _whose(address: str) -> str:
-    """Who a request counts for. A cookie that has made nothing yet is worth nothing: everybody gets one for asking."""
-    owner_id = g.viewer.owner_id
-    return owner_id if owner_id and services().owners.is_known(owner_id) else f"{g.viewer.kind} {address}"
+def _counted_for(address: str) -> Iterator[str]:
+    """Who a request counts for: the person, and the address too while the person has made nothing yet.
+
+    Everybody gets a fresh cookie for asking, so that it frees nobody of limits.
+    """
+    if g.viewer.owner_id is not None:
+        yield g.viewer.owner_id
+    if g.viewer.owner_id is None or not services().owners.is_known(g.viewer.owner_id):
+        yield f"{g.viewer.kind} {address}"
 
 
 def _check_body() -> None:
