@@ -42,7 +42,7 @@ data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder i
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
-	@for name in drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
+	@for name in shop_titles drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)

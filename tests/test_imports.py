@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("hangul", "pictures", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests")
+ROOMS = (
+    "hangul", "pictures", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests",
+)  # fmt: skip
 ALLOWED = {
     "hangul": set(),
     "fitting": set(),
