@@ -70,6 +70,8 @@ def garments_of(title: str) -> list[Attributes]:
     _flush(reading)
     if is_set:
         _share_color(reading)
+    else:
+        _open_rivals(reading.garments)
     return [_attributes(garment) for garment in _merged(reading.garments) if garment.kind and not garment.open]
 
 
@@ -91,6 +93,8 @@ def _with_headless(tokens: list[Token]) -> list[Token]:
         for i, token in enumerate(tokens[:-1]):
             if token.text in _HEADLESS and tokens[i + 1].role == "garment":
                 result[i] = Token(token.text, PLAIN)
+            elif token.text == "나시":  # of a set it is a garment of its own
+                result[i] = Token(token.text, Entry("other"))
     start = 0
     for end in range(len(tokens) + 1):
         if end < len(tokens) and tokens[end].role not in ("separator", "and", "with", "set"):
@@ -128,6 +132,8 @@ def _garment(reading: _Reading, tokens: Sequence[Token], place: int, is_set: boo
     if following is not None and _is_said_by_next(kind, following, is_set):
         if kind and following.role == "garment":
             _as_modifier(reading, tokens[place], following)
+        elif is_set:
+            reading.pending.clear()
         return
     if place and _is_for(tokens, place):
         reading.pending.clear()
@@ -137,10 +143,21 @@ def _garment(reading: _Reading, tokens: Sequence[Token], place: int, is_set: boo
     reading.pending.clear()
     if kind is not None and not is_set:
         for other in earlier:
-            if other.kind not in (None, kind):  # two things called in one stretch: who knows which it is
-                other.open = garment.open = True
+            _settle(other, garment)
     reading.garments.append(garment)
     reading.last = garment
+
+
+def _settle(other: _Garment, garment: _Garment) -> None:
+    """Two kinds in one stretch: a shirt midi dress is a dress, else nobody knows which of them it is."""
+    if other.kind is None or garment.kind is None or other.kind == garment.kind:
+        return
+    slots = GARMENT_BY_ID[other.kind].slot, GARMENT_BY_ID[garment.kind].slot
+    if slots in _COMPOUNDS and not _colors(other):
+        garment.said += other.said
+        other.kind, other.said = None, []
+    else:
+        other.open = garment.open = True
 
 
 def _is_said_by_next(kind: str | None, following: Token, is_set: bool) -> bool:
@@ -155,7 +172,7 @@ def _as_modifier(reading: _Reading, token: Token, head: Token) -> None:
     first, second = GARMENT_BY_ID[str(token.entry.id)], GARMENT_BY_ID[str(head.entry.id)]
     if first.id == "jeans":
         reading.pending.append(Token(token.text, Entry("attribute", "material", "denim")))
-    elif first.id != "padding" and (first.slot, second.slot) not in _COMPOUNDS and first.slot != second.slot:
+    elif first.id not in ("padding", second.id) and (first.slot, second.slot) not in _COMPOUNDS:
         reading.garments.append(_Garment(first.id, reading.stretch, open=True))
         reading.pending.clear()
 
@@ -223,6 +240,20 @@ def _share_color(reading: _Reading) -> None:
             garment.said.append(trailing[0])
 
 
+def _open_rivals(garments: Sequence[_Garment]) -> None:
+    """Two kinds for one place of the body, not each of its own colour, are two words for one thing: 셔츠 / 남방 블라우스."""
+    for garment in garments:
+        for other in garments:
+            if garment.kind and other.kind and garment.kind != other.kind:
+                same_slot = GARMENT_BY_ID[garment.kind].slot == GARMENT_BY_ID[other.kind].slot
+                if same_slot and not (_colors(garment) and _colors(other)):
+                    garment.open = other.open = True
+
+
+def _colors(garment: _Garment) -> set[str | None]:
+    return {token.entry.id for token in garment.said if token.entry.field == "color"}
+
+
 def _merged(garments: Sequence[_Garment]) -> list[_Garment]:
     """Garments with those of one kind in one stretch as one; in another stretch only where nothing contradicts."""
     result: list[_Garment] = []
@@ -237,8 +268,7 @@ def _merged(garments: Sequence[_Garment]) -> list[_Garment]:
 
 
 def _contradict(one: _Garment, other: _Garment) -> bool:
-    colors = [{t.entry.id for t in g.said if t.entry.field == "color"} for g in (one, other)]
-    return bool(colors[0] and colors[1] and colors[0] != colors[1])
+    return bool(_colors(one) and _colors(other) and _colors(one) != _colors(other))
 
 
 def _attributes(garment: _Garment) -> Attributes:

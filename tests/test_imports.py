@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
-    "hangul", "pictures", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests",
+    "hangul", "pictures", "fitting", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks",
+    "tests",
 )  # fmt: skip
 ALLOWED = {
     "hangul": set(),
