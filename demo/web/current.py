@@ -1,12 +1,19 @@
-"""What belongs to the application that answers the current request."""
+"""Of the current request: who asks, and the services of the application that answers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import current_app
+from flask import current_app, g, request
+from limits import parse
+
+from demo.store.errors import ServiceError
+from demo.store.tables import Owner
+from demo.studio.visibility import Viewer
 
 if TYPE_CHECKING:
+    from flask_limiter import Limiter
+
     from demo.studio.services import Services
     from demo.web.metrics import Metrics
     from demo.web.streams import Streams
@@ -22,3 +29,44 @@ def streams() -> Streams:
 
 def metrics() -> Metrics:
     return current_app.extensions["metrics"]
+
+
+def viewer() -> Viewer:
+    """Who asks."""
+    return g.viewer
+
+
+def owner() -> Viewer:
+    """Who asks, as somebody who may keep things; a newcomer becomes one. Raises ServiceError token_required."""
+    if g.viewer.kind == "admin":
+        raise ServiceError("token_required")
+    if g.viewer.owner_id is None:
+        if services().settings.token_access:
+            raise ServiceError("token_required")
+        g.viewer = services().owners.newcomer()
+        g.set_cookie = True
+    if not getattr(g, "counted", False):
+        g.counted = True
+        _limit_newcomers(g.viewer)
+    return g.viewer
+
+
+def admin() -> None:
+    """Raise ServiceError admin_only for anybody but the admin."""
+    if g.viewer.kind != "admin":
+        raise ServiceError("admin_only")
+
+
+def _limit_newcomers(someone: Viewer) -> None:
+    """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
+    with services().database.read() as session:
+        known = session.get(Owner, someone.owner_id) is not None
+    if not known:
+        limit("newcomers", services().settings.rate_newcomers)
+
+
+def limit(what: str, rate: str) -> None:
+    """Count one more of something from this address. Raises ServiceError rate_limited."""
+    limiter: Limiter = current_app.extensions["people_limiter"]
+    if not limiter.limiter.hit(parse(rate), what, request.remote_addr or ""):
+        raise ServiceError("rate_limited")

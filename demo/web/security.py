@@ -8,13 +8,11 @@ import time
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_limiter import Limiter
-from limits import parse
 
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import Owner
 from demo.studio.owners import COOKIE, COOKIE_SECONDS
 from demo.studio.visibility import Viewer
 from demo.web.current import metrics, services
@@ -26,32 +24,6 @@ MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
-
-
-def viewer() -> Viewer:
-    """Who asks."""
-    return g.viewer
-
-
-def owner() -> Viewer:
-    """Who asks, as somebody who may keep things; a newcomer becomes one. Raises ServiceError token_required."""
-    if g.viewer.kind == "admin":
-        raise ServiceError("token_required")
-    if g.viewer.owner_id is None:
-        if services().settings.token_access:
-            raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
-        g.set_cookie = True
-    if not getattr(g, "counted", False):
-        g.counted = True
-        _limit_newcomers(g.viewer)
-    return g.viewer
-
-
-def admin() -> None:
-    """Raise ServiceError admin_only for anybody but the admin."""
-    if g.viewer.kind != "admin":
-        raise ServiceError("admin_only")
 
 
 def csp_nonce() -> str:
@@ -141,21 +113,6 @@ def _changes_something() -> bool:
 
 def _who() -> str:
     return g.viewer.owner_id or g.viewer.kind + (request.remote_addr or "")
-
-
-def _limit_newcomers(someone: Viewer) -> None:
-    """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    with services().database.read() as session:
-        known = session.get(Owner, someone.owner_id) is not None
-    if not known:
-        limit("newcomers", services().settings.rate_newcomers)
-
-
-def limit(what: str, rate: str) -> None:
-    """Count one more of something from this address. Raises ServiceError rate_limited."""
-    limiter: Limiter = current_app.extensions["people_limiter"]
-    if not limiter.limiter.hit(parse(rate), what, request.remote_addr or ""):
-        raise ServiceError("rate_limited")
 
 
 def _host_name(host: str) -> str:
