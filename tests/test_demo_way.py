@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 PROMPT = "빨간 체크무늬 원피스"
 MOST_FILES, MOST_LINES = 18, 350
 FORMS = (Job, Generation, Asked, Shown, Order, Result, ResultPicture, Picture.Image, Image)
-ROOMS = ("demo", "jobspec")  # behind their protocols, the encoder, index, prompt reader and pipeline are rooms of their own
+ROOMS = ("demo", "jobspec")  # encoder, index, prompt reader and pipeline, behind protocols, are rooms of their own
 
 
 @pytest.fixture(scope="module")
