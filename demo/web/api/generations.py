@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from apiflask import APIBlueprint
 from flask import Response, request
 
@@ -14,7 +16,7 @@ from jobspec import AnyJob, Job
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
 }  # fmt: skip
 EVENT = {
     "type": "object",
@@ -37,7 +39,7 @@ LAST_EVENT_HEADER = {
 def make_generation(asked: Job) -> tuple:
     """Take a prompt: similar past prompts at once, pictures later."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 200:
+    if key is not None and not re.fullmatch(KEY_HEADER["schema"]["pattern"], key):
         raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
     made = services().asking.ask(owner(), asked, key)
     return present.asked(made), 202, {"Idempotency-Replayed": "true"} if made.replayed else {}
