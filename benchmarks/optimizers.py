@@ -3,7 +3,7 @@
 In: a pool of drawn pictures (drawn first where it is not there). Out: the loss of both after the same steps on the same
 batches, how many of Muon's steps reach AdamW's last loss, and what a step of each costs. Each has the best of the
 learning rates that were tried for it. Muon is asked once more with matrices in blocks of `BLOCK` rows, as it
-steps those of more than `fitting.muon.ROWS`.
+steps those of more than `training.muon.ROWS`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 from fashion.pool import PicturePool
 from fashion.scorer import ScorerNetwork
 from fashion.scorer_training import scorer_batch, scorer_losses
-from fitting.muon import ROWS, Muon
+from training.muon import ROWS, Muon
 
 RATES = {"AdamW": 1.5e-3, "Muon": 5e-3, "Muon in blocks": 5e-3}
 BLOCK = 32  # rows; most of the scorer's matrices have 64 to 96

@@ -5,7 +5,7 @@ In: the Korean encoder, two captions each of scenes that no training saw, and th
 Out: how often the prompt sought is among the first 8 (a card each on the page), by the language of the query and of
 what is stored, for vectors alone, letters alone and both: mixed (w of the score is letters) and lifted (letters may
 only raise a score, by w of what they are ahead: what the service does); then Spearman's rank correlation with what
-people said of sentence pairs (KorSTS dev). The service's own functions score (demo/searching.py).
+people said of sentence pairs (KorSTS dev). The service's own functions score (demo/studio/searching.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.prompts import search_key
-from demo.searching import LEXICAL_WEIGHT, Letters, together
+from demo.studio.prompts import search_key
+from demo.studio.searching import LEXICAL_WEIGHT, Letters, together
 from fashion.captions import caption
 from fashion.scene import Scene, scenes
 from ko_clip.encoder import PromptEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from demo.commands import main
+from demo.ops.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -149,16 +149,10 @@ def _save(folder: Path, shot: Shot, data: bytes) -> Path:
 
 
 def _open_source(path: Path) -> Image.Image:
-    from PIL import Image
+    """A picture to vary, with its transparency."""
+    from pictures import open_picture
 
-    try:
-        with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
-            image.load()
-            return image
-    except OSError:
-        raise
-    except Exception as error:  # Pillow has one for every way in which a file can be wrong
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
+    return open_picture(path, background=None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, CLIPModel, PreTrainedTokenizerBase
 
-from fitting.parts import FACTS_FILE
+from training.parts import FACTS_FILE
 
 _SIDE_FILES = (
     "tokenizer*.json", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model",

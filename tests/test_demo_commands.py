@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.random_studio import write_models
-from demo.commands import main
-from demo.starter import build
+from demo.ops.commands import main
+from demo.studio.starter import build
 
 OWNER = "a" * 32
 
@@ -101,9 +101,9 @@ def test_without_models_the_shell_says_what_is_missing(
 def test_a_starter_gallery_is_built_small_and_comes_in_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    from demo.services import open_encoder, open_services, open_worker_index
-    from demo.settings import Settings
-    from demo.upkeep import warm_up
+    from demo.ops.upkeep import warm_up
+    from demo.store.settings import Settings
+    from demo.studio.services import open_encoder, open_services, open_worker_index
 
     folder = tmp_path / "starter"
     folder.mkdir()
@@ -115,11 +115,11 @@ def test_a_starter_gallery_is_built_small_and_comes_in_once(
     for _ in range(2):
         services = open_services(Settings.from_env(), open_encoder, open_worker_index)
         warm_up(services)
-        from demo.owners import Viewer
+        from demo.studio.visibility import Viewer
 
-        page = services.gallery.page(Viewer(), None, 100, public=True)
-        assert [item["prompt"] for item in page["items"]] == prompts
-        found = services.searcher.near(prompts[3], services.searcher.vector(prompts[3]), 5, None)
+        page = services.generations.page(Viewer(), None, 100, public=True)
+        assert [shown.generation.prompt for shown in page.items] == prompts
+        found = services.searcher.near(prompts[3], services.searcher.vector(prompts[3]), 5, Viewer())
         assert found[0].generation.prompt == prompts[3]
         services.close()
     data = next((tmp_path / "data" / "files").rglob("*.final.webp")).read_bytes()

@@ -85,7 +85,7 @@ def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> 
 
 
 def test_a_stream_that_has_nothing_to_tell_still_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demo.streams.HEARTBEAT", 0.05)
+    monkeypatch.setattr("demo.web.streams.HEARTBEAT", 0.05)
     studio = open_studio(tmp_path, worker=False)
     person = studio.person()
     reply = person.get(f"/generations/{person.draw('코트')['id']}/events", buffered=False)

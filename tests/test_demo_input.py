@@ -13,7 +13,7 @@ import pytest
 from demo_client import Studio, open_studio
 from PIL import Image
 
-from demo import moderation
+from demo.studio import moderation
 
 
 @pytest.fixture(scope="module")

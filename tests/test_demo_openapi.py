@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from demo.errors import KINDS
+from demo.store.messages import REFUSALS
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -76,7 +76,7 @@ def test_every_route_and_code_is_written_down(studio: Studio) -> None:
     for path in spec["paths"]:
         short = re.sub(r"\{[a-z_]+\}", "{id}", path.removeprefix("/api/v1")).replace("previews/{id}", "previews/{i}")
         assert short in written, path
-    for code in KINDS:
+    for code in REFUSALS:
         assert f"`{code}`" in written, code
 
 

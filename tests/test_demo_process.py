@@ -16,9 +16,9 @@ import pytest
 from demo_fakes import fake_services
 from demo_server import PATIENCE, Client, Server, quote
 
-from demo.settings import Settings
-from demo.supervisor import ORPHAN_SECONDS
-from demo.verifying import problems
+from demo.ops.supervisor import ORPHAN_SECONDS
+from demo.store.settings import Settings
+from demo.studio.verifying import problems
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -154,7 +154,7 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     server.stop()
     services = fake_services(Settings.from_env(server.environment))
     services.searcher.open()
-    from demo.upkeep import remove_strays
+    from demo.ops.upkeep import remove_strays
 
     remove_strays(services.storage, services, older_than=0)  # half-made files of killed workers
     services.deletion.sweep()

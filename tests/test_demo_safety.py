@@ -10,7 +10,7 @@ from demo_fakes import FakePipeline, fake_worker
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from demo.safety import CheckedPipeline, open_judge, with_safety_checker
+from demo.worker.safety import CheckedPipeline, open_judge, with_safety_checker
 
 VISION = {
     "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 32,

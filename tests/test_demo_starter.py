@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from demo.settings import REPOSITORY
-from demo.starter import FEWEST, MOST_BYTES
+from demo.store.settings import REPOSITORY
+from demo.studio.starter import FEWEST, MOST_BYTES
 from diffusion.load import _checkpoint_id
 from diffusion.specs import resolve
 

@@ -10,11 +10,11 @@ import pytest
 from demo_client import open_studio, wait_for
 from demo_fakes import fake_services
 
-from demo.app import create_app
-from demo.database import HEAD, Database, open_database
-from demo.settings import Settings, SettingsError, settings_table
-from demo.storage import Storage
-from demo.tables import Base
+from demo.store.database import HEAD, Database, open_database
+from demo.store.settings import Settings, SettingsError, settings_table
+from demo.store.storage import Storage
+from demo.store.tables import Base
+from demo.web.app import create_app
 
 
 def test_without_a_checkpoint_the_service_says_so(tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_without_an_encoder_the_service_says_so_and_still_shows_and_deletes(tmp_
 
 
 def test_a_checkpoint_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import demo.worker
+    import demo.worker.loop
 
-    monkeypatch.setattr(demo.worker, "OPEN_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(demo.worker.loop, "OPEN_AGAIN_SECONDS", 0.05)
     studio = open_studio(tmp_path, worker=False)
     manifest = Path(studio.settings.checkpoint) / "manifest.json"
     manifest.unlink()
@@ -98,8 +98,8 @@ def test_max_disk_bounds_what_is_kept(tmp_path: Path) -> None:
 def test_retention_deletes_what_is_old(tmp_path: Path) -> None:
     from sqlalchemy import update
 
-    from demo.tables import Generation, Image
-    from demo.upkeep import once
+    from demo.ops.upkeep import once
+    from demo.store.tables import Generation, Image
 
     studio = open_studio(tmp_path, retention_days=30)
     person = studio.person()
@@ -117,9 +117,9 @@ def test_retention_deletes_what_is_old(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_a_short_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import demo.database
+    import demo.store.database
 
-    monkeypatch.setattr(demo.database, "BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr(demo.store.database, "BUSY_MILLISECONDS", 50)
     studio = open_studio(tmp_path, worker=False)
     person = studio.person()
     lock = sqlite3.connect(studio.settings.data_dir / "studio.sqlite", isolation_level=None)
@@ -210,7 +210,7 @@ def test_behind_a_trusted_proxy_the_client_counts_and_without_one_nobody_is_beli
 
 
 def test_a_second_worker_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    from demo.supervisor import hold
+    from demo.ops.supervisor import hold
 
     settings = Settings(data_dir=tmp_path)
     with hold(settings, "worker"), pytest.raises(SettingsError, match="another worker process"):

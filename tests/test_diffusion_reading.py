@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
-from demo import pictures
+from demo.studio import pictures
 from diffusion.load import load_pipeline
 from diffusion.pipeline import TwoStagePipeline
-from diffusion.reading import DrawWarning
+from diffusion.reading import DrawWarning, read_shots
 from diffusion.recipe import KEY, png_bytes, read_recipe, read_settings
 from diffusion.request import DrawSettings, Shot
 from diffusion.specs import domain_of
@@ -34,6 +34,19 @@ class Corrects:
         self.asked.append(prompt)
         return prompt.replace("hat", "bucket hat")
 
+    def read_negative(self, prompt: str) -> str:
+        return self.read(prompt)
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
+        return prompt
+
+
+class Completes(Corrects):
+    """A reader that adds a colour, another one for every seed."""
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
+        return f"{('red', 'blue', 'green')[seed % 3]} {prompt}" if negative == "yellow" else prompt
+
 
 @pytest.fixture(scope="module")
 def fashion(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,6 +62,12 @@ def pipeline(fashion: Path) -> TwoStagePipeline:
 
 def pixels(pipeline: TwoStagePipeline, shot: Shot) -> bytes:
     return pipeline.draw([shot], DrawSettings(steps=2, refine=False)).images[0].tobytes()
+
+
+def test_what_a_prompt_leaves_open_is_completed_by_the_seed_and_the_negative_prompt_is_not() -> None:
+    shots = [Shot("a hat", "yellow", seed=seed) for seed in (0, 1, 0)]
+    drawn = [(shot.drawn_prompt, shot.drawn_negative) for shot in read_shots(shots, Completes())]
+    assert drawn == [("red a bucket hat", "yellow"), ("blue a bucket hat", "yellow"), ("red a bucket hat", "yellow")]
 
 
 @pytest.mark.parametrize("module", ["diffusion", "ko_clip", "diffusion.specs", "diffusion.recipe"])

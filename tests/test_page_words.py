@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from demo_client import Studio, open_studio
 
-from demo import pages
+from demo.web import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = json.loads(pages.WORDS.read_text(encoding="utf-8"))

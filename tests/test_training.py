@@ -23,8 +23,8 @@ from fashion.drawing import draw
 from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
 from fashion.scorer import Scorer
-from fitting.parts import open_run
 from ko_clip import contrastive, scene_reading
+from training.run import open_run
 
 PICTURES = 8
 

@@ -1,0 +1,1 @@
+"""Command lines, serving and upkeep."""

@@ -1,0 +1,129 @@
+"""What happens to a generation, as numbered rows that streams replay, and one reader that hands them to all streams.
+
+A client sees `number`, which counts within its generation alone; `seq` counts everybody's events and stays inside.
+The reader is one thread that asks the database for news ten times a second while anybody listens.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from demo.store.database import Database
+from demo.store.tables import Event, Generation
+
+logger = logging.getLogger(__name__)
+INTERVAL = 0.1
+TICK_SECONDS = 1.0
+LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
+Hear = Callable[[Sequence[Event]], None]
+
+
+def append(session: Session, generation_id: str, kind: str, data: dict | None = None) -> None:
+    """Add one event in the caller's transaction, under the generation's next number."""
+    counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
+    counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)
+    number = session.scalar(counting) or 1
+    session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
+
+
+def since(session: Session, generation_id: str, number: int) -> list[Event]:
+    """Events of a generation after `number`, in order."""
+    query = select(Event).where(Event.generation_id == generation_id, Event.number > number).order_by(Event.number)
+    return list(session.scalars(query))
+
+
+def drop_progress(session: Session, generation_id: str) -> None:
+    """Forget the steps of a job that has ended."""
+    session.execute(delete(Event).where(Event.generation_id == generation_id, Event.kind == "progress"))
+
+
+class Watcher:
+    """Tells whoever listens for a generation the rows that were written about it, by whatever process.
+
+    `tick`, if set, is called about once a second with the ids that are listened for.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._condition = threading.Condition()
+        self._listeners: dict[str, list[Hear]] = {}
+        self._seq = 0
+        self._late = 0 if database.engine.dialect.name == "sqlite" else LATE
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.tick: Callable[[Sequence[str]], None] = lambda _ids: None
+
+    def listen(self, generation_id: str, hear: Hear) -> None:
+        """Hand every event that is written from now on to `hear`, in the reader's thread; it must not block.
+
+        Rows may come twice. Call `leave` at the end.
+        """
+        with self._condition:
+            if not self._listeners:
+                self._seq = self._newest()
+            self._listeners.setdefault(generation_id, []).append(hear)
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._watch, name="events", daemon=True)
+                self._thread.start()
+            self._condition.notify_all()
+
+    def leave(self, generation_id: str, hear: Hear) -> None:
+        with self._condition:
+            listeners = self._listeners.get(generation_id, [])
+            if hear in listeners:
+                listeners.remove(hear)
+            if not listeners:
+                self._listeners.pop(generation_id, None)
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def _watch(self) -> None:
+        due = 0.0
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._listeners)
+                self._condition.wait_for(lambda: self._closed, timeout=INTERVAL)
+                if self._closed:
+                    return
+                ids = list(self._listeners)
+            try:
+                self._look()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + TICK_SECONDS
+                    self.tick(ids)
+            except SQLAlchemyError as error:
+                logger.warning("cannot look for events: %s", type(error).__name__)
+            except Exception:
+                logger.exception("an event could not be handed on")
+
+    def _look(self) -> None:
+        with self._database.read() as session:
+            rows = session.scalars(select(Event).where(Event.seq > self._seq - self._late).order_by(Event.seq)).all()
+        told: dict[str, list[Event]] = {}
+        for row in rows:
+            told.setdefault(row.generation_id, []).append(row)
+        with self._condition:
+            hearers = [(hear, told[id]) for id in told for hear in self._listeners.get(id, ())]
+        self._seq = max([self._seq, *(row.seq for row in rows)])
+        for hear, news in hearers:
+            hear(news)
+
+    def _newest(self) -> int:
+        with self._database.read() as session:
+            return session.scalar(select(func.coalesce(func.max(Event.seq), 0))) or 0

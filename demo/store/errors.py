@@ -1,0 +1,78 @@
+"""The refusal that rooms below `demo/web/` raise, in the language of whoever asks. No HTTP here.
+
+Codes and sentences stand in demo/store/messages.py; `demo/web/problems.py` alone knows how a refusal looks over HTTP.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from contextvars import ContextVar
+
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from demo.store.messages import REFUSALS, WARNINGS, reason_of
+
+_language: ContextVar[str] = ContextVar("language", default="ko")
+
+
+class ServiceError(Exception):
+    """A refusal with a code of `REFUSALS`; `values` fill its message, `field` names what was asked wrongly."""
+
+    def __init__(self, code: str, field: str | None = None, retry_after: int | None = None, **values: object) -> None:
+        super().__init__(code)
+        self.code, self.field, self.values = code, field, values
+        self.retry_after = retry_after if retry_after is not None else REFUSALS[code].retry_after
+
+
+def language() -> str:
+    """`ko` or `en`: what the person who asks reads; Korean where nobody said otherwise."""
+    return _language.get()
+
+
+def set_language(language: str) -> None:
+    """Choose the language of what follows in this context. Raises ValueError for one that is not there."""
+    if language not in ("ko", "en"):
+        raise ValueError(f"language is {language!r}: choose ko or en")
+    _language.set(language)
+
+
+def message(code: str, values: Mapping[str, object] | None = None) -> str:
+    """The sentence of a refusal or a warning in the language in use; of `invalid_request`, with its reason."""
+    sentence = REFUSALS.get(code) or WARNINGS.get(code) or REFUSALS["internal"]
+    filled = _Blank(values or {})
+    if "reason" in filled and code == "invalid_request":
+        filled["detail"] = reason_of(str(filled["reason"]), {}, language())
+    return sentence.said(language()).format_map(filled)
+
+
+class _Blank(dict):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def stored_error(error: dict | None) -> dict[str, str] | None:
+    """A job's error as a client sees it: `{"code", "message"}`."""
+    return error and {"code": error["code"], "message": message(error["code"], error.get("values"))}
+
+
+def from_failure(error: BaseException) -> ServiceError | None:
+    """The refusal that a failure of disk or database amounts to; None when it is our own mistake."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, PoolTimeout):
+        return ServiceError("database_busy")
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return ServiceError("disk_full")
+        return ServiceError("storage_unavailable")
+    if isinstance(error, DatabaseError):
+        text = str(error.orig).lower()
+        if "full" in text:
+            return ServiceError("disk_full")
+        if "locked" in text or "busy" in text:
+            return ServiceError("database_busy")
+        if isinstance(error, OperationalError) or "readonly" in text or "read-only" in text:
+            return ServiceError("storage_unavailable")
+    return None

@@ -1,0 +1,174 @@
+"""Every setting of the service, its default and its meaning. The only file that reads environment variables.
+
+In: environment variables named like the fields in capitals (PORT=8080, MAX_DISK=20GB). Out: a frozen `Settings`.
+`python -m demo settings` prints the table.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+NUMBER = re.compile(r"\s*(\d+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it, what came and what is allowed."""
+
+
+def _setting(default: object, help: str) -> Any:
+    return Field(default, description=help)
+
+
+class Settings(BaseSettings):
+    """Checked once, where it is made; handed down as an argument everywhere. Made by itself it reads no environment:
+    `Settings.from_env()` does.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, case_sensitive=False)
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(5000, "Port to listen on.")
+    data_dir: Path = _setting(Path("data"), "Folder of the database, the pictures and the index.")
+    checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
+    encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
+    database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
+    storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
+    starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
+    access: str = _setting("", "open or token; must be said when HOST is not loopback. Empty: open.")
+    admin_token: str = _setting("", "Admin token; empty: made at first start in DATA_DIR/admin_token.")
+    secret_key: str = _setting("", "Key that signs cookies; empty: made at first start in DATA_DIR/secret_key.")
+    allowed_hosts: str = _setting("", "Host names answered, comma separated; empty: loopback names on loopback.")
+    secure_cookies: bool = _setting(False, "Send cookies over TLS only (set it behind TLS).")
+    proxies: int = _setting(0, "Trusted proxies in front (ProxyFix); 0: none.")
+    retention_days: int = _setting(0, "Days after which generations and uploads are deleted; 0: kept.")
+    max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
+    visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
+    queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
+    jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
+    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
+    streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
+    connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
+    connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")
+    lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
+    rate_writes: str = _setting("240/minute", "Writing requests of one person.")
+    rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
+    rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
+    rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
+    rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
+    metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_reason(one) for one in error.errors())) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        """Text from the environment: `10GB` for bytes and counts, 1/0/yes/no for switches."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, str) and kind is bool and not value.strip():
+            return False
+        if isinstance(value, str) and kind is int and (found := NUMBER.fullmatch(value)) is not None:
+            return int(found[1]) * UNITS[found[2].upper()]
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
+        if self.access not in ("", "open", "token"):
+            raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
+        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
+            if getattr(self, name) < (0 if name == "port" else 1):
+                raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
+        if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
+            raise SettingsError("PORT up to 65535, RETENTION_DAYS and PROXIES from 0, LEASE_SECONDS above 0")
+        return self
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+        """Read the environment; `overrides` (from a command line) win. Raises SettingsError."""
+        return cls(**(_Environment(cls, environ)() | overrides))
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def token_access(self) -> bool:
+        return self.access == "token"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host names to answer; empty means any (beyond loopback, where the proxy in front decides)."""
+        if self.allowed_hosts:
+            return tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return ("127.0.0.1", "localhost", "[::1]") if self.loopback else ()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'studio.sqlite').resolve()}"
+
+    @property
+    def files_url(self) -> str:
+        return self.storage_url or str((self.data_dir / "files").resolve())
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "index"
+
+    def check_listening(self) -> None:
+        """Refuse to be reachable from elsewhere by accident. Raises SettingsError."""
+        if not self.loopback and not self.access:
+            raise SettingsError(
+                f"HOST={self.host} can be reached from other machines: set ACCESS=token (only people with a code or "
+                "token, made by `python -m demo code` and `python -m demo token`), or ACCESS=open (everybody)"
+            )
+
+
+class _Environment(EnvSettingsSource):
+    """Reads settings from any mapping, so that a test need not change its process's environment."""
+
+    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items()}
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What came, and why it cannot be: PORT='x': input should be a valid integer."""
+    name = ".".join(map(str, error["loc"])).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}={error['input']!r}: {message[0].lower()}{message[1:]}" if name else message
+
+
+def settings_table() -> str:
+    """Every setting with its default and help, for the shell and for a test against the documentation."""
+    fields = Settings.model_fields.items()
+    return "\n".join(f"{name.upper():16} {field.default!s:28} {field.description}" for name, field in fields)

@@ -1,0 +1,182 @@
+"""Delete for good: rows at once, then files, thumbnails and vectors, with a receipt that says when all is gone.
+
+The rows' transaction also writes the files' keys to `trash` and erases the index records; so whatever happens next,
+`sweep` finishes the work.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from demo.queue import jobs
+from demo.store.database import Database
+from demo.store.errors import ServiceError
+from demo.store.storage import Storage
+from demo.store.tables import (
+    ENDED,
+    Code,
+    Event,
+    Generation,
+    Idempotency,
+    Image,
+    Owner,
+    Preview,
+    Receipt,
+    Report,
+    Token,
+    Trash,
+    new_id,
+)
+from demo.studio.generations import find
+from demo.studio.searching import Searcher
+from demo.studio.views import Erased
+from demo.studio.visibility import Viewer, owned_by
+
+logger = logging.getLogger(__name__)
+RECEIPT_DAYS = 90
+
+
+class Deletion:
+    """Deletes generations, pictures and whole people."""
+
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher) -> None:
+        self._database, self._storage, self._searcher = database, storage, searcher
+
+    def generation(self, viewer: Viewer, generation_id: str) -> Erased:
+        """Delete an own generation with its pictures; a job that has not ended is cancelled first."""
+        with self._database.write() as session:
+            row = find(session, viewer, generation_id, own=True)
+            receipt = self._erase(session, [row], [])
+        return self._finish(receipt.id)
+
+    def image(self, viewer: Viewer, image_id: str) -> Erased:
+        """Delete one own picture; with its last picture a generation goes too."""
+        with self._database.write() as session:
+            row = session.scalar(select(Image).where(Image.id == image_id, owned_by(viewer, Image)))
+            if row is None:
+                raise ServiceError("not_found")
+            others = session.scalar(
+                select(func.count()).where(Image.generation_id == row.generation_id, Image.id != row.id)
+            )
+            if row.generation_id and not others:
+                receipt = self._erase(session, [session.get_one(Generation, row.generation_id)], [])
+            else:
+                receipt = self._erase(session, [], [row])
+        return self._finish(receipt.id)
+
+    def owner(self, owner_id: str) -> Erased:
+        """Forget a person: everything of theirs, tokens and codes included."""
+        with self._database.write() as session:
+            generations = list(session.scalars(select(Generation).where(Generation.owner_id == owner_id)))
+            uploads = list(session.scalars(select(Image).where(Image.owner_id == owner_id, Image.kind == "upload")))
+            receipt = self._erase(session, generations, uploads)
+            for table in (Token, Code, Idempotency):
+                session.execute(delete(table).where(table.owner_id == owner_id))
+            session.execute(delete(Report).where(Report.reporter == owner_id))
+            session.execute(delete(Owner).where(or_(Owner.id == owner_id, Owner.moved_to == owner_id)))
+        return self._finish(receipt.id)
+
+    def expire(self, before: float, spare: str = "starter") -> int:
+        """Delete what was made before a moment, but what `spare` owns; returns how many rows went."""
+        old = (Generation.created_at < before, Generation.owner_id != spare, Generation.status.in_(ENDED))
+        with self._database.write() as session:
+            rows = list(session.scalars(select(Generation).where(*old).limit(200)))
+            uploads = select(Image).where(Image.created_at < before, Image.kind == "upload").limit(200)
+            images = list(session.scalars(uploads))
+            if rows or images:
+                self._erase(session, rows, images)
+        if rows or images:
+            self.sweep()
+        return len(rows) + len(images)
+
+    def receipt(self, receipt_id: str) -> Erased:
+        with self._database.read() as session:
+            if session.get(Receipt, receipt_id) is None:
+                raise ServiceError("not_found")
+        return self._finish(receipt_id)
+
+    def sweep(self) -> None:
+        """Remove the files that are in the trash and see which vectors have left every index file."""
+        with self._database.read() as session:
+            keys = list(session.scalars(select(Trash.key)))
+            unfinished = list(session.scalars(select(Receipt.id).where(Receipt.completed_at.is_(None))))
+        self._remove(keys)
+        for id in unfinished:
+            self._complete(id)
+        with self._database.write() as session:
+            past = time.time() - RECEIPT_DAYS * 86400
+            session.execute(delete(Receipt).where(Receipt.completed_at < past))
+        self._database.checkpoint()
+
+    def _erase(self, session: Session, rows: Sequence[Generation], images: Sequence[Image]) -> Receipt:
+        """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
+        ids = [row.id for row in rows]
+        mine = list(session.scalars(select(Image).where(Image.generation_id.in_(ids)))) + list(images)
+        receipt = Receipt(id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[])
+        vectors = []
+        for row in rows:
+            if row.status not in ENDED:
+                jobs.end(session, row, "cancelled")
+            elif row.status == "succeeded" and self._searcher.forget(row.index_id, session.connection()):
+                vectors.append(row.index_id)
+        receipt.vectors = vectors
+        session.add(receipt)
+        for image in mine:
+            session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
+            session.delete(image)
+        session.flush()
+        for table in (Event, Preview, Report, Idempotency):
+            session.execute(delete(table).where(table.generation_id.in_(ids)))
+        for row in rows:
+            session.delete(row)
+        return receipt
+
+    def _finish(self, receipt_id: str) -> Erased:
+        """Do now what can be done now, and say what is left."""
+        with self._database.read() as session:
+            keys = list(session.scalars(select(Trash.key).where(Trash.receipt_id == receipt_id)))
+        self._remove(keys)
+        self._complete(receipt_id)
+        self._database.checkpoint()
+        with self._database.read() as session:
+            left = session.scalar(select(func.count()).select_from(Trash).where(Trash.receipt_id == receipt_id))
+            return Erased(session.get_one(Receipt, receipt_id), left or 0)
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        """Remove files, then their trash rows; what fails stays in the trash for the next sweep."""
+        gone = []
+        for key in keys:
+            try:
+                self._storage.remove(key)
+                gone.append(key)
+            except OSError as error:
+                logger.warning("cannot remove %s yet: %s", key, error)
+        if gone:
+            with self._database.write() as session:
+                for start in range(0, len(gone), 500):
+                    session.execute(delete(Trash).where(Trash.key.in_(gone[start : start + 500])))
+
+    def _complete(self, receipt_id: str) -> None:
+        with self._database.read() as session:
+            row = session.get_one(Receipt, receipt_id)
+        if row.completed_at is not None:
+            return
+        left = [id for id in row.vectors if not self._has_left(id)]
+        with self._database.write() as session:
+            row = session.get_one(Receipt, receipt_id)
+            row.vectors = left
+            files = session.scalar(select(func.count()).select_from(Trash).where(Trash.receipt_id == receipt_id))
+            if not left and not files:
+                row.completed_at = time.time()
+
+    def _has_left(self, index_id: str) -> bool:
+        """Whether no index file holds a vector any more."""
+        try:
+            return self._searcher.index.removed(index_id)
+        except ServiceError:  # no encoder to open the index with: ask again later
+            return False

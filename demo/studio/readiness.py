@@ -1,0 +1,154 @@
+"""Can pictures be drawn now, and if not, what is missing: asked by /readyz, by the page, and before a job is taken."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from demo.store.database import Database
+from demo.store.errors import ServiceError, from_failure, message
+from demo.store.settings import Settings
+from demo.store.storage import Storage
+from demo.store.tables import Image, WorkerRow
+from demo.studio.searching import Searcher
+
+USED_SECONDS = (0.5, 10.0)  # how long the bytes that are kept count as known, at least and at most:
+USED_SHARE = 50  # so many times what adding them up took
+HEARD_SECONDS = 0.2  # how long a worker's row is taken for fresh
+SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
+
+
+class Readiness:
+    """Looks at database, storage, checkpoint, encoder, index and worker."""
+
+    def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
+        self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
+        self._used = (float("-inf"), 0)  # until when, bytes
+        self._heard: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, the worker's row
+
+    def worker(self) -> WorkerRow | None:
+        """The worker that was heard of last, if it still speaks; as of a moment ago."""
+        until, row = self._heard
+        if time.monotonic() > until:
+            with self._database.read() as session:
+                row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
+            self._heard = time.monotonic() + HEARD_SECONDS, row
+        return row if row and time.time() - row.heartbeat < SILENT_SECONDS else None
+
+    def require(self) -> None:
+        """Refuse a job that could not be drawn. Raises checkpoint_missing, encoder_missing, not_ready, disk_full."""
+        if (problem := self.checkpoint_problem()) is not None:
+            raise ServiceError("checkpoint_missing", detail=problem)
+        self._searcher.require()
+        if self.used_bytes() >= self._settings.max_disk:
+            raise ServiceError("disk_full")
+
+    def checkpoint_problem(self) -> str | None:
+        """What keeps the checkpoint from drawing, in words; None when nothing is known to."""
+        worker = self.worker()
+        if worker is not None and worker.state == "missing":
+            return worker.detail["message"]
+        if worker is not None and worker.state == "ready":
+            return None
+        return missing_checkpoint(self._settings.checkpoint)
+
+    def refines(self) -> bool:
+        """Whether the checkpoint has a second stage: the worker knows once it is open; before, the folder tells."""
+        if facts := self.facts():
+            return bool(facts.get("defaults", {}).get("refine"))
+        return names_refiner(self._settings.checkpoint)
+
+    def facts(self) -> dict:
+        """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
+        worker = self.worker()
+        return worker.detail if worker is not None and worker.state == "ready" else {}
+
+    def domain(self) -> str:
+        """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""
+        facts = self.facts()
+        return str(facts["domain"] if "domain" in facts else manifest_of(self._settings.checkpoint).get("domain", ""))
+
+    def used_bytes(self) -> int:
+        """Bytes of pictures kept, as of a moment ago: adding up many pictures takes a while."""
+        until, used = self._used
+        if (started := time.monotonic()) > until:
+            with self._database.read() as session:
+                used = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
+            now = time.monotonic()
+            self._used = (now + float(np.clip(USED_SHARE * (now - started), *USED_SECONDS)), used)
+        return used
+
+    def report(self) -> dict:
+        """The body of /readyz."""
+        checks = {"database": "ok", "storage": "ok", "checkpoint": "ok", "encoder": "ok", "index": "ok", "worker": "ok"}
+        missing: list[dict[str, str]] = []
+        used = 0
+
+        def note(check: str, code: str, **values: object) -> None:
+            checks[check] = str(values.get("detail") or code)
+            missing.append({"code": code, "message": message(code, values)})
+
+        try:
+            used = self.used_bytes()
+            self._note_worker(note)
+        except SQLAlchemyError as error:
+            known = from_failure(error)
+            note("database", known.code if known else "database_busy")
+        try:
+            self._storage.check()
+        except OSError as error:
+            note("storage", from_failure(error).code)
+        if used >= self._settings.max_disk:
+            note("storage", "disk_full")
+        if not self._searcher.ready:
+            problem = self._searcher.problem
+            note("encoder", "encoder_missing" if problem else "not_ready", detail=problem)
+            checks["index"] = "waits for the encoder"
+        disk = {"used_bytes": used, "max_bytes": self._settings.max_disk}
+        days = self._settings.retention_days
+        return {"ready": not missing, "missing": missing, "checks": checks, "retention_days": days, "disk": disk}
+
+    def _note_worker(self, note: callable) -> None:
+        worker = self.worker()
+        if (problem := self.checkpoint_problem()) is not None:
+            note("checkpoint", "checkpoint_missing", detail=problem)
+        elif worker is None or worker.state != "ready":
+            note("worker", "not_ready")
+
+
+def missing_checkpoint(checkpoint: str) -> str | None:
+    """What a local checkpoint folder lacks; None for one that looks whole, a hub id or a registered name."""
+    path = Path(checkpoint)
+    if not path.exists():
+        known = all(map(_may_be_downloaded, checkpoint.split("+")))
+        return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
+    if not any((path / name).exists() for name in ("manifest.json", "model_index.json")):
+        return f"{path.name}/ holds no manifest.json and no model_index.json: train it, or set CHECKPOINT to another"
+    return None
+
+
+def names_refiner(checkpoint: str) -> bool:
+    """Whether a checkpoint names a second stage, as far as its manifest or its name tells."""
+    stages = manifest_of(checkpoint).get("stages")
+    if isinstance(stages, dict):
+        return "refiner" in stages
+    return not Path(checkpoint).exists() and "+" in checkpoint
+
+
+def manifest_of(checkpoint: str) -> dict:
+    """A checkpoint folder's manifest; empty where there is none that can be read."""
+    try:
+        found = json.loads((Path(checkpoint) / "manifest.json").read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _may_be_downloaded(name: str) -> bool:
+    """Whether a name may be a hub id (owner/name) or a registered one (sd15); the worker knows when it opens it."""
+    return name.count("/") < 2 and not name.startswith((".", "/"))

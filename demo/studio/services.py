@@ -1,0 +1,97 @@
+"""All services over one database, composed in one place: for the web process and for command lines."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.queue.events import Watcher
+from demo.store.database import Database, open_database
+from demo.store.settings import Settings
+from demo.store.storage import Storage
+from demo.studio.about import About
+from demo.studio.asking import Asking
+from demo.studio.deletion import Deletion
+from demo.studio.generations import Generations
+from demo.studio.owners import Owners
+from demo.studio.readiness import Readiness
+from demo.studio.searching import Encoder, Index, Searcher
+from demo.studio.uploads import Uploads
+from demo.studio.user_data import UserData
+
+
+@dataclass(frozen=True)
+class Services:
+    """What views and command lines call."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    owners: Owners
+    searcher: Searcher
+    readiness: Readiness
+    generations: Generations
+    asking: Asking
+    uploads: Uploads
+    deletion: Deletion
+    user_data: UserData
+    watcher: Watcher
+    about: About
+
+    def warm_up(self) -> threading.Thread:
+        """Open the encoder and bring in the starter gallery, beside the answering of requests."""
+        from demo.studio.opening import warm_up
+
+        thread = threading.Thread(target=warm_up, args=(self,), name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        self.watcher.close()
+        self.searcher.close()
+        self.database.close()
+
+
+def open_encoder(path: Path) -> Encoder:
+    """The Korean text encoder on one thread: the other cores draw."""
+    import torch
+
+    from ko_clip.encoder import PromptEncoder
+
+    torch.set_num_threads(1)
+    logging.getLogger("ko_clip").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
+    return PromptEncoder.load(path)
+
+
+def open_index(settings: Settings, database: Database, encoder: Encoder) -> Index:
+    """The web process keeps the index's files fresh in the background."""
+    from index import PromptIndex
+
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id)
+
+
+def open_worker_index(settings: Settings, database: Database, encoder: Encoder) -> Index:
+    """A worker and the command line only write records; they leave the files to the web process."""
+    from index import IndexOptions, PromptIndex
+
+    options = IndexOptions(background=False)
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
+
+
+def open_services(settings: Settings, open_encoder: object = open_encoder, open_index: object = open_index) -> Services:
+    """Open the database and everything over it; the encoder is opened by `warm_up`."""
+    database = open_database(settings)
+    storage = Storage(settings.files_url)
+    searcher = Searcher(settings, database, open_encoder, open_index)
+    readiness = Readiness(settings, database, storage, searcher)
+    generations = Generations(database, searcher)
+    asking = Asking(settings, database, searcher, readiness, generations)
+    watcher = Watcher(database)
+    return Services(
+        settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
+        readiness=readiness, generations=generations, asking=asking, watcher=watcher,
+        uploads=Uploads(settings, database, storage, readiness), deletion=Deletion(database, storage, searcher),
+        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher),
+    )  # fmt: skip

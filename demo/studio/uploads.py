@@ -1,0 +1,95 @@
+"""Pictures that people bring: decoded under limits, stripped, kept small; and any picture's bytes as asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from demo.store.database import Database
+from demo.store.errors import ServiceError
+from demo.store.settings import Settings
+from demo.store.storage import DamagedFile, Storage
+from demo.store.tables import Image, new_id
+from demo.studio import pictures
+from demo.studio.generations import read_page
+from demo.studio.readiness import Readiness
+from demo.studio.views import Page
+from demo.studio.visibility import Viewer, ensure_owner, owned_by
+
+
+@dataclass(frozen=True)
+class File:
+    """Bytes to send, with their type, their identity and a name for downloading."""
+
+    data: bytes
+    media_type: str
+    etag: str
+    name: str
+
+
+class Uploads:
+    """Store an upload; read any picture in the form asked for."""
+
+    def __init__(self, settings: Settings, database: Database, storage: Storage, readiness: Readiness) -> None:
+        self._settings, self._database, self._storage = settings, database, storage
+        self._readiness = readiness
+
+    def add(self, viewer: Viewer, data: bytes) -> Image:
+        """Keep a person's picture: files first, row last. Raises ServiceError bad_image, image_too_large, disk_full."""
+        picture = pictures.read_upload(data)
+        if self._readiness.used_bytes() >= self._settings.max_disk:
+            raise ServiceError("disk_full")
+        id = new_id()
+        try:
+            files = {
+                "final": self._storage.write(id, "final", "image/png", pictures.encode(picture, "image/png")),
+                "thumbnail": self._storage.write(id, "thumbnail", "image/webp", pictures.thumbnail(picture, None)),
+            }
+            row = Image(
+                id=id, owner_id=viewer.owner_id, generation_id=None, kind="upload", created_at=time.time(),
+                width=picture.width, height=picture.height, seed=None, media_type="image/png", recipe=None,
+                source_type=None, files=files, bytes=sum(file["bytes"] for file in files.values()), position=0,
+            )  # fmt: skip
+            with self._database.write() as session:
+                row.owner_id = ensure_owner(session, viewer.owner_id)
+                session.add(row)
+        except Exception:
+            for stage, suffix in (("final", "png"), ("thumbnail", "webp")):
+                self._storage.remove(f"{id[:2]}/{id}.{stage}.{suffix}")
+            raise
+        return row
+
+    def page(self, viewer: Viewer, cursor: str | None, limit: int) -> Page[Image]:
+        """Own uploads, newest first."""
+        query = select(Image).where(owned_by(viewer, Image), Image.kind == "upload")
+        with self._database.read() as session:
+            return Page(*read_page(session, query, Image, cursor, limit))
+
+    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+        """A picture's bytes, with its whole recipe for its owner only.
+
+        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        """
+        if stage not in row.files:
+            raise ServiceError("not_found")
+        try:
+            data = self._storage.read(row.files[stage])
+        except (FileNotFoundError, DamagedFile) as error:
+            raise ServiceError("storage_unavailable") from error
+        stored = "image/webp" if stage == "thumbnail" else row.media_type
+        wanted = pictures.FORMATS[format] if format else stored
+        mark = download and self._settings.visible_mark and row.kind == "generation"
+        recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
+        if wanted != stored or not metadata or mark:
+            picture = pictures.decode(data)
+            recipe = recipe if metadata and stage != "thumbnail" else None
+            shown = pictures.with_visible_mark(picture) if mark else picture
+            data = pictures.encode(shown, wanted, row.source_type, recipe)
+        elif recipe != row.recipe and wanted == "image/png":
+            data = pictures.with_other_recipe(data, row.source_type, recipe)
+        suffix = wanted.removeprefix("image/")
+        name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
+        return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)

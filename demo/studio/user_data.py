@@ -1,0 +1,97 @@
+"""A person's own things as a whole: counted, exported, moved to another owner."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from demo.store.database import Database
+from demo.store.storage import DamagedFile, Storage
+from demo.store.tables import Generation, Image, new_id
+from demo.studio.searching import Searcher
+from demo.studio.views import Counts, Shown
+from demo.studio.visibility import Viewer, is_public, owned_by
+
+
+class UserData:
+    """Everything that one owner has."""
+
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher) -> None:
+        self._database, self._storage, self._searcher = database, storage, searcher
+
+    def count(self, viewer: Viewer) -> Counts:
+        """How much is kept of this person."""
+        mine = owned_by(viewer)
+        with self._database.read() as session:
+            generations = session.scalar(select(func.count()).select_from(Generation).where(mine))
+            open_jobs = Generation.status.in_(("queued", "running"))
+            active = session.scalar(select(func.count()).select_from(Generation).where(mine, open_jobs))
+            pictures = select(func.count(), func.coalesce(func.sum(Image.bytes), 0)).where(owned_by(viewer, Image))
+            images, size = session.execute(pictures).one()
+        return Counts(generations or 0, active or 0, images, size)
+
+    def rehome(self, session: Session, row: Generation) -> None:
+        """Write a generation's index record anew under its new owner (records never change hands)."""
+        if row.status != "succeeded" or row.vector is None:
+            return
+        connection, index = session.connection(), self._searcher.index
+        self._searcher.forget(row.index_id, connection)
+        row.index_id = new_id()
+        vector = np.frombuffer(row.vector, dtype=np.float32)
+        index.add(row.index_id, row.prompt_key, vector, row.owner_id, bool(is_public(row)), connection=connection)
+
+    def export(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[bytes]:
+        """A zip of all pictures and `generations.jsonl`, piece by piece; files as they are kept."""
+        out = _Pieces()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("generations.jsonl", "\n".join(self._lines(viewer, as_json)) + "\n")
+            yield out.take()
+            for row in self._images(viewer):
+                for stage, file in row.files.items():
+                    if stage == "thumbnail":
+                        continue
+                    suffix = str(file["key"]).rsplit(".", 1)[-1]
+                    folder = f"generations/{row.generation_id}" if row.generation_id else "uploads"
+                    name = f"{folder}/{row.position:02}-{row.id}{'' if stage == 'final' else '-' + stage}.{suffix}"
+                    try:
+                        archive.writestr(name, self._storage.read(file))
+                    except (FileNotFoundError, DamagedFile) as error:
+                        archive.writestr(name + ".missing.txt", str(error))
+                    yield out.take()
+        yield out.take()
+
+    def _lines(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[str]:
+        query = select(Generation).where(owned_by(viewer)).order_by(Generation.created_at)
+        with self._database.read() as session:
+            for row in session.scalars(query.execution_options(yield_per=200)):
+                yield json.dumps(as_json(Shown(row, [], mine=True)), ensure_ascii=False)
+
+    def _images(self, viewer: Viewer) -> list[Image]:
+        with self._database.read() as session:
+            query = select(Image).where(owned_by(viewer, Image))
+            return list(session.scalars(query.order_by(Image.created_at, Image.position)))
+
+
+class _Pieces(io.RawIOBase):
+    """What a zip writes, taken away as it comes."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data

@@ -1,0 +1,1 @@
+"""HTTP: the application, the JSON API, the page. The only room that knows Flask."""

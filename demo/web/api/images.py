@@ -1,0 +1,77 @@
+"""/images: pictures' bytes, uploads, deletion."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from apiflask.fields import UploadFile
+from flask import Response, request
+from pydantic import BaseModel
+
+from demo.web import present, schemas
+from demo.web.current import owner, services, viewer
+
+blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
+PICTURE = {"schema": {"type": "string", "format": "binary"}}
+
+
+class Upload(BaseModel):
+    file: UploadFile
+
+
+@blueprint.get("/images/<string:image_id>")
+@blueprint.input(schemas.ImageQuery, location="query", arg_name="asked")
+@blueprint.doc(
+    summary="A picture",
+    responses={
+        200: {
+            "description": "The picture",
+            "content": {"image/png": PICTURE, "image/jpeg": PICTURE, "image/webp": PICTURE},
+        },
+        304: {"description": "Not modified"},
+    },
+)
+def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
+    row, for_all = services().generations.image(viewer(), image_id)
+    stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
+    file = services().uploads.read(row, viewer(), stage, asked.format, asked.metadata == "all", asked.download)
+    response = Response(file.data, mimetype=file.media_type)
+    response.set_etag(file.etag)
+    mine = viewer().owns(row.owner_id)  # whose file says more than that of others: no cache may mix them up
+    shared = "private, no-cache" if mine else "public, no-cache"
+    response.headers["Cache-Control"] = shared if for_all else "private, no-store"
+    response.vary.update(("Cookie", "Authorization"))
+    if asked.download:
+        response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return response.make_conditional(request)
+
+
+@blueprint.get("/images/<string:image_id>/info")
+@blueprint.output(schemas.ImageInfo)
+@blueprint.doc(summary="What a picture was drawn from")
+def get_image_info(image_id: str) -> dict:
+    row, _ = services().generations.image(viewer(), image_id)
+    return present.image(row) | {"recipe": row.recipe if viewer().owns(row.owner_id) else None}
+
+
+@blueprint.get("/images")
+@blueprint.input(schemas.PageQuery, location="query", arg_name="page")
+@blueprint.output(schemas.ImagePage)
+@blueprint.doc(summary="Own uploads, newest first")
+def list_uploads(page: schemas.PageQuery) -> dict:
+    found = services().uploads.page(viewer(), page.cursor, page.limit)
+    return {"items": [present.image(row) for row in found.items], "next_cursor": found.next_cursor}
+
+
+@blueprint.post("/images")
+@blueprint.input(Upload, location="files", arg_name="upload")
+@blueprint.output(schemas.ImageOut, status_code=201)
+@blueprint.doc(summary="Bring a picture to start from")
+def upload(upload: Upload) -> dict:
+    return present.image(services().uploads.add(owner(), upload.file.read()))
+
+
+@blueprint.delete("/images/<string:image_id>")
+@blueprint.output(schemas.ReceiptOut)
+@blueprint.doc(summary="Delete a picture for good")
+def delete_image(image_id: str) -> dict:
+    return present.receipt(services().deletion.image(viewer(), image_id))

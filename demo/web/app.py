@@ -1,0 +1,63 @@
+"""The web application: `create_app(settings)` composes services, security, errors and routes. No model draws here."""
+
+from __future__ import annotations
+
+import json
+
+from apiflask import APIFlask
+from flask import Blueprint
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from demo.store.settings import Settings
+from demo.studio.services import Services, open_services
+from demo.web import problems, security
+from demo.web.api import about, admin, generations, images, people, prompts, reference, status
+from demo.web.metrics import Metrics
+from demo.web.pages import blueprint as pages
+from demo.web.streams import Streams
+
+
+class StrictJSON(DefaultJSONProvider):
+    """JSON as the standard has it: no NaN, no recursion without end; Korean stays readable."""
+
+    ensure_ascii = False
+
+    def loads(self, text: str | bytes, **kwargs: object) -> object:
+        try:
+            if isinstance(text, bytes):
+                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
+            return json.loads(text, parse_constant=_refuse, **kwargs)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
+def create_app(settings: Settings, services: Services | None = None) -> APIFlask:
+    """The application over its services (made from the settings unless handed in)."""
+    app = APIFlask("demo", title="그려줘", version="1", docs_path=None, spec_path=None, static_folder=None)
+    app.json = StrictJSON(app)
+    services = services or open_services(settings)
+    app.config["SETTINGS"] = settings
+    app.extensions["services"] = services
+    app.extensions["about"] = services.about
+    app.extensions["streams"] = streams = Streams(services.generations, services.watcher, settings.streams)
+    app.extensions["metrics"] = metrics = Metrics(services.database, services.readiness)
+    metrics.open_streams = lambda: streams.open
+    app.extensions["people_limiter"] = security.install(app, settings)
+    problems.install(app)
+    for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
+                      admin.blueprint, status.blueprint, pages):  # fmt: skip
+        _register(app, blueprint)
+    reference.install(app)
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
+    return app
+
+
+def _register(app: APIFlask, blueprint: Blueprint) -> None:
+    app.register_blueprint(blueprint)
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

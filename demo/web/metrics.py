@@ -1,0 +1,73 @@
+"""Numbers for Prometheus: requests of this process, and what the database knows about jobs, disk and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from sqlalchemy import func, select
+
+from demo.store.database import Database
+from demo.store.tables import Generation, Image
+from demo.studio.readiness import Readiness
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
+STAGES = ("encode", "search", "queue", "base", "refiner", "store")
+RECENT = 100  # generations that the stage means are taken over
+
+
+class Metrics:
+    """One registry per application, so that tests may make many."""
+
+    def __init__(self, database: Database, readiness: Readiness) -> None:
+        self._database, self._readiness = database, readiness
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.requests = Counter("studio_requests", "Requests answered", labels, registry=self._registry)
+        self.seconds = Histogram(
+            "studio_request_seconds", "Time to an answer", ("method", "route"), buckets=SECONDS, registry=self._registry
+        )
+        self.open_streams = lambda: 0
+        self._registry.register(self)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+    def describe(self) -> list:
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Ask the database at every scrape."""
+        with self._database.read() as session:
+            counts = session.execute(select(Generation.status, func.count()).group_by(Generation.status)).all()
+            bytes_kept = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0)))
+            recent = session.scalars(
+                select(Generation.timings).where(Generation.status == "succeeded")
+                .order_by(Generation.finished_at.desc()).limit(RECENT)
+            ).all()  # fmt: skip
+        yield _family("studio_generations", "Generations by status", ("status",), {(s,): n for s, n in counts})
+        yield _family("studio_picture_bytes", "Bytes of pictures kept", (), {(): bytes_kept})
+        yield _family("studio_streams", "Event streams open", (), {(): self.open_streams()})
+        yield _family("studio_worker_up", "A worker is ready to draw", (), {(): self._worker_up()})
+        means = {}
+        for stage in STAGES:
+            seconds = [timings[stage] for timings in recent if stage in timings]
+            if seconds:
+                means[(stage,)] = sum(seconds) / len(seconds)
+        yield _family("studio_stage_seconds", f"Mean of the last {RECENT} generations", ("stage",), means)
+
+    def _worker_up(self) -> int:
+        worker = self._readiness.worker()
+        return int(worker is not None and worker.state == "ready")
+
+
+def _family(name: str, help: str, labels: tuple[str, ...], values: dict[tuple, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family

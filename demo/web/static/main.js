@@ -1,0 +1,186 @@
+/**
+ * Put the page together: places by address (#/, #/mine, #/gallery, #/me), the wall of one's drawings, the line about the connection.
+ */
+import { Problem, connection, get } from "./api.js";
+import * as chips from "./chips.js";
+import * as composer from "./composer.js";
+import { fill, h, one } from "./dom.js";
+import * as me from "./me.js";
+import * as past from "./past.js";
+import { fromLink, leaving, studio } from "./pictures.js";
+import { announce, complain } from "./say.js";
+import * as settings from "./settings.js";
+import { sheet, tell } from "./sheet.js";
+import { shelf } from "./shelf.js";
+import { find, listen, put } from "./store.js";
+import * as upload from "./upload.js";
+import * as viewer from "./viewer.js";
+import { told, w } from "./words.js";
+
+/** @typedef {import("../types").Generation} Generation */
+
+const WALL = 8;
+/** @type {Map<string, {element: HTMLElement, update: (g: Generation) => void}>} */
+const sheets = new Map();
+/** @type {Record<string, ReturnType<typeof shelf>>} */
+const shelves = { mine: shelf("mine"), gallery: shelf("gallery") };
+let place = "";
+
+connection.listeners.add((up) => {
+  const band = one("#connection");
+  band.hidden = up;
+  band.textContent = up ? "" : w("connection.lost");
+  if (up) announce(w("connection.back"));
+});
+listen(hang);
+Object.assign(studio, {
+  fill: (/** @type {Record<string, any>} */ values, /** @type {any} */ picture) => {
+    if (place !== "draw") location.hash = "#/";
+    settings.set(values, picture);
+    requestAnimationFrame(() => {
+      composer.focus();
+      one("#composer").scrollIntoView({ block: "nearest" });
+    });
+  },
+  draw: composer.send,
+  redraw: () => {
+    past.redraw();
+    Object.values(shelves).forEach((s) => s.redraw());
+  },
+  rest: () => one(`[data-view=${place}] h1`).focus({ preventScroll: true }), // where the keyboard waits
+});
+composer.begin((generation) => bring(generation.id), chips.complete);
+chips.begin({ prompt: one("#prompt"), set: settings.set });
+settings.begin();
+upload.begin((picture) => (goDraw(), settings.attach(picture)));
+me.begin(() => (clearWall(), wall()));
+viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (shelves[place]?.order() ?? [])));
+addEventListener("hashchange", arrive);
+arrive();
+wall();
+begun(past.begin);
+
+/** @param {() => Promise<void>} work  done now, or once the server is there */
+async function begun(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "offline") return complain(error);
+    await connection.back();
+    begun(work);
+  }
+}
+
+/** Show the place that the address names, and the picture it looks at. */
+function arrive() {
+  const link = fromLink(location.hash);
+  if (link) {
+    history.replaceState(null, "", "#/");
+    settings.set({ seed: null, ...link }, null);
+    announce(w("tell.filled"));
+  }
+  const [path, query = ""] = (location.hash || "#/").slice(2).split("?");
+  const next = ["mine", "gallery", "me"].includes(path) ? path : "draw";
+  if (next !== place) enter(next);
+  const [id, i] = (new URLSearchParams(query).get("look") || "").split(".");
+  viewer.visit(/^[0-9a-f]{32}$/.test(id) ? { id, i: Number(i) || 0 } : null);
+}
+
+/** @param {string} next */
+function enter(next) {
+  const first = !place;
+  place = next;
+  for (const view of document.querySelectorAll("[data-view]"))
+    view.toggleAttribute("hidden", /** @type {HTMLElement} */ (view).dataset.view !== place);
+  for (const link of document.querySelectorAll("[data-place]")) {
+    if (/** @type {HTMLElement} */ (link).dataset.place === place) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  shelves[place]?.open();
+  if (place === "me") me.open();
+  if (first) return;
+  scrollTo(0, 0);
+  one(`[data-view=${place}] h1`).focus?.({ preventScroll: true });
+}
+
+const goDraw = () => place !== "draw" && (location.hash = "#/");
+
+/** The newest of one's own, the unfinished among them: what was left comes back. */
+async function wall() {
+  await begun(async () => {
+    const { items } = await get(`/generations?limit=${WALL}`);
+    items.reverse().forEach(put);
+    one("#feed").dataset.asked = "yes";
+    emptiness();
+  });
+}
+
+function clearWall() {
+  for (const { element } of sheets.values()) element.remove();
+  sheets.clear();
+  emptiness();
+}
+
+/** @param {string} id @param {Generation | null} generation @param {Generation | null} before */
+function hang(id, generation, before) {
+  const hung = sheets.get(id);
+  if (!generation || leaving.has(id)) {
+    if (hung) takeDown(hung.element);
+    sheets.delete(id);
+    return emptiness();
+  }
+  if (hung) hung.update(generation);
+  else {
+    const made = sheet(generation);
+    sheets.set(id, made);
+    const later = [...sheets.keys()]
+      .map((other) => find(other))
+      .filter((g) => g && g.id !== id && g.created_at < generation.created_at)
+      .sort((a, b) => (a && b && a.created_at < b.created_at ? 1 : -1))[0];
+    one("#feed").insertBefore(made.element, (later && sheets.get(later.id)?.element) || null);
+    emptiness();
+  }
+  tell(generation, before);
+  if (before && before.status !== "succeeded" && generation.status === "succeeded") shelves.mine.add(generation);
+  document.title = [...sheets.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
+    ? w("app.title_drawing")
+    : w("app.title");
+}
+
+/** @param {HTMLElement} element  the keyboard, if it was there, goes to the next drawing, or to the prompt */
+function takeDown(element) {
+  const held = element.contains(document.activeElement);
+  const next = element.nextElementSibling || element.previousElementSibling || one("#prompt");
+  element.remove();
+  if (held) next.focus({ preventScroll: true });
+}
+
+/** A first drawing needs a hand: examples to begin with while the wall is empty. */
+function emptiness() {
+  const feed = one("#feed");
+  const there = feed.querySelector(".empty");
+  if (sheets.size || feed.dataset.asked !== "yes") return there?.remove();
+  if (there) return;
+  const lines = told.examples
+    .slice(0, 4)
+    .map((/** @type {string} */ e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
+  fill(feed, [h("div.empty", {}, h("p", {}, w("feed.empty")), h("ul.plain", {}, lines))]);
+}
+
+/** @returns {{id: string, n: number}[]} */
+const wallOrder = () =>
+  [...one("#feed").children]
+    .map((e) => find(e.dataset?.id))
+    .filter((g) => g?.images.length)
+    .map((/** @type {any} */ g) => ({ id: g.id, n: g.images.length }));
+
+/** @param {string} id  put a new drawing before the person's eyes */
+function bring(id) {
+  if (place !== "draw") location.hash = "#/";
+  requestAnimationFrame(() =>
+    sheets.get(id)?.element.scrollIntoView({
+      block: "nearest",
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+    }),
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * What stands beside the picture in the viewer: its prompt and facts, and everything that can be done with it.
+ */
+import { call } from "./api.js";
+import { h, icon } from "./dom.js";
+import { again, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
+import { ask, complain, toast } from "./say.js";
+import { ago, told, w } from "./words.js";
+
+const [low, high, step] = told.limits.ranges.vary.strength.slider;
+
+/**
+ * @typedef {import("../types").Generation} Generation
+ * @typedef {import("./dom.js").Child} Child
+ * @typedef {{g: Generation, i: number, comparing: boolean, bare: boolean, open: boolean, strength: number, render: () => void,
+ *   leave: (work: () => any, draw?: boolean) => void}} View  what is looked at and how; leave closes, goes to the prompt
+ *   (unless draw is false) and works there
+ */
+
+/** @param {View} view @returns {Child[]} */
+export function panelOf(view) {
+  const { g } = view;
+  const picture = g.images[view.i];
+  const act = (
+    /** @type {string} */ name,
+    /** @type {string} */ symbol,
+    /** @type {() => void} */ onclick,
+    kind = "quiet",
+  ) => h(`button.${kind}`, { onclick, data: { key: name } }, icon(symbol), w(`do.${name}`));
+  const leave = (/** @type {() => any} */ work) => () => view.leave(work);
+  return [
+    h("p.prompt", {}, g.prompt),
+    h(
+      "p.facts",
+      {},
+      [
+        ago(g.created_at),
+        w("fact.seed", { seed: picture.seed ?? g.seed }),
+        `${picture.width}×${picture.height}`,
+        w(g.mine ? `fact.${g.visibility}` : "fact.theirs"),
+        g.hidden && w("fact.hidden"),
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
+    h(
+      "div.group",
+      {},
+      act(
+        "use",
+        "text",
+        leave(() => studio.fill({ prompt: g.prompt })),
+      ),
+      act(
+        "same",
+        "again",
+        leave(() => again({ ...g, n: 1, seed: picture.seed ?? g.seed }, true)),
+      ),
+      act(
+        "from",
+        "from",
+        leave(() => studio.fill({ prompt: g.prompt }, picture)),
+      ),
+    ),
+    varying(view),
+    picture.base_url &&
+      h(
+        "button.quiet",
+        {
+          "aria-pressed": String(view.comparing),
+          data: { key: "compare" },
+          onclick: () => ((view.comparing = !view.comparing), view.render()),
+        },
+        icon("compare"),
+        w("look.compare"),
+      ),
+    downloads(view),
+    h(
+      "div.group",
+      {},
+      act("prompt", "copy", () => copyPrompt(g.prompt)),
+      act("link", "link", () => copyLink(g, picture)),
+    ),
+    h(
+      "details.facts-more",
+      { open: view.open, ontoggle: (/** @type {any} */ e) => (view.open = e.target.open) },
+      h("summary", {}, w("look.facts")),
+      h(
+        "dl",
+        {},
+        factsOf(g).flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]),
+      ),
+    ),
+    h(
+      "div.group.last",
+      {},
+      g.mine
+        ? [
+            act(
+              g.visibility === "public" ? "hide" : "publish",
+              g.visibility === "public" ? "lock" : "world",
+              async () => {
+                const changed = await show(g, g.visibility === "public" ? "private" : "public");
+                if (changed) ((view.g = changed), view.render());
+              },
+            ),
+            act("delete", "trash", () => view.leave(() => remove(g), false), "quiet.warn"),
+          ]
+        : act("report", "flag", () => report(g)),
+    ),
+  ];
+}
+
+/** @param {View} view */
+function varying(view) {
+  const { g } = view;
+  return h(
+    "div.vary",
+    {},
+    h(
+      "button.primary",
+      {
+        data: { key: "vary" },
+        onclick: () => view.leave(() => vary(g.images[view.i], g, view.strength)),
+      },
+      icon("vary"),
+      w("do.vary"),
+    ),
+    h(
+      "label",
+      {},
+      h("span.sr", {}, w("source.strength")),
+      h("input", {
+        type: "range",
+        min: low,
+        max: high,
+        step,
+        value: view.strength,
+        data: { key: "strength" },
+        oninput: (/** @type {any} */ e) => (view.strength = Number(e.target.value)),
+      }),
+      h("span.ends", { "aria-hidden": "true" }, h("span", {}, w("source.little")), h("span", {}, w("source.much"))),
+    ),
+  );
+}
+
+/** @param {View} view */
+function downloads(view) {
+  const picture = view.g.images[view.i];
+  return h(
+    "div.downloads",
+    { role: "group", "aria-label": w("do.download") },
+    h("span", {}, icon("down"), w("do.download")),
+    ["png", "jpeg", "webp"].map((format) =>
+      h(
+        "a.button.quiet.small",
+        { href: download(format, picture, view.bare), download: "", data: { key: format } },
+        format === "jpeg" ? "JPG" : format.toUpperCase(),
+      ),
+    ),
+    h(
+      "label.bare",
+      {},
+      h("input", {
+        type: "checkbox",
+        checked: view.bare,
+        data: { key: "bare" },
+        onchange: (/** @type {any} */ e) => ((view.bare = e.target.checked), view.render()),
+      }),
+      w("look.bare"),
+    ),
+  );
+}
+
+/** @param {Generation} g @returns {[string, string][]} */
+function factsOf(g) {
+  const seconds = (/** @type {string} */ key) =>
+    g.timings?.[key] === undefined ? "" : w("time.exact", { n: g.timings[key].toFixed(1) });
+  /** @type {[string, any][]} */
+  const all = [
+    [w("look.negative"), g.negative_prompt],
+    [w("look.style"), g.style],
+    [w("look.steps"), g.steps ?? w("more.auto")],
+    [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
+    [w("source.strength"), g.source_image && g.strength],
+    [w("stage.base"), seconds("base")],
+    [w("stage.refiner"), g.refine ? seconds("refiner") : told.refines && w("more.unrefined")],
+  ];
+  return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
+}
+
+/** @param {Generation} g */
+async function report(g) {
+  const reason = await ask({
+    title: w("report.title"),
+    text: w("report.text"),
+    yes: w("report.send"),
+    input: w("report.reason"),
+  });
+  if (reason === null) return;
+  try {
+    await call("POST", `/generations/${g.id}/report`, { body: { reason: reason.trim() || "-" } });
+    toast(w("done.reported"));
+  } catch (error) {
+    complain(error);
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * What is set in the form: the body of a request and back, sliders that rest until touched, the picture to start from, the draft.
+ */
+import { Problem, connection, get } from "./api.js";
+import { h, icon, one } from "./dom.js";
+import { alt } from "./pictures.js";
+import { complain } from "./say.js";
+import { lang, told, w } from "./words.js";
+
+/** @typedef {import("../types").Picture} Picture */
+
+const { defaults, limits, refines } = told;
+const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
+const [low, high, step] = limits.ranges.vary.strength.slider;
+/** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
+const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
+const DRAFT = "draft";
+
+const form = /** @type {HTMLFormElement} */ (one("#composer"));
+const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
+/** @type {Set<string>} sliders the person moved; the others are left to the checkpoint */
+const chosen = new Set();
+/** @type {Record<string, number>} */
+const usual = { style_weight: WEIGHT.default };
+/** @type {Picture | null} */
+let source = null;
+let strength = defaults.strength;
+/** @type {{id: string, kind: string}[]} */
+let styles = [];
+
+/** Take up the draft of this tab, and listen. */
+export function begin() {
+  form.addEventListener("input", oninput);
+  one("#roll").addEventListener("click", () => set({ seed: Math.floor(Math.random() * SEED.exclusiveMaximum) }));
+  one("#reset").addEventListener("click", () => set(plain()));
+  tuck(matchMedia("(max-width: 1079px)"));
+  restore();
+  styled();
+}
+
+/** @returns {Record<string, any>} the request body the form stands for */
+export function body() {
+  const fields = new FormData(form);
+  /** @type {Record<string, any>} */
+  const asked = {
+    prompt: prompt.value.normalize("NFC").trim(),
+    negative_prompt: String(fields.get("negative_prompt") || "")
+      .normalize("NFC")
+      .trim(),
+    n: Number(fields.get("n")) || defaults.n,
+    visibility: fields.get("visibility"),
+  };
+  if (refines) asked.refine = fields.has("refine");
+  const seed = String(fields.get("seed") || "").trim();
+  if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), SEED.exclusiveMaximum - 1);
+  if (fields.get("style")) asked.style = fields.get("style");
+  for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
+  if (source) Object.assign(asked, { source_image: source.id, strength });
+  return asked;
+}
+
+/** @returns {Record<string, any>} */
+const plain = () => ({
+  n: defaults.n,
+  seed: null,
+  refine: defaults.refine,
+  style: "",
+  negative_prompt: "",
+  visibility: "private",
+  ...Object.fromEntries(SLIDES.map((s) => [s, null])),
+});
+
+/**
+ * Fill the form; settings that are not named stay.
+ * @param {Record<string, any>} values
+ * @param {Picture | null} [picture]  undefined leaves the one that is there
+ */
+export function set(values, picture) {
+  const field = (/** @type {string} */ name) => /** @type {any} */ (form.elements.namedItem(name));
+  if (values.prompt !== undefined) prompt.value = values.prompt;
+  if (values.style) one("#style").dataset.wanted = values.style; // the styles may not have arrived yet
+  for (const name of ["negative_prompt", "seed", "style"])
+    if (values[name] !== undefined) field(name).value = values[name] ?? "";
+  for (const name of ["n", "visibility"])
+    if (values[name] && [...field(name)].some((/** @type {any} */ o) => o.value === String(values[name])))
+      field(name).value = String(values[name]);
+  if (refines && values.refine !== undefined) field("refine").checked = values.refine;
+  for (const name of SLIDES) {
+    if (values[name] === undefined) continue;
+    if (values[name] === null) chosen.delete(name);
+    else (chosen.add(name), (field(name).value = values[name]));
+  }
+  if (values.strength) strength = values.strength;
+  if (picture !== undefined) attach(picture);
+  if (values.prompt !== undefined) prompt.dispatchEvent(new Event("input", { bubbles: true }));
+  else render();
+}
+
+/** @param {string} name @returns {boolean} whether the slider means anything now */
+function used(name) {
+  if (name === "refine_strength") return refines && /** @type {any} */ (form.elements.namedItem("refine")).checked;
+  if (name === "style_weight") return styles.some((s) => s.id === one("#style").value && s.kind === "lora");
+  return true;
+}
+
+/** @param {Event} event */
+function oninput(event) {
+  const input = event.target;
+  if (input instanceof HTMLInputElement && SLIDES.some((name) => name === input.name)) chosen.add(input.name);
+  render();
+}
+
+/** Say what is set: beside each slider, and on the closed drawer. */
+function render() {
+  for (const name of SLIDES) {
+    const slide = one(`[data-slide="${name}"]`);
+    const range = slide.querySelector("input");
+    if (!chosen.has(name) && usual[name]) range.value = String(usual[name]);
+    slide.hidden = !used(name);
+    slide.querySelector("output").textContent = chosen.has(name)
+      ? range.value
+      : usual[name]
+        ? w("more.usual", { n: usual[name] })
+        : w("more.auto");
+  }
+  const asked = body();
+  one("#more-said").textContent = [
+    w("more.count", { n: asked.n }),
+    w(`fact.${asked.visibility}`),
+    asked.seed !== undefined && w("fact.seed", { seed: asked.seed }),
+    asked.refine === false && w("more.unrefined"),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  keep();
+}
+
+/** What the server offers: styles by name, and where its sliders rest. */
+async function styled() {
+  try {
+    const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
+    const select = one("#style");
+    const wanted = select.value || select.dataset.wanted;
+    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind }));
+    select.append(
+      ...offered.styles.map((s) => h("option", { value: s.name }, s.label[lang])),
+    );
+    select.value = styles.some((s) => s.id === wanted) ? wanted : "";
+    for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
+    render();
+  } catch (error) {
+    if (error instanceof Problem && error.code === "offline") connection.back().then(styled);
+    else complain(error);
+  }
+}
+
+/** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
+export function attach(picture) {
+  source = picture;
+  const place = one("#source");
+  place.hidden = !picture;
+  if (picture) {
+    const said = h("output", {}, strengthSaid());
+    place.replaceChildren(
+      h("img", { src: picture.thumbnail_url, alt: alt(picture, ""), width: 64, height: 64 }),
+      h(
+        "label",
+        {},
+        h("span", {}, w("source.strength"), " ", said),
+        h("input", {
+          type: "range",
+          min: low,
+          max: high,
+          step,
+          value: strength,
+          oninput: (/** @type {any} */ e) => {
+            strength = Number(e.target.value);
+            said.textContent = strengthSaid();
+          },
+        }),
+        h("span.ends", { "aria-hidden": "true" }, h("span", {}, w("source.little")), h("span", {}, w("source.much"))),
+      ),
+      h(
+        "button.tool",
+        {
+          "aria-label": w("source.remove"),
+          title: w("source.remove"),
+          onclick: () => (attach(null), prompt.focus()),
+        },
+        icon("close"),
+      ),
+    );
+  } else place.replaceChildren();
+  keep();
+}
+
+const strengthSaid = () => `${Math.round(strength * 100)}%`;
+
+/** @param {MediaQueryList} narrow  there the few choices go in with the others, so that similar pictures come into sight */
+function tuck(narrow) {
+  const place = () =>
+    narrow.matches ? one(".more-body").prepend(one(".choices")) : one("#more").before(one(".choices"));
+  narrow.addEventListener("change", place);
+  place();
+}
+
+/** The draft lives as long as the tab: a reload or the other language loses nothing, a closed tab keeps nothing. */
+function keep() {
+  sessionStorage.setItem(DRAFT, JSON.stringify({ ...body(), prompt: prompt.value, source, strength }));
+}
+
+function restore() {
+  const draft = JSON.parse(sessionStorage.getItem(DRAFT) || "{}");
+  set({ ...draft, prompt: draft.prompt ?? "" }, draft.source || null);
+}

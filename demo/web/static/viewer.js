@@ -1,0 +1,184 @@
+/**
+ * Look closely: one picture large, its neighbours by keyboard and swipe, the first stage beside the second, and everything
+ * that can be done with it. The address says what is looked at (#/mine?look=<generation>.<i>), so Back closes it.
+ */
+import { Problem, get } from "./api.js";
+import { fill, h, icon, one } from "./dom.js";
+import { panelOf } from "./panel.js";
+import { alt } from "./pictures.js";
+import { complain, open as openDialog, toast } from "./say.js";
+import { find } from "./store.js";
+import { told, w } from "./words.js";
+
+/**
+ * @typedef {import("../types").Generation} Generation
+ * @typedef {{id: string, n: number}} Stop  a generation in the order of the view below, with how many pictures it has
+ */
+
+const dialog = /** @type {HTMLDialogElement} */ (one("#viewer"));
+/** @type {Omit<import("./panel.js").View, "g"> & {g: Generation | null}} */
+const state = {
+  g: null,
+  i: 0,
+  comparing: false,
+  bare: false,
+  open: false,
+  strength: told.defaults.strength,
+  render,
+  leave(work, draw = true) {
+    opener = null;
+    dialog.close();
+    if (draw) location.hash = "#/";
+    work();
+  },
+};
+/** @type {() => Stop[]} */
+let order = () => [];
+/** @type {Element | null} */
+let opener = null;
+
+/** @param {() => Stop[]} ordered  what Next and Previous walk along beyond one generation's pictures */
+export function begin(ordered) {
+  order = ordered;
+  dialog.addEventListener("close", () => {
+    state.comparing = false;
+    look("", 0);
+  });
+  dialog.addEventListener("keydown", onkey);
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  swiping();
+}
+
+/**
+ * Open at one picture, or close when there is none to look at.
+ * @param {{id: string, i: number} | null} at
+ */
+export async function visit(at) {
+  if (!at) {
+    if (dialog.open) dialog.close();
+    if (opener instanceof HTMLElement && opener.isConnected) opener.focus({ preventScroll: true });
+    opener = null;
+    return;
+  }
+  try {
+    if (state.g?.id !== at.id) state.g = find(at.id) || (await get(`/generations/${at.id}`));
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) toast(w("problem.not_found"), { kind: "wrong" });
+    else complain(error);
+    return look("", 0);
+  }
+  if (!state.g?.images.length) return look("", 0);
+  state.i = Math.min(Math.max(0, at.i), state.g.images.length - 1);
+  state.comparing = state.comparing && Boolean(state.g.images[state.i].base_url);
+  if (!dialog.open) {
+    opener = document.activeElement;
+    openDialog(dialog);
+  }
+  render();
+}
+
+/** @param {string} id @param {number} i  writes the address; an empty id closes */
+function look(id, i) {
+  const place = location.hash.split("?")[0] || "#/";
+  const hash = id ? `${place}?look=${id}.${i}` : place;
+  if (location.hash === hash || (!id && !location.hash.includes("look="))) return;
+  history.replaceState(null, "", hash);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+/** @param {-1 | 1} way */
+function step(way) {
+  const { g, i } = state;
+  if (!g) return;
+  if (g.images[i + way]) return look(g.id, i + way);
+  const stops = order();
+  const next = stops[stops.findIndex((s) => s.id === g.id) + way];
+  if (next && stops.some((s) => s.id === g.id)) look(next.id, way > 0 ? 0 : next.n - 1);
+}
+
+/** @param {-1 | 1} way @returns {boolean} */
+function canStep(way) {
+  const { g, i } = state;
+  if (g?.images[i + way]) return true;
+  const at = order().findIndex((s) => s.id === g?.id);
+  return at >= 0 && Boolean(order()[at + way]);
+}
+
+/** @param {KeyboardEvent} event */
+function onkey(event) {
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+  if (event.key === "ArrowLeft") step(-1);
+  else if (event.key === "ArrowRight") step(1);
+  else return;
+  event.preventDefault();
+}
+
+function swiping() {
+  let [x, y, live] = [0, 0, false];
+  dialog.addEventListener("pointerdown", (e) => {
+    const onPicture = /** @type {Element} */ (e.target).closest(".stage") && !state.comparing;
+    [x, y, live] = [e.clientX, e.clientY, e.pointerType !== "mouse" && Boolean(onPicture)];
+  });
+  dialog.addEventListener("pointercancel", () => (live = false));
+  dialog.addEventListener("pointerup", (e) => {
+    const [dx, dy] = [e.clientX - x, e.clientY - y];
+    if (live && Math.abs(dx) > 48 && Math.abs(dx) > 2 * Math.abs(dy)) step(dx < 0 ? 1 : -1);
+    live = false;
+  });
+}
+
+function render() {
+  const g = /** @type {Generation} */ (state.g);
+  const room = dialog.querySelector(".room") || dialog.insertBefore(h("div.room"), dialog.firstChild);
+  fill(room, [h("div.stage", {}, stageOf(g)), h("div.panel", {}, panelOf(/** @type {any} */ (state)))]);
+  if (!dialog.contains(document.activeElement) || document.activeElement === dialog)
+    one("[data-key=close]", room).focus();
+}
+
+/** @param {Generation} g */
+function stageOf(g) {
+  const picture = g.images[state.i];
+  const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) =>
+    h(
+      `button.arrow.${key}`,
+      { disabled: !canStep(way), "aria-label": w(`look.${key}`), data: { key }, onclick: () => step(way) },
+      icon(key),
+    );
+  return [
+    h(
+      "figure.picture",
+      { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%", "--natural": `${picture.width}px` } },
+      h("img", {
+        src: picture.url,
+        alt: alt(picture, g.prompt, state.i, g.images.length),
+        width: picture.width,
+        height: picture.height,
+        draggable: false,
+      }),
+      state.comparing && [
+        h("img.before", { src: picture.base_url, alt: w("look.base_alt"), draggable: false }),
+        h("span.cut", { "aria-hidden": "true" }),
+        h("span.side.left", { "aria-hidden": "true" }, w("stage.base")),
+        h("span.side.right", { "aria-hidden": "true" }, w("look.after")),
+        h("input", {
+          type: "range",
+          min: 0,
+          max: 100,
+          value: 50,
+          "aria-label": w("look.slider"),
+          data: { key: "slider" },
+          oninput: (/** @type {any} */ e) => e.target.parentElement.style.setProperty("--cut", `${e.target.value}%`),
+        }),
+      ],
+      h("figcaption.mark", {}, w("mark.generated")),
+    ),
+    arrow("prev", -1),
+    arrow("next", 1),
+    h(
+      "button.tool.close",
+      { "aria-label": w("look.close"), data: { key: "close" }, onclick: () => dialog.close() },
+      icon("close"),
+    ),
+    g.images.length > 1 && h("p.place", {}, `${state.i + 1} / ${g.images.length}`),
+  ];
+}

@@ -1,0 +1,55 @@
+/**
+ * Everything the page says, in the language the server chose; the words themselves are demo/web/templates/words.json.
+ */
+const { words, language, ...facts } = JSON.parse(document.getElementById("page-data")?.textContent || "{}");
+
+/** @type {"ko" | "en"} */
+export const lang = language;
+
+/** What the server told the page with the page itself (limits, days, notes). @type {import("../types").Facts} */
+export const told = facts;
+
+/**
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]  fills {name}
+ * @returns {string}
+ */
+export function w(key, values = {}) {
+  const text = words[key];
+  if (text === undefined) throw new Error(`no words for ${key}`);
+  return text.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) =>
+    String(values[name] ?? ""),
+  );
+}
+
+/** @param {string} key @returns {boolean} */
+export const hasWords = (key) => key in words;
+
+/** @param {number} n @returns {string} */
+export const number = (n) => new Intl.NumberFormat(lang).format(n);
+
+/**
+ * "3분 전", "3 minutes ago"; a date when it is long past.
+ * @param {string} iso
+ * @returns {string}
+ */
+export function ago(iso) {
+  const seconds = (new Date(iso).getTime() - Date.now()) / 1000;
+  const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+  if (seconds > -45) return w("time.now");
+  if (seconds > -3600) return relative.format(Math.round(seconds / 60), "minute");
+  if (seconds > -86400) return relative.format(Math.round(seconds / 3600), "hour");
+  if (seconds > -604800) return relative.format(Math.round(seconds / 86400), "day");
+  return new Intl.DateTimeFormat(lang, { dateStyle: "medium" }).format(new Date(iso));
+}
+
+/**
+ * Seconds a person can use: "약 8초", "about 8 s".
+ * @param {number} seconds
+ * @returns {string}
+ */
+export function about(seconds) {
+  if (seconds < 1) return w("time.soon");
+  if (seconds < 90) return w("time.seconds", { n: Math.ceil(seconds) });
+  return w("time.minutes", { n: Math.round(seconds / 60) });
+}

@@ -1,0 +1,99 @@
+"""End a job that was run: files first, then one commit with rows, events and the index record.
+
+Nothing stays of a job that is not this worker's any more: cancelled, deleted, or taken back meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from demo.queue import jobs
+from demo.queue.jobs import JobQueue
+from demo.store.database import Database
+from demo.store.errors import from_failure
+from demo.store.storage import Storage
+from demo.store.tables import Generation, Image, new_id
+from demo.studio import pictures, prompts
+from demo.studio.searching import Searcher
+from demo.studio.visibility import is_public
+from jobspec import SEEDS, Result, ResultPicture
+
+logger = logging.getLogger(__name__)
+
+
+class Finisher:
+    """Stores what was made for a job and ends it, at most once."""
+
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher, queue: JobQueue) -> None:
+        self._database, self._storage, self._searcher, self._queue = database, storage, searcher, queue
+
+    def finish(self, job: Generation, result: Result) -> None:
+        """Files, then one commit with rows, events and index record; nothing stays of a job that is not ours."""
+        if result.flagged:
+            self._queue.fail(job, "content_flagged")
+            return
+        if job.id not in self._queue.still_running([job]):
+            return
+        started, rows = time.perf_counter(), []
+        try:
+            for position, picture in enumerate(result.pictures):
+                rows.append(self._store(job, result, picture, position))
+            committed = self._commit(job, result, rows, time.perf_counter() - started)
+        except Exception as error:
+            self._remove(rows)
+            known = from_failure(error)
+            if known is None:
+                logger.exception("job %s cannot be stored", job.id)
+            self._queue.fail(job, known.code if known else "draw_failed")
+            return
+        if not committed:
+            self._remove(rows)
+
+    def _store(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
+        """Write one picture's files and give its row."""
+        id, image = new_id(), picture.image
+        source_type = pictures.EDITED if result.job.source_pictures() else pictures.GENERATED
+        files: dict[str, dict] = {}
+        for stage, made in {"final": image, **picture.stages}.items():
+            data = pictures.encode(made, "image/png", source_type, picture.recipe)
+            files[stage] = self._storage.write(id, stage, "image/png", data)
+        small = pictures.thumbnail(image, source_type)
+        files["thumbnail"] = self._storage.write(id, "thumbnail", "image/webp", small)
+        return Image(
+            id=id, owner_id=job.owner_id, generation_id=job.id, position=position, kind="generation",
+            created_at=time.time(), width=image.width, height=image.height, seed=(job.seed + position) % SEEDS,
+            media_type="image/png", recipe=picture.recipe, source_type=source_type, files=files,
+            bytes=sum(file["bytes"] for file in files.values()),
+        )  # fmt: skip
+
+    def _commit(self, job: Generation, result: Result, rows: list[Image], seconds: float) -> bool:
+        encoder_id = self._searcher.require().encoder_id
+        vector = self._searcher.vector(job.prompt) if job.encoder_id != encoder_id or not job.vector else None
+        with self._database.write() as session:
+            row = self._queue.own(session, job)
+            if row is None:
+                return False
+            if vector is not None:
+                row.vector, row.encoder_id = vector.tobytes(), encoder_id
+            for image in rows:
+                image.owner_id = row.owner_id  # may have moved to another browser meanwhile
+            session.add_all(rows)
+            session.flush()
+            stages = {stage: round(spent, 4) for stage, spent in result.seconds.items()}
+            row.timings = row.timings | stages | {"store": round(seconds, 4)}
+            row.spec = result.job.to_row()
+            row.warnings = prompts.with_new(row.warnings, result.warnings)
+            vector_now = np.frombuffer(row.vector or b"", dtype=np.float32)
+            self._searcher.index.add(row.index_id, row.prompt_key, vector_now, row.owner_id, bool(is_public(row)),
+                                     connection=session.connection())  # fmt: skip
+            jobs.end(session, row, "succeeded")
+            return True
+
+    def _remove(self, rows: Sequence[Image]) -> None:
+        for row in rows:
+            for file in row.files.values():
+                self._storage.remove(file["key"])

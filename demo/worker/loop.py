@@ -1,0 +1,248 @@
+"""The worker process: owns the runners, runs what waits, and has each result committed once.
+
+A batch of jobs with one batch key is run together; each job ends by itself (finishing.py). What a dead worker held is
+run again with the same seed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image as Picture
+from sqlalchemy import select
+
+import jobspec
+from demo.queue import jobs
+from demo.queue.jobs import JobQueue
+from demo.store.database import Database
+from demo.store.errors import ServiceError, from_failure
+from demo.store.settings import Settings
+from demo.store.storage import Storage
+from demo.store.tables import Generation, Image, WorkerRow, new_id
+from demo.studio import pictures
+from demo.studio.readiness import missing_checkpoint
+from demo.studio.searching import Encoder, Searcher
+from demo.studio.visibility import Viewer, image_visible_to
+from demo.worker.finishing import Finisher
+from demo.worker.runners import facts_of
+from jobspec import Cancelled, Order, Progress, Runner
+
+logger = logging.getLogger(__name__)
+IDLE_SECONDS = 0.1
+BEAT_SECONDS = 2.0
+REPORT_SECONDS = 0.25  # steps faster than this share a report
+OPEN_AGAIN_SECONDS = 5.0
+RESERVE = 50 * 2**20  # bytes of disk that stay free
+
+
+class Stopping(Exception):
+    """The worker was asked to end while it draws: its jobs go back to the queue."""
+
+
+class Worker:
+    """Claims, draws, commits; one thread draws, another keeps the leases."""
+
+    def __init__(
+        self, settings: Settings, database: Database, storage: Storage, searcher: Searcher,
+        open_runners: Callable[[Settings, Callable[[], Encoder]], Mapping[str, Runner]], name: str = "worker-1",
+    ) -> None:  # fmt: skip
+        self._settings, self._database, self._storage = settings, database, storage
+        self._searcher, self._open_runners, self._name = searcher, open_runners, name
+        self._queue = JobQueue(database, settings, f"{name}:{new_id()[:12]}")
+        self._finisher = Finisher(database, storage, searcher, self._queue)
+        self._runners: Mapping[str, Runner] = {}
+        self._running: list[Generation] = []
+        self._stop = threading.Event()
+        self._state: tuple[str, dict] = ("starting", {})
+
+    def stop(self) -> None:
+        """Ask to end: within one step, and what is being drawn waits again."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        self._take_over()
+        beat = threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True)
+        beat.start()
+        while not self._stop.is_set() and not self._open():
+            self._stop.wait(OPEN_AGAIN_SECONDS)
+        while not self._stop.is_set():
+            try:
+                if not self.work_once():
+                    self._stop.wait(IDLE_SECONDS)
+            except Exception as error:
+                known = from_failure(error)
+                logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
+                self._stop.wait(1.0)
+        beat.join(timeout=BEAT_SECONDS * 2)
+        self._publish("stopped", {})
+
+    def work_once(self) -> bool:
+        """Draw one batch; False when nothing waits."""
+        batch = self._queue.claim()
+        if not batch:
+            return False
+        self._running = batch
+        try:
+            self._run(batch)
+        except Stopping:
+            self._queue.give_back(batch)
+        finally:
+            self._running = []
+        return True
+
+    # Opening, and what people may know
+
+    def _take_over(self) -> None:
+        """The worker of this name before us is dead (we hold its lock): its jobs wait again."""
+        with self._database.write() as session:
+            before = session.get(WorkerRow, self._name)
+            if before is not None:
+                jobs.take_back(session, before.incarnation)
+        self._publish("starting", {})
+
+    def _open(self) -> bool:
+        """Open the models; False, with the reason for everybody to read, when that cannot be done."""
+        problem = missing_checkpoint(self._settings.checkpoint)
+        if problem is None:
+            try:
+                if not self._searcher.ready:
+                    self._searcher.open()
+                self._searcher.require()
+                self._runners = self._open_runners(self._settings, self._searcher.require)
+            except ServiceError:
+                problem = None  # the encoder is missing: the web process says so itself
+                self._publish("starting", {})
+                return False
+            except Exception as error:
+                if self._state[0] != "missing":
+                    logger.exception("the checkpoint cannot be opened")
+                problem = str(error).replace(f"{Path(self._settings.checkpoint).resolve().parent}/", "")
+        if problem is not None:
+            if self._state[0] != "missing":
+                logger.warning("no checkpoint to draw with: %s", problem)
+            self._publish("missing", {"code": "checkpoint_missing", "message": problem})
+            return False
+        facts = facts_of(self._runners)
+        self._publish("ready", facts)
+        logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
+        return True
+
+    def _publish(self, state: str, detail: dict) -> None:
+        self._state = (state, detail)
+        row = WorkerRow(
+            name=self._name, incarnation=self._queue.worker, state=state, detail=detail, heartbeat=time.time()
+        )
+        with self._database.write() as session:
+            session.merge(row)
+
+    def _keep_beating(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                self._publish(*self._state)
+                self._queue.renew(self._running)
+                with self._database.write() as session:
+                    jobs.take_back(session)
+            except Exception as error:
+                logger.warning("heartbeat: %s", error)
+
+    # Running
+
+    def _run(self, batch: list[Generation]) -> None:
+        orders: list[tuple[Generation, Order]] = []
+        for row in batch:
+            if not self._out_of_room(row) and (order := self._order(row)) is not None:
+                orders.append((row, order))
+        if not orders:
+            return
+        rows = [row for row, _ in orders]
+        run = _Run(self._queue, rows, self._stop)
+        try:
+            results = self._runners[rows[0].kind].run([order for _, order in orders], run.on_step, run.cancelled)
+        except Cancelled:
+            return  # all of them were cancelled
+        except Stopping:
+            raise
+        except Exception as error:
+            self._fail(rows, error)
+            return
+        for row, result in zip(rows, results, strict=True):
+            self._finisher.finish(row, result)
+
+    def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
+        """One bad job must not take others of its batch with it: what failed together is run alone once."""
+        logger.warning("%s failed: %s", batch[0].kind, error, exc_info=not isinstance(error, ValueError))
+        if len(batch) == 1:
+            known = from_failure(error)
+            if known is None and isinstance(error, ValueError):  # what this checkpoint cannot do, in words
+                self._queue.fail(batch[0], "bad_settings", detail=error)
+                return
+            self._queue.fail(batch[0], known.code if known else "draw_failed")
+            return
+        for job in batch:
+            if job.id in self._queue.still_running([job]):
+                self._run([job])
+
+    def _out_of_room(self, job: Generation) -> bool:
+        if not self._storage.has_room(RESERVE):
+            return self._queue.fail(job, "disk_full")
+        return False
+
+    def _order(self, row: Generation) -> Order | None:
+        """The job of a row with the pictures that it starts from; None, and the job failed, where it cannot begin."""
+        try:
+            job = jobspec.of_row(row.spec)
+            if job.kind not in self._runners:
+                raise ValueError(f"this worker runs {', '.join(self._runners)}, not {job.kind}")
+        except ValueError as error:
+            logger.warning("job %s cannot be run: %s", row.id, error)
+            self._queue.fail(row, "bad_settings", detail=error)
+            return None
+        try:
+            viewer = Viewer(row.owner_id)
+            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
+        except (ServiceError, OSError, ValueError) as error:
+            logger.warning("job %s cannot begin: %s", row.id, error)
+            self._queue.fail(row, "source_gone")
+            return None
+
+    def _picture(self, image_id: str, viewer: Viewer) -> Picture.Image:
+        """A picture to start from, if the job's owner may still see it. Raises ServiceError, OSError."""
+        with self._database.read() as session:
+            row = session.scalar(select(Image).where(Image.id == image_id, image_visible_to(viewer)))
+        if row is None:
+            raise ServiceError("source_gone")
+        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
+
+
+class _Run:
+    """One draw's callbacks: reports steps, asks whether anybody still waits."""
+
+    def __init__(self, queue: JobQueue, batch: list[Generation], stop: threading.Event) -> None:
+        self._queue, self._batch, self._stop = queue, batch, stop
+        self._jobs = [job for job in batch for _ in range(job.n)]  # of each picture
+        self._reported = self._asked = 0.0
+        self._done = 0
+
+    def on_step(self, progress: Progress) -> None:
+        self._done += 1
+        now = time.perf_counter()
+        if progress.step not in (1, progress.steps) and now - self._reported < REPORT_SECONDS:
+            return
+        self._reported = now
+        previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
+        for job, picture in zip(self._jobs, progress.previews(), strict=False):  # none where pictures are judged
+            previews[job.id].append(pictures.preview(picture))
+        step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
+                "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
+        self._queue.report([job.id for job in self._batch], step, previews)
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
+        if self._stop.is_set():
+            raise Stopping
+        return not self._queue.still_running(self._batch)

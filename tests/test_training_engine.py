@@ -1,0 +1,340 @@
+"""A training run that is cut and started again ends with the same weights; elsewhere it starts warm."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from training import record
+from training.optimizers import OptimizerSettings
+from training.parts import save_part, warm_start
+from training.run import Run, add_training_options, open_run
+from training.schedule import TrainerSettings
+from training.state import STATE_FILE, load_average, read_progress, read_state
+from training.trainer import Trainer
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(8, 16), nn.SiLU(), nn.LayerNorm(16), nn.Linear(16, 8))
+
+
+def losses_of(model: nn.Module):
+    def step_losses(step: int) -> dict[str, torch.Tensor]:
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        return {"loss": (model(x) - x.flip(-1)).square().mean()}
+
+    return step_losses
+
+
+def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch.Tensor]:
+    """Fit to `steps`; `stop_at` kills the leg there, as a signal would, after the loop's last save."""
+    model = make_model()
+    config = TrainerSettings(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
+    step_losses = losses_of(model)
+
+    def killed(step: int) -> dict[str, torch.Tensor]:
+        if step == stop_at:
+            raise KeyboardInterrupt
+        return step_losses(step)
+
+    try:
+        Trainer(model, killed, config, folder).run()
+    except KeyboardInterrupt:
+        return {}
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", 40)
+    assert run(tmp_path / "cut", 40, stop_at=17) == {}
+    resumed = run(tmp_path / "cut", 40)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    average_whole, step = load_average(tmp_path / "whole")
+    average_cut, _ = load_average(tmp_path / "cut")
+    assert step == 40
+    assert all(torch.equal(average_whole[name], average_cut[name]) for name in average_whole)
+
+
+def test_a_leg_ends_with_its_minutes_and_the_next_goes_on(tmp_path: Path) -> None:
+    model = make_model()
+    config = TrainerSettings(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
+    first = Trainer(model, losses_of(model), config, tmp_path).run()
+    second = Trainer(model, losses_of(model), config, tmp_path).run()
+    assert not first.finished
+    assert second.step > first.step > 0
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    model = make_model()
+    before = losses_of(model)(0)["loss"].item()
+    Trainer(model, losses_of(model), TrainerSettings(steps=200, learning_rate=1e-2, warmup=10), tmp_path).run()
+    assert losses_of(model)(0)["loss"].item() < before / 2
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_path: Path) -> None:
+    model = make_model()
+    step_losses = losses_of(model)
+
+    def broken(step: int) -> dict[str, torch.Tensor]:
+        scale = float("nan") if step == 7 else 1.0
+        return {"loss": step_losses(step)["loss"] * scale}
+
+    with pytest.raises(FloatingPointError, match="step 7"):
+        Trainer(model, broken, TrainerSettings(steps=20, save_minutes=0.0), tmp_path).run()
+    assert load_average(tmp_path)[1] == 7
+
+
+def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> None:
+    from diffusers import AutoencoderTiny
+
+    def build() -> AutoencoderTiny:
+        return AutoencoderTiny(
+            encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), num_encoder_blocks=(1, 1),
+            num_decoder_blocks=(1, 1), latent_channels=4,
+        )  # fmt: skip
+
+    trained, fresh = build(), build()
+    here = Run(tmp_path / "runs", tmp_path / "part", torch.device("cpu"), False)
+    assert warm_start(fresh, here) == 0
+    save_part(trained, here.part, step=120, facts={"loss": 0.5})
+    assert warm_start(fresh, here) == 120
+    for name, value in trained.state_dict().items():
+        assert torch.allclose(fresh.state_dict()[name], value, atol=1e-3)
+    assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "minutes": 0.0}, {"steps": 5, "ema": 1.0}])
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="give"):
+        TrainerSettings(**wrong)
+
+
+def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
+    with pytest.raises(SystemExit, match="--preset cpu"):
+        open_run(options, "vae")
+
+
+def test_states_lie_where_runs_dir_or_the_command_line_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def options(*words: str) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        add_training_options(parser, steps=1, batch=1, learning_rate=1e-3)
+        return parser.parse_args(words)
+
+    monkeypatch.delenv("RUNS_DIR", raising=False)
+    assert (options().runs, options().pool) == (Path("runs"), Path("runs/pool"))
+    monkeypatch.setenv("RUNS_DIR", str(tmp_path))
+    assert (options().runs, options().pool) == (tmp_path, tmp_path / "pool")
+    assert options("--runs", "elsewhere").runs == Path("elsewhere")
+
+
+# --- what a step is -------------------------------------------------------------------------------------------------
+
+
+def test_micro_batches_of_a_step_add_up_to_the_whole_batch(tmp_path: Path) -> None:
+    def halves(step: int) -> Iterator[dict[str, torch.Tensor]]:
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        for part in x.split(8):
+            loss = (models[1](part) - part.flip(-1)).square().mean() / 2
+            yield {"loss": loss, "half": loss}
+
+    models = [make_model(), make_model()]
+    settings = TrainerSettings(steps=3, learning_rate=1e-2, warmup=1)
+    whole, parts = (
+        Trainer(model, losses, settings, tmp_path / str(number)).train_step()
+        for number, (model, losses) in enumerate(((models[0], losses_of(models[0])), (models[1], halves)))
+    )
+    assert torch.allclose(whole["loss"], parts["loss"]) and torch.equal(parts["loss"], parts["half"])
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def generator_and_critic() -> nn.ModuleDict:
+    torch.manual_seed(1)
+    return nn.ModuleDict({"generator": nn.Linear(4, 4), "critic": nn.Linear(4, 1)})
+
+
+def adversarial(model: nn.ModuleDict):
+    def losses(step: int) -> dict[str, torch.Tensor]:
+        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
+        made = model["generator"](x)
+        mistaken = (model["critic"](made.detach()) - model["critic"](x)).mean()
+        return {"loss": mistaken + (made - x).square().mean(), "mistaken": mistaken}
+
+    return losses
+
+
+OPTIMIZERS = {
+    "generator": OptimizerSettings(1e-2, parts=("generator",)),
+    "critic": OptimizerSettings(1e-3, kind="adamw", weight_decay=0.0, parts=("critic",)),
+}
+
+
+def test_a_generator_and_its_critic_have_optimizers_of_their_own_and_resume_exactly(tmp_path: Path) -> None:
+    settings = TrainerSettings(steps=12, warmup=1, cooldown=0.0)
+
+    def train(folder: Path, model: nn.ModuleDict, stop_at: int | None = None) -> Trainer:
+        losses = adversarial(model)
+
+        def killed(step: int) -> dict[str, torch.Tensor]:
+            if step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return losses(step)
+
+        trainer = Trainer(model, killed, settings, folder, optimizers=OPTIMIZERS)
+        trainer.run()
+        return trainer
+
+    whole, resumed = generator_and_critic(), generator_and_critic()
+    trainer = train(tmp_path / "whole", whole)
+    rates = {name: each.param_groups[0]["lr"] for name, each in trainer.optimizers.by_name.items()}
+    assert rates == {"generator": 1e-2, "critic": 1e-3}
+    moments = read_state(tmp_path / "whole" / STATE_FILE).moments["critic.weight"]
+    assert moments.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    train(tmp_path / "cut", resumed, stop_at=4)
+    assert read_progress(tmp_path / "cut").step == 5  # the step that the signal met is done
+    fresh = generator_and_critic()
+    train(tmp_path / "cut", fresh)
+    assert all(torch.equal(whole.state_dict()[name], value) for name, value in fresh.state_dict().items())
+
+
+@pytest.mark.parametrize(("optimizers", "message"), [
+    ({"generator": OPTIMIZERS["generator"]}, "critic.weight is stepped by no optimizer"),
+    ({**OPTIMIZERS, "all": OptimizerSettings(1.0)}, "generator.weight is stepped by generator, all"),
+    ({**OPTIMIZERS, "judge": OptimizerSettings(1.0, parts=("judge",))}, "optimizer judge has no trained parameter"),
+])  # fmt: skip
+def test_every_trained_parameter_has_exactly_one_optimizer(
+    tmp_path: Path, optimizers: dict[str, OptimizerSettings], message: str
+) -> None:
+    model = generator_and_critic()
+    with pytest.raises(ValueError, match=message):
+        Trainer(model, adversarial(model), TrainerSettings(steps=1), tmp_path, optimizers=optimizers)
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "sgd"}, {"learning_rate": 0.0}])
+def test_optimizer_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="use muon|give more"):
+        OptimizerSettings(**{"learning_rate": 1.0, **wrong})
+
+
+def test_several_processes_need_a_prepared_module(tmp_path: Path) -> None:
+    model, two = make_model(), SimpleNamespace(num_processes=2, unwrap_model=lambda model: model)
+    with pytest.raises(ValueError, match="start one process"):
+        Trainer(model, losses_of(model), TrainerSettings(steps=1), tmp_path, accelerator=two)
+
+
+# --- resuming -------------------------------------------------------------------------------------------------------
+
+
+def test_what_draws_from_torch_s_global_generator_resumes_exactly_too(tmp_path: Path) -> None:
+    def train(folder: Path, *stops: int) -> dict[str, torch.Tensor]:
+        for stop in (*stops, None):
+            torch.manual_seed(3)
+            model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 8))
+            torch.rand(len(stops) + 1)  # whatever was drawn before does not matter
+            losses = losses_of(model)
+
+            def stopped(step: int, losses=losses, stop=stop) -> dict[str, torch.Tensor]:
+                if step == stop:
+                    raise KeyboardInterrupt
+                return losses(step)
+
+            try:
+                Trainer(model, stopped, TrainerSettings(steps=9, save_minutes=0.0), folder).run()
+            except KeyboardInterrupt:
+                continue
+        return model.state_dict()
+
+    whole, resumed = train(tmp_path / "whole"), train(tmp_path / "cut", 3, 6)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_smoothed_losses_of_a_killed_run_are_those_of_a_whole_one(tmp_path: Path) -> None:
+    run(tmp_path / "whole", 60)
+    run(tmp_path / "cut", 60, stop_at=30)
+    run(tmp_path / "cut", 60)
+    whole, cut = (read_progress(tmp_path / name) for name in ("whole", "cut"))
+    assert whole == cut and whole.smoothed["loss"] > 0 and whole.finished
+
+
+def test_a_state_of_another_shape_is_refused_with_its_file(tmp_path: Path) -> None:
+    run(tmp_path, 2)
+    other = nn.Sequential(nn.Linear(8, 4))
+    with pytest.raises(ValueError, match=f"{STATE_FILE} belongs to a network of another shape: give the run another"):
+        Trainer(other, losses_of(other), TrainerSettings(steps=4), tmp_path).run()
+
+
+def test_tied_and_frozen_weights_are_in_the_state_and_only_trained_ones_are_averaged(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    twice = nn.Linear(8, 8)
+    model = nn.Sequential(twice, nn.LayerNorm(8), twice)
+    model[1].requires_grad_(False)
+    result = Trainer(model, losses_of(model), TrainerSettings(steps=3), tmp_path).run()
+    state, (average, _) = read_state(tmp_path / STATE_FILE), load_average(tmp_path)
+    assert state.model.keys() == model.state_dict().keys() == result.average.keys() == average.keys()
+    assert state.average.keys() == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    for found in (result.average, average):
+        assert torch.equal(found["0.weight"], found["2.weight"]) and torch.equal(found["1.weight"], torch.ones(8))
+        assert not torch.equal(found["0.weight"], twice.weight)
+    again = nn.Sequential(twice, nn.LayerNorm(8), twice)  # nothing is frozen any more
+    assert Trainer(again, losses_of(again), TrainerSettings(steps=4), tmp_path).run().step == 4
+
+
+def test_the_schedule_ends_in_the_minutes_that_finish_gives_and_stays_so(tmp_path: Path) -> None:
+    model = make_model()
+    settings = TrainerSettings(steps=10**7, minutes=0.01, finish=True)
+    first = Trainer(model, losses_of(model), settings, tmp_path)
+    steps = first.run().step
+    assert first.steps < 10**7 and abs(steps - first.steps) < first.steps / 2
+    again = Trainer(model, losses_of(model), settings, tmp_path)
+    again.run()
+    assert again.steps == first.steps
+
+
+# --- what a person reads --------------------------------------------------------------------------------------------
+
+
+def test_losses_and_held_out_figures_are_rows_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model, seen = make_model(), []
+
+    def on_sample(step: int, average: dict[str, torch.Tensor]) -> dict[str, float]:
+        assert not model.training and all(torch.equal(model.state_dict()[n], v) for n, v in average.items())
+        seen.append({name: value.clone() for name, value in average.items()})
+        return {"error": 0.25}
+
+    settings = TrainerSettings(steps=5, log_every=2, sample_every=2, sample_at_end=True)
+    with caplog.at_level(logging.INFO):
+        result = Trainer(model, losses_of(model), settings, tmp_path, on_sample=on_sample).run()
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["step"], "loss" in row, row.get("error")) for row in rows] == [
+        (2, True, None), (2, False, 0.25), (4, True, None), (4, False, 0.25), (5, True, None), (5, False, 0.25),
+    ]  # fmt: skip
+    assert {"steps_per_second", "minutes_left"} <= rows[0].keys()
+    assert all(torch.equal(result.average[name], value) for name, value in seen[-1].items())
+    assert model.training and not torch.equal(model.state_dict()["0.weight"], result.average["0.weight"])
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert "step 2/5 loss" in caplog.text and "step 4/5" not in caplog.text  # a line every 30 seconds
+    assert "step 4 held out: error 0.2500" in caplog.text
+
+
+def test_a_terminal_shows_a_bar_in_place_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(record.os, "isatty", lambda descriptor: True)
+    model = make_model()
+    with caplog.at_level(logging.INFO):
+        Trainer(model, losses_of(model), TrainerSettings(steps=4, log_every=2), tmp_path).run()
+    shown = capsys.readouterr().err
+    assert "4/4" in shown and "loss" in shown and "step 2/4" not in caplog.text
