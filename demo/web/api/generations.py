@@ -11,9 +11,10 @@ from demo.store.errors import ServiceError
 from demo.web import present, schemas
 from demo.web.bridge import PUSH
 from demo.web.current import services, streams
-from demo.web.security import owner, viewer
+from demo.web.security import limit, owner, viewer
 from jobspec import Job
 
+REPORTS = "60/hour"  # from one address
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
@@ -133,6 +134,7 @@ def get_preview(generation_id: str, place: int) -> Response:
 @blueprint.output(schemas.Reported, status_code=202)
 @blueprint.doc(summary="Say that a public generation should not be there")
 def report_generation(generation_id: str, report: schemas.NewReport) -> dict:
+    limit("reports", REPORTS)
     services().generations.report(viewer(), generation_id, report.reason)
     return {"reported": True}
 
