@@ -27,10 +27,11 @@ import sqlalchemy as sa
 
 from index.annoy_file import METRIC, AnnoyFile, build_annoy, choose_search_k
 from index.folder import IndexFolder, flush
-from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, TEXT, Generation, key_hash
+from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, Generation, key_hash
 from index.options import IndexOptions, tuned
 from index.records import Leader
 from index.store import Store
+from index.texts import SUMS, TEXT, write_sums
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def build_here(folder: IndexFolder, store: Store, options: IndexOptions) -> None
     folder.require_space(_bytes_needed(sizes, store.dim, options))
     target = folder.new_generation(store.sequence())
     try:
-        sha256 = _write(target, store, options, sizes)
+        sha256 = _write(target, store, options, sizes, started)
         rows = len(Generation(target, sha256, store))  # verified as every reader will
     except BaseException:
         rmtree(target, ignore_errors=True)
@@ -83,7 +84,7 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
     logger.info("%s", (child.stderr.strip().splitlines() or ["index: built"])[-1])
 
 
-def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int]) -> str:
+def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int], started: float) -> str:
     """Write all files of a generation, flushed; return the SHA-256 of its manifest."""
     seq = int(target.name.split("-")[0])
     scopes = []
@@ -100,10 +101,14 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
                 flat.writelines(vector.astype("<f4").tobytes() for vector in vectors)
             scopes.append([scope, start, len(rows.numbers) - start, annoy_name, search_k])
     rows.write_arrays(target)
+    write_sums(target)
+    files = {path.name: _sealed(path) for path in sorted(target.iterdir())}
+    text_bytes = files.pop(TEXT)["size"]
+    del files[SUMS]
     manifest = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
                 "store_id": store.store_id, "seq": seq, "n_trees": options.n_trees, "recall": options.recall,
-                "count": len(rows.numbers), "scopes": scopes,
-                "files": {path.name: _sealed(path) for path in sorted(target.iterdir())}}
+                "count": len(rows.numbers), "scopes": scopes, "files": files, "text_bytes": text_bytes,
+                "seconds": round(time.monotonic() - started, 3)}
     content = json.dumps(manifest, ensure_ascii=False).encode()
     (target / MANIFEST).write_bytes(content)
     for path in (target / MANIFEST, target, target.parent):
@@ -144,9 +149,9 @@ class _Rows:
 
 
 def _sealed(path: Path) -> dict:
-    """Flush a file, make it read-only, and return its size and SHA-256."""
+    """Flush a file, make it read-only (but for the texts, parts of which are erased), return its size and SHA-256."""
     flush(path)
-    path.chmod(0o444)
+    path.chmod(0o600 if path.name in (TEXT, SUMS) else 0o400)
     with path.open("rb") as file:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
@@ -163,6 +168,7 @@ def main() -> None:
     """Carry out the orders on stdin."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     os.nice(10)
+    os.umask(0o077)
     orders = json.load(sys.stdin)
     engine = sa.create_engine(orders["url"])
     store = Store(engine, orders["dim"], orders["encoder_id"])

@@ -34,6 +34,7 @@ class Layers:
         self.generation = generation
         self.seq = generation.seq if generation else 0  # every change up to here is in
         self.fresh = 0  # rows in all tails
+        self.removed: set[int] = set()  # numbers of removed records whose texts the generation may still hold
         self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
         self._tails: dict[str, Tail] = {}
@@ -72,11 +73,21 @@ class Layers:
         """Return how many groups each scope shows."""
         shelves = self.generation.shelves if self.generation else {}
         sizes = Counter({scope: len(shelf.vectors) for scope, shelf in shelves.items()})
+        for scope in shelves:
+            sizes[scope] -= self.generation.erased_in(scope)
         for scope in list(self._tails):
             view = self._view(scope)
             for group in set(view.tail.groups[: view.rows]):
                 sizes[scope] += (view.leader(group) >= 0) - (view.in_generation(group) is not None)
         return {scope: size for scope, size in sizes.items() if size}
+
+    def erase_texts(self) -> set[int]:
+        """Overwrite the texts of removed records in this process's copy; return their numbers, for other copies."""
+        with self._catching_up:
+            numbers, self.removed = self.removed, set()
+            if self.generation is not None:
+                self.generation.erase(numbers)
+        return numbers
 
     def _take_in(self, changes: list[Change]) -> None:
         """Let newer records lead their groups; ask the store who leads those that lost their leader."""
@@ -111,8 +122,9 @@ class Layers:
 
     def _left_by(self, change: Change) -> list[tuple[str, str]]:
         """Return every (scope, group) that the changed record may have led here and leads no more."""
-        if change.group is None and self.generation and self.erasing_since is None:
-            self.erasing_since = time.monotonic()
+        if change.group is None and self.generation:
+            self.removed.add(change.number)
+            self.erasing_since = self.erasing_since or time.monotonic()
         if change.number > self._newest:  # no record of it was ever seen
             return []
         if change.group is not None:
@@ -187,11 +199,13 @@ class _View:
 
         def candidate(row: int) -> _Candidate | None:
             number, group = int(generation.numbers[shelf.start + row]), generation.group(shelf.start + row)
+            if (id := generation.id(shelf.start + row)).startswith("\0"):  # was removed: nothing of it is left
+                return None
             if self.rows and self.tail.latest(group, self.rows) is not None:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            return _Candidate(number, generation.id(shelf.start + row), group, shelf.vectors[row])
+            return _Candidate(number, id, group, shelf.vectors[row])
 
         for effort in _EFFORTS if shelf.annoy else ():
             near = shelf.annoy.nearest(query, effort * fetched(k), effort)

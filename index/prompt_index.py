@@ -29,6 +29,7 @@ from index.records import Hit, Record, check_k, check_name, unit
 from index.store import Store
 
 logger = logging.getLogger(__name__)
+BUILD_SHARE = 2.0  # removals have the file rebuilt for a third of the time at most
 
 
 class PromptIndex:
@@ -42,6 +43,7 @@ class PromptIndex:
         self._opening = threading.Lock()
         self._layers: Layers | None = None
         self._refused: tuple[str, str] | None = None  # the damaged generation that need not be read again
+        self._erased: set[int] = set()  # numbers whose texts this process has overwritten in every file
         self._keeper = Keeper(self.tend) if self.options.background else None
 
     # Writing: by any thread of any process; on a connection that is handed in, the caller commits
@@ -68,9 +70,25 @@ class PromptIndex:
         self.store.remove(ids, connection)
 
     def removed(self, id: str) -> bool:
-        """Say whether a removed record has left every file of this folder too. Raises UnknownId."""
-        seq = self.store.removal(id)
-        return seq is not None and self.folder.all_have_seen(seq)
+        """Say whether a removed record has left every file of this folder too. Raises UnknownId.
+
+        Where its vector has not yet, its texts are overwritten now, and a rebuild is due soon.
+        """
+        removal = self.store.removal(id)
+        if removal is None:
+            return False
+        if self.folder.all_have_seen(removal.seq):
+            return True
+        if removal.number not in self._erased:
+            self.folder.note_removal()
+            if self._layers is not None:
+                self._caught_up()
+                self._erase_texts()
+            self.folder.erase_texts([removal.number])
+            self._erased.add(removal.number)
+        if self._keeper:
+            self._keeper.watch()
+        return False
 
     # Reading
 
@@ -133,6 +151,7 @@ class PromptIndex:
         """Take over another process's generation; rebuild and delete what is due, if nobody else does."""
         sound = self.refresh()
         layers = self._caught_up()
+        self._erase_texts()
         using = layers.generation.name if layers.generation else None
         due = not sound or self._wants_rebuild(layers)
         del layers  # lets the generation go once no search uses it
@@ -168,7 +187,9 @@ class PromptIndex:
             self._keeper.stop()
 
     def _build(self, lease: int) -> None:
+        self.folder.forget_removal()  # one that comes while this is built is noted anew
         build(self.folder, self.store, self.options, lease)
+        self._erased.clear()
         self.refresh()
         using = self._current_layers().generation
         self.folder.sweep(using.name if using else None)
@@ -178,7 +199,18 @@ class PromptIndex:
         if layers.fresh > max(self.options.exact_below, self.options.fresh_share * rows):
             return True
         since = layers.erasing_since
-        return since is not None and time.monotonic() - since >= self.options.erase_within
+        if since is None:
+            return False
+        within = self.options.erase_within
+        patience = within and max(within, BUILD_SHARE * layers.generation.seconds)
+        return time.monotonic() - since >= patience - self.folder.removal_age(patience)
+
+    def _erase_texts(self) -> None:
+        """Overwrite what the files still say of removed records: in this process's copy, then on the disk."""
+        layers = self._layers
+        if layers is not None and layers.removed:
+            self.folder.note_removal()
+            self.folder.erase_texts(layers.erase_texts())
 
     def _current_layers(self) -> Layers:
         if self._layers is None:

@@ -62,6 +62,13 @@ class Change(NamedTuple):
     now: Leader | None  # the record, if it is there for this encoder; it may lead its group or not
 
 
+class Removal(NamedTuple):
+    """A removal: its sequence number, and the number of the record that was removed."""
+
+    seq: int
+    number: int
+
+
 class Store:
     """Records of one encoder, read and written on `engine`; the tables are made where they are absent."""
 
@@ -110,26 +117,36 @@ class Store:
                 raise UnknownId(f"id {id!r} is not in the index")
 
     def remove(self, ids: Sequence[str], connection: sa.Connection | None = None) -> None:
-        """Erase all of some records but their ids, all or none. A second removal changes nothing. Raises UnknownId."""
+        """Erase all of some records but their ids, all or none. A second removal changes nothing. Raises UnknownId.
+
+        Who leads a removed record's group now counts as changed too: a reader whose file has lost the text of the
+        group learns of the heir by that.
+        """
         wanted = list(dict.fromkeys(check_name("id", id) for id in ids))
         erased = dict.fromkeys(("scope", "group", "owner", "vector", "encoder"), sa.null())
-        with self._writing(connection, len(wanted)) as (writer, first):
+        with self._writing(connection, 2 * len(wanted)) as (writer, first):
             if self.engine.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
-            live = [{"number_": number, "seq": first + i} for i, number in enumerate(self._live(writer, wanted))]
-            if live:
-                writer.execute(sa.update(prompts).where(_NUMBER).values(erased), live)
+            numbers = self._live(writer, wanted)
+            groups = self._groups(writer, numbers)
+            if numbers:
+                rows = [{"number_": number, "seq": first + i} for i, number in enumerate(numbers)]
+                writer.execute(sa.update(prompts).where(_NUMBER).values(erased), rows)
+            if heirs := self._heirs(writer, groups):
+                rows = [{"number_": number, "seq": first + len(wanted) + i} for i, number in enumerate(heirs)]
+                writer.execute(sa.update(prompts).where(_NUMBER).values(seq=sa.bindparam("seq")), rows)
 
     # Reading
 
-    def removal(self, id: str, connection: sa.Connection | None = None) -> int | None:
-        """Return the sequence number of an id's removal, None while it lives. Raises UnknownId."""
-        statement = sa.select(prompts.c.seq, prompts.c.scope).where(prompts.c.id == check_name("id", id))
+    def removal(self, id: str, connection: sa.Connection | None = None) -> Removal | None:
+        """Return the removal of an id, None while it lives. Raises UnknownId."""
+        columns = (prompts.c.seq, prompts.c.scope, prompts.c.number)
+        statement = sa.select(*columns).where(prompts.c.id == check_name("id", id))
         with self._reading(connection) as reader:
             row = reader.execute(statement).one_or_none()
         if row is None:
             raise UnknownId(f"id {id!r} is not in the index")
-        return row.seq if row.scope is None else None
+        return Removal(row.seq, row.number) if row.scope is None else None
 
     def changes(self, after: int, limit: int) -> list[Change]:
         """Return the records that changed after a sequence number, oldest change first."""
@@ -242,6 +259,23 @@ class Store:
         if unknown := [id for id in ids if id not in known]:
             raise UnknownId(f"id {unknown[0]!r} is not in the index")
         return [number for number, scope in map(known.__getitem__, ids) if scope is not None]
+
+    def _groups(self, writer: sa.Connection, numbers: Sequence[int]) -> set[tuple[int, str, str]]:
+        """Return (encoder, scope, group) of live records."""
+        c, found = prompts.c, set()
+        for start in range(0, len(numbers), 500):
+            some = sa.select(c.encoder, c.scope, c.group).where(c.number.in_(numbers[start : start + 500]))
+            found |= {tuple(row) for row in writer.execute(some)}
+        return found
+
+    def _heirs(self, writer: sa.Connection, groups: Iterable[tuple[int, str, str]]) -> list[int]:
+        """Return the number of the newest record of each (encoder, scope, group) that has one."""
+        c = prompts.c
+        newest = sa.select(sa.func.max(c.number)).where(
+            c.encoder == sa.bindparam("e"), c.scope == sa.bindparam("s"), c.group == sa.bindparam("g")
+        )
+        found = (writer.execute(newest, {"e": e, "s": s, "g": g}).scalar() for e, s, g in groups)
+        return [number for number in found if number is not None]
 
     def _update_live(self, writer: sa.Connection, id: str, **values: object) -> bool:
         live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.scope.is_not(None))
