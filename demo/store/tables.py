@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
+TURN, BYTES = "turn", "picture_bytes"  # names of counters
+Count = BigInteger().with_variant(Integer, "sqlite")
 
 
 def new_id() -> str:
@@ -28,7 +30,7 @@ class Owner(Base):
     __tablename__ = "owners"
     id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[float]
-    served_at: Mapped[float] = mapped_column(default=0.0)  # when a job of theirs last began: the fair order
+    served_turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which a job of theirs last began
     member: Mapped[bool] = mapped_column(default=False)  # was let in by a code (ACCESS=token)
     moved_to: Mapped[str | None] = mapped_column(index=True)  # went over to this owner by a code: cookies follow
 
@@ -94,7 +96,10 @@ class Generation(Base):
     error: Mapped[dict | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
-    lease_until: Mapped[float | None]
+    lease_until: Mapped[float | None]  # a mark that changes while its worker lives: see demo/queue/leases.py
+    turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which it came: the order of waiting
+    address: Mapped[str | None] = mapped_column(index=True)  # keyed hash of the client's address, until the job ends
+    address_turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which a job of that address last began
 
 
 class Image(Base):
@@ -181,11 +186,10 @@ class Report(Base):
 
 
 class WorkerRow(Base):
-    """What a worker last said of itself."""
+    """What a worker process last said of itself; gone with the process."""
 
     __tablename__ = "workers"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    incarnation: Mapped[str]
+    name: Mapped[str] = mapped_column(primary_key=True)  # machine, process id and a random part: demo/queue/identity.py
     state: Mapped[str]  # starting, ready, missing
     detail: Mapped[dict]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
     heartbeat: Mapped[float]
@@ -197,3 +201,31 @@ class Note(Base):
     __tablename__ = "notes"
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict]
+
+
+class Counter(Base):
+    """Whole numbers that change with other rows, in the same transaction."""
+
+    __tablename__ = "counters"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(Count, default=0)
+
+
+def next_turn(session: Session) -> int:
+    """The next turn of the queue: a clock that no wall clock moves. Others who take one wait until this commits."""
+    taken = update(Counter).where(Counter.name == TURN).values(value=Counter.value + 1).returning(Counter.value)
+    return session.execute(taken).scalar_one()
+
+
+def change_counter(connection: Connection, name: str, change: int) -> None:
+    connection.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + change))
+
+
+@event.listens_for(Image, "after_insert")
+def _count_more(_mapper: object, connection: Connection, image: Image) -> None:
+    change_counter(connection, BYTES, image.bytes)
+
+
+@event.listens_for(Image, "after_delete")
+def _count_less(_mapper: object, connection: Connection, image: Image) -> None:
+    change_counter(connection, BYTES, -image.bytes)

@@ -137,7 +137,7 @@ def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
     """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
     row = session.get(Owner, owner_id)
     if row is None:
-        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
+        session.add(Owner(id=owner_id, created_at=time.time(), member=member))
         session.flush()
     elif row.moved_to:
         return row.moved_to

@@ -1,0 +1,26 @@
+"""Turns in place of times in the queue's order, addresses of waiting jobs, workers of any number, counted bytes."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", count, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.execute("INSERT INTO counters (name, value) VALUES ('turn', 0)")
+    op.execute("INSERT INTO counters (name, value) SELECT 'picture_bytes', coalesce(sum(bytes), 0) FROM images")
+    for table, name in (("generations", "turn"), ("generations", "address_turn"), ("owners", "served_turn")):
+        op.add_column(table, sa.Column(name, count, nullable=False, server_default="0"))
+    op.add_column("generations", sa.Column("address", sa.Text(), nullable=True))
+    op.create_index(op.f("ix_generations_address"), "generations", ["address"], unique=False)
+    op.drop_column("owners", "served_at")
+    op.execute("DELETE FROM workers")  # each of them makes its row anew when it starts
+    op.drop_column("workers", "incarnation")
