@@ -5,10 +5,12 @@ PY := $(VENV)/bin/python
 PORT ?= 5000
 MINUTES ?= 8
 PRESET ?= cpu
+FIGURES ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-quick lint data bench gallery screenshots pool train-embedded train-scorers train-korean clean
+.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery screenshots pool train-embedded \
+  train-scorers train-korean clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,11 +37,24 @@ test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
 	$(PY) -m pytest -q -m "not slow and not browser"
 
-lint: $(VENV)/.dev  ## check style
+lint: $(VENV)/.dev lint-js  ## check style and types
 	$(PY) -m ruff check .
+
+TSC := tests/typescript/node_modules
+$(TSC)/.installed: tests/typescript/package-lock.json
+	cd tests/typescript && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lint-js:  ## check the types of the page's scripts (TypeScript in tests/typescript; skipped where there is no Node.js)
+	@if command -v node >/dev/null && command -v npm >/dev/null; then $(MAKE) --no-print-directory $(TSC)/.installed && $(TSC)/.bin/tsc --project tests/typescript; \
+	elif [ -n "$$REQUIRE_NODE" ]; then echo "lint-js needs Node.js 18 or newer: on Debian, apt-get install nodejs npm"; exit 1; \
+	else echo "lint-js skipped: there is no Node.js (on Debian, apt-get install nodejs npm)"; fi
 
 data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder into data/scenes
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1
+
+figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write their figures (hours; FIGURES="korean reading": these alone)
+	$(PY) -m benchmarks.figures run $(FIGURES)
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
 	@for name in drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \

@@ -30,6 +30,8 @@ RANGES: dict[str, tuple[float, float]] = {
 class Shot:
     """One picture to draw; with `source` it is a variation of that picture.
 
+    `drawn_prompt`, `drawn_negative`: the texts as they are drawn where they were read before (a stored recipe has
+    them); None leaves it to the pipeline's prompt reader.
     Raises ValueError for a seed outside 0..2**32-1 or a prompt that is not text.
     """
 
@@ -37,11 +39,14 @@ class Shot:
     negative_prompt: str = ""
     seed: int = 0
     source: Image.Image | None = None
+    drawn_prompt: str | None = None
+    drawn_negative: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("prompt", "negative_prompt"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give text")
+        for name in ("prompt", "negative_prompt", "drawn_prompt", "drawn_negative"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and (value is not None or not name.startswith("drawn")):
+                raise ValueError(f"{name} is {value!r}: give text")
         _check_number("seed", self.seed, 0, SEEDS - 1, whole=True)
         if self.source is not None and not isinstance(self.source, Image.Image):
             raise ValueError(f"source is a {type(self.source).__name__}: give a PIL image")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +23,11 @@ from fashion.lexicon import GARMENT_BY_ID, word
 from fashion.vocabulary import known_words
 from fashion.whole_folder import whole_folder
 from hangul.normalize import clean
+from pictures import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_FORMATS = ("JPEG", "PNG", "WEBP")
 _MAX_TITLE = 120  # characters kept of a title that names nothing we know
 _FIELDS = ("color", "pattern", "material", "sleeve", "hem", "neckline")
 
@@ -188,16 +187,9 @@ def _paths_of(record: Record, by_key: Mapping[str, list[Path]]) -> list[Path]:
 
 def _resize(source: Path, target: Path, size: int) -> str | None:
     """Write the picture as JPEG, its longer side at most `size`; return why not where it cannot be read."""
-    from PIL import Image, ImageOps
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_FORMATS) as opened:
-                picture = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        return f"{type(error).__name__}: {error}".splitlines()[0][:120]
-    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
-    paper = Image.new("RGBA", picture.size, "white")
-    Image.alpha_composite(paper, picture).convert("RGB").save(target, quality=92)
+        picture = open_picture(source, max_side=size)
+    except (OSError, UnreadablePicture) as error:
+        return str(error)[:200]
+    picture.save(target, quality=92)
     return None

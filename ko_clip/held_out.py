@@ -6,6 +6,7 @@ teacher's vectors (R@1); per sequence head, the error of the states in units of 
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +37,11 @@ class HeldOut:
         cls, recipe: Recipe, teachers: Mapping[str, Teacher], folder: Path, tokenizer: PromptTokenizer
     ) -> HeldOut | None:
         """Read the held-out corpora, or the rows that were kept out of the tables; None where there are none."""
-        sets = []
+        sets, written = [], []
         for corpus in _corpora(recipe, folder):
             rows = range(0, len(corpus), max(1, len(corpus) // _ROWS))
             pairs = [corpus.pair(i, 0) for i in list(rows)[:_ROWS]]
+            written += pairs
             korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
             said: dict[str, Target] = {}
             for teacher in teachers.values():
@@ -48,6 +50,8 @@ class HeldOut:
                     if not corpus.heads or name in corpus.heads:
                         said[name] = _joined([part[name] for part in parts])
             sets.append(([list(each.ids) for each in tokenizer.encode_all(korean)], english, said))
+        if written:
+            _write(written, folder / "held_out.tsv")
         return cls(sets, tokenizer.pad_id) if sets else None
 
     @torch.no_grad()
@@ -84,6 +88,13 @@ class HeldOut:
             states += [found.states.float().cpu().numpy()] if found.states is not None else []
             pooled += [found.pooled.float().cpu().numpy()] if found.pooled is not None else []
         return (np.concatenate(states) if states else None, np.concatenate(pooled) if pooled else None)
+
+
+def _write(pairs: list[tuple[str, str]], path: Path) -> None:
+    """The pairs as a table that `python -m ko_clip.evaluate --pairs` reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows([("ko", "en"), *pairs])
 
 
 def _corpora(recipe: Recipe, folder: Path) -> list[Corpus]:

@@ -10,16 +10,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("hangul", "training", "ko_clip", "index", "fashion", "diffusion", "textile", "demo", "benchmarks", "tests")
+ROOMS = (
+    "hangul",
+    "pictures",
+    "training",
+    "ko_clip",
+    "index",
+    "fashion",
+    "diffusion",
+    "textile",
+    "demo",
+    "benchmarks",
+    "tests",
+)
 ALLOWED = {
     "hangul": set(),
     "training": set(),
     "index": set(),
-    "fashion": {"hangul", "training"},
-    "ko_clip": {"hangul", "fashion", "training"},
-    "diffusion": {"fashion", "training"},
+    "pictures": set(),
+    "fashion": {"hangul", "training", "pictures"},
+    "ko_clip": {"hangul", "fashion", "training", "pictures"},
+    "diffusion": {"fashion", "training", "pictures"},
     "textile": {"fashion", "training"},
-    "demo": {"hangul", "ko_clip", "index", "fashion", "diffusion", "textile"},
+    "demo": {"hangul", "ko_clip", "index", "fashion", "diffusion", "textile", "pictures"},
 }
 # Only training and evaluation may draw: what serves a prompt must not need the renderer or the training loop.
 SERVING = {

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from demo.store.errors import ServiceError
+from pictures import Limits, PictureTooLarge, UnreadablePicture, open_picture
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = "trainedAlgorithmicMedia"
@@ -24,6 +24,7 @@ EDITED = "compositeWithTrainedAlgorithmicMedia"
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 MAX_PIXELS = 25_000_000
 MAX_UPLOAD_BYTES = 10 * 2**20
+UPLOAD_LIMITS = Limits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS)
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128
 SOFTWARE = "geuryeojwo"
@@ -80,25 +81,16 @@ def decode(data: bytes) -> Image.Image:
 def read_upload(data: bytes) -> Image.Image:
     """A person's file as RGB pixels, upright, at most 1024 on its longest side, without any metadata.
 
-    The number of pixels is checked before decoding. Raises ServiceError bad_image, image_too_large, too_large.
+    Bytes and pixels are checked before decoding. Raises ServiceError bad_image, image_too_large, too_large.
     """
     if len(data) > MAX_UPLOAD_BYTES:
         raise ServiceError("too_large", "file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"])
-            if image.width * image.height > MAX_PIXELS:
-                raise ServiceError("image_too_large", "file")
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            flat = _on_white(upright)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        flat = open_picture(data, limits=UPLOAD_LIMITS, max_side=KEPT_SIDE)
+    except PictureTooLarge as error:
         raise ServiceError("image_too_large", "file") from error
-    except (OSError, ValueError, SyntaxError, KeyError, OverflowError, MemoryError, EOFError, Warning, TypeError,
-            AttributeError, IndexError, ArithmeticError, UnidentifiedImageError) as error:  # fmt: skip
+    except UnreadablePicture as error:
         raise ServiceError("bad_image", "file") from error
-    flat.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
     bare = Image.new("RGB", flat.size)
     bare.paste(flat)
     return bare
@@ -121,16 +113,6 @@ def prompt_of(recipe: Mapping[str, object]) -> str:
     """The prompt as its writer put it (a style may have added words for the encoder)."""
     asked = recipe.get("asked")
     return str((asked if isinstance(asked, Mapping) else recipe).get("prompt", ""))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return image.point(lambda value: value / 256).convert("L").convert("RGB")
-    return image.convert("RGB")
 
 
 def _png_text(xmp: bytes | None, prompt: str, recipe: str | None) -> PngInfo:

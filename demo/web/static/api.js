@@ -1,22 +1,7 @@
 /**
- * Talk to /api/v1 and know whether the server is there. The shapes are those of docs/api.md.
+ * Talk to /api/v1 and know whether the server is there. The shapes of its answers are in ../types.d.ts.
  */
 import { hasWords, lang, w } from "./words.js";
-
-/**
- * @typedef {{id: string, kind: string, generation_id: string | null, url: string, thumbnail_url: string, base_url: string | null,
- *   width: number, height: number, seed: number | null}} Picture
- * @typedef {{stage: "base" | "refiner", step: number, steps: number, seconds_left: number, preview_url: string | null,
- *   preview_urls: string[]}} Progress
- * @typedef {{id: string, status: "queued" | "running" | "succeeded" | "failed" | "cancelled", created_at: string, prompt: string,
- *   negative_prompt: string, n: number, seed: number, steps: number | null, guidance_scale: number | null, refine: boolean,
- *   refine_strength: number | null, style: string | null, style_weight: number, source_image: string | null,
- *   strength: number | null, visibility: "private" | "public", hidden: boolean, mine: boolean, position: number | null, progress: Progress | null,
- *   images: Picture[], timings?: Record<string, number>, warnings?: {code: string, message: string}[],
- *   error: {code: string, message: string} | null, similar?: Past[]}} Generation
- * @typedef {{generation_id: string, prompt: string, score?: number, created_at: string, mine: boolean, seed: number,
- *   images: Picture[]}} Past
- */
 
 export const API = "/api/v1";
 
@@ -94,7 +79,12 @@ async function reach(part) {
   }
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+/**
+ * @template {string} Path
+ * @param {Path} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<import("../types").AnswerTo<Path>>}
+ */
 export const get = (path, signal) => call("GET", path, { signal });
 
 /**

@@ -10,7 +10,7 @@ import * as settings from "./settings.js";
 import { put } from "./store.js";
 import { told, w } from "./words.js";
 
-/** @typedef {import("./api.js").Generation} Generation */
+/** @typedef {import("../types").Generation} Generation */
 
 const SAME_MS = 1500;
 
@@ -99,7 +99,7 @@ export async function send(body) {
   }
 }
 
-/** @param {Record<string, any>} body @param {string} key @returns {Promise<Generation>} through a lost connection or a restart */
+/** @param {Record<string, any>} body @param {string} key @returns {Promise<import("../types").Accepted>} through a lost connection or a restart */
 async function insist(body, key) {
   for (let attempt = 0; ; attempt += 1) {
     try {

@@ -6,10 +6,11 @@
 
 /**
  * Make one element.
- * @param {string} tag  "button.quiet.small": tag and classes
+ * @template {string} Tag
+ * @param {Tag} tag  "button.quiet.small": tag and classes
  * @param {Record<string, any>} [props]  on… adds a listener, other names set a property or an attribute
  * @param {...(Child | Child[])} children
- * @returns {any} the element (any: the caller knows its kind)
+ * @returns {import("../types").Made<Tag>}
  */
 export function h(tag, props = {}, ...children) {
   const [name, ...classes] = tag.split(".");

@@ -17,7 +17,7 @@ import * as upload from "./upload.js";
 import * as viewer from "./viewer.js";
 import { told, w } from "./words.js";
 
-/** @typedef {import("./api.js").Generation} Generation */
+/** @typedef {import("../types").Generation} Generation */
 
 const WALL = 8;
 /** @type {Map<string, {element: HTMLElement, update: (g: Generation) => void}>} */

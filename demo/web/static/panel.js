@@ -8,7 +8,7 @@ import { ask, complain, toast } from "./say.js";
 import { ago, told, w } from "./words.js";
 
 /**
- * @typedef {import("./api.js").Generation} Generation
+ * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
  * @typedef {{g: Generation, i: number, comparing: boolean, bare: boolean, open: boolean, strength: number, render: () => void,
  *   leave: (work: () => any, draw?: boolean) => void}} View  what is looked at and how; leave closes, goes to the prompt

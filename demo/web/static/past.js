@@ -3,11 +3,11 @@
  */
 import { get } from "./api.js";
 import { h, icon, one, settled } from "./dom.js";
-import { again, alt, leaving, studio } from "./pictures.js";
+import { again, alt, asPast, leaving, studio } from "./pictures.js";
 import { complain } from "./say.js";
 import { w } from "./words.js";
 
-/** @typedef {import("./api.js").Past} Past */
+/** @typedef {import("../types").Past} Past */
 
 const MOST = 600; // letters to search by: more than is read, and an address that every server takes
 
@@ -20,7 +20,7 @@ let shown = [];
 /** Fill the strip with public pictures until there is a prompt. */
 export async function begin() {
   const { items } = await get("/gallery?limit=12");
-  gallery = items.map((/** @type {import("./api.js").Generation} */ g) => ({ ...g, generation_id: g.id }));
+  gallery = items.map(asPast);
   if (!shown.length) render(gallery, "similar.gallery");
 }
 

@@ -7,9 +7,9 @@ import { drop, find, put } from "./store.js";
 import { w } from "./words.js";
 
 /**
- * @typedef {import("./api.js").Generation} Generation
- * @typedef {import("./api.js").Past} Past
- * @typedef {import("./api.js").Picture} Picture
+ * @typedef {import("../types").Generation} Generation
+ * @typedef {import("../types").Past} Past
+ * @typedef {import("../types").Picture} Picture
  */
 
 /** The settings that draw a picture, in the order of the composer; also the names in a link. */
@@ -77,6 +77,16 @@ export function fromLink(hash) {
   }
   return settings;
 }
+
+/** @param {Generation} g @returns {Past} as a search would have found it */
+export const asPast = (g) => ({
+  generation_id: g.id,
+  prompt: g.prompt,
+  created_at: g.created_at,
+  mine: g.mine,
+  seed: g.seed,
+  images: g.images,
+});
 
 /** @param {Generation} generation @param {Picture} [picture] */
 export const copyLink = (generation, picture) => copy(linkTo(generation, picture), w("done.link"));

@@ -7,9 +7,10 @@ import { alt } from "./pictures.js";
 import { complain } from "./say.js";
 import { lang, told, w } from "./words.js";
 
-/** @typedef {import("./api.js").Picture} Picture */
+/** @typedef {import("../types").Picture} Picture */
 
 const { defaults, refines } = told;
+/** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
 const DRAFT = "draft";
 
@@ -103,7 +104,7 @@ function used(name) {
 /** @param {Event} event */
 function oninput(event) {
   const input = event.target;
-  if (input instanceof HTMLInputElement && SLIDES.includes(input.name)) chosen.add(input.name);
+  if (input instanceof HTMLInputElement && SLIDES.some((name) => name === input.name)) chosen.add(input.name);
   render();
 }
 
@@ -138,12 +139,12 @@ async function styled() {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
     const select = one("#style");
     const wanted = select.value || select.dataset.wanted;
-    styles = offered.styles.map((/** @type {any} */ s) => ({ id: s.name, kind: s.kind }));
+    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind }));
     select.append(
-      ...offered.styles.map((/** @type {any} */ s) => h("option", { value: s.name }, s.label?.[lang] || s.name)),
+      ...offered.styles.map((s) => h("option", { value: s.name }, s.label[lang])),
     );
     select.value = styles.some((s) => s.id === wanted) ? wanted : "";
-    for (const name of SLIDES) usual[name] = models.defaults?.[name] ?? defaults[name] ?? usual[name];
+    for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
     render();
   } catch (error) {
     if (error instanceof Problem && error.code === "offline") connection.back().then(styled);

@@ -9,7 +9,7 @@ import { announce, complain } from "./say.js";
 import { put, unfinished } from "./store.js";
 import { about, ago, w } from "./words.js";
 
-/** @typedef {import("./api.js").Generation} Generation */
+/** @typedef {import("../types").Generation} Generation */
 
 /** @type {WeakSet<HTMLImageElement>} places whose preview is on its way */
 const fetching = new WeakSet();

@@ -3,13 +3,13 @@
  */
 import { Problem, connection, get } from "./api.js";
 import { fill, h, icon, one, settled } from "./dom.js";
-import { alt, leaving } from "./pictures.js";
+import { alt, asPast, leaving } from "./pictures.js";
 import { complain } from "./say.js";
 import { lang, number, w } from "./words.js";
 
 /**
- * @typedef {import("./api.js").Generation} Generation
- * @typedef {import("./api.js").Past} Past
+ * @typedef {import("../types").Generation} Generation
+ * @typedef {import("../types").Past} Past
  */
 
 /**
@@ -125,16 +125,6 @@ export function shelf(place) {
         .map((item) => ({ id: item.generation_id, n: item.images.length })),
   };
 }
-
-/** @param {Generation} g @returns {Past} */
-const asPast = (g) => ({
-  generation_id: g.id,
-  prompt: g.prompt,
-  created_at: g.created_at,
-  mine: g.mine,
-  seed: g.seed,
-  images: g.images,
-});
 
 /** @param {Past} item @param {string} place */
 function card(item, place) {

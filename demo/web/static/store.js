@@ -5,7 +5,7 @@
  */
 import { API, Problem, connection, get } from "./api.js";
 
-/** @typedef {import("./api.js").Generation} Generation */
+/** @typedef {import("../types").Generation} Generation */
 
 const STREAMS = 2;
 const POLL_MS = 1500;

@@ -11,7 +11,7 @@ const { upload_bytes, upload_pixels } = told.limits;
 const SIDE = 2048; // of what is made smaller here: twice what the server keeps
 
 /**
- * @param {(picture: import("./api.js").Picture) => void} onpicture
+ * @param {(picture: import("../types").Picture) => void} onpicture
  */
 export function begin(onpicture) {
   const take = async (/** @type {File} */ file) => {
@@ -57,7 +57,7 @@ async function fitting(file) {
   if (!large && width * height <= upload_pixels && TYPES.includes(file.type)) return (bitmap.close(), file);
   const scale = Math.min(1, SIDE / Math.max(width, height));
   const canvas = h("canvas", { width: Math.round(width * scale) || 1, height: Math.round(height * scale) || 1 });
-  const pen = canvas.getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);

@@ -11,7 +11,7 @@ import { find } from "./store.js";
 import { told, w } from "./words.js";
 
 /**
- * @typedef {import("./api.js").Generation} Generation
+ * @typedef {import("../types").Generation} Generation
  * @typedef {{id: string, n: number}} Stop  a generation in the order of the view below, with how many pictures it has
  */
 
@@ -132,7 +132,7 @@ function render() {
   const room = dialog.querySelector(".room") || dialog.insertBefore(h("div.room"), dialog.firstChild);
   fill(room, [h("div.stage", {}, stageOf(g)), h("div.panel", {}, panelOf(/** @type {any} */ (state)))]);
   if (!dialog.contains(document.activeElement) || document.activeElement === dialog)
-    room.querySelector("[data-key=close]")?.focus();
+    one("[data-key=close]", room).focus();
 }
 
 /** @param {Generation} g */

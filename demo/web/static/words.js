@@ -6,7 +6,7 @@ const { words, language, ...facts } = JSON.parse(document.getElementById("page-d
 /** @type {"ko" | "en"} */
 export const lang = language;
 
-/** What the server told the page with the page itself (limits, days, notes). @type {Record<string, any>} */
+/** What the server told the page with the page itself (limits, days, notes). @type {import("../types").Facts} */
 export const told = facts;
 
 /**

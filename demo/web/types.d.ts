@@ -1,0 +1,200 @@
+/**
+ * What the page's modules are given: the JSON of /api/v1 (docs/api.md) and the facts that come with the page
+ * (`_told` in demo/web/pages.py). Read by `make lint-js` alone; never sent to a browser.
+ * A test compares the API's shapes, field by field, with the OpenAPI document.
+ */
+
+export interface Note {
+  code: string;
+  message: string;
+}
+
+export interface Picture {
+  id: string;
+  kind: "generation" | "upload";
+  generation_id: string | null;
+  url: string;
+  thumbnail_url: string;
+  base_url: string | null;
+  width: number;
+  height: number;
+  seed: number | null;
+}
+
+export interface Progress {
+  stage: "base" | "refiner";
+  step: number;
+  steps: number;
+  seconds_left: number;
+  preview_url: string | null;
+  preview_urls: string[];
+}
+
+export interface Past {
+  generation_id: string;
+  prompt: string;
+  /** none for what was listed, not found */
+  score?: number;
+  created_at: string;
+  mine: boolean;
+  seed: number;
+  images: Picture[];
+}
+
+export interface Generation {
+  id: string;
+  status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+  created_at: string;
+  prompt: string;
+  negative_prompt: string;
+  n: number;
+  seed: number;
+  steps: number | null;
+  guidance_scale: number | null;
+  refine: boolean;
+  refine_strength: number | null;
+  style: string | null;
+  style_weight: number;
+  source_image: string | null;
+  strength: number | null;
+  visibility: "private" | "public";
+  mine: boolean;
+  hidden: boolean;
+  position: number | null;
+  progress: Progress | null;
+  images: Picture[];
+  timings: Record<string, number>;
+  warnings: Note[];
+  error: Note | null;
+}
+
+export interface Accepted extends Generation {
+  similar: Past[];
+}
+
+export interface GenerationPage {
+  items: Generation[];
+  next_cursor: string | null;
+}
+
+export interface PicturePage {
+  items: Picture[];
+  next_cursor: string | null;
+}
+
+export interface Found {
+  query: string;
+  results: Past[];
+  took_ms: number;
+}
+
+export interface Suggestion {
+  text: string;
+  kind: string;
+  completed: string;
+}
+
+export interface UnknownWord {
+  word: string;
+  start: number;
+  end: number;
+}
+
+export interface ReadAs {
+  word: string;
+  meant: string;
+  start: number;
+  end: number;
+}
+
+export interface Analysis {
+  normalized: string;
+  tokens: number | null;
+  max_tokens: number | null;
+  unknown_words: UnknownWord[];
+  read_as: ReadAs[];
+  warnings: Note[];
+  allowed: boolean;
+}
+
+export interface Me {
+  generations: number;
+  images: number;
+  bytes: number;
+}
+
+export interface Receipt {
+  receipt: string;
+  complete: boolean;
+  generations: number;
+  images: number;
+}
+
+export interface StyleOffer {
+  name: string;
+  kind: "prompt" | "lora";
+  label: Record<"ko" | "en", string>;
+}
+
+/** Settings that draw a picture, as a form, a link or a draft holds them: any of them may be missing. */
+export interface Settings {
+  prompt?: string;
+  negative_prompt?: string;
+  n?: number;
+  seed?: number | null;
+  steps?: number | null;
+  guidance_scale?: number | null;
+  refine?: boolean;
+  refine_strength?: number | null;
+  style?: string | null;
+  style_weight?: number | null;
+  source_image?: string | null;
+  strength?: number | null;
+  visibility?: "private" | "public";
+}
+
+/** What the server says with the page itself, in the page's language. */
+export interface Facts {
+  limits: { prompt_characters: number; n: number; upload_bytes: number; upload_pixels: number };
+  defaults: {
+    n: number;
+    steps: number | null;
+    guidance_scale: number | null;
+    refine_strength: number | null;
+    refine: boolean;
+    strength: number;
+    style_weight?: number;
+  };
+  examples: string[];
+  chips: { kind: string; label: string; words: string[] }[];
+  retention_days: number;
+  refines: boolean;
+  access: string;
+}
+
+/** What GET answers, by path under /api/v1. */
+export type AnswerTo<Path extends string> = Path extends `/generations?${string}` | `/gallery?${string}`
+  ? GenerationPage
+  : Path extends `/generations/${string}`
+    ? Generation
+    : Path extends `/images?${string}`
+      ? PicturePage
+      : Path extends `/search?${string}`
+        ? Found
+        : Path extends `/suggest?${string}`
+          ? { suggestions: Suggestion[] }
+          : Path extends `/receipts/${string}`
+            ? Receipt
+            : Path extends keyof Answers
+              ? Answers[Path]
+              : never;
+
+interface Answers {
+  "/me": Me;
+  "/styles": { styles: StyleOffer[] };
+  "/models": { defaults: Partial<Facts["defaults"]> };
+}
+
+/** The element that a tag with classes makes: "button.quiet.small" a button. */
+export type Made<Tag extends string> = Tag extends `${infer Name}.${string}` ? Named<Name> : Named<Tag>;
+type Named<Name extends string> = Name extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Name] : HTMLElement;
