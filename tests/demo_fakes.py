@@ -22,6 +22,7 @@ from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
 from diffusion.progress import Cancelled, Progress
 from diffusion.request import DrawSettings, Shot
+from jobspec import Runner
 
 DIM = 64
 STEPS = 4
@@ -117,9 +118,12 @@ def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
     return open_services(settings, lambda path: FakeEncoder(encoder_id), open_index)
 
 
-def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> object:
+def fake_worker(
+    settings: Settings, pipeline: FakePipeline | None = None, runners: dict[str, Runner] | None = None
+) -> object:
     from demo.store.database import open_database
     from demo.store.storage import Storage
+    from demo.worker.drawing import DrawRunner
     from demo.worker.loop import Worker
 
     database = open_database(settings)
@@ -127,7 +131,9 @@ def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> obj
     made = pipeline or FakePipeline(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
-    return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: made)
+    runner = DrawRunner(made, domain="fashion")
+    kinds = {"draw": runner, "vary": runner} | (runners or {})
+    return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 
 
 def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
@@ -135,7 +141,7 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
     for name in ("checkpoint", "encoder"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     stages = {"base": {}} | ({"refiner": {}} if refines else {})
-    (folder / "checkpoint" / "manifest.json").write_text(json.dumps({"stages": stages}))
+    (folder / "checkpoint" / "manifest.json").write_text(json.dumps({"stages": stages, "domain": "fashion"}))
     return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
 
 

@@ -19,13 +19,16 @@ JOBS_OF_ONE_OWNER_IN_A_BATCH = 2  # so that somebody else waits for at most two
 
 @dataclass(frozen=True)
 class Waiting:
-    """What the order of the queue depends on. `turn`: when it came; `address_turn`: when its address was last served."""
+    """What the order of the queue depends on.
+
+    `turn`: when it came; `address_turn`: when a job of its address last began.
+    """
 
     id: str
     owner_id: str
     turn: float
     n: int
-    shape: str
+    batch_key: str
     attempt: int
     address: str | None = None
     address_turn: float = 0
@@ -86,13 +89,13 @@ def fair_order(waiting: Sequence[Waiting], served: Mapping[str, float]) -> list[
 
 
 def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
-    """The first job and those of its shape that fit beside it; one that killed a worker is drawn alone."""
+    """The first job and those of its batch key that fit beside it; one that killed a worker is drawn alone."""
     head, batch = order[0], [order[0]]
     if head.attempt > 0:
         return batch
     pictures, held = head.n, {head.owner_id: 1}
     for job in order[1:]:
-        fits = pictures + job.n <= most_pictures and job.shape == head.shape and job.attempt == 0
+        fits = pictures + job.n <= most_pictures and job.batch_key == head.batch_key and job.attempt == 0
         if fits and held.get(job.owner_id, 0) < JOBS_OF_ONE_OWNER_IN_A_BATCH:
             batch.append(job)
             pictures += job.n
@@ -101,7 +104,7 @@ def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
 
 
 @dataclass(frozen=True)
-class Places:
+class Limits:
     """The waiting places: of everybody (`queue`), of one person, and the share that one address may take."""
 
     queue: int

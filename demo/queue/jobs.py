@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from demo.queue import events
-from demo.queue.fairness import Places, Waiting, choose_batch, fair_order
+from demo.queue.fairness import Limits, Waiting, choose_batch, fair_order
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -23,13 +23,12 @@ from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_tur
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
-JOBS_OF_ONE_OWNER_IN_A_BATCH = 2  # so that somebody else waits for at most two
 
 
 def queue_order(session: Session) -> list[Waiting]:
     """Every waiting job in the order in which they will begin, as far as it is known now."""
-    columns = (Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.shape, Generation.attempt,
-               Generation.address, Generation.address_turn)  # fmt: skip
+    columns = (Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key,
+               Generation.attempt, Generation.address, Generation.address_turn)  # fmt: skip
     came = (Generation.turn, Generation.created_at, Generation.id)
     rows = session.execute(select(*columns).where(Generation.status == "queued").order_by(*came)).all()
     waiting = [Waiting(*row) for row in rows]
@@ -49,8 +48,8 @@ def admit(session: Session, settings: Settings, owner_id: str, address: str | No
     waiting = session.scalar(queued) or 0
     mine = session.scalar(queued.where(Generation.owner_id == owner_id)) or 0
     near = (session.scalar(queued.where(Generation.address == address)) or 0) if address else 0
-    places = Places(settings.queue, settings.jobs_per_owner, settings.address_share)
-    refusal = places.refusal(waiting, mine + (session.scalar(running) or 0), mine, near)
+    limits = Limits(settings.queue, settings.jobs_per_owner, settings.address_share)
+    refusal = limits.refusal(waiting, mine + (session.scalar(running) or 0), mine, near)
     if refusal is not None:
         later = min(60, 5 + waiting // 10) if refusal != "too_many_jobs" else None
         raise ServiceError(refusal, retry_after=later)
@@ -74,7 +73,7 @@ class JobQueue:
         self._database, self._settings, self.worker = database, settings, worker
 
     def claim(self) -> list[Generation]:
-        """Take the next batch: same shape, at most `batch` pictures; empty when nothing waits."""
+        """Take the next batch: same batch key, at most `batch` pictures; empty when nothing waits."""
         with self._database.read() as session:  # a look without taking turns with writers
             if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
                 return []

@@ -69,7 +69,7 @@ class Leases:
         """Delete the rows of workers that are dead, or have said nothing for long."""
         with self._database.read() as session:
             rows = session.execute(select(WorkerRow.name, WorkerRow.heartbeat)).all()
-        ages = self._workers.look({name: heartbeat for name, heartbeat in rows})
+        ages = self._workers.look(dict(rows))
         gone = [name for name, age in ages.items() if age >= FORGET_SECONDS or is_dead(name)]
         if gone:
             with self._database.write() as session:

@@ -25,7 +25,7 @@ from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0004"  # the newest revision in migrations/versions
+HEAD = "0006"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6772_6A77  # of PostgreSQL's advisory locks: any number that no other program uses

@@ -53,7 +53,9 @@ class Settings:
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
-    streams: int = _setting(64, "Event streams at once; beyond it 503 and polling.")
+    streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
+    connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
+    connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")
     lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
     rate_writes: str = _setting("240/minute", "Writing requests of one person.")
     rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
@@ -64,7 +66,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.access not in ("", "open", "token"):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
-        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "max_disk"):
+        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
         if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
@@ -72,7 +74,7 @@ class Settings:
         if not 0 < self.address_share <= 1:
             raise SettingsError(f"ADDRESS_SHARE={self.address_share}: must be above 0, at most 1")
         if self.wake_url and not self.wake_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("WAKE_URL begins with redis://, rediss:// or unix://; empty: workers look by themselves")
+            raise SettingsError("WAKE_URL must begin with redis://, rediss:// or unix://, or be empty")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
@@ -116,11 +118,6 @@ class Settings:
     @property
     def index_dir(self) -> Path:
         return self.data_dir / "index"
-
-    @property
-    def threads(self) -> int:
-        """Threads of the web process: every stream holds one, 32 answer everything else."""
-        return self.streams + 32
 
     def check_listening(self) -> None:
         """Refuse to be reachable from elsewhere by accident. Raises SettingsError."""

@@ -1,4 +1,4 @@
-"""Room on the disk: MAX_DISK for pictures, what a waiting job will need, and a reserve that lets a full disk be emptied.
+"""Room on the disk: MAX_DISK for pictures, what waiting jobs will need, a reserve that lets a full disk be emptied.
 
 The bytes of all pictures are a row (`counters`) that changes with the pictures' rows in the same transaction, so that
 the limit is exact where it is asked: before a job is taken, and once more in the commit that keeps its pictures.
@@ -44,7 +44,7 @@ class Space:
             return kept_bytes(session)
 
     def require_for_pictures(self, n: int) -> None:
-        """Refuse pictures that would not fit beside those that are waited for already. Raises ServiceError disk_full."""
+        """Refuse pictures that would not fit beside those that are waited for. Raises ServiceError disk_full."""
         with self._database.read() as session:
             open_jobs = Generation.status.in_(("queued", "running"))
             waited_for = session.scalar(select(func.coalesce(func.sum(Generation.n), 0)).where(open_jobs)) or 0

@@ -5,15 +5,12 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from demo.store.messages import NOTICE
 from demo.store.settings import Settings
 from demo.studio import pictures, prompts, words
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Searcher
 
-NOTICE = {
-    "ko": "이 서비스의 그림은 생성형 인공지능이 그립니다. 모든 그림 파일에는 인공지능이 만들었다는 표시가 들어갑니다.",
-    "en": "The pictures of this service are drawn by generative AI. Every picture file is marked as made by AI.",
-}
 DEFAULT_STRENGTH = 0.6
 
 
@@ -30,7 +27,7 @@ class About:
             "version": _version(),
             "ready": report["ready"],
             "missing": report["missing"],
-            "notice": NOTICE,
+            "notice": {"ko": NOTICE.ko, "en": NOTICE.en},
             "retention_days": settings.retention_days,
             "max_disk_bytes": settings.max_disk,
             "visible_mark": settings.visible_mark,

@@ -12,7 +12,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
@@ -23,22 +22,12 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Code, Generation, Idempotency, Image, Owner, Report, Token, new_id
+from demo.studio.visibility import Viewer
 
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
 CODE_DAYS = 30
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that is mistaken for another
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin."""
-
-    owner_id: str | None = None
-    kind: str = "anonymous"
-
-    def owns(self, owner_id: str) -> bool:
-        return self.owner_id is not None and self.owner_id == owner_id
 
 
 class Owners:

@@ -1,7 +1,7 @@
 """The one page, its files and its manifest: blueprint `pages`, registered at / by demo.web.app.
 
 In: cookies `lang` (ko, en) and `theme` (light, dark), which the page itself sets; `csp_nonce()` and the
-gallery's `about()` from the application. Out: HTML in the chosen language with all its words, so the page needs no
+service's `about()` from the application. Out: HTML in the chosen language with all its words, so the page needs no
 second request to speak. Files are named by the hash of them all, so that browsers may keep them and never mix
 two versions.
 """
@@ -30,7 +30,7 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-TOLD = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about(), for the scripts
+FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"
@@ -41,7 +41,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 @blueprint.get("/")
 def index() -> Response:
     """Answer the page in the language of the cookie (Korean without one), with what the server says of itself."""
-    language, about = chosen_language(), current_app.extensions["gallery"].about()
+    language, about = chosen_language(), current_app.extensions["about"].about()
     words = words_in(language)
     html = render_template(
         "page.html",
@@ -52,7 +52,7 @@ def index() -> Response:
         colours=COLOURS,
         version=files_version(),
         modules=sorted(path.name for path in STATIC.glob("*.js")),
-        page_data=_for_script(_told(words, language, about)),
+        page_data=_for_script(_page_data(words, language, about)),
         notice=about["notice"][language],
         about=about,
     )
@@ -160,9 +160,9 @@ def _all_words() -> dict[str, tuple[str, str]]:
     return {key: tuple(pair) for key, pair in json.loads(WORDS.read_text(encoding="utf-8")).items()}
 
 
-def _told(words: dict[str, str], language: str, about: Mapping[str, object]) -> dict[str, object]:
+def _page_data(words: dict[str, str], language: str, about: Mapping[str, object]) -> dict[str, object]:
     """What the scripts need to know: their words (`page.*` is the template's alone) and the server's facts."""
-    facts = {key: in_language(about[key], language) for key in TOLD}
+    facts = {key: in_language(about[key], language) for key in FACTS}
     return {"language": language, "words": {k: v for k, v in words.items() if not k.startswith("page.")}, **facts}
 
 

@@ -15,8 +15,9 @@ from limits import parse
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Owner
-from demo.studio.owners import COOKIE, COOKIE_SECONDS, Viewer
-from demo.studio.services import services
+from demo.studio.owners import COOKIE, COOKIE_SECONDS
+from demo.studio.visibility import Viewer
+from demo.web.current import metrics, services
 from demo.web.rates import Counts
 
 logger = logging.getLogger("demo.requests")
@@ -129,6 +130,11 @@ def _check_body() -> None:
         raise ServiceError("unsupported_media_type")
 
 
+def body_limit(path: str) -> int:
+    """Bytes that are read of a body sent to this path."""
+    return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
+
+
 def _changes_something() -> bool:
     return request.method in WRITING and request.endpoint != ANALYSIS
 
@@ -191,6 +197,6 @@ def _finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = str(request.url_rule.rule) if request.url_rule else "none"
-    everything.metrics.count(request.method, route, response.status_code, seconds)
+    metrics().count(request.method, route, response.status_code, seconds)
     logger.info("%s %s %d %.0f ms", request.method, route, response.status_code, seconds * 1000)
     return response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from demo.studio.services import services
 from demo.web import schemas
+from demo.web.current import services
 
 blueprint = APIBlueprint("about", __name__, url_prefix="/api/v1", tag="What can be drawn")
 

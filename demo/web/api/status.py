@@ -5,8 +5,8 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, make_response
 
-from demo.studio.services import services
 from demo.web import schemas
+from demo.web.current import metrics, services
 from demo.web.security import admin
 
 blueprint = APIBlueprint("status", __name__, tag="Status")
@@ -37,6 +37,6 @@ def readyz() -> Response:
     summary="Numbers for Prometheus",
     responses={200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics() -> Response:
+def show_metrics() -> Response:
     admin()
-    return Response(services().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics().text(), content_type="text/plain; version=0.0.4; charset=utf-8")
