@@ -122,6 +122,10 @@ class PromptIndex:
             "search_k": max(annoy) if annoy else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
 
+    def live_count(self) -> int:
+        """Return how many records there are, removed ones not counted."""
+        return self.store.count_live()
+
     def verify(self) -> list[str]:
         """Read every file anew and count against the store; return what is wrong, in words."""
         problems = []

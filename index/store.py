@@ -198,6 +198,11 @@ class Store:
         with self.engine.connect() as connection:
             return list(connection.execute(statement).scalars())
 
+    def count_live(self) -> int:
+        """Return how many live records there are, of every encoder."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).where(prompts.c.scope.is_not(None))).scalar_one()
+
     def count_outdated(self) -> int:
         """Return how many live records another encoder made."""
         other = prompts.c.encoder != self.encoder

@@ -41,6 +41,7 @@ class Database:
         name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         self.path = Path(name) if name and name != ":memory:" else None
         self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
+        self.damage: str | None = None  # what the last check of the whole file found: nothing is written then
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -53,8 +54,14 @@ class Database:
         """A session whose changes commit together at the end, or not at all. Raises ServiceError database_damaged."""
         with Session(self._writers, expire_on_commit=False) as session, session.begin():
             yield session
-            if self.lost():
-                raise ServiceError("database_damaged", detail=f"{self.path.name} was deleted or replaced")
+            self.require_sound()
+
+    def require_sound(self) -> None:
+        """Raise ServiceError database_damaged where what is written now may be lost."""
+        if self.lost():
+            raise ServiceError("database_damaged", detail="its file was deleted or replaced")
+        if self.damage:
+            raise ServiceError("database_damaged", detail=self.damage)
 
     def lost(self) -> bool:
         """Whether the file was deleted or replaced since it was opened: nothing written now would be kept."""
@@ -75,8 +82,7 @@ class Database:
         """Read a row of every table. Raises ServiceError database_damaged, SQLAlchemyError."""
         from demo.store.tables import Base
 
-        if self.lost():
-            raise ServiceError("database_damaged", detail=f"{self.path.name} was deleted or replaced")
+        self.require_sound()
         with self.engine.connect() as connection:
             names = set(inspect(connection).get_table_names())
             if missing := sorted(set(Base.metadata.tables) - names):

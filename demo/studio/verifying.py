@@ -16,6 +16,8 @@ from demo.studio.services import Services
 def problems(services: Services) -> list[str]:
     """Everything that is wrong, in words; empty when all is well."""
     load_rules()
+    if (damage := services.database.problem()) is not None:
+        return [f"the database is damaged: {damage}: restore a backup (python -m demo restore)"]
     return [*_rows(services), *_files(services), *_index(services)]
 
 
@@ -63,6 +65,6 @@ def _index(services: Services) -> Iterator[str]:
     with services.database.read() as session:
         wanted = select(func.count()).select_from(Generation).where(Generation.status == "succeeded")
         total = session.scalar(wanted)
-    live = index.live_count() if hasattr(index, "live_count") else None
-    if live is not None and live != total:
+    live = index.live_count()
+    if live != total:
         yield f"{total} generations are finished, the index holds {live}"

@@ -7,7 +7,7 @@ truth. Every query, view, search result and source picture uses it; the index, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, select
 
@@ -16,10 +16,14 @@ from demo.store.tables import Generation, Image
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin."""
+    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin.
+
+    `address`: a keyed hash of where the request comes from, for turns in the queue; says nothing of what may be seen.
+    """
 
     owner_id: str | None = None
     kind: str = "anonymous"
+    address: str | None = field(default=None, compare=False)
 
     def owns(self, owner_id: str) -> bool:
         return self.owner_id is not None and self.owner_id == owner_id

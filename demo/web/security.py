@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
@@ -18,7 +19,7 @@ from demo.store.tables import Owner
 from demo.studio.owners import COOKIE, COOKIE_SECONDS
 from demo.studio.visibility import Viewer
 from demo.web.current import metrics, services
-from demo.web.rates import Counts
+from demo.web.rates import LOCAL
 
 logger = logging.getLogger("demo.requests")
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
@@ -40,7 +41,7 @@ def owner() -> Viewer:
     if g.viewer.owner_id is None:
         if services().settings.token_access:
             raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
+        g.viewer = replace(services().owners.newcomer(), address=g.viewer.address)
         g.set_cookie = True
     if not getattr(g, "counted", False):
         g.counted = True
@@ -66,7 +67,7 @@ def install(app: APIFlask, settings: Settings) -> Limiter:
     app.config.update(MAX_CONTENT_LENGTH=MAX_JSON, MAX_FORM_PARTS=8, MAX_FORM_MEMORY_SIZE=64 * 1024)
     app.before_request(_begin)
     limiter = Limiter(
-        _who, app=app, storage_uri=f"{Counts.STORAGE_SCHEME[0]}://", headers_enabled=False, strategy="fixed-window",
+        _who, app=app, storage_uri=settings.rate_storage or LOCAL, headers_enabled=False, strategy="fixed-window",
         application_limits=[lambda: settings.rate_writes if _changes_something() else settings.rate_reads],
     )  # fmt: skip
     app.before_request(_check_body)
@@ -83,7 +84,7 @@ def _begin() -> None:
     settings = services().settings
     if settings.hosts and _host_name(request.host) not in settings.hosts:
         raise ServiceError("bad_host")
-    g.viewer = _recognise()
+    g.viewer = replace(_recognise(), address=services().owners.address_of(request.remote_addr))
     if g.viewer.kind in ("browser", "anonymous") and request.method in WRITING:
         _check_origin()
     if settings.token_access and g.viewer.kind == "anonymous":

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from demo.queue import events
 from demo.queue.events import END, Watcher
-from demo.store.errors import ServiceError, language, speak, stored_error
+from demo.store.errors import ServiceError, language, set_language, stored_error
 from demo.store.tables import ENDED, Event, Generation, Image
 from demo.studio.generations import Generations
 from demo.studio.visibility import Viewer
@@ -140,7 +140,7 @@ class Stream:
             if self._early is not None:
                 self._early.extend(rows)
                 return
-            speak(self._language)
+            set_language(self._language)
             for event in _latest_progress_only(rows):
                 if event.number > self.last and not self._ended:
                     text = self._streams.text(self._viewer, event)

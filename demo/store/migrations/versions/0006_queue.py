@@ -7,6 +7,14 @@ revision = "0006"
 down_revision = "0005"
 
 
+PLACES = """
+UPDATE generations SET turn = (
+    SELECT COUNT(*) FROM generations AS other
+    WHERE other.status = 'queued' AND (other.created_at < generations.created_at
+        OR (other.created_at = generations.created_at AND other.id <= generations.id))
+) WHERE status = 'queued'"""
+
+
 def upgrade() -> None:
     count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
@@ -21,6 +29,9 @@ def upgrade() -> None:
         op.add_column(table, sa.Column(name, count, nullable=False, server_default="0"))
     op.add_column("generations", sa.Column("address", sa.Text(), nullable=True))
     op.create_index(op.f("ix_generations_address"), "generations", ["address"], unique=False)
+    op.execute(PLACES)
+    op.execute("UPDATE counters SET value = (SELECT COUNT(*) FROM generations WHERE status = 'queued') "
+               "WHERE name = 'turn'")  # fmt: skip
     op.drop_column("owners", "served_at")
     op.execute("DELETE FROM workers")  # each of them makes its row anew when it starts
     op.drop_column("workers", "incarnation")
