@@ -55,7 +55,7 @@ def back_up(settings: Settings, database: Database, storage: Storage, folder: Pa
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
-    installation = installation_id(database)
+    installation = installation_id(database, storage)
     missing = _copy_pictures(database, storage, part)
     for name in SECRETS:
         if (settings.data_dir / name).exists():

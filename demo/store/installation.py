@@ -1,7 +1,8 @@
 """Which database and which storage belong together: an id in both, so that nothing deletes another's files.
 
-The id is made with the database (a note) and written beside the pictures (`studio.json`) where they are new together,
-or where the database already names pictures that lie there (an installation from before there were ids).
+The id is made when a database is first opened (a note). Beside the pictures it is written (`studio.json`) where there
+are none yet, or where the database names those that lie there (an installation from before there were ids). A database
+that was new where pictures lay already never says that they are its own.
 """
 
 from __future__ import annotations
@@ -16,37 +17,53 @@ from demo.store.tables import Image, Note, new_id
 
 logger = logging.getLogger(__name__)
 NOTE = "installation"
-SAMPLE = 20  # pictures of an unmarked storage that are looked for
+SAMPLE = 20  # of a database's oldest pictures, half of which must lie in a storage that is its own
 
 
-def installation_id(database: Database) -> str:
+def installation_id(database: Database, storage: Storage) -> str:
     """The id of this database, made at first use."""
-    with database.read() as session:
-        note = session.get(Note, NOTE)
-    if note is None:
-        with database.write() as session:
-            note = session.get(Note, NOTE)
-            if note is None:
-                note = Note(name=NOTE, value={"id": new_id()})
-                session.add(note)
-    return str(note.value["id"])
+    return str(_note(database, storage)["id"])
 
 
 def belong_together(database: Database, storage: Storage) -> bool:
-    """Whether the files in the storage are this database's to look after; marks a storage that is new or its own."""
-    mine, theirs = installation_id(database), storage.installation()
-    if theirs is None and _may_mark(database, storage):
-        storage.mark(mine)
-        return True
-    if theirs != mine:
+    """Whether the files in the storage are this database's to look after; marks a storage that is new or its own.
+
+    To be asked once before anything is stored.
+    """
+    try:
+        note, theirs = _note(database, storage), storage.installation()
+        if theirs is None and (_is_empty(storage) or (note["alone"] and _has_sample(database, storage))):
+            storage.mark(str(note["id"]))
+            return True
+    except OSError as error:
+        logger.warning("nobody can say now whose the storage is, no file there is removed: %s", error)
+        return False
+    if theirs != note["id"]:
         logger.warning("the storage belongs to %s, the database is %s: no file there is removed; restore a backup of "
-                       "its database, or set STORAGE_URL", theirs or "nobody known", mine)  # fmt: skip
-    return theirs == mine
+                       "its database, or set STORAGE_URL", theirs or "nobody known", note["id"])  # fmt: skip
+    return theirs == note["id"]
 
 
-def _may_mark(database: Database, storage: Storage) -> bool:
+def _note(database: Database, storage: Storage) -> dict:
+    """`id`, and `alone`: no other database's pictures lay in the storage when this one was first opened."""
     with database.read() as session:
-        some = list(session.scalars(select(Image.files).limit(SAMPLE)))
-    if not some:
-        return next(storage.found(), None) is None
-    return any(storage.holds(str(file["key"])) for files in some for file in files.values())
+        note = session.get(Note, NOTE)
+    if note is None:
+        alone = _is_empty(storage) or _has_sample(database, storage)
+        with database.write() as session:
+            note = session.get(Note, NOTE)
+            if note is None:
+                note = Note(name=NOTE, value={"id": new_id(), "alone": alone})
+                session.add(note)
+    return note.value
+
+
+def _is_empty(storage: Storage) -> bool:
+    return next(storage.found(), None) is None
+
+
+def _has_sample(database: Database, storage: Storage) -> bool:
+    with database.read() as session:
+        oldest = list(session.scalars(select(Image.files).order_by(Image.created_at).limit(SAMPLE)))
+    there = [any(storage.holds(str(file["key"])) for file in files.values()) for files in oldest]
+    return bool(there) and sum(there) * 2 >= len(there)

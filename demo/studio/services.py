@@ -11,6 +11,7 @@ from demo.queue.events import Watcher
 from demo.queue.leases import Leases
 from demo.queue.wake import open_wake
 from demo.store.database import Database, open_database
+from demo.store.installation import belong_together
 from demo.store.settings import Settings
 from demo.store.space import Reserve, Space
 from demo.store.storage import Storage
@@ -90,6 +91,7 @@ def open_services(settings: Settings, open_encoder: object = open_encoder, open_
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
     storage = Storage(settings.files_url)
+    belong_together(database, storage)
     searcher = Searcher(settings, database, open_encoder, open_index)
     space, reserve = Space(settings, database, storage), Reserve(settings.data_dir)
     readiness = Readiness(settings, database, storage, searcher, space)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 
 from demo.store.errors import ServiceError
+from demo.store.installation import installation_id
 from demo.store.storage import DamagedFile
 from demo.store.tables import Event, Generation, Image, Trash
 from demo.studio.moderation import load_rules
@@ -51,6 +52,9 @@ def _files(services: Services) -> Iterator[str]:
                 services.storage.read(file)
             except (FileNotFoundError, DamagedFile) as error:
                 yield f"picture {row.id}, {stage}: {error}"
+    theirs = services.storage.installation()
+    if theirs not in (None, installation_id(services.database, services.storage)):
+        yield f"the storage belongs to another installation ({theirs}): set STORAGE_URL, or restore its database"
     for key in services.storage.found():
         if key not in named | trash:
             yield f"file {key} belongs to no picture"

@@ -22,6 +22,7 @@ from demo.queue.leases import Leases
 from demo.queue.wake import open_wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError, from_failure
+from demo.store.installation import belong_together
 from demo.store.settings import Settings
 from demo.store.space import Space
 from demo.store.storage import Storage
@@ -106,6 +107,7 @@ class Worker:
 
     def _begin(self) -> None:
         """Say that this worker is here; what workers held that died on this machine waits again at once."""
+        belong_together(self._database, self._storage)
         self._leases.take_back()
         self._leases.forget_workers()
         self._publish("starting", {})
