@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 PORT ?= 5000
 MINUTES ?= 8
 PRESET ?= cpu
+RUNS := $(or $(RUNS_DIR),runs)
 FIGURES ?=
 export PORT
 
@@ -67,8 +68,8 @@ screenshots: $(VENV)/.dev  ## take the README's screenshots again
 	$(PY) -m benchmarks.screenshots
 
 pool: $(VENV)/.dev  ## draw the pictures that training reads (7 GB in runs/pool)
-	$(PY) -m fashion.pool runs/pool --workers 2
-	$(PY) -m fashion.pool runs/pool --seed 9 --split held_out --count 2048 --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --seed 9 --split held_out --count 2048 --workers 2
 
 train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
 	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
@@ -87,7 +88,7 @@ train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 
 train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
 	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES) --finish
-	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder runs/ko_clip/small/model
+	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder $(RUNS)/ko_clip/small/model
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
 	rm -rf .pytest_cache .ruff_cache .hypothesis

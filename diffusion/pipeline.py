@@ -46,6 +46,8 @@ class StyleShelf(Protocol):
 
     def names(self) -> list[str]: ...
 
+    def check(self, name: str) -> None: ...
+
     def applied(self, unet: torch.nn.Module, name: str, weight: float) -> AbstractContextManager[None]: ...
 
 
@@ -152,9 +154,10 @@ class TwoStagePipeline:
         if any((shot.source is not None) != vary for shot in shots):
             raise ValueError("some shots have a source picture and some have none: draw them in two batches")
         plan = make_plan(self.stages, settings, vary)
-        if plan.style is not None and plan.style not in self.styles():
-            known = ", ".join(self.styles()) or "none"
-            raise ValueError(f"style {plan.style!r} is not here: this checkpoint has {known}")
+        if plan.style is not None:
+            if self._shelf is None:
+                raise ValueError(f"style {plan.style!r} is not here: this checkpoint has none")
+            self._shelf.check(plan.style)
         return plan
 
     def _text_warnings(self, shots: list[Shot], plan: Plan) -> list[DrawWarning]:

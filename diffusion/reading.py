@@ -6,7 +6,7 @@ A checkpoint's manifest may name a domain ("fashion"). Whoever composes the stud
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -16,12 +16,15 @@ from diffusion.request import Shot
 class PromptReader(Protocol):
     """Reads a prompt as its domain means it. Weights such as (red:1.3) stay in the text.
 
-    `read`: slips corrected, general words made definite; negative prompts pass it too. `complete`: what a read prompt
+    `read`: slips corrected, general words made definite. `read_negative`: slips corrected, general words left general
+    (no hats: none of any kind). `complete`: what a read prompt
     leaves open, chosen by the seed of its picture and none of it named by the negative prompt; the same arguments
     always give the same text.
     """
 
     def read(self, prompt: str) -> str: ...
+
+    def read_negative(self, prompt: str) -> str: ...
 
     def complete(self, prompt: str, seed: int, negative: str) -> str: ...
 
@@ -30,6 +33,9 @@ class AsTyped:
     """The reader of a checkpoint without a domain: what is typed is drawn."""
 
     def read(self, prompt: str) -> str:
+        return prompt
+
+    def read_negative(self, prompt: str) -> str:
         return prompt
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
@@ -73,17 +79,17 @@ SAID = {
 
 def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
     """The shots with `drawn_prompt` and `drawn_negative` filled in; those that have them already are kept."""
-    found: dict[str, str] = {"": ""}
+    found: dict[tuple[Callable[[str], str], str], str] = {}
 
-    def read(text: str) -> str:
-        if text not in found:
-            found[text] = reader.read(text)
-        return found[text]
+    def once(read: Callable[[str], str], text: str) -> str:
+        if (read, text) not in found:
+            found[read, text] = read(text) if text else ""
+        return found[read, text]
 
     def fill(shot: Shot) -> Shot:
         prompt, negative = shot.drawn_prompt, shot.drawn_negative
-        negative = read(shot.negative_prompt) if negative is None else negative
-        prompt = reader.complete(read(shot.prompt), shot.seed, negative) if prompt is None else prompt
+        negative = once(reader.read_negative, shot.negative_prompt) if negative is None else negative
+        prompt = reader.complete(once(reader.read, shot.prompt), shot.seed, negative) if prompt is None else prompt
         return replace(shot, drawn_prompt=prompt, drawn_negative=negative)
 
     return [fill(shot) for shot in shots]

@@ -34,6 +34,9 @@ class Corrects:
         self.asked.append(prompt)
         return prompt.replace("hat", "bucket hat")
 
+    def read_negative(self, prompt: str) -> str:
+        return self.read(prompt)
+
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         return prompt
 

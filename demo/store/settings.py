@@ -10,12 +10,15 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+NUMBER = re.compile(r"\s*(\d+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -23,13 +26,16 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message names it, what came and what is allowed."""
 
 
-def _setting(default: object, help: str) -> object:
-    return field(default=default, metadata={"help": help})
+def _setting(default: object, help: str) -> Any:
+    return Field(default, description=help)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Checked once, in `__post_init__`; handed down as an argument everywhere."""
+class Settings(BaseSettings):
+    """Checked once, where it is made; handed down as an argument everywhere. Made by itself it reads no environment:
+    `Settings.from_env()` does.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, case_sensitive=False)
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(5000, "Port to listen on.")
@@ -63,7 +69,34 @@ class Settings:
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
-    def __post_init__(self) -> None:
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_reason(one) for one in error.errors())) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        """Text from the environment: `10GB` for bytes and counts, 1/0/yes/no for switches."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, str) and kind is bool and not value.strip():
+            return False
+        if isinstance(value, str) and kind is int and (found := NUMBER.fullmatch(value)) is not None:
+            return int(found[1]) * UNITS[found[2].upper()]
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
         if self.access not in ("", "open", "token"):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
@@ -75,14 +108,12 @@ class Settings:
             raise SettingsError(f"ADDRESS_SHARE={self.address_share}: must be above 0, at most 1")
         if self.wake_url and not self.wake_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("WAKE_URL must begin with redis://, rediss:// or unix://, or be empty")
+        return self
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
         """Read the environment; `overrides` (from a command line) win. Raises SettingsError."""
-        values = {
-            f.name: _parse(f.name, f.type, environ[f.name.upper()]) for f in fields(cls) if f.name.upper() in environ
-        }
-        return cls(**(values | overrides))
+        return cls(**(_Environment(cls, environ)() | overrides))
 
     @property
     def loopback(self) -> bool:
@@ -128,21 +159,25 @@ class Settings:
             )
 
 
-def _parse(name: str, kind: str, text: str) -> object:
-    """A setting's text as its type: `10GB` for bytes, 1/0/yes/no for switches."""
-    try:
-        if kind == "bool":
-            return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False,
-                    "off": False, "": False}[text.strip().lower()]  # fmt: skip
-        if kind == "int":
-            number, unit = re.fullmatch(r"\s*(\d+)\s*([KMGT]?)B?\s*", text, re.IGNORECASE).groups()
-            return int(number) * UNITS[unit.upper()]
-        return {"Path": Path, "float": float, "str": str}[kind](text)
-    except (KeyError, ValueError, AttributeError) as error:
-        raise SettingsError(f"{name.upper()}={text!r} is not a {kind}") from error
+class _Environment(EnvSettingsSource):
+    """Reads settings from any mapping, so that a test need not change its process's environment."""
+
+    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items()}
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What came, and why it cannot be: PORT='x': input should be a valid integer."""
+    name = ".".join(map(str, error["loc"])).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}={error['input']!r}: {message[0].lower()}{message[1:]}" if name else message
 
 
 def settings_table() -> str:
     """Every setting with its default and help, for the shell and for a test against the documentation."""
-    rows = [f"{f.name.upper():16} {str(f.default)!s:28} {f.metadata['help']}" for f in fields(Settings)]
-    return "\n".join(rows)
+    fields = Settings.model_fields.items()
+    return "\n".join(f"{name.upper():16} {field.default!s:28} {field.description}" for name, field in fields)

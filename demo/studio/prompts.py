@@ -98,7 +98,8 @@ def negative_warnings(
 
 def cut(code: str, text: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:
     """The warning that the encoder does not read a text to its end."""
-    if meter is None or (tokens := meter.count_tokens(reader.read(text))) <= meter.max_tokens:
+    read = reader.read_negative if code.startswith("negative") else reader.read
+    if meter is None or (tokens := meter.count_tokens(read(text))) <= meter.max_tokens:
         return []
     return [Warned(code, {"tokens": tokens, "max_tokens": meter.max_tokens})]
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fashion import lexicon, vocabulary
-from fashion.meant import Reading, as_meant, readings
+from fashion.meant import Reading
+from fashion.reader import FashionReader
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -73,11 +74,13 @@ def with_style(prompt: str, style: str | None) -> str:
 
 
 class DomainReader(Protocol):
-    """How a checkpoint's domain reads prompts: what is drawn, and what people should know of it."""
+    """How a checkpoint's domain reads prompts: what is drawn (the pipeline's protocol), and what people should know."""
 
-    def read(self, prompt: str) -> str:
-        """The prompt as it is drawn."""
-        ...
+    def read(self, prompt: str) -> str: ...
+
+    def read_negative(self, prompt: str) -> str: ...
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed."""
@@ -88,23 +91,16 @@ class DomainReader(Protocol):
         ...
 
 
-class FashionReader:
-    """Slips corrected, general words made definite, as `fashion.meant` has them."""
-
-    def read(self, prompt: str) -> str:
-        return as_meant(prompt)
-
-    def readings(self, prompt: str) -> list[Reading]:
-        return readings(prompt)
-
-    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
-        return [(span.text, span.start, span.end) for span in vocabulary.unknown_words(prompt)]
-
-
 class AsTyped:
     """The reader of a checkpoint without a domain: what is typed is drawn."""
 
     def read(self, prompt: str) -> str:
+        return prompt
+
+    def read_negative(self, prompt: str) -> str:
+        return prompt
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
         return prompt
 
     def readings(self, prompt: str) -> list[Reading]:

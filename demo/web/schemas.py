@@ -269,6 +269,8 @@ class AnalysisOut(Answer):
     read_as: list[ReadAs]
     warnings: list[Note]
     allowed: bool
+    outside: bool = Field(description="Nothing in it is a garment that can be drawn.")
+    examples: list[str] = Field(description="For what is outside: prompts near to it that can be drawn.")
 
 
 class Reported(Answer):

@@ -115,6 +115,8 @@ export interface Analysis {
   read_as: ReadAs[];
   warnings: Note[];
   allowed: boolean;
+  outside: boolean;
+  examples: string[];
 }
 
 export interface Me {

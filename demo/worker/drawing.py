@@ -11,13 +11,13 @@ from PIL import Image as Picture
 
 from demo.store.settings import Settings
 from demo.studio import words
-from demo.studio.readiness import manifest_of, missing_checkpoint
+from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
-from demo.studio.words import DomainReader
 from demo.worker.safety import with_safety_checker
 from diffusion.progress import Progress
+from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
-from jobspec import Draw, Order, Result, ResultPicture
+from jobspec import Draw, Order, Result, ResultPicture, Warned
 
 
 class Drawn(Protocol):
@@ -27,12 +27,14 @@ class Drawn(Protocol):
     base_images: list[Picture.Image]
     recipes: list[dict[str, object]]
     timings: dict[str, float]
+    warnings: Sequence[DrawWarning]
 
 
 class Pipeline(Protocol):
     """What `diffusion.pipeline.TwoStagePipeline` gives."""
 
     checkpoint_id: str
+    domain: str
     default_settings: DrawSettings
 
     def styles(self) -> list[str]: ...
@@ -44,11 +46,10 @@ class Pipeline(Protocol):
 
 
 class DrawRunner:
-    """Runs jobs of the kinds draw and vary; `domain`: what the checkpoint's manifest says that it draws."""
+    """Runs jobs of the kinds draw and vary over a pipeline that reads the prompts as its domain means them."""
 
-    def __init__(self, pipeline: Pipeline, domain: str = "") -> None:
-        self.pipeline, self._domain = pipeline, domain
-        self._reader: DomainReader = words.reader_for(domain)
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
 
     def facts(self) -> dict[str, object]:
         defaults = self.pipeline.default_settings
@@ -56,7 +57,7 @@ class DrawRunner:
             "checkpoint_id": self.pipeline.checkpoint_id,
             "defaults": {each.name: getattr(defaults, each.name) for each in fields(defaults)},
             "styles": self.pipeline.styles(),
-            "domain": self._domain,
+            "domain": self.pipeline.domain,
         }
 
     def run(
@@ -75,9 +76,8 @@ class DrawRunner:
 
     def _shots(self, order: Order) -> list[Shot]:
         job = _job(order)
-        prompt = words.with_style(self._reader.read(job.prompt), job.style)
-        negative = self._reader.read(job.negative_prompt)
-        return shots_for(prompt, job.n, job.seed or 0, negative, order.pictures.get("source_image"))
+        prompt = words.with_style(job.prompt, job.style)
+        return shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
 
 
 def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunner:
@@ -87,12 +87,13 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
     import torch
 
     from diffusion.load import load_pipeline
+    from diffusion.specs import domain_of
 
     torch.set_num_threads(os.cpu_count() or 1)
-    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder())
+    reader = words.reader_for(domain_of(settings.checkpoint))
+    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder(), reader=reader)
     pipeline.warm_up()
-    domain = str(manifest_of(settings.checkpoint).get("domain", ""))
-    return DrawRunner(with_safety_checker(pipeline, settings.checkpoint), domain)
+    return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
 
 
 def settings_for(job: Draw) -> DrawSettings:
@@ -114,7 +115,8 @@ def _result(job: Draw, drawing: Drawn, places: Sequence[int]) -> Result:
     seconds = {stage: drawing.timings.get(stage, 0.0) for stage in ("base", "refiner")}
     flagged = getattr(drawing, "flagged", None) or []
     done = job.changed(refine=any(picture.stages for picture in pictures))  # what was done, where no refiner was
-    return Result(done, pictures, seconds, flagged=any(flagged[place] for place in places if flagged))
+    warned = [Warned(one.code, one.values) for one in drawing.warnings]
+    return Result(done, pictures, seconds, warned, flagged=any(flagged[place] for place in places if flagged))
 
 
 def _picture(job: Draw, drawing: Drawn, place: int) -> ResultPicture:

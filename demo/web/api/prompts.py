@@ -6,7 +6,9 @@ import time
 
 from apiflask import APIBlueprint
 
+from demo.store.errors import language
 from demo.studio import prompts, words
+from demo.studio.outside import near_examples, outside
 from demo.web import present, schemas
 from demo.web.current import services
 from demo.web.security import viewer
@@ -40,6 +42,7 @@ def suggest(asked: schemas.SuggestQuery) -> dict:
 @blueprint.doc(summary="How much of the limit a prompt uses, and what is unknown in it")
 def analyze(asked: schemas.Analyze) -> dict:
     known = services().asking.analyze(asked.prompt)
+    strange = outside(known.normalized)
     return {
         "normalized": known.normalized,
         "characters": len(known.normalized),
@@ -50,4 +53,11 @@ def analyze(asked: schemas.Analyze) -> dict:
         "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
         "warnings": [present.warning(vars(one)) for one in known.warnings],
         "allowed": known.rejected is None,
+        "outside": strange,
+        "examples": _near(known.normalized) if strange else [],
     }
+
+
+def _near(prompt: str) -> list[str]:
+    searcher = services().searcher
+    return near_examples(prompt, language(), searcher.vector if searcher.ready else None)
