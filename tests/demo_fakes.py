@@ -154,12 +154,14 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     import logging
 
+    from demo.ops import supervisor
     from demo.ops.processes import run_web, run_worker
     from demo.ops.supervisor import serve
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname).1s %(name)s: %(message)s")
     settings = Settings.from_env()
     if arguments[0] == "serve":
+        supervisor.HUNG_SECONDS = float(os.environ.get("FAKE_HUNG_SECONDS", supervisor.HUNG_SECONDS))
         return serve(settings, (sys.executable, str(Path(__file__).resolve())))
     values = dict(zip(arguments[1::2], map(int, arguments[2::2]), strict=True))
     if arguments[0] == "web":
