@@ -151,6 +151,54 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
     return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
 
 
+def die_in_turn(kills: Path, stages: Sequence[str], most: int) -> None:
+    """Have this process kill itself (SIGKILL) at the stage whose turn it is, one process a turn, before or after it.
+
+    `kills` lists the stages at which processes have died so far.
+    """
+    import fcntl
+    import signal
+
+    import demo.store.storage
+    from demo.queue import jobs
+    from demo.store.storage import Storage
+    from demo.studio.asking import Asking
+    from demo.worker.finishing import Finisher
+    from index import PromptIndex
+
+    def reached(stage: str) -> None:
+        with kills.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            died = file.read().split()
+            if len(died) < most and stages[len(died) % len(stages)] == stage:
+                file.write(f"{stage}\n")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(owner: object, name: str, before: str | None, after: str | None = None) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*given: object, **named: object) -> object:
+            if before:
+                reached(before)
+            result = inner(*given, **named)
+            if after and result is not False and result != []:
+                reached(after)
+            return result
+
+        setattr(owner, name, outer)
+
+    wrap(Asking, "_enter", None, "accept")  # written, not committed
+    wrap(Asking, "ask", None, "answer")  # committed, not answered
+    wrap(jobs.JobQueue, "claim", None, "claim")
+    wrap(jobs.JobQueue, "report", None, "step")
+    wrap(Storage, "put", None, "file")
+    wrap(demo.store.storage, "_write_durably", "rename")
+    wrap(jobs, "end", "commit")  # files are there, rows are not committed
+    wrap(Finisher, "_commit", None, "end")
+    wrap(PromptIndex, "_build", "index", None)
+
+
 def main(arguments: list[str]) -> int:
     import logging
 
@@ -163,6 +211,8 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "serve":
         supervisor.HUNG_SECONDS = float(os.environ.get("FAKE_HUNG_SECONDS", supervisor.HUNG_SECONDS))
         return serve(settings, (sys.executable, str(Path(__file__).resolve())))
+    if kills := os.environ.get("FAKE_KILLS"):
+        die_in_turn(Path(kills), os.environ["FAKE_STAGES"].split(","), int(os.environ["FAKE_MOST_KILLS"]))
     values = dict(zip(arguments[1::2], map(int, arguments[2::2]), strict=True))
     if arguments[0] == "web":
         return run_web(settings, values["--fd"], values.get("--parent"), fake_services)

@@ -54,7 +54,8 @@ def back_up(settings: Settings, database: Database, storage: Storage, folder: Pa
         raise FileExistsError(f"{folder} is there already: a backup takes a new folder")
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o700, parents=True)
+    for made_folder in (part, part / FILES):
+        made_folder.mkdir(mode=0o700, parents=True)
     installation = installation_id(database, storage)
     missing = _copy_pictures(database, storage, part)
     for name in SECRETS:

@@ -75,7 +75,7 @@ class Generation(Base):
     prompt: Mapped[str]  # the job's text
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
     n: Mapped[int]
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(Count)
     spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
@@ -109,12 +109,12 @@ class Image(Base):
     created_at: Mapped[float]
     width: Mapped[int]
     height: Mapped[int]
-    seed: Mapped[int | None]
+    seed: Mapped[int | None] = mapped_column(Count)
     media_type: Mapped[str]
     recipe: Mapped[dict | None]
     source_type: Mapped[str | None]  # IPTC digital source type
     files: Mapped[dict]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
-    bytes: Mapped[int]
+    bytes: Mapped[int] = mapped_column(Count)
 
 
 class Event(Base):
@@ -122,7 +122,7 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (Index("events_generation_seq", "generation_id", "seq"), {"sqlite_autoincrement": True})
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)  # of everybody's: no client sees it
+    seq: Mapped[int] = mapped_column(Count, primary_key=True, autoincrement=True)  # of everybody's: no client sees it
     generation_id: Mapped[str]
     number: Mapped[int]  # within its generation
     kind: Mapped[str]

@@ -12,6 +12,7 @@ from apiflask import APIFlask
 from flask import Response, current_app, g, request
 from flask_limiter import Limiter
 from limits import parse
+from sqlalchemy.exc import SQLAlchemyError
 
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -68,6 +69,7 @@ def install(app: APIFlask, settings: Settings) -> Limiter:
     app.before_request(_begin)
     limiter = Limiter(
         _who, app=app, storage_uri=settings.rate_storage or LOCAL, headers_enabled=False, strategy="fixed-window",
+        swallow_errors=bool(settings.rate_storage),  # where counts are kept elsewhere: better uncounted than refused
         application_limits=[lambda: settings.rate_writes if _changes_something() else settings.rate_reads],
     )  # fmt: skip
     app.before_request(_check_body)
@@ -84,7 +86,11 @@ def _begin() -> None:
     settings = services().settings
     if settings.hosts and _host_name(request.host) not in settings.hosts:
         raise ServiceError("bad_host")
-    g.viewer = replace(_recognise(), address=services().owners.address_of(request.remote_addr))
+    try:
+        g.viewer = replace(_recognise(), address=services().owners.address_of(request.remote_addr))
+    except SQLAlchemyError:
+        if not (request.endpoint or "").startswith("status."):  # what says how the database is needs no database
+            raise
     if g.viewer.kind in ("browser", "anonymous") and request.method in WRITING:
         _check_origin()
     if settings.token_access and g.viewer.kind == "anonymous":
@@ -155,7 +161,12 @@ def _limit_newcomers(someone: Viewer) -> None:
 def limit(what: str, rate: str) -> None:
     """Count one more of something from this address. Raises ServiceError rate_limited."""
     limiter: Limiter = current_app.extensions["people_limiter"]
-    if not limiter.limiter.hit(parse(rate), what, request.remote_addr or ""):
+    try:
+        within = limiter.limiter.hit(parse(rate), what, request.remote_addr or "")
+    except limiter.storage.base_exceptions as error:
+        logger.warning("%s are not counted: %s", what, error)
+        return
+    if not within:
         raise ServiceError("rate_limited")
 
 

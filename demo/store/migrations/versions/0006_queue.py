@@ -15,8 +15,14 @@ UPDATE generations SET turn = (
 ) WHERE status = 'queued'"""
 
 
+LONG = (("generations", "seed"), ("images", "seed"), ("images", "bytes"), ("events", "seq"))  # of PostgreSQL: 64 bits
+
+
 def upgrade() -> None:
     count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    if op.get_bind().dialect.name == "postgresql":  # seeds go up to 2**32 - 1; SQLite's integers are long anyway
+        for table, name in LONG:
+            op.alter_column(table, name, type_=sa.BigInteger())
     op.create_table(
         "counters",
         sa.Column("name", sa.Text(), nullable=False),
