@@ -29,7 +29,7 @@ class Job(BaseModel):
     visibility: Visibility = "private"
 
     @property
-    def text(self) -> str:
+    def main_text(self) -> str:
         """The words that the job is found by."""
         return str(getattr(self, self.TEXT))
 
@@ -41,7 +41,7 @@ class Job(BaseModel):
         """Jobs with one key may be run in one batch."""
         return json.dumps([self.kind, *(getattr(self, name) for name in self.BATCH)])
 
-    def pictures(self) -> dict[str, str]:
+    def source_pictures(self) -> dict[str, str]:
         """The ids of the pictures that the job starts from, by field."""
         named = {name: getattr(self, name) for name in picture_fields(type(self))}
         return {name: id for name, id in named.items() if id is not None}

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 ENDED = ("succeeded", "failed", "cancelled")
 TURN, BYTES = "turn", "picture_bytes"  # names of counters
 Count = BigInteger().with_variant(Integer, "sqlite")
+END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
 def new_id() -> str:

@@ -15,6 +15,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, new_id
+from demo.store.together import GroupCommit
 from demo.studio import prompts, words
 from demo.studio.generations import Generations
 from demo.studio.owners import ensure_owner
@@ -36,6 +37,7 @@ class Asking:
     ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
         self._readiness, self._generations, self._wake = readiness, generations, wake
+        self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
         """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
@@ -46,8 +48,7 @@ class Asking:
         row = self._new_row(viewer, asked)
         found = self._embed(row, viewer)
         try:
-            with self._database.write() as session:
-                self._enter(session, viewer, row, key, digest)
+            self._commit(lambda session: self._enter(session, viewer, row, key, digest))
         except IntegrityError as error:  # the same key came twice at once, and the other was quicker
             if key and (other := self._used(viewer, key, digest)) is not None:
                 return self._replayed(other, viewer)
@@ -80,16 +81,17 @@ class Asking:
             batch_as = job if style == "lora" else job.changed(style=None, style_weight=1.0)
         return Generation(
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
-            prompt=job.text, prompt_key=prompts.search_key(job.text), n=job.n, seed=job.seed, spec=job.to_row(),
-            visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
+            prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
+            index_id=new_id(), attempt=0,
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
-        texts = {asked.TEXT: prompts.accept(asked.text, asked.TEXT)}
+        texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
-        for field, image_id in asked.pictures().items():
+        for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
         drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}

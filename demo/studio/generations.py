@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from demo.queue import jobs
+from demo.queue import events, jobs
 from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
-from demo.store.tables import ENDED, Generation, Image, Preview, Report, new_id
+from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar, images_of
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+
+MOST_PREVIEWS = 100
 
 
 class Generations:
@@ -36,8 +38,10 @@ class Generations:
             return find(session, viewer, generation_id, own)
 
     def show(self, row: Generation, viewer: Viewer) -> Shown:
-        with self.database.read() as session:
-            images = images_of(session, [row.id])[row.id]
+        images: Sequence[Image] = ()
+        if row.status == "succeeded":  # before that there are none
+            with self.database.read() as session:
+                images = images_of(session, [row.id])[row.id]
         return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
 
     def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
@@ -74,8 +78,15 @@ class Generations:
         with self.database.read() as session:
             return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
 
+    def events(self, generation_id: str, last: int) -> list[Event]:
+        """What has happened to a generation after its event number `last`, in order."""
+        with self.database.read() as session:
+            return events.since(session, generation_id, last)
+
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
         self.get(viewer, generation_id, own=True)
+        if place >= MOST_PREVIEWS:  # a number too long for the database, too
+            raise ServiceError("not_found")
         with self.database.read() as session:
             row = session.get(Preview, (generation_id, place))
         if row is None:
@@ -134,9 +145,8 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     """The row if this person may see it (with `own`: if it is theirs). Raises ServiceError not_found, as if it did not
     exist.
     """
-    allowed = owned_by(viewer) if own else visible_to(viewer)
-    row = session.scalar(select(Generation).where(Generation.id == generation_id, allowed))
-    if row is None:
+    row = session.get(Generation, generation_id)
+    if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
         raise ServiceError("not_found")
     return row
 

@@ -17,6 +17,7 @@ from demo.store.storage import Storage
 from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
 
+HEARD_SECONDS = 0.2  # how long what workers said is taken for fresh
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -29,11 +30,15 @@ class Readiness:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._space = space or Space(settings, database, storage)
         self._heard: dict[str, tuple[float, float]] = {}  # worker -> heartbeat, and when (monotonic) it was new
+        self._known: tuple[float, list[WorkerRow]] = (float("-inf"), [])  # until when, the workers' rows
 
     def worker(self) -> WorkerRow | None:
-        """A worker that still speaks: one that is ready, if there is one."""
-        with self._database.read() as session:
-            rows = list(session.scalars(select(WorkerRow)))
+        """A worker that still speaks: one that is ready, if there is one; as of a moment ago."""
+        until, rows = self._known
+        if time.monotonic() > until:
+            with self._database.read() as session:
+                rows = list(session.scalars(select(WorkerRow)))
+            self._known = time.monotonic() + HEARD_SECONDS, rows
         alive = [row for row in rows if self._speaks(row)]
         return max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
 

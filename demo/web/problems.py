@@ -8,7 +8,6 @@ import logging
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, g, request
-from flask_limiter import RateLimitExceeded
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -87,7 +86,7 @@ def problem(error: ServiceError) -> Response:
 
 def unread(status: int) -> bytes:
     """The same shape for a request that no application ever saw: a whole HTTP answer of its own."""
-    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
+    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request")
     text, title = REFUSALS[code].ko, HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": text,
             "error": {"code": code, "message": text}}  # fmt: skip
@@ -101,7 +100,6 @@ def install(app: APIFlask) -> None:
     """Make every failure of the application one `problem`, in the language that the request asks for."""
     app.before_request(lambda: set_language(request.accept_languages.best_match(["ko", "en"], default="ko")))
     app.register_error_handler(ServiceError, problem)
-    app.register_error_handler(RateLimitExceeded, _limited)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
     app.error_processor(_invalid)
@@ -119,8 +117,6 @@ def _invalid(error: HTTPError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
-    if isinstance(error, RateLimitExceeded):
-        return _limited(error)
     if (error.code or 500) < 400:
         return error.get_response()
     reply = problem(
@@ -129,10 +125,6 @@ def _http(error: HTTPException) -> Response:
     if error.code == 405:
         reply.headers["Allow"] = ", ".join(error.valid_methods or ())
     return reply
-
-
-def _limited(_error: RateLimitExceeded) -> Response:
-    return problem(ServiceError("rate_limited"))
 
 
 def _unexpected(error: Exception) -> Response:

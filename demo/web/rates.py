@@ -6,13 +6,22 @@ once start the same one, and the second is answered 500 ("threads can only be st
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import threading
 import time
+from functools import lru_cache
 
-from limits.storage import Storage
+from limits import parse
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
+from demo.store.errors import ServiceError
+
+logger = logging.getLogger(__name__)
 LOCAL = "counts://"
 SWEEP_SECONDS = 60.0
+IPV6_BITS = 64  # what one customer of a provider has
 
 
 class Counts(Storage):
@@ -71,3 +80,38 @@ class Counts(Storage):
             return
         self._counts = {key: kept for key, kept in self._counts.items() if kept[1] > now}
         self._sweep_at = now + SWEEP_SECONDS
+
+
+class Rates:
+    """How often somebody may do something; `uri` says where it is counted."""
+
+    def __init__(self, uri: str) -> None:
+        self.storage = storage_from_string(uri)
+        self._strategy = FixedWindowRateLimiter(self.storage)
+
+    def count(self, rate: str, what: str, whose: str) -> None:
+        """Count one more of `what`; `rate` like 240/minute. Raises ServiceError rate_limited."""
+        try:
+            within = self._strategy.hit(_parsed(rate), what, whose)
+        except self.storage.base_exceptions as error:  # kept elsewhere: better uncounted than refused
+            logger.warning("%s are not counted: %s", what, error)
+            return
+        if not within:
+            raise ServiceError("rate_limited")
+
+
+@lru_cache(maxsize=4096)
+def neighbourhood(address: str) -> str:
+    """What is counted as one address: an IPv4 address, or the 64 bits of IPv6 that one line has."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known, IPV6_BITS), strict=False))
+
+
+_parsed = lru_cache(parse)

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 import jobspec
 from jobspec.fields import MAX_TEXT, Visibility
-from jobspec.job import properties
+from jobspec.job import picture_fields, properties
 
 Id = Annotated[str, Field(pattern=jobspec.ID)]
 
@@ -189,16 +189,29 @@ class GenerationOut(Answer):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         """Beside the common fields those of each kind, told apart by `kind`."""
         common = handler.resolve_ref_schema(handler(core))
-        return common | {"oneOf": [_shown_as(kind) for kind in jobspec.KINDS.values()]}
+        shown = {kind: _shown_fields(kind) for kind in jobspec.KINDS.values()}
+        for name in dict.fromkeys(name for fields in shown.values() for name in fields):
+            found = [fields[name] for fields in shown.values() if name in fields]
+            common["properties"][name] = found[0] if found.count(found[0]) == len(found) else {"anyOf": found}
+        return common | {"oneOf": [_one_kind(kind, fields) for kind, fields in shown.items()]}
 
 
-def _shown_as(kind: type[jobspec.Job]) -> dict[str, object]:
-    """What an answer holds of a job of this kind; a field may be null where a request may leave it open."""
-    fields = {name: {"anyOf": [_plain(field), {"type": "null"}]} for name, field in properties(kind).items()}
-    own = {name: field for name, field in fields.items() if name not in GenerationOut.model_fields}
-    also = dict.fromkeys(kind.ALSO_SHOWN, {"type": "null"})
+def _shown_fields(kind: type[jobspec.Job]) -> dict[str, dict[str, object]]:
+    """What an answer holds of a job of this kind beside what all have: name → schema. Pictures that are somebody
+    else's are null, and so is what the kind has not and answers name all the same.
+    """
+    known = dict(kind.model_json_schema()["properties"])
+    for other in jobspec.KINDS.values():
+        known |= {name: properties(other)[name] for name in kind.ALSO_SHOWN if name in properties(other)}
+    nullable = {*kind.ALSO_SHOWN, *picture_fields(kind)}
+    own = {name: _plain(field) for name, field in known.items() if name not in GenerationOut.model_fields}
+    return {name: {"anyOf": [field, {"type": "null"}]} if name in nullable and "anyOf" not in field else field
+            for name, field in own.items()}  # fmt: skip
+
+
+def _one_kind(kind: type[jobspec.Job], fields: dict[str, dict[str, object]]) -> dict[str, object]:
     named = {"kind": {"const": kind.model_fields["kind"].default}}
-    return {"title": kind.__name__, "properties": named | own | also, "required": [*named, *own, *also]}
+    return {"title": kind.__name__, "properties": named, "required": [*named, *fields]}
 
 
 def _plain(field: dict[str, object]) -> dict[str, object]:
