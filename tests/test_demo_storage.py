@@ -18,7 +18,7 @@ from demo.ops.upkeep import Calendar, every_hour, remove_strays
 from demo.store.settings import Settings
 from demo.store.space import Reserve, Space, kept_bytes
 from demo.store.storage import Storage
-from demo.store.tables import Image, new_id
+from demo.store.tables import Image, new_id, new_picture_id, picture_prefix
 
 FOREIGN = ("holiday.jpg", "ab/notes.txt", "ab/cd/deep.png", "0f/photo.final.png", "studio/other.png")
 
@@ -145,6 +145,26 @@ def test_a_studio_started_once_without_its_database_removes_no_picture(tmp_path:
                 assert hashlib.sha256(services.storage.read(file)).hexdigest() == file["sha256"]
     assert len(ids) == 3
     services.close()
+
+
+def test_deleting_a_generation_takes_what_killed_workers_left_of_it(tmp_path: Path) -> None:
+    """No row names these files, and they would lie in the quarantine for days."""
+    studio = open_studio(tmp_path)
+    person = studio.person()
+    id = person.finished("비밀", n=1)["id"]
+    other = person.finished("코트", n=1)["id"]
+    storage = studio.services.storage
+    quarantined, fresh, kept = (
+        storage.write(new_picture_id(one), "final", "image/png", b"x") for one in (id, id, other)
+    )
+    half = studio.settings.data_dir / "files" / fresh["key"][:2] / f".{fresh['key'][3:]}.0123abcd.part"
+    half.write_bytes(b"half")
+    storage.quarantine(quarantined["key"])
+    deleted = person.call("DELETE", f"/generations/{id}").json
+    assert deleted["files_left"] == 0
+    left = [path.name for path in (studio.settings.data_dir / "files").rglob("*") if path.is_file()]
+    assert not [name for name in left if picture_prefix(id) in name] and kept["key"][3:] in left
+    studio.close()
 
 
 def test_strays_of_a_killed_worker_go_to_the_quarantine(tmp_path: Path) -> None:

@@ -86,13 +86,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_children(commands: argparse._SubParsersAction) -> None:
-    """The processes that `serve` starts; not for people."""
-    for name, run in (("web", _web), ("worker", _worker)):
-        child = commands.add_parser(name)
+    """The processes that `serve` starts; a worker may be started by people too."""
+    web = commands.add_parser("web")
+    web.add_argument("--fd", type=int, required=True)
+    text = "Draw for a studio that runs elsewhere, with the same DATABASE_URL and STORAGE_URL, until Ctrl-C."
+    worker = commands.add_parser("worker", help=text, description=text)
+    for child, run in ((web, _web), (worker, _worker)):
         child.set_defaults(run=run)
-        child.add_argument("--parent", type=int)
-        if name == "web":
-            child.add_argument("--fd", type=int, required=True)
+        child.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from demo.store.tables import new_id
 SUFFIXES = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.[a-z]+\.(?:png|webp|jpg)")
 PART = re.compile(r"[0-9a-f]{2}/\.[0-9a-f]{32}\.[a-z]+\.(?:png|webp|jpg)\.[0-9a-f]{8}\.part")
+PREFIX = re.compile(r"[0-9a-f]{16}")
 FOLDER = re.compile(r"[0-9a-f]{2}")
 MARK, QUARANTINE, PROBE = "studio.json", ".quarantine", ".check-"
 
@@ -84,6 +85,19 @@ class Storage:
         for path in (self._path(key), f"{self.root}/{QUARANTINE}/{key}"):
             with contextlib.suppress(FileNotFoundError):
                 self.fs.rm_file(path)
+
+    def remove_all_of(self, prefix: str) -> None:
+        """Remove every file of pictures whose ids begin so, half-written and quarantined ones too."""
+        if not PREFIX.fullmatch(prefix):
+            raise ValueError(f"not the beginning of a picture's id: {prefix!r}")
+        self.fs.invalidate_cache()
+        for folder in (f"{self.root}/{prefix[:2]}", f"{self.root}/{QUARANTINE}/{prefix[:2]}"):
+            for info in self._list(folder):
+                name = str(info["name"]).rsplit("/", 1)[-1]
+                known = KEY.fullmatch(f"{prefix[:2]}/{name}") or PART.fullmatch(f"{prefix[:2]}/{name}")
+                if known and name.removeprefix(".").startswith(prefix):
+                    with contextlib.suppress(FileNotFoundError):
+                        self.fs.rm_file(f"{folder}/{name}")
 
     def found(self, older_than: float = 0.0) -> Iterator[str]:
         """Every file with a name that is made here, half-written ones included, older than so many seconds.

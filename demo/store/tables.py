@@ -6,6 +6,7 @@ compares the two.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 
 from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
@@ -19,6 +20,15 @@ END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation 
 
 def new_id() -> str:
     return secrets.token_hex(16)
+
+
+def picture_prefix(generation_id: str) -> str:
+    """What the ids of a generation's pictures begin with: its files are known by it where no row names them."""
+    return hashlib.sha256(generation_id.encode()).hexdigest()[:16]
+
+
+def new_picture_id(generation_id: str) -> str:
+    return picture_prefix(generation_id) + secrets.token_hex(8)
 
 
 class Base(DeclarativeBase):

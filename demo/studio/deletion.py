@@ -32,6 +32,7 @@ from demo.store.tables import (
     Token,
     Trash,
     new_id,
+    picture_prefix,
 )
 from demo.studio.generations import find
 from demo.studio.searching import Searcher
@@ -140,6 +141,7 @@ class Deletion:
                 vectors.append(row.index_id)
         receipt.vectors = vectors
         session.add(receipt)
+        session.add_all(Trash(key=f"{picture_prefix(id)}*", receipt_id=receipt.id) for id in ids)
         for image in mine:
             session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
             session.delete(image)
@@ -166,7 +168,10 @@ class Deletion:
         gone = []
         for key in keys:
             try:
-                self._storage.remove(key)
+                if key.endswith("*"):
+                    self._storage.remove_all_of(key[:-1])
+                else:
+                    self._storage.remove(key)
                 gone.append(key)
             except OSError as error:
                 logger.warning("cannot remove %s yet: %s", key, error)

@@ -17,7 +17,7 @@ from demo.store.database import Database
 from demo.store.errors import from_failure
 from demo.store.space import Space
 from demo.store.storage import Storage
-from demo.store.tables import Generation, Image, new_id
+from demo.store.tables import Generation, Image, new_picture_id
 from demo.studio import pictures, prompts
 from demo.studio.searching import Searcher
 from demo.studio.visibility import is_public
@@ -59,7 +59,7 @@ class Finisher:
 
     def _store(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
         """Write one picture's files and give its row."""
-        id, image = new_id(), picture.image
+        id, image = new_picture_id(job.id), picture.image
         source_type = pictures.EDITED if result.job.source_pictures() else pictures.GENERATED
         files: dict[str, dict] = {}
         for stage, made in {"final": image, **picture.stages}.items():
