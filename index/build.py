@@ -87,7 +87,7 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
 def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int], started: float) -> str:
     """Write all files of a generation, flushed; return the SHA-256 of its manifest."""
     seq = int(target.name.split("-")[0])
-    scopes = []
+    scopes: list[list[object]] = []
     with (target / FLAT).open("wb") as flat, (target / TEXT).open("wb") as text:
         rows = _Rows(text)
         for scope, leaders in itertools.groupby(store.every_leader(), key=lambda leader: leader.scope):
@@ -95,7 +95,7 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
             vectors = rows.note(leaders)
             if sizes.get(scope, 0) >= options.exact_below:
                 annoy_name = f"{len(scopes)}.ann"
-                build_annoy(target / annoy_name, vectors, store.dim, options.n_trees)
+                build_annoy(target / annoy_name, vectors, store.dim, options.trees)
                 search_k = _search_k(target / annoy_name, store.dim, len(rows.numbers) - start, options)
             else:
                 flat.writelines(vector.astype("<f4").tobytes() for vector in vectors)
@@ -106,7 +106,7 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
     text_bytes = files.pop(TEXT)["size"]
     del files[SUMS]
     manifest = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
-                "store_id": store.store_id, "seq": seq, "n_trees": options.n_trees, "recall": options.recall,
+                "store_id": store.store_id, "seq": seq, "n_trees": options.trees, "recall": options.target,
                 "count": len(rows.numbers), "scopes": scopes, "files": files, "text_bytes": text_bytes,
                 "seconds": round(time.monotonic() - started, 3)}
     content = json.dumps(manifest, ensure_ascii=False).encode()
@@ -117,9 +117,9 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
 
 
 def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
-    point = choose_search_k(AnnoyFile(path, dim, count, 0), options.recall)[-1]
+    point = choose_search_k(AnnoyFile(path, dim, count, 0), options.target)[-1]
     logger.info("index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f", path.name,
-                count, options.n_trees, point.search_k, point.recall, point.sure)
+                count, options.trees, point.search_k, point.recall, point.sure)
     return point.search_k
 
 
@@ -148,7 +148,7 @@ class _Rows:
             values.astype(kind).tofile(target / name)
 
 
-def _sealed(path: Path) -> dict:
+def _sealed(path: Path) -> dict[str, int | str]:
     """Flush a file, make it read-only (but for the texts, parts of which are erased), return its size and SHA-256."""
     flush(path)
     path.chmod(0o600 if path.name in (TEXT, SUMS) else 0o400)
@@ -159,7 +159,7 @@ def _sealed(path: Path) -> dict:
 def _bytes_needed(sizes: dict[str, int], dim: int, options: IndexOptions) -> int:
     """Estimate a generation's largest size while it is written: Annoy grows its file by 1.3."""
     annoy_rows = sum(rows for rows in sizes.values() if rows >= options.exact_below)
-    nodes = annoy_rows * (1 + 4 * options.n_trees / dim)  # leaves hold about dim items, half full
+    nodes = annoy_rows * (1 + 4 * options.trees / dim)  # leaves hold about dim items, half full
     flat_rows = sum(sizes.values()) - annoy_rows
     return int(1.3 * nodes * (12 + 4 * dim)) + flat_rows * 4 * dim + 256 * sum(sizes.values()) + (8 << 20)
 

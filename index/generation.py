@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,7 @@ class Generation:
         """Return the rows of a record: none, one, or two if it changed scope while this was written."""
         number_of = self.numbers.__getitem__  # numpy's own search would copy the whole order
         first, end = (bisect(self._order, number, key=number_of) for bisect in (bisect_left, bisect_right))
-        return self._order[first:end].tolist()
+        return [int(row) for row in self._order[first:end]]
 
     def newest(self) -> int:
         """Return the highest number of its records, 0 if there are none."""
@@ -130,7 +131,7 @@ class Generation:
                 os.pwrite(self._writable, bytes(int(end - start)), int(start))
                 self._erased[self._scopes[bisect_right(self._starts, row) - 1]] += 1
 
-    def _lock(self, path: Path, sha256: str) -> dict:
+    def _lock(self, path: Path, sha256: str) -> dict[str, Any]:
         """Read the manifest and keep it locked: `IndexFolder.sweep` deletes no folder that is locked."""
         descriptor = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, descriptor)
@@ -139,9 +140,10 @@ class Generation:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Damaged(f"{path.parent.name}/{path.name} does not have the SHA-256 that CURRENT states")
-        return json.loads(content)
+        manifest: dict[str, Any] = json.loads(content)
+        return manifest
 
-    def _map(self, folder: Path, manifest: dict) -> None:
+    def _map(self, folder: Path, manifest: dict[str, Any]) -> None:
         self.seq, self.n_trees, self.seconds = manifest["seq"], manifest["n_trees"], manifest["seconds"]
         self.bytes_on_disk = sum(file["size"] for file in manifest["files"].values()) + manifest["text_bytes"]
         arrays = {name: np.frombuffer(map_file(folder / name), kind) for name, kind in ARRAYS.items()}
@@ -176,7 +178,7 @@ def key_hash(scope: str, group: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{scope}\0{group}".encode(), digest_size=8).digest(), "little")
 
 
-def check_manifest(manifest: dict, store: Store) -> None:
+def check_manifest(manifest: dict[str, Any], store: Store) -> None:
     """Raise Damaged unless the manifest describes this store, as this encoder sees it, now or in the past."""
     wanted = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
               "store_id": store.store_id}
@@ -188,7 +190,7 @@ def check_manifest(manifest: dict, store: Store) -> None:
 
 
 @contextmanager
-def _private_copy(folder: Path, manifest: dict, scratch: Path | None) -> Iterator[Path]:
+def _private_copy(folder: Path, manifest: dict[str, Any], scratch: Path | None) -> Iterator[Path]:
     """Yield a folder with copies that nobody else writes to; their names are gone when this ends."""
     if scratch is None:
         yield folder
@@ -242,7 +244,7 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfileobj(read, written)
 
 
-def _check_file(path: Path, expected: dict) -> None:
+def _check_file(path: Path, expected: dict[str, Any]) -> None:
     size = path.stat().st_size
     if size != expected["size"]:
         raise Damaged(f"{path.parent.name}/{path.name} has {size} bytes, not {expected['size']}")

@@ -34,7 +34,18 @@ class IndexOptions:
             raise ValueError("fresh_share must be from 0 to 1 and erase_within not negative")
 
 
-DEFAULTS = {"n_trees": 48, "recall": 0.95}
+    @property
+    def trees(self) -> int:
+        """`n_trees`, or the default where it is left open."""
+        return int(DEFAULTS["n_trees"]) if self.n_trees is None else self.n_trees
+
+    @property
+    def target(self) -> float:
+        """`recall`, or the default where it is left open."""
+        return DEFAULTS["recall"] if self.recall is None else self.recall
+
+
+DEFAULTS: dict[str, float] = {"n_trees": 48, "recall": 0.95}
 
 
 def tuned(options: IndexOptions, folder: Path) -> IndexOptions:

@@ -118,7 +118,7 @@ class PromptIndex:
             "generation": generation.name if generation else None,
             "generation_rows": len(generation) if generation else 0,
             "generation_bytes": generation.bytes_on_disk if generation else 0,
-            "annoy_files": len(annoy), "n_trees": generation.n_trees if annoy else None,
+            "annoy_files": len(annoy), "n_trees": generation.n_trees if generation and annoy else None,
             "search_k": max(annoy) if annoy else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
 
@@ -149,6 +149,7 @@ class PromptIndex:
     def rebuild(self) -> None:
         """Build a generation of all that is committed now, and use it. Raises OSError, RuntimeError."""
         with self.folder.lease(wait=True) as lease:
+            assert lease is not None  # it waited
             self._build(lease)
 
     def tend(self) -> None:
@@ -203,7 +204,7 @@ class PromptIndex:
         if layers.fresh > max(self.options.exact_below, self.options.fresh_share * rows):
             return True
         since = layers.erasing_since
-        if since is None:
+        if since is None or layers.generation is None:
             return False
         within = self.options.erase_within
         patience = within and max(within, BUILD_SHARE * layers.generation.seconds)

@@ -38,7 +38,7 @@ def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator
     sizes = index.store.scope_sizes()
     scope = max(sizes, key=sizes.__getitem__, default=None)
     if scope is None or sizes[scope] < MIN_ROWS:
-        raise ValueError(f"the largest scope has {sizes.get(scope, 0)} vectors: tuning takes {MIN_ROWS} or more, "
+        raise ValueError(f"the largest scope has {max(sizes.values(), default=0)} vectors: tuning takes {MIN_ROWS} or more, "
                          "below that search is exact anyway")
     index.folder.path.mkdir(parents=True, exist_ok=True)
     for n_trees in trees:

@@ -83,7 +83,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_max_disk_bounds_what_is_kept(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, max_disk=1)
+    studio = open_studio(tmp_path, max_disk=4000)  # one picture takes about 2,500
     person = studio.person()
     first = person.finished("원피스", n=1)
     wait_for(lambda: studio.services.readiness.used_bytes() > 1)

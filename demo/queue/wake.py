@@ -48,7 +48,10 @@ class RedisBell:
     def ring(self) -> None:
         try:
             with self._redis.pipeline() as pipe:
-                pipe.lpush(KEY, b"1").ltrim(KEY, 0, MOST_SIGNALS - 1).expire(KEY, EXPIRE_SECONDS).execute()
+                pipe.lpush(KEY, b"1")
+                pipe.ltrim(KEY, 0, MOST_SIGNALS - 1)
+                pipe.expire(KEY, EXPIRE_SECONDS)
+                pipe.execute()
         except self._errors as error:
             logger.warning("workers are not woken, they look by themselves: %s", error)
 
