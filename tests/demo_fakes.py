@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
@@ -24,6 +25,7 @@ from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
+from index import IndexOptions, PromptIndex
 from jobspec import Runner
 
 DIM = 64
@@ -121,7 +123,14 @@ def _picture(shot: Shot, size: int) -> Image.Image:
 
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
-    return open_services(settings, lambda path: FakeEncoder(encoder_id), open_index)
+    opened = small_index if "FAKE_KILLS" in os.environ else open_index
+    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened)
+
+
+def small_index(settings: Settings, database: Database, encoder: FakeEncoder) -> PromptIndex:
+    """An index that is built anew after a few prompts, in its process, so that this can be killed meanwhile."""
+    options = IndexOptions(exact_below=5, erase_within=0.5, own_process=False)
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
 def fake_worker(
@@ -164,8 +173,6 @@ def die_in_turn(kills: Path, stages: Sequence[str], most: int) -> None:
     from demo.store.storage import Storage
     from demo.studio.asking import Asking
     from demo.worker.finishing import Finisher
-    from index import PromptIndex
-
     def reached(stage: str) -> None:
         with kills.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

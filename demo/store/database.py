@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,14 +78,17 @@ class Database:
         """Whether another file lies in the place of the one that was opened: a process that starts anew can use it."""
         return self.lost() and self.path is not None and self.path.exists()
 
-    def touch(self) -> None:
-        """Read a row of every table. Raises ServiceError database_damaged, SQLAlchemyError."""
+    def touch(self, others: Collection[str] = ()) -> None:
+        """Read a row of every table. Raises ServiceError database_damaged, SQLAlchemyError.
+
+        `others`: tables beside those of this room that must be there.
+        """
         from demo.store.tables import Base
 
         self.require_sound()
         with self.engine.connect() as connection:
             names = set(inspect(connection).get_table_names())
-            if missing := sorted(set(Base.metadata.tables) - names):
+            if missing := sorted({*Base.metadata.tables, *others} - names):
                 raise ServiceError("database_damaged", detail=f"it has no table {missing[0]}")
             quote = connection.dialect.identifier_preparer.quote
             for name in sorted(names):

@@ -90,6 +90,8 @@ class Readiness:
 
     def report(self) -> dict:
         """The body of /readyz."""
+        from index import metadata as index_tables
+
         checks = {"database": "ok", "storage": "ok", "checkpoint": "ok", "encoder": "ok", "index": "ok", "worker": "ok"}
         missing: list[dict[str, str]] = []
         used = 0
@@ -99,7 +101,7 @@ class Readiness:
             missing.append({"code": code, "message": message(code, values)})
 
         try:
-            self._database.touch()
+            self._database.touch(index_tables.tables if self._searcher.ready else ())
             used = self.used_bytes()
             self._note_worker(note)
         except (SQLAlchemyError, ServiceError) as error:
