@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from functools import partial
 
 from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -18,8 +19,7 @@ Count = BigInteger().with_variant(Integer, "sqlite")
 END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
-def new_id() -> str:
-    return secrets.token_hex(16)
+new_id = partial(secrets.token_hex, 16)
 
 
 def picture_prefix(generation_id: str) -> str:
