@@ -118,6 +118,9 @@ class Generations:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
                 raise ServiceError("not_found")
+            known = select(Report.id).where(Report.generation_id == row.id, Report.reporter == (viewer.owner_id or ""))
+            if session.scalar(known.limit(1)) is not None:  # once is enough from anybody, known or not
+                return
             session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
                                created_at=time.time()))  # fmt: skip
 
