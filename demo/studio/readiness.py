@@ -130,10 +130,12 @@ class Readiness:
 
 
 def missing_checkpoint(checkpoint: str) -> str | None:
-    """What a local checkpoint folder lacks; None for one that looks whole, a hub id or a registered name."""
+    """What a local checkpoint folder lacks; None for one that looks whole, a hub id, a registered name, or two of these
+    joined by +, which a folder may have in its name too: the worker knows when it opens them.
+    """
     path = Path(checkpoint)
     if not path.exists():
-        known = all(map(_may_be_downloaded, checkpoint.split("+")))
+        known = "+" in checkpoint or _may_be_downloaded(checkpoint)
         return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
     if not any((path / name).exists() for name in ("manifest.json", "model_index.json")):
         return f"{path.name}/ holds no manifest.json and no model_index.json: train it, or set CHECKPOINT to another"
