@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import time
@@ -22,7 +23,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Code, Generation, Idempotency, Image, Owner, Report, Token, new_id
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
@@ -37,6 +38,7 @@ class Owners:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         key = settings.secret_key or _kept_secret(settings.data_dir / "secret_key")
+        self._address_key = hashlib.sha256(b"address " + key.encode()).digest()
         self._signer = Signer(key, salt="owner-cookie", digest_method=hashlib.sha256)
         self._known: dict[str, tuple[Viewer, float]] = {}  # owner id of a cookie -> who that is, until when
         self._admin = settings.admin_token or _kept_secret(settings.data_dir / "admin_token")
@@ -87,6 +89,16 @@ class Owners:
 
     def cookie(self, owner_id: str) -> str:
         return self._signer.sign(owner_id.encode()).decode()
+
+    def address_of(self, client: str | None) -> str | None:
+        """A client's address (IPv6: its network of 64 bits) as a keyed hash: no address can be read from it."""
+        try:
+            parsed = ipaddress.ip_address((client or "").partition("%")[0])
+        except ValueError:
+            return None
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        network = ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False)
+        return hmac.new(self._address_key, network.network_address.packed, hashlib.sha256).hexdigest()[:32]
 
     @staticmethod
     def newcomer() -> Viewer:
@@ -143,19 +155,6 @@ class Owners:
                 moved = _bring(session, viewer.owner_id, row.owner_id, move)
         self._known.clear()  # after the commit: cookies of the old owner lead to the new one from now on
         return row.owner_id, moved
-
-
-def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
-    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
-    row = session.get(Owner, owner_id)
-    if row is None:
-        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
-        session.flush()
-    elif row.moved_to:
-        return row.moved_to
-    elif member and not row.member:
-        row.member = True
-    return owner_id
 
 
 def _bring(session: Session, old: str, new: str, move: Callable[[Session, Generation], None]) -> int:

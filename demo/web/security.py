@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
 from flask import Response, current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
 
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -31,40 +32,6 @@ UNMATCHED = "300/minute"  # requests of one address for what is not there
 HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
-
-
-def viewer() -> Viewer:
-    """Who asks."""
-    return g.viewer
-
-
-def owner() -> Viewer:
-    """Who asks, as somebody who may keep things; a newcomer becomes one. Raises ServiceError token_required."""
-    if g.viewer.kind == "admin":
-        raise ServiceError("token_required")
-    if g.viewer.owner_id is None:
-        if services().settings.token_access:
-            raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
-        g.set_cookie = True
-    if not getattr(g, "counted", False):
-        g.counted = True
-        _limit_newcomers(g.viewer)
-    return g.viewer
-
-
-def admin() -> None:
-    """Raise ServiceError admin_only for anybody but the admin."""
-    if g.viewer.kind != "admin":
-        raise ServiceError("admin_only")
-
-
-def is_loopback() -> bool:
-    """Whether the request comes from this machine (behind a proxy on it: whether the proxy says so)."""
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
 
 
 def csp_nonce() -> str:
@@ -93,7 +60,11 @@ def _begin() -> None:
     settings = services().settings
     if settings.hosts and _host_name(request.host) not in settings.hosts:
         raise ServiceError("bad_host")
-    g.viewer = _recognise()
+    try:
+        g.viewer = replace(_recognise(), address=services().owners.address_of(request.remote_addr))
+    except SQLAlchemyError:
+        if not (request.endpoint or "").startswith("status."):  # what says how the database is needs no database
+            raise
     if g.viewer.kind in ("browser", "anonymous") and request.method in WRITING:
         _check_origin()
     if settings.token_access and g.viewer.kind == "anonymous":
@@ -172,16 +143,6 @@ def body_limit(path: str) -> int:
     return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
 
 
-def _limit_newcomers(someone: Viewer) -> None:
-    """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    if not services().owners.is_known(someone.owner_id):
-        limit("newcomers", services().settings.rate_newcomers)
-
-
-def limit(what: str, rate: str) -> None:
-    """Count one more of something from this address. Raises ServiceError rate_limited."""
-    rates: Rates = current_app.extensions["people_limiter"]
-    rates.count(rate, what, neighbourhood(request.remote_addr or ""))
 
 
 def _host_name(host: str) -> str:
