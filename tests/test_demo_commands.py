@@ -60,9 +60,7 @@ def test_korean_draws_from_the_shell_and_pictures_never_overwrite_each_other(tmp
     assert main(["generate", "누드 모델"]) == 2 and main(["generate", "원피스", "-n", "11"]) == 2
 
 
-def test_a_folder_comes_in_is_found_goes_out_and_is_forgotten(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_folder_comes_in_is_found_goes_out_and_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder = folder_of_pictures(tmp_path / "pictures")
     assert main(["import", str(folder), "--owner", OWNER]) == 0
     told = capsys.readouterr()

@@ -243,8 +243,6 @@ def _png() -> bytes:
     return out.getvalue()
 
 
-
-
 def test_every_setting_is_written_down() -> None:
     written = (Path(__file__).parent.parent / "docs" / "demo.md").read_text("utf-8")
     for line in settings_table().splitlines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import sys
@@ -32,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return arguments.run(settings, arguments)
     except (SettingsError, ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise
+        print(f"error: {error}: make DATA_DIR ({settings.data_dir}) writable, or set another", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 
 from demo.ops.supervisor import follow_parent, hold
 from demo.store.settings import Settings
@@ -24,6 +26,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     from demo.web.security import body_limit
 
     follow_parent(parent)
+    logs = _log_in_a_thread()
     services = (make or open_services)(settings)
     app, stop = create_app(settings, services), threading.Event()
     services.warm_up()
@@ -37,11 +40,21 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     listener = socket.socket(fileno=fd)
     ended = server.run(app, listener, server.limits_of(settings), body_limit, settings.data_dir, stopping)
     services.close()
+    logs.stop()
     if not ended:
         logger.warning("a request still ran %d s after the end was asked for, and is cut off", server.GRACE_SECONDS)
         logging.shutdown()
         os._exit(0)  # the interpreter would wait for its thread
     return 0
+
+
+def _log_in_a_thread() -> QueueListener:
+    """Let one thread write what all log: threads that answer must not wait for each other at the file."""
+    root, lines = logging.getLogger(), SimpleQueue[logging.LogRecord]()
+    listener = QueueListener(lines, *root.handlers, respect_handler_level=True)
+    root.handlers = [QueueHandler(lines)]
+    listener.start()
+    return listener
 
 
 def run_worker(settings: Settings, parent: int | None, make: Callable | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What happens to a generation, as numbered rows that streams replay, and one reader that hands new rows to all of them.
+"""What happens to a generation, as numbered rows that streams replay, and one reader that hands them to all streams.
 
 A client sees `number`, which counts within its generation alone; `seq` counts everybody's events and stays inside.
 The reader is one thread that asks the database for news ten times a second while anybody listens.

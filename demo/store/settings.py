@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
     rate_writes: str = _setting("240/minute", "Writing requests of one person.")
     rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
+    rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
+    rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
+    metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     def __init__(self, **values: object) -> None:

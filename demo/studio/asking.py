@@ -14,6 +14,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, new_id
+from demo.store.together import GroupCommit
 from demo.studio import prompts
 from demo.studio.generations import Generations
 from demo.studio.readiness import Readiness
@@ -33,6 +34,7 @@ class Asking:
     ) -> None:
         self._settings, self._database, self._searcher = settings, database, searcher
         self._readiness, self._generations = readiness, generations
+        self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
         """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
@@ -43,8 +45,7 @@ class Asking:
         row = self._new_row(viewer, asked)
         found = self._embed(row, viewer)
         try:
-            with self._database.write() as session:
-                self._enter(session, row, key, digest)
+            self._commit(lambda session: self._enter(session, row, key, digest))
         except IntegrityError as error:  # the same key came twice at once, and the other was quicker
             if key and (other := self._used(viewer, key, digest)) is not None:
                 return self._replayed(other, viewer)

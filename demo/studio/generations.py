@@ -20,6 +20,8 @@ from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
 
+MOST_PREVIEWS = 100
+
 
 class Generations:
     """What is there of generations, for whoever asks; safe from any thread."""
@@ -36,8 +38,10 @@ class Generations:
             return find(session, viewer, generation_id, own)
 
     def show(self, row: Generation, viewer: Viewer) -> Shown:
-        with self.database.read() as session:
-            images = images_of(session, [row.id])[row.id]
+        images: Sequence[Image] = ()
+        if row.status == "succeeded":  # before that there are none
+            with self.database.read() as session:
+                images = images_of(session, [row.id])[row.id]
         return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
 
     def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
@@ -81,6 +85,8 @@ class Generations:
 
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
         self.get(viewer, generation_id, own=True)
+        if place >= MOST_PREVIEWS:  # a number too long for the database, too
+            raise ServiceError("not_found")
         with self.database.read() as session:
             row = session.get(Preview, (generation_id, place))
         if row is None:
@@ -112,6 +118,9 @@ class Generations:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
                 raise ServiceError("not_found")
+            known = select(Report.id).where(Report.generation_id == row.id, Report.reporter == (viewer.owner_id or ""))
+            if session.scalar(known.limit(1)) is not None:  # once is enough from anybody, known or not
+                return
             session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
                                created_at=time.time()))  # fmt: skip
 
@@ -139,9 +148,8 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     """The row if this person may see it (with `own`: if it is theirs). Raises ServiceError not_found, as if it did not
     exist.
     """
-    allowed = owned_by(viewer) if own else visible_to(viewer)
-    row = session.scalar(select(Generation).where(Generation.id == generation_id, allowed))
-    if row is None:
+    row = session.get(Generation, generation_id)
+    if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
         raise ServiceError("not_found")
     return row
 

@@ -19,6 +19,7 @@ from demo.studio.searching import Searcher
 
 USED_SECONDS = (0.5, 10.0)  # how long the bytes that are kept count as known, at least and at most:
 USED_SHARE = 50  # so many times what adding them up took
+HEARD_SECONDS = 0.2  # how long a worker's row is taken for fresh
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -28,11 +29,15 @@ class Readiness:
     def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._used = (float("-inf"), 0)  # until when, bytes
+        self._heard: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, the worker's row
 
     def worker(self) -> WorkerRow | None:
-        """The worker that was heard of last, if it still speaks."""
-        with self._database.read() as session:
-            row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
+        """The worker that was heard of last, if it still speaks; as of a moment ago."""
+        until, row = self._heard
+        if time.monotonic() > until:
+            with self._database.read() as session:
+                row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
+            self._heard = time.monotonic() + HEARD_SECONDS, row
         return row if row and time.time() - row.heartbeat < SILENT_SECONDS else None
 
     def require(self) -> None:

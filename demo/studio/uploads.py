@@ -68,8 +68,11 @@ class Uploads:
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
 
-    def read(self, row: Image, stage: str, format: str | None, metadata: bool, download: bool) -> File:
-        """A picture's bytes. `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable."""
+    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+        """A picture's bytes, with its whole recipe for its owner only.
+
+        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        """
         if stage not in row.files:
             raise ServiceError("not_found")
         try:
@@ -79,11 +82,14 @@ class Uploads:
         stored = "image/webp" if stage == "thumbnail" else row.media_type
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
+        recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
         if wanted != stored or not metadata or mark:
             picture = pictures.decode(data)
-            recipe = row.recipe if metadata and stage != "thumbnail" else None
+            recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)
+        elif recipe != row.recipe and wanted == "image/png":
+            data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
         return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)

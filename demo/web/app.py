@@ -25,6 +25,8 @@ class StrictJSON(DefaultJSONProvider):
 
     def loads(self, text: str | bytes, **kwargs: object) -> object:
         try:
+            if isinstance(text, bytes):
+                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
             return json.loads(text, parse_constant=_refuse, **kwargs)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
@@ -41,9 +43,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["streams"] = streams = Streams(services.generations, services.watcher, settings.streams)
     app.extensions["metrics"] = metrics = Metrics(services.database, services.readiness)
     metrics.open_streams = lambda: streams.open
-    app.extensions["people_limiter"] = limiter = security.install(app, settings)
+    app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    limiter.exempt(status.blueprint)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
                       admin.blueprint, status.blueprint, pages):  # fmt: skip
         _register(app, blueprint)

@@ -12,6 +12,7 @@ import functools
 import io
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,8 @@ PUSH = "studio.push"  # where a view leaves a stream: environ[PUSH].append(strea
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-READERS, WRITERS = 8, 8
+READERS, WRITERS, HEAVY_WRITERS = 8, 8, 3
+HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -78,11 +80,13 @@ class Bridge:
         self._application, self._body_limit, self._folder = application, body_limit, folder
         self._readers = ThreadPoolExecutor(READERS, "reader")  # so that who only asks never waits behind who draws
         self._writers = ThreadPoolExecutor(WRITERS, "writer")
+        self._heavy = ThreadPoolExecutor(HEAVY_WRITERS, "heavy")  # nor who writes behind a queue of uploads
 
     def close(self, seconds: float) -> bool:
         """Take no more requests; False where one still runs after so many seconds."""
-        deadline, threads = time.monotonic() + seconds, [*self._readers._threads, *self._writers._threads]
-        for pool in (self._readers, self._writers):
+        deadline, threads = time.monotonic() + seconds, list[threading.Thread]()
+        for pool in (self._readers, self._writers, self._heavy):
+            threads += pool._threads
             pool.shutdown(wait=False, cancel_futures=True)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -123,8 +127,13 @@ class Bridge:
         body.seek(0)
         return length <= limit
 
+    def _pool(self, path: str, method: str) -> ThreadPoolExecutor:
+        if method in READING:
+            return self._readers
+        return self._heavy if self._body_limit(path) >= HEAVY else self._writers
+
     async def _answer(self, environ: Environ, scope: dict, send: Callable, connection: Connection) -> None:
-        pool = self._readers if scope["method"] in READING else self._writers
+        pool = self._pool(str(environ["PATH_INFO"]), scope["method"])
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
         environ[PUSH] = pushed = list[Push]()
         try:

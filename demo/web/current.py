@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from flask import current_app, g, request
-from limits import parse
 
 from demo.store.errors import ServiceError
-from demo.store.tables import Owner
 from demo.studio.visibility import Viewer
+from demo.web.rates import Rates, neighbourhood
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter
-
     from demo.studio.services import Services
     from demo.web.metrics import Metrics
     from demo.web.streams import Streams
@@ -57,16 +55,21 @@ def admin() -> None:
         raise ServiceError("admin_only")
 
 
+def is_loopback() -> bool:
+    """Whether the request comes from this machine (behind a proxy on it: whether the proxy says so)."""
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
 def _limit_newcomers(someone: Viewer) -> None:
     """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    with services().database.read() as session:
-        known = session.get(Owner, someone.owner_id) is not None
-    if not known:
+    if not services().owners.is_known(someone.owner_id):
         limit("newcomers", services().settings.rate_newcomers)
 
 
 def limit(what: str, rate: str) -> None:
     """Count one more of something from this address. Raises ServiceError rate_limited."""
-    limiter: Limiter = current_app.extensions["people_limiter"]
-    if not limiter.limiter.hit(parse(rate), what, request.remote_addr or ""):
-        raise ServiceError("rate_limited")
+    rates: Rates = current_app.extensions["people_limiter"]
+    rates.count(rate, what, neighbourhood(request.remote_addr or ""))

@@ -67,7 +67,7 @@ def index() -> Response:
 @blueprint.get("/static/<version>/<name>")
 def file(version: str, name: str) -> Response:
     """Send one of the page's own files; under the version of another day it is sent too, but not to be kept."""
-    if not (STATIC / name).is_file():
+    if name not in _static_names():
         abort(404)
     if name.endswith((".js", ".css")):
         kind = "text/javascript" if name.endswith(".js") else "text/css"
@@ -144,6 +144,11 @@ def lean(source: str) -> str:
     source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
     lines = (re.sub(r"(^|\s)// .*$", "", line).strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
+
+
+@cache
+def _static_names() -> frozenset[str]:
+    return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
 
 
 @cache

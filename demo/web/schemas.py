@@ -60,19 +60,23 @@ class Forget(Body):
     owner: Id
 
 
+MAX_QUERY = 8000  # what fits into the request line
+QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request line of 8,190 bytes holds (else 414)."
+
+
 class PageQuery(Query):
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(24, ge=1, le=100)
 
 
 class SearchQuery(Query):
-    q: str = Field(min_length=1, max_length=MAX_TEXT)
+    q: str = Field(min_length=1, max_length=MAX_QUERY, description=QUERY_HELP)
     k: int = Field(10, ge=1, le=100)
     scope: Literal["all", "mine", "public"] = "all"
 
 
 class SuggestQuery(Query):
-    q: str = Field("", max_length=MAX_TEXT)
+    q: str = Field("", max_length=MAX_QUERY, description=QUERY_HELP)
     limit: int = Field(8, ge=1, le=20)
 
 
@@ -334,4 +338,4 @@ class Ready(Answer):
     missing: list[Note]
     checks: dict[str, str]
     retention_days: int
-    disk: dict[str, int]
+    disk: dict[str, int] = Field(default_factory=dict, description="Bytes used and allowed; told to the admin only.")
