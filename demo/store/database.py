@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from demo.store.errors import ServiceError, from_failure
@@ -100,11 +100,11 @@ class Database:
         """What SQLite's own check finds wrong in the whole file, in words; None when it is sound (or PostgreSQL)."""
         if self.path is None:
             return None
-        try:
-            with self.engine.connect() as connection:
-                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-        except DatabaseError as error:
-            found = str(error.orig)
+        try:  # by a connection of its own: those of the pool have read pages before, and would not read them again
+            with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            found = str(error)
         return None if found == "ok" else found
 
     def revision(self) -> str | None:
@@ -125,8 +125,6 @@ class Database:
         """Write a consistent copy of a SQLite database while others use it. Raises ValueError, OSError."""
         if self.engine.dialect.name != "sqlite":
             raise ValueError(f"a copy of {self.engine.dialect.name} is made by its own tools (pg_dump)")
-        import sqlite3
-
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.touch(mode=0o600, exist_ok=False)
         with self.engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
