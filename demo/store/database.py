@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
@@ -32,6 +31,7 @@ LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6772_6A77  # of PostgreSQL's advisory locks: any number that no other program uses
 BACKUPS = "backups"
+OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
 
 class Database:
@@ -175,17 +175,15 @@ def upgrade(database: Database) -> None:
 
 
 def secure_folder(folder: Path) -> None:
-    """Make a data folder, or an existing one, for its user alone: 0700, and 0600 for what lies in it."""
+    """Make a data folder, or an existing one, for its user alone: 0700, and 0600 for what is the studio's in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077 == 0:
         return
     try:
         folder.chmod(0o700)
-        for place, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                path = Path(place, name)
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode & 0o700)
+        for path in (path for own in OWN for top in folder.glob(own) for path in (top, *top.rglob("*"))):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o700)
         logger.info("%s is now for its user alone (0700)", folder)
     except OSError as error:
         logger.warning("%s can be read by other users of this machine: %s", folder, error)
