@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from demo.store.errors import ServiceError, from_failure
@@ -32,6 +31,7 @@ LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6772_6A77  # of PostgreSQL's advisory locks: any number that no other program uses
 BACKUPS = "backups"
+OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
 
 class Database:
@@ -100,11 +100,11 @@ class Database:
         """What SQLite's own check finds wrong in the whole file, in words; None when it is sound (or PostgreSQL)."""
         if self.path is None:
             return None
-        try:
-            with self.engine.connect() as connection:
-                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-        except DatabaseError as error:
-            found = str(error.orig)
+        try:  # by a connection of its own: those of the pool have read pages before, and would not read them again
+            with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            found = str(error)
         return None if found == "ok" else found
 
     def revision(self) -> str | None:
@@ -125,8 +125,6 @@ class Database:
         """Write a consistent copy of a SQLite database while others use it. Raises ValueError, OSError."""
         if self.engine.dialect.name != "sqlite":
             raise ValueError(f"a copy of {self.engine.dialect.name} is made by its own tools (pg_dump)")
-        import sqlite3
-
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.touch(mode=0o600, exist_ok=False)
         with self.engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
@@ -177,17 +175,15 @@ def upgrade(database: Database) -> None:
 
 
 def secure_folder(folder: Path) -> None:
-    """Make a data folder, or an existing one, for its user alone: 0700, and 0600 for what lies in it."""
+    """Make a data folder, or an existing one, for its user alone: 0700, and 0600 for what is the studio's in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077 == 0:
         return
     try:
         folder.chmod(0o700)
-        for place, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                path = Path(place, name)
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode & 0o700)
+        for path in (path for own in OWN for top in folder.glob(own) for path in (top, *top.rglob("*"))):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o700)
         logger.info("%s is now for its user alone (0700)", folder)
     except OSError as error:
         logger.warning("%s can be read by other users of this machine: %s", folder, error)
