@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 SEEDS = 2**32
+DEFAULT_STRENGTH = 0.6  # of a source picture, how much is drawn anew where nothing is asked
 MAX_TEXT = 12_000  # code points before normalising: 2,000 syllables in NFD and something over
 
 

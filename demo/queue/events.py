@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 INTERVAL = 0.1
 TICK_SECONDS = 1.0
 LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
-END = ("done", "failed", "cancelled")
 Hear = Callable[[Sequence[Event]], None]
 
 

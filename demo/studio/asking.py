@@ -15,13 +15,12 @@ from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, new_id
 from demo.store.together import GroupCommit
-from demo.studio import prompts, words
+from demo.studio import prompts
 from demo.studio.generations import Generations
-from demo.studio.owners import ensure_owner
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Asked
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 from jobspec import SEEDS, Draw, Job, Warned
 
 SIMILAR = 8  # similar prompts in an answer
@@ -55,7 +54,7 @@ class Asking:
 
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
-        return prompts.analyze(prompt, self._searcher.encoder, words.reader_for(self._readiness.domain()))
+        return prompts.analyze(prompt, self._searcher.encoder, prompts.reader_for(self._readiness.domain()))
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
@@ -78,16 +77,17 @@ class Asking:
             batch_as = job if style == "lora" else job.changed(style=None, style_weight=1.0)
         return Generation(
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
-            prompt=job.text, prompt_key=prompts.search_key(job.text), n=job.n, seed=job.seed, spec=job.to_row(),
-            visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
+            prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
+            index_id=new_id(), attempt=0,
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
-        texts = {asked.TEXT: prompts.accept(asked.text, asked.TEXT)}
+        texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
-        for field, image_id in asked.pictures().items():
+        for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
         drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
@@ -98,7 +98,7 @@ class Asking:
         """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
         if job.style is None:
             return None
-        if job.style in words.prompt_styles():
+        if job.style in prompts.prompt_styles():
             return "words"
         if job.style not in self._readiness.facts().get("styles", ()):
             raise ServiceError("unknown_style", "style", style=job.style)
@@ -109,10 +109,10 @@ class Asking:
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()
-        reader, encoder = words.reader_for(self._readiness.domain()), self._searcher.require()
-        found = prompts.warnings(job.prompt, words.with_style(job.prompt, job.style), encoder, reader)
+        reader, encoder = prompts.reader_for(self._readiness.domain()), self._searcher.require()
+        found = prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
         found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
-        if job.style in words.prompt_styles() and job.style_weight != 1.0:
+        if job.style in prompts.prompt_styles() and job.style_weight != 1.0:
             found.append(Warned("style_weight_unused"))
         if isinstance(asked, Draw) and asked.refine and "refine" in asked.model_fields_set and not job.refine:
             found.append(Warned("refiner_missing"))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
-from demo.queue import jobs
+from demo.queue import events, jobs
 from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
-from demo.store.tables import ENDED, Generation, Image, Preview, Report, new_id
+from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
-from demo.studio.views import Page, Reported, Shown, Similar, images_of
+from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
 
 MOST_PREVIEWS = 100
@@ -77,6 +77,11 @@ class Generations:
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
         with self.database.read() as session:
             return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
+
+    def events(self, generation_id: str, last: int) -> list[Event]:
+        """What has happened to a generation after its event number `last`, in order."""
+        with self.database.read() as session:
+            return events.since(session, generation_id, last)
 
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
         self.get(viewer, generation_id, own=True)
@@ -147,6 +152,16 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
         raise ServiceError("not_found")
     return row
+
+
+def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list[Image]]:
+    """The pictures of several generations, in order, by generation; recipes, which are long, are left out."""
+    ids = list(generation_ids)
+    found: dict[str, list[Image]] = {id: [] for id in ids}
+    query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
+    for row in session.scalars(query.options(defer(Image.recipe, raiseload=True))):
+        found[str(row.generation_id)].append(row)
+    return found
 
 
 def read_page(

@@ -41,7 +41,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 @blueprint.get("/")
 def index() -> Response:
     """Answer the page in the language of the cookie (Korean without one), with what the server says of itself."""
-    language, about = chosen_language(), current_app.extensions["about"].about()
+    language, about = chosen_language(), vars(current_app.extensions["about"].about())
     words = words_in(language)
     html = render_template(
         "page.html",

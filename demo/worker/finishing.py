@@ -56,7 +56,7 @@ class Finisher:
     def _store(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
         """Write one picture's files and give its row."""
         id, image = new_id(), picture.image
-        source_type = pictures.EDITED if result.job.pictures() else pictures.GENERATED
+        source_type = pictures.EDITED if result.job.source_pictures() else pictures.GENERATED
         files: dict[str, dict] = {}
         for stage, made in {"final": image, **picture.stages}.items():
             data = pictures.encode(made, "image/png", source_type, picture.recipe)

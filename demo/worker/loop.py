@@ -204,7 +204,7 @@ class Worker:
             return None
         try:
             viewer = Viewer(row.owner_id)
-            return Order(job, {field: self._picture(id, viewer) for field, id in job.pictures().items()})
+            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
         except (ServiceError, OSError, ValueError) as error:
             logger.warning("job %s cannot begin: %s", row.id, error)
             self._queue.fail(row, "source_gone")

@@ -10,9 +10,8 @@ from flask import Response, request
 from demo.store.errors import ServiceError
 from demo.web import present, schemas
 from demo.web.bridge import PUSH
-from demo.web.current import services, streams
-from demo.web.security import limit, owner, viewer
-from jobspec import Job
+from demo.web.current import limit, owner, services, streams, viewer
+from jobspec import AnyJob, Job
 
 REPORTS = "60/hour"  # from one address
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
@@ -35,7 +34,7 @@ LAST_EVENT_HEADER = {
 
 
 @blueprint.post("/generations")
-@blueprint.input(schemas.NewJob, arg_name="asked")
+@blueprint.input(AnyJob, arg_name="asked")
 @blueprint.output(schemas.Accepted, status_code=202)
 @blueprint.doc(summary="Draw", extensions={"x-parameters": [KEY_HEADER]})
 def make_generation(asked: Job) -> tuple:

@@ -6,8 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, make_response
 
 from demo.web import schemas
-from demo.web.current import metrics, services
-from demo.web.security import admin, is_loopback, viewer
+from demo.web.current import admin, is_loopback, metrics, services, viewer
 
 READY = {"content": {"application/json": {"schema": schemas.Ready.model_json_schema()}}}
 

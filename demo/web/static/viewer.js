@@ -23,7 +23,7 @@ const state = {
   comparing: false,
   bare: false,
   open: false,
-  strength: told.defaults.strength ?? 0.6,
+  strength: told.defaults.strength,
   render,
   leave(work, draw = true) {
     opener = null;
