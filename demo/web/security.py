@@ -146,8 +146,6 @@ def body_limit(path: str) -> int:
     return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
 
 
-
-
 def _host_name(host: str) -> str:
     name, _, port = host.rpartition(":")
     return name if port.isdigit() and name else host
