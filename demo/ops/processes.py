@@ -50,9 +50,10 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     listener = socket.socket(fileno=fd)
     ended = server.run(app, listener, server.limits_of(settings), body_limit, settings.data_dir, stopping)
     services.close()
-    logs.stop()
     if not ended:
         logger.warning("a request still ran %d s after the end was asked for, and is cut off", server.GRACE_SECONDS)
+    logs.stop()
+    if not ended:
         logging.shutdown()
         os._exit(0)  # the interpreter would wait for its thread
     return 0
