@@ -20,7 +20,17 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["우주를 나는 고래", "아이유 닮은 사람", "ㅋㅋㅋㅋ", "1+1=?", "예쁜 옷", "노란 리본", "체크무늬", "수묵화로 그린 한옥 마당", "a whale in space"],
+    [
+        "우주를 나는 고래",
+        "아이유 닮은 사람",
+        "ㅋㅋㅋㅋ",
+        "1+1=?",
+        "예쁜 옷",
+        "노란 리본",
+        "체크무늬",
+        "수묵화로 그린 한옥 마당",
+        "a whale in space",
+    ],
 )
 def test_a_prompt_without_a_garment_is_outside(prompt: str) -> None:
     assert outside(prompt)
@@ -29,7 +39,9 @@ def test_a_prompt_without_a_garment_is_outside(prompt: str) -> None:
         assert len(set(near)) == 2 and not any(outside(one) or unknown_words(one) for one in near)
 
 
-@pytest.mark.parametrize("prompt", ["빨간 원피스", "한복", "모자 쓴 사람", "버킷햇을 쓴 고양이", "a red dress", "shoes", "", " "])
+@pytest.mark.parametrize(
+    "prompt", ["빨간 원피스", "한복", "모자 쓴 사람", "버킷햇을 쓴 고양이", "a red dress", "shoes", "", " "]
+)
 def test_a_prompt_with_a_garment_or_nothing_is_not(prompt: str) -> None:
     assert not outside(prompt)
 

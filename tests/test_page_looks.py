@@ -99,7 +99,7 @@ def viewer(page: Page) -> None:
     drawn(page, "red dress")
     page.locator(".sheet .tile").first.click()
     page.locator("#viewer .facts-more summary").click()
-    page.get_by_role("button", name=re.compile("견주기|Compare")).click()
+    page.get_by_role("button", name=re.compile("비교|Compare")).click()
     expect(page.locator("#viewer .before")).to_be_visible()
 
 

@@ -1,7 +1,7 @@
 """Whether a prompt lies outside the drawn domain, and which prompts near to it lie within.
 
-In: a normalised prompt. Out: True where nothing in it is a garment of the lexicon (우주를 나는 고래, 예쁜 옷, 노란 리본),
-and two prompts that can be drawn: the prompt's own colour, pattern, material and background on garments, or else the
+In: a normalised prompt. Out: True where nothing in it is a garment of the lexicon (우주를 나는 고래, 노란 리본), and
+two prompts that can be drawn: the prompt's own colour, pattern, material and background on garments, or else the
 examples nearest by the text encoder's search vectors.
 """
 
@@ -31,7 +31,9 @@ def near_examples(prompt: str, language: str, vector: Callable[[str], np.ndarray
 
     `vector` gives a unit search vector, (search_dim,); None, while no encoder is open, takes the first examples.
     """
-    named = {span.field: str(span.id) for span in known_words(as_meant(prompt)) if span.field in (*BEFORE, "background")}
+    named = {
+        span.field: str(span.id) for span in known_words(as_meant(prompt)) if span.field in (*BEFORE, "background")
+    }
     if any(field in named for field in BEFORE):
         return [_on(garment, named, language) for garment in GARMENTS]
     examples = _examples(language)

@@ -22,7 +22,7 @@ export class Problem extends Error {
 }
 
 /**
- * Say what went wrong and what to do next.
+ * Say what went wrong and what to do next. A refusal for what a prompt says comes with its own whole words.
  * @param {{code: string, message: string, retryAfter?: number}} problem
  * @returns {{what: string, next: string}}
  */
@@ -32,7 +32,7 @@ export function explain(problem) {
   const next = hasWords(`cure.${problem.code}`) ? `cure.${problem.code}` : "cure.other";
   return {
     what: known ? w(`problem.${problem.code}`) : problem.message || w("problem.other"),
-    next: w(next, { n: problem.retryAfter || 10 }),
+    next: reason ? "" : w(next, { n: problem.retryAfter || 10 }),
   };
 }
 

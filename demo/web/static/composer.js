@@ -7,7 +7,7 @@ import * as past from "./past.js";
 import { clear, read, refused, say } from "./reading.js";
 import { announce } from "./say.js";
 import * as settings from "./settings.js";
-import { put } from "./store.js";
+import { put, share } from "./store.js";
 import { told, w } from "./words.js";
 
 /** @typedef {import("../types").Generation} Generation */
@@ -17,6 +17,7 @@ const SAME_MS = 1500;
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
 const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
 let sending = false;
+let waiting = false; // for the connection, and it is said
 let last = { body: "", key: "", at: 0 };
 
 /** @type {(generation: Generation) => void} */
@@ -83,15 +84,18 @@ export async function send(body) {
   try {
     const generation = await insist(body, last.key);
     last.at = Date.now();
+    share(generation.id);
     clear();
+    if (waiting) (say(""), read(prompt.value));
+    waiting = false;
     if (body.prompt === prompt.value.normalize("NFC").trim()) past.found(generation.similar || []);
     announce(w("tell.asked", { n: generation.n }));
     put(generation);
     ondrawn(generation);
     return generation;
   } catch (error) {
-    if (error instanceof Problem) refuse(error);
-    else throw error;
+    if (!(error instanceof Problem)) throw error;
+    refuse(error);
     return null;
   } finally {
     sending = false;
@@ -110,6 +114,7 @@ async function insist(body, key) {
         await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter || 2)));
       else if (error.code !== "offline") throw error;
       say(w("note.waiting"));
+      waiting = true;
       await connection.back();
     }
   }
@@ -136,7 +141,7 @@ export function focus() {
 }
 
 function example() {
-  const others = told.examples.filter((/** @type {string} */ e) => e !== prompt.value);
+  const others = told.examples.filter((e) => e !== prompt.value);
   settings.set({ prompt: others[Math.floor(Math.random() * others.length)] ?? "" });
   focus();
 }
