@@ -72,7 +72,7 @@ def test_what_is_forgotten_elsewhere_leaves_this_wall_and_it_is_said(world: Worl
 def test_a_prompt_that_waited_for_the_line_moves_nobody_and_leaves_no_message(world: World) -> None:
     page = world.person()
     page.context.set_offline(True)
-    page.fill("#prompt", "기다린 빨간 치마")
+    page.fill("#prompt", "빨간 치마와 조끼")
     page.press("#prompt", "Enter")
     expect(page.locator("#prompt-note")).to_contain_text("연결을 기다리고 있어요")
     band = page.locator("#connection")
