@@ -5,10 +5,13 @@ PY := $(VENV)/bin/python
 PORT ?= 5000
 MINUTES ?= 8
 PRESET ?= cpu
+RUNS := $(or $(RUNS_DIR),runs)
+FIGURES ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-quick lint lint-js data bench gallery screenshots pool train-embedded train-scorers train-korean clean
+.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery screenshots pool train-embedded \
+  train-scorers train-korean clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,8 +54,11 @@ lint-js:  ## check the types of the page's scripts (TypeScript in tests/typescri
 data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder into data/scenes
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1
 
+figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write their figures (hours; FIGURES="korean reading": these alone)
+	$(PY) -m benchmarks.figures run $(FIGURES)
+
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
-	@for name in drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
+	@for name in shop_titles drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)
@@ -62,8 +68,8 @@ screenshots: $(VENV)/.dev  ## take the README's screenshots again
 	$(PY) -m benchmarks.screenshots
 
 pool: $(VENV)/.dev  ## draw the pictures that training reads (7 GB in runs/pool)
-	$(PY) -m fashion.pool runs/pool --workers 2
-	$(PY) -m fashion.pool runs/pool --seed 9 --split held_out --count 2048 --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --seed 9 --split held_out --count 2048 --workers 2
 
 train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
 	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
@@ -82,7 +88,7 @@ train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 
 train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
 	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES) --finish
-	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder runs/ko_clip/small/model
+	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder $(RUNS)/ko_clip/small/model
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
 	rm -rf .pytest_cache .ruff_cache .hypothesis

@@ -34,15 +34,15 @@ from diffusion.request import DrawSettings
 from fashion.scene import scenes
 from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore
+from ko_clip.cross_attention import open_cross_attention
 from ko_clip.encoder import PromptEncoder
 from ko_clip.measures import retrieval
-from ko_clip.reads import open_reads
 from ko_clip.recipe import HeadRecipe
 from ko_clip.teachers import ClipTeacher
 from ko_clip.train import quiet_libraries
 
-HEARD = ("R@1", "read error")
-GAINS = (("sequence", "pooled"), ("unet", "sequence"), ("reads", "sequence"), ("reads", "longer"))
+HEARD = ("R@1", "cross-attention error")
+GAINS = (("sequence", "pooled"), ("unet", "sequence"), ("cross-attention", "sequence"), ("cross-attention", "longer"))
 HELD_OUT_STREAM, CAPTIONS = 32, 400  # for what is measured without drawing
 COLUMNS, SIDE = 8, 112  # of the grid
 Figures = Mapping[str, float]
@@ -80,26 +80,27 @@ class Studio:
 
 
 class Listener:
-    """Asks an encoder for held-out Korean captions whose English the teacher has told: nothing is drawn."""
+    """Compares outputs for held-out Korean captions with the teacher's for their English: nothing is drawn."""
 
     def __init__(self, checkpoints: Path) -> None:
         asked = list(enumerate(scenes(HELD_OUT_STREAM, CAPTIONS, "held_out", 1)))
         self.korean, self.english = ([say(scene, i) for i, scene in asked] for say in (korean, english))
         clip = str(checkpoints / "clip")
         teacher = ClipTeacher(clip, {"base": HeadRecipe(clip), "refiner": HeadRecipe(clip, output="none", pooled=True)})
-        said = [teacher.encode(part) for part in _parts(self.english)]
-        self.states = torch.from_numpy(np.concatenate([part["base"].states for part in said])).float()
-        self.pooled = np.concatenate([part["refiner"].pooled for part in said])
-        self.reads = open_reads(str(checkpoints / "base"), teacher, "base", self.english[:32], "cpu")
+        outputs = [teacher.encode(part) for part in _parts(self.english)]
+        self.states = torch.from_numpy(np.concatenate([part["base"].states for part in outputs])).float()
+        self.pooled = np.concatenate([part["refiner"].pooled for part in outputs])
+        base, prompts = str(checkpoints / "base"), self.english[:32]
+        self.cross_attention = open_cross_attention(base, teacher, "base", prompts, "cpu")
 
     @torch.inference_mode()
     def figures(self, encoder: PromptEncoder) -> dict[str, float]:
-        """R@1, Korean to English, in percent; and how far the U-Net reads the Korean from the English: 0 the same, 1 as
-        far as another prompt.
+        """R@1, Korean to English, in percent; and the distance of the U-Net's cross-attention outputs for the Korean
+        from those for the English: 0 the same, 1 as far as another prompt.
         """
         recall = retrieval(encoder.search(self.korean), self.pooled, self.english)["R@1"]
         states = torch.cat([encoder.base(part) for part in _parts(self.korean)])  # (captions, 77, d)
-        return {"R@1": 100 * recall, "read error": float(self.reads.loss(states, self.states))}
+        return {"R@1": 100 * recall, "cross-attention error": float(self.cross_attention.loss(states, self.states))}
 
 
 def _parts(texts: Sequence[str]) -> list[Sequence[str]]:
@@ -126,7 +127,7 @@ def table(rows: Mapping[str, Sequence[Figures]], sign: str = "", first: str = "t
     lines = [f"| {first} | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
     for title, seeds in rows.items():
         cells = [
-            spread([each[n] for each in seeds], sign, 2 if n == "read error" else 1) if n in seeds[0] else ""
+            spread([each[n] for each in seeds], sign, 2 if n == "cross-attention error" else 1) if n in seeds[0] else ""
             for n in names
         ]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")

@@ -23,8 +23,8 @@ from fashion.scene import Scene, scenes
 from ko_clip.distill import distil
 from ko_clip.drawn import canonical, said_by
 from ko_clip.recipe import Recipe, recipe_from
-from ko_clip.runs import finished
 from ko_clip.unet_stage import distil_through_unet
+from training.state import finished
 
 SHARED = Path(__file__).parents[1] / "ko_clip/config/ablation.yaml"
 NAMED = ("garment", "color", "pattern")  # what a caption names, and so what is scored
@@ -62,9 +62,9 @@ VARIANTS = {
     for variant in (
         Variant("pooled", "pooled MSE alone (the ancestor's)", {"text": {"sequence_weight": 0}}),
         Variant("sequence", "pooled + sequence"),
-        Variant("longer", "pooled + sequence, 3.5 times the steps", times=3.5),  # the processor time of the reads
+        Variant("longer", "pooled + sequence, 3.5 times the steps", times=3.5),  # the processor time of cross-attention
         Variant("unet", "pooled + sequence, then U-Net stage", {"unet": _UNET}, through=0.2),
-        Variant("reads", "pooled + reads (the project's own)",
+        Variant("cross-attention", "pooled + cross-attention (the project's own)",
                 {"heads": {"base": _READERS}, "text": {"sequence_weight": 0}}),
     )
 }  # fmt: skip

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextConfig
 
     from ko_clip.recipe import Recipe
-    from ko_clip.workshop import Workshop
+    from ko_clip.training_context import TrainingContext
 
 PARTS = ("training", "prompt", "tokens", "memory")
 HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
@@ -88,16 +88,17 @@ def row(measure: str, ours: str, beside: str, ratio: str, asked: str) -> None:
 
 def training(folder: Path) -> None:
     """Pairs a processor second: our step with kept targets, optimizer and average, and the ancestor's."""
-    from ko_clip.workshop import open_workshop, precision
+    from ko_clip.training_context import open_context
+    from training.processes import mixed_precision
 
-    shop = open_workshop(_recipe(folder, _random_clip(folder)))
-    own = "auto" if precision("auto") != "no" else "float32"
-    theirs = _pace(_ancestor(shop), 32)
+    context = open_context(_recipe(folder, _random_clip(folder)))
+    own = "auto" if mixed_precision("auto") != "no" else "float32"
+    theirs = _pace(_ancestor(context), 32)
     for wanted in dict.fromkeys(("float32", own)):
-        _tell_training(f"a recipe of three lines, {_PRECISIONS[wanted]}", _our_pace(shop, wanted, _STEPS), theirs)
-    shop = open_workshop(_large_recipe(folder, shop.folder / "tokenizer"))
-    theirs = _pace(_ancestor(shop), 32, 1)
-    _tell_training(f"sizes of SD 1.5 and klue/roberta-base, {_PRECISIONS[own]}", _our_pace(shop, own, 1), theirs)
+        _tell_training(f"a recipe of three lines, {_PRECISIONS[wanted]}", _our_pace(context, wanted, _STEPS), theirs)
+    context = open_context(_large_recipe(folder, context.folder / "tokenizer"))
+    theirs = _pace(_ancestor(context), 32, 1)
+    _tell_training(f"sizes of SD 1.5 and klue/roberta-base, {_PRECISIONS[own]}", _our_pace(context, own, 1), theirs)
 
 
 def _tell_training(what: str, ours: float, theirs: float) -> None:
@@ -105,25 +106,31 @@ def _tell_training(what: str, ours: float, theirs: float) -> None:
         f"{theirs:.3g} (float32, padded, teacher each step)", f"{ours / theirs:.1f}×", "≥ 5×")  # fmt: skip
 
 
-def _our_pace(shop: Workshop, wanted: str, steps: int) -> float:
-    from ko_clip.distill import TextTrainer
-    from ko_clip.workshop import open_accelerator
+def _our_pace(context: TrainingContext, wanted: str, steps: int) -> float:
+    from ko_clip.distill import trainer_settings
+    from ko_clip.text_lesson import TextLesson
+    from training.processes import open_accelerator
+    from training.trainer import Trainer
 
-    trainer = TextTrainer(shop, open_accelerator(wanted, torch.get_num_threads()))
+    recipe, accelerator = context.recipe, open_accelerator(wanted, torch.get_num_threads())
+    lesson = TextLesson(context, accelerator, recipe.text)
+    settings = trainer_settings(recipe.text, recipe.seed, None, False)
+    trainer = Trainer(lesson.model, lesson.losses, settings, context.folder, accelerator=accelerator)
+    lesson.student.train()
     for step in range(steps + 1):  # every row's targets are asked once before the clock runs
-        for batch in trainer.sampler.parts_at(step, 1):
-            for targets in trainer.targets[batch.corpus]:
+        for batch in lesson.sampler.parts_at(step, 1):
+            for targets in lesson.targets[batch.corpus]:
                 targets.fill(batch.indices, batch.texts)
-    return _pace(trainer._train_step, shop.recipe.text.batch, steps)
+    return _pace(trainer.train_step, recipe.text.batch, steps)
 
 
-def _ancestor(shop: Workshop) -> Callable[[], None]:
+def _ancestor(context: TrainingContext) -> Callable[[], None]:
     """The ancestor's step with the same student: all padded to 77, the teacher asked at every step, batch 32."""
     from ko_clip.batches import Sampler
     from ko_clip.losses import pooled_loss, sequence_loss
 
-    sampler = Sampler(shop.corpora, [1.0], shop.tokenizer, 32, seed=5)
-    teacher, student = next(iter(shop.teachers.values())), copy.deepcopy(shop.student).train()
+    sampler = Sampler(context.corpora, [1.0], context.tokenizer, 32, seed=5)
+    teacher, student = next(iter(context.teachers.values())), copy.deepcopy(context.student).train()
     optimizer, ones = torch.optim.AdamW(student.parameters(), 1e-4), torch.ones(77)
     position = iter(range(10**6))
 

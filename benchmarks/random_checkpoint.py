@@ -85,8 +85,8 @@ def write_checkpoint(folder: Path, sizes: Sizes = TINY, seed: int = 0, refiner: 
     return folder
 
 
-def write_manifest(folder: Path, sizes: Sizes = TINY, refiner: bool = True) -> None:
-    """(Re)write manifest.json for the files that lie in the folder."""
+def write_manifest(folder: Path, sizes: Sizes = TINY, refiner: bool = True, domain: str = "") -> None:
+    """(Re)write manifest.json for the files that lie in the folder, of a domain if one is named."""
     shared = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip", "scheduler": "base/scheduler"}
     base = {"steps": sizes.steps, "guidance_scale": 3.0}
     stages = {"base": {"unet": "base", "size": sizes.base_size, "defaults": base, **shared}}
@@ -99,7 +99,7 @@ def write_manifest(folder: Path, sizes: Sizes = TINY, refiner: bool = True) -> N
             data = path.read_bytes()
             name = path.relative_to(folder).as_posix()
             files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest = {"format": 1, "files": files, "stages": stages}
+    manifest = {"format": 1, **({"domain": domain} if domain else {}), "files": files, "stages": stages}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
 
 

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +70,8 @@ class Load:
 
     statuses: Counter = field(default_factory=Counter)
     accepted: list[float] = field(default_factory=list)
+    polled: list[float] = field(default_factory=list)
+    refused: int = 0  # streams
     finished: int = 0
     events: int = 0
 
@@ -85,15 +88,21 @@ def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
     for thread in threads:
         thread.join()
     bad = sum(count for status, count in load.statuses.items() if status >= 500 or status == 0)
-    p50, p99 = np.percentile(load.accepted or [float("nan")], (50, 99)) * 1000
     came = f"who come within {arguments.arrive:g} s" if arguments.arrive else "who come at once"
     title = f"{arguments.clients} clients and {arguments.streams} streams {came}, {arguments.seconds} s"
     told = ", ".join(f"{status}: {count}" for status, count in sorted(load.statuses.items()))
     return [
-        (f"{title}: 202 p50 / p99", "p99 < 300 ms", f"{p50:.0f} / {p99:.0f} ms of {len(load.accepted)}"),
+        (f"{title}: 202 p50 / p99", "p99 < 300 ms", _milliseconds(load.accepted)),
+        (f"{title}: polls p50 / p99", "stated", _milliseconds(load.polled)),
+        (f"{title}: streams refused", "0", str(load.refused)),
         (f"{title}: 5xx and broken lines", "0", f"{bad} ({told})"),
         (f"{title}: generations finished, events received", "stated", f"{load.finished}, {load.events}"),
     ]
+
+
+def _milliseconds(seconds: Sequence[float]) -> str:
+    p50, p99 = np.percentile(seconds or [float("nan")], (50, 99)) * 1000
+    return f"{p50:.0f} / {p99:.0f} ms of {len(seconds)}"
 
 
 def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
@@ -108,8 +117,9 @@ def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
         load.accepted.append(took)
         while time.monotonic() < deadline and told.get("status") in ("queued", "running"):
             time.sleep(1.0)
-            status, told, _ = person.call("GET", f"/api/v1/generations/{told['id']}")
+            status, told, took = person.call("GET", f"/api/v1/generations/{told['id']}")
             load.statuses[status] += 1
+            load.polled.append(took)
         load.finished += told.get("status") == "succeeded"
 
 
@@ -127,6 +137,7 @@ def _stream(port: int, number: int, load: Load, deadline: float) -> None:
             line.request("GET", told["links"]["events"], headers={"Cookie": person.cookie})
             reply = line.getresponse()
             load.statuses[reply.status] += 1
+            load.refused += reply.status != 200
             while time.monotonic() < deadline and (text := reply.readline()):
                 load.events += text.startswith(b"event:")
         except OSError:

@@ -1,7 +1,7 @@
 """Draw from the shell: python -m diffusion "a red checkered dress" -n 4 --seed 7 -o out/
 
-Uses the checkpoint's own English text encoder. The output folder receives nothing but pictures, none
-overwritten.
+Uses the checkpoint's own English text encoder; the words are drawn as typed, unless `main` is handed a prompt reader.
+The output folder receives nothing but pictures, none overwritten.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # opened late, so that a refusal comes at once
     from PIL import Image
 
     from diffusion.pipeline import Drawing, Progress, TwoStagePipeline
+    from diffusion.reading import PromptReader
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
 HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]")
@@ -39,14 +40,17 @@ class Order:
     low_memory: bool
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, draw, save; return the exit status (2: a bad request, 1: a bad checkpoint or folder)."""
+def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) -> int:
+    """Parse, draw, save; return the exit status (2: a bad request, 1: a bad checkpoint or folder).
+
+    `reader`: of the prompts of a checkpoint that names a domain.
+    """
     try:
         order = parse(argv)
     except (ValueError, OSError) as error:
         return _refuse(error, 2)
     try:
-        pipeline = open_pipeline(order)
+        pipeline = open_pipeline(order, reader)
         order.out.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         return _refuse(error, 1)
@@ -54,8 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         drawing = draw(pipeline, order)
     except ValueError as error:  # what this checkpoint cannot do
         return _refuse(error, 2)
+    except MemoryError:
+        return _refuse("out of memory: give fewer pictures, a smaller size, or --low-memory", 2)
     except KeyboardInterrupt:
         return _refuse("stopped, nothing was written", 130)
+    for warning in drawing.warnings:
+        print(f"python -m diffusion: {warning}", file=sys.stderr)
     try:
         for path in save(drawing, order):
             print(path)
@@ -90,11 +98,13 @@ def parse(argv: Sequence[str] | None = None) -> Order:
     return Order(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
 
 
-def open_pipeline(order: Order) -> TwoStagePipeline:
+def open_pipeline(order: Order, reader: PromptReader | None = None) -> TwoStagePipeline:
     """Open the checkpoint that an order names."""
     from diffusion.load import load_pipeline
 
-    return load_pipeline(order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory)
+    return load_pipeline(
+        order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory, reader=reader
+    )
 
 
 def draw(pipeline: TwoStagePipeline, order: Order) -> Drawing:
@@ -120,7 +130,7 @@ def save(drawing: Drawing, order: Order) -> list[Path]:
 
 
 def _refuse(why: object, status: int) -> int:
-    print(f"python -m diffusion: {why}", file=sys.stderr)
+    print(f"python -m diffusion: {' '.join(str(why).split())}", file=sys.stderr)
     return status
 
 
@@ -139,11 +149,10 @@ def _save(folder: Path, shot: Shot, data: bytes) -> Path:
 
 
 def _open_source(path: Path) -> Image.Image:
-    from PIL import Image
+    """A picture to vary, with its transparency."""
+    from pictures import open_picture
 
-    with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
-        image.load()
-        return image
+    return open_picture(path, background=None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -43,6 +43,17 @@ class ClipTextEncoder:
         self.teachers = dict(teachers)
         self.towers = {"base": base} | ({"refiner": refiner} if refiner else {})
 
+    max_tokens = LENGTH - 2  # begin and end take two
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a prompt, to hold against `max_tokens`."""
+        return len(self.towers["base"][0](text, add_special_tokens=False).input_ids)
+
+    def dropped(self, text: str) -> str:
+        """The end of a prompt that does not fit, or ""."""
+        tokenizer = self.towers["base"][0]
+        return tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids[self.max_tokens :])
+
     @torch.inference_mode()
     def base(self, prompts: Sequence[str]) -> torch.Tensor:
         """Last hidden states (n, 77, d), after the final layer norm."""

@@ -21,11 +21,20 @@ from diffusion.allocator import keep_freed_memory
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.lora import LoraShelf
 from diffusion.memory import save_memory, use_attention
-from diffusion.parts import open_text_tower, open_tokenizer, open_unet, open_vae, scheduler_config
+from diffusion.parts import (
+    check_tokenizer,
+    open_text_tower,
+    open_tokenizer,
+    open_unet,
+    open_vae,
+    scheduler_config,
+)
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.precision import choose_device, choose_dtype, dtype_name
+from diffusion.reading import PromptReader
 from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
+from diffusion.supported import check_unet
 from diffusion.weights import fingerprint, text_fingerprint
 
 logger = logging.getLogger(__name__)
@@ -40,6 +49,7 @@ def load_pipeline(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     *,
+    reader: PromptReader | None = None,
     styles: str | Path | None = None,
     low_memory: bool = False,
     attention: str = "sdpa",
@@ -47,12 +57,15 @@ def load_pipeline(
 ) -> TwoStagePipeline:
     """Open a checkpoint for drawing.
 
-    `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large
-    checkpoints on a small device. `attention`: "sdpa" or "xformers". `download`: hub id → folder.
-    Raises FileNotFoundError (absent), WeightsError (damaged, misshapen), EncoderMismatch (another teacher's
-    encoder).
+    `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed.
+    `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large checkpoints on a
+    small device. `attention`: "sdpa" or "xformers". `download`: hub id → folder.
+    Raises FileNotFoundError (absent), WeightsError (damaged, misshapen, of a kind that cannot be drawn with),
+    EncoderMismatch (another teacher's encoder).
     """
     spec = resolve(checkpoint, download)
+    for stage in spec.stages.values():
+        check_unet(stage)
     teachers = _text_fingerprints(spec)
     if text_encoder is not None:
         check_teachers(text_encoder, teachers)
@@ -61,16 +74,17 @@ def load_pipeline(
     if device.type == "cpu" and not low_memory:
         keep_freed_memory()
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
-    stages = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
+    opened = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
     encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)
-    for stage in stages.values():
+    for stage in opened.values():
         stage.device = device
         use_attention(stage.unet, attention, device)
         if low_memory:
             save_memory(stage, device)
     shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
-    logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(stages), dtype_name(dtype), device)
-    return TwoStagePipeline(stages, encoder, _checkpoint_id(spec), shelf)
+    logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
+    own_reader = reader if spec.domain else None
+    return TwoStagePipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
 
 
 def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> dict[str, str]:
@@ -127,8 +141,10 @@ def _own_encoder(
 
     def tower(role: str, projected: bool) -> tuple[object, object]:
         text, words = spec.stages[role].folder("text_encoder"), spec.stages[role].folder("tokenizer")
+        tokenizer = memo("tokenizer", words, lambda: open_tokenizer(words))
+        check_tokenizer(tokenizer, words, text)
         opened = memo(f"text {projected}", text, lambda: open_text_tower(text, projected, precise, device))
-        return memo("tokenizer", words, lambda: open_tokenizer(words)), opened
+        return tokenizer, opened
 
     refiner = tower("refiner", True) if "refiner" in spec.stages else None
     base = tower("base", False)

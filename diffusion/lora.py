@@ -1,34 +1,33 @@
-"""LoRA styles: read diffusers', PEFT's and kohya's files, merge one into a U-Net for a draw, take it out
-exactly.
+"""LoRA styles: merge one into a U-Net for a draw, take it out exactly.
 
-In: a folder of styles, each `<name>.safetensors` or `<name>/pytorch_lora_weights.safetensors`. Out: a context
-in which the U-Net's weights are W + weight · (alpha/rank) · B·A; on leaving it, by whatever way, the old
-bytes are put back. Merging costs nothing per step, unlike adapter layers. Ref: Hu et al. 2021,
-arXiv:2106.09685.
+In: a folder of styles, each `<name>.safetensors`, `<name>/pytorch_lora_weights.safetensors` (diffusers) or
+`<name>/adapter_model.safetensors` with its adapter_config.json (PEFT). Out: a context in which the U-Net's weights are
+W + weight · (alpha/rank) · B·A; on leaving it, by whatever way, the old bytes are put back. Merging costs nothing per
+step, unlike adapter layers. `diffusion/lora_files.py` reads the files.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
-from diffusion.weights import WeightsError
+from diffusion.lora_files import (
+    PEFT_SETTINGS,
+    TEXT_PREFIXES,
+    check_header,
+    find_styles,
+    layer_name,
+    read_style,
+    split_key,
+)
+from diffusion.weights import is_finite
 
 logger = logging.getLogger(__name__)
-HEADER = "lora_adapter_metadata"  # where diffusers keeps a LoRA's settings
-DIFFUSERS_NAME = "pytorch_lora_weights.safetensors"
-TEXT_PREFIXES = ("text_encoder.", "text_encoder_2.", "lora_te_", "lora_te1_", "lora_te2_")
-# Ways of naming the two factors: diffusers/PEFT (A, B), kohya and diffusers' old form (down, up).
-DOWN = ("lora_A.weight", "lora_A.default.weight", "lora_down.weight", "lora.down.weight")
-UP = ("lora_B.weight", "lora_B.default.weight", "lora_up.weight", "lora.up.weight")
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,16 @@ class LoraShelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read: dict[str, tuple[tuple[int, int], dict[str, torch.Tensor]]] = {}
+        self._read: dict[str, tuple[tuple[int, ...], dict[str, torch.Tensor]]] = {}
+        self._checked: dict[str, tuple[tuple[int, ...], str]] = {}  # by name: stamp, what is wrong with it
 
     def names(self) -> list[str]:
-        """Names of all styles, sorted."""
-        files = {path.stem for path in self.folder.glob("*.safetensors")}
-        return sorted(files | {path.parent.name for path in self.folder.glob(f"*/{DIFFUSERS_NAME}")})
+        """Names of all styles that can be read, as far as their headers tell, sorted."""
+        return [name for name, path in find_styles(self.folder).items() if not self._problem(name, path)]
+
+    def check(self, name: str) -> None:
+        """Read a style; raises ValueError or FileNotFoundError saying why it cannot be drawn with."""
+        self._state(name)
 
     @contextmanager
     def applied(self, unet: torch.nn.Module, name: str, weight: float) -> Iterator[None]:
@@ -70,22 +73,36 @@ class LoraShelf:
             for layer, delta in deltas.items():
                 parameter = layers[f"{layer}.weight"]
                 kept[layer] = parameter.detach().clone()
-                parameter.data.copy_(delta.merged(parameter.data, weight))
+                merged = delta.merged(parameter.data, weight)
+                if not is_finite(merged):
+                    raise ValueError(f"style {name!r} at weight {weight} makes {layer} infinite: give less weight")
+                parameter.data.copy_(merged)
             yield
         finally:
             for layer, old in kept.items():
                 layers[f"{layer}.weight"].data.copy_(old)
 
     def _state(self, name: str) -> dict[str, torch.Tensor]:
-        if name not in self.names():
-            raise ValueError(f"style {name!r} is not in {self.folder}: there are {', '.join(self.names()) or 'none'}")
-        path = self.folder / f"{name}.safetensors"
-        path = path if path.is_file() else self.folder / name / DIFFUSERS_NAME
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size)
+        found = find_styles(self.folder)
+        if name not in found:
+            known = ", ".join(self.names()) or "none"
+            raise ValueError(f"style {name!r} is not here: this checkpoint has {known} (in {self.folder.name}/)")
+        path, stamp = found[name], _stamp(found[name])
         if name not in self._read or self._read[name][0] != stamp:
-            self._read[name] = (stamp, _load(path))
+            self._read[name] = (stamp, read_style(path, name))
         return self._read[name][1]
+
+    def _problem(self, name: str, path: Path) -> str:
+        """What a file's header says against it, "" for nothing; logged once."""
+        stamp = _stamp(path)
+        if self._checked.get(name, ((), ""))[0] != stamp:
+            try:
+                check_header(path, name)
+                self._checked[name] = (stamp, "")
+            except (ValueError, OSError) as error:
+                logger.warning("%s", error)
+                self._checked[name] = (stamp, str(error))
+        return self._checked[name][1]
 
 
 def match_layers(state: dict[str, torch.Tensor], unet: torch.nn.Module, name: str) -> dict[str, Delta]:
@@ -111,27 +128,9 @@ def _group(
         if key.startswith(TEXT_PREFIXES):
             text_keys += 1
             continue
-        layer, part = _split(key, name)
-        if key.startswith("lora_unet_"):
-            layer = flat.get(layer.removeprefix("lora_unet_"), layer)
-        else:
-            layer = _modern(layer.removeprefix("unet.").removeprefix("base_model.model."))
-        groups.setdefault(layer, {})[part] = tensor
+        layer, part = split_key(key, name)
+        groups.setdefault(layer_name(layer, flat), {})[part] = tensor
     return groups, text_keys
-
-
-def _split(key: str, name: str) -> tuple[str, str]:
-    for part, endings in (("down", DOWN), ("up", UP), ("alpha", ("alpha",))):
-        for ending in endings:
-            if key.endswith(f".{ending}"):
-                return key.removesuffix(f".{ending}"), part
-    raise ValueError(f"style {name!r} has {key}, which is not a plain LoRA weight (LoHa, LoKr and DoRA are not read)")
-
-
-def _modern(layer: str) -> str:
-    """diffusers' old attention-processor names (…attn1.processor.to_q_lora) as today's layers."""
-    layer = re.sub(r"\.processor\.(to_[qkv])_lora$", r".\1", layer)
-    return re.sub(r"\.processor\.to_out_lora$", ".to_out.0", layer)
 
 
 def _delta(layer: str, parts: dict[str, torch.Tensor], weight: torch.Tensor | None, name: str) -> Delta:
@@ -148,30 +147,7 @@ def _delta(layer: str, parts: dict[str, torch.Tensor], weight: torch.Tensor | No
     return Delta(down, up, float(parts["alpha"]) / rank if "alpha" in parts else 1.0)
 
 
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a file; scales that diffusers wrote into its header become "<layer>.alpha" tensors."""
-    try:
-        with safe_open(path, "pt") as file:
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            header = file.metadata() or {}
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is truncated or damaged ({error}): copy it again") from error
-    config = json.loads(header.get(HEADER, "{}"))
-    return state | _alphas(state, {key.removeprefix("unet."): value for key, value in config.items()}, path)
-
-
-def _alphas(state: dict[str, torch.Tensor], config: dict[str, object], path: Path) -> dict[str, torch.Tensor]:
-    if config.get("use_dora"):
-        raise ValueError(f"{path} is a DoRA, which is not read: only plain LoRA")
-    if "lora_alpha" not in config:
-        return {}
-    alphas: dict[str, torch.Tensor] = {}
-    for key, tensor in state.items():
-        layer, part = _split(key, path.stem)
-        if part == "down" and not key.startswith(TEXT_PREFIXES):
-            alpha = float(config["lora_alpha"])  # type: ignore[arg-type]
-            for pattern, value in dict(config.get("alpha_pattern") or {}).items():  # type: ignore[call-overload]
-                alpha = float(value) if layer.endswith(pattern) else alpha
-            root = tensor.shape[0] ** 0.5 if config.get("use_rslora") else 1.0
-            alphas[f"{layer}.alpha"] = torch.tensor(alpha * root)
-    return alphas
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes where a style does: times and sizes of its file and of the settings beside it."""
+    there = [each.stat() for each in (path, path.with_name(PEFT_SETTINGS)) if each.is_file()]
+    return tuple(number for stat in there for number in (stat.st_mtime_ns, stat.st_size))

@@ -90,15 +90,23 @@ def compare(
     higher_is_better: bool = True,
     draws: int = DRAWS,
     seed: int = 0,
+    biased: bool = False,
 ) -> Comparison:
-    """Bootstrap two measures in pairs: each draw takes the same requests of both models."""
+    """Bootstrap two measures in pairs: each draw takes the same requests of both models.
+
+    `biased`: the measures depend on how many pictures there are (a Fréchet distance, a divergence from a mean). Values
+    are then less their bias, estimated as what resampling adds once more (mean of the draws - value), and intervals
+    are the basic bootstrap's, 2 · value - quantile (Efron & Tibshirani 1993, chapters 10 and 13); else the quantiles
+    themselves.
+    """
     rng = np.random.default_rng(seed)
     whole = np.arange(n)
     picks = [rng.integers(0, n, n) for _ in range(draws)]
     samples = np.array([(ours(pick), theirs(pick)) for pick in picks])  # (draws, 2)
     values = np.array([ours(whole), theirs(whole)])
-    spread = [_interval(values[i], samples[:, i]) for i in (0, 1)]
-    difference = _interval(values[0] - values[1], samples[:, 0] - samples[:, 1])
+    interval = _corrected if biased else _interval
+    spread = [interval(values[i], samples[:, i]) for i in (0, 1)]
+    difference = interval(values[0] - values[1], samples[:, 0] - samples[:, 1])
     return Comparison(name, n, higher_is_better, spread[0], spread[1], difference)
 
 
@@ -134,7 +142,10 @@ def clip_scores(texts: np.ndarray, pictures: np.ndarray) -> np.ndarray:
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Fréchet distance of two feature sets (n, d), (m, d) taken for Gaussians; 0 for the same set."""
+    """Fréchet distance of two feature sets (n, d), (m, d) taken for Gaussians; 0 for the same set.
+
+    Of finite sets it is too large, the more so the fewer their rows: `compare(..., biased=True)` corrects that.
+    """
     for each in (a, b):
         _enough(each, f"the Fréchet distance on {each.shape[1]} features", each.shape[1] + 1)
     mean = np.sum((a.mean(0) - b.mean(0)) ** 2)
@@ -164,7 +175,10 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, pick: np.ndarray | None = None
 
 
 def inception_analogue(probabilities: np.ndarray) -> float:
-    """exp(mean KL(p(y|x) ‖ p(y))) of class probabilities (n, K): 1 for identical rows, K for balanced one-hot ones."""
+    """exp(mean KL(p(y|x) ‖ p(y))) of class probabilities (n, K): 1 for identical rows, K for balanced one-hot ones.
+
+    Of few rows it is too small: `compare(..., biased=True)` corrects that.
+    """
     n, classes = probabilities.shape
     _enough(probabilities, f"an Inception-Score analogue over {classes} classes", classes)
     if np.any(probabilities < 0) or not np.allclose(probabilities.sum(1), 1, atol=1e-4):
@@ -214,6 +228,13 @@ def markdown(rows: Sequence[Comparison], ours: str = "ours", theirs: str = "comp
 def _interval(value: float, samples: np.ndarray) -> Interval:
     low, high = np.percentile(samples, [2.5, 97.5])
     return Interval(float(value), float(low), float(high))
+
+
+def _corrected(value: float, samples: np.ndarray) -> Interval:
+    """The value less its bias and the basic bootstrap's interval, which holds it."""
+    unbiased = 2 * value - samples.mean()
+    low, high = 2 * value - np.percentile(samples, [97.5, 2.5])
+    return Interval(float(unbiased), float(min(low, unbiased)), float(max(high, unbiased)))
 
 
 def _enough(rows: np.ndarray, what: str, least: int) -> None:

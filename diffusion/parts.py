@@ -9,7 +9,8 @@ only then are tensors read: a wrong file is refused in milliseconds and nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from diffusion.schedulers import build_scheduler, default_scheduler
 from diffusion.weights import WeightsError, match_keys, read_json, read_state, stored_shapes
 
 VAE_CLASSES: dict[str, type[torch.nn.Module]] = {"AutoencoderTiny": AutoencoderTiny, "AutoencoderKL": AutoencoderKL}
@@ -64,9 +66,9 @@ def open_text_tower(
 
 def open_clip(folder: Path, dtype: torch.dtype, device: torch.device) -> CLIPModel:
     """Open a whole CLIP, both towers; raises FileNotFoundError or WeightsError."""
-    config = CLIPConfig(**{k: v for k, v in read_json(folder / "config.json").items() if k != "model_type"})
-    with init_empty_weights(include_buffers=False):
-        model = CLIPModel(config)
+    settings = {k: v for k, v in read_json(folder / "config.json").items() if k != "model_type"}
+    with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
+        model = CLIPModel(CLIPConfig(**settings))
     return _fill(model, folder, dtype, device, ignored=OLD_POSITIONS)
 
 
@@ -74,19 +76,36 @@ def open_tokenizer(folder: Path) -> CLIPTokenizer:
     """Open a CLIP tokenizer; raises FileNotFoundError where the folder has none."""
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
         raise FileNotFoundError(f"{folder} has neither tokenizer.json nor vocab.json: copy the checkpoint again")
-    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers raises bare ones
+        raise WeightsError(f"{folder}: the tokenizer cannot be opened ({error}): copy it again") from error
+
+
+def check_tokenizer(tokenizer: CLIPTokenizer, folder: Path, encoder: Path) -> None:
+    """Raise WeightsError where the tokenizer has grown beyond the text encoder's embeddings."""
+    config = read_json(encoder / "config.json")
+    known = dict(config.get("text_config") or config).get("vocab_size", CLIPTextConfig().vocab_size)  # type: ignore[call-overload]
+    if len(tokenizer) > known:
+        raise WeightsError(
+            f"{folder} has {len(tokenizer)} tokens, {encoder} has embeddings for {known}: "
+            "the tokenizer has grown (textual inversion); use the one that the checkpoint came with"
+        )
 
 
 def scheduler_config(folder: Path) -> dict[str, object]:
-    """A scheduler's settings, or a file error."""
-    return read_json(folder / "scheduler_config.json")
+    """A scheduler's settings, tried once; raises FileNotFoundError or WeightsError."""
+    config = read_json(folder / "scheduler_config.json")
+    with _named(folder / "scheduler_config.json"):
+        build_scheduler(config, default_scheduler(config))
+    return config
 
 
 def lay_out_unet(folder: Path) -> UNet2DConditionModel:
     """A U-Net on the meta device, as config.json says."""
     config = read_json(folder / "config.json")
     _of_class(config, ("UNet2DConditionModel",), folder)
-    with init_empty_weights(include_buffers=False):
+    with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
         return UNet2DConditionModel.from_config(config)
 
 
@@ -96,7 +115,7 @@ def lay_out_vae(folder: Path) -> Autoencoder:
     name = _of_class(config, tuple(VAE_CLASSES), folder)
     if name == "AutoencoderTiny":
         config.pop("block_out_channels", None)  # written by diffusers, not read by it
-    with init_empty_weights(include_buffers=False):
+    with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
         return VAE_CLASSES[name].from_config(config)  # type: ignore[attr-defined]
 
 
@@ -105,13 +124,14 @@ def lay_out_text_tower(folder: Path, projected: bool) -> CLIPTextModel | CLIPTex
     it).
     """
     config_json = read_json(folder / "config.json")
-    config = CLIPTextConfig(**config_json.get("text_config", config_json))  # type: ignore[arg-type]
+    with _named(folder / "config.json"):
+        config = CLIPTextConfig(**config_json.get("text_config", config_json))  # type: ignore[arg-type]
     if projected:
         projection = stored_shapes(folder).get("text_projection.weight")
         if projection is None:
             raise WeightsError(f"{folder} lacks text_projection.weight, which the refiner's pooled embedding needs")
         config.projection_dim = projection[0]
-    with init_empty_weights(include_buffers=False):
+    with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
         return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
 
 
@@ -150,6 +170,16 @@ def _fill(
             raise WeightsError(f"{folder}: a buffer of {type(model).__name__} is neither stored nor computed")
     # .to(device) alone: weights have their dtype already, and diffusers warns about casting whole models.
     return model.requires_grad_(False).eval().to(device)
+
+
+@contextmanager
+def _named(config: Path) -> Iterator[None]:
+    """Whatever a library makes of settings that it cannot use, as a WeightsError that names the file."""
+    try:
+        yield
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WeightsError(f"{config} cannot be used ({said}): copy the checkpoint again") from error
 
 
 def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:

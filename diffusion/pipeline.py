@@ -1,8 +1,8 @@
 """Draw pictures in two stages: base text-to-image, then an SDXL-style image-to-image refiner at a larger
 size.
 
-In: shots (prompt, seed, perhaps a source picture) and settings. Out: pictures, recipes, timings.
-    prompts → text encoder → base U-Net → pictures → resize → refiner U-Net → pictures
+In: shots (prompt, seed, perhaps a source picture) and settings. Out: pictures, recipes, timings, warnings.
+    prompts → prompt reader → text encoder → base U-Net → pictures → resize → refiner U-Net → pictures
 The stages meet in pixels, because their autoencoders may differ. Each picture has its own CPU generator,
 seeded with its own seed, so what it shows does not depend on the batch. Refs: Rombach et al. 2022,
 arXiv:2112.10752; Podell et al. 2023, arXiv:2307.01952 (refiner); Meng et al. 2021, arXiv:2108.01073 (image to
@@ -11,6 +11,7 @@ image).
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +27,14 @@ from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Pace, Progress
+from diffusion.reading import AsTyped, DrawWarning, PromptReader, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.schedulers import Schedule, make_schedule
-from diffusion.stage import Conditioning, Stage
+from diffusion.stage import BrokenPicture, Conditioning, Stage
+from diffusion.weights import is_finite
 
-__all__ = ["Cancelled", "DrawSettings", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
+__all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
 
 OnStep = Callable[[Progress], None]
 Asked = Callable[[], bool]
@@ -43,22 +46,30 @@ class StyleShelf(Protocol):
 
     def names(self) -> list[str]: ...
 
+    def check(self, name: str) -> None: ...
+
     def applied(self, unet: torch.nn.Module, name: str, weight: float) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a draw gives, picture by picture; `timings` in seconds and real `steps`, per stage."""
+    """What a draw gives, picture by picture; `timings` in seconds and real `steps`, per stage; `warnings`: what was
+    asked and did not count.
+    """
 
     images: list[Image.Image]
     base_images: list[Image.Image]
     recipes: list[dict[str, object]]
     timings: dict[str, float]
     steps: dict[str, int]
+    warnings: tuple[DrawWarning, ...] = ()
 
 
 class TwoStagePipeline:
-    """Stages, a text encoder and styles, composed. One draw at a time; nothing of a draw stays behind."""
+    """Stages, a text encoder, styles and a prompt reader, composed. One draw at a time; nothing of a draw stays behind.
+
+    `domain`: what the checkpoint draws ("fashion"), "" where it does not say.
+    """
 
     def __init__(
         self,
@@ -66,10 +77,14 @@ class TwoStagePipeline:
         text_encoder: TextEncoder,
         checkpoint_id: str,
         styles: StyleShelf | None = None,
+        reader: PromptReader | None = None,
+        domain: str = "",
     ) -> None:
         self.stages = dict(stages)
         self.text_encoder = text_encoder
         self.checkpoint_id = checkpoint_id
+        self.reader = reader or AsTyped()
+        self.domain = domain
         self._shelf = styles
         self._pace = Pace()
         self._lock = threading.Lock()
@@ -96,23 +111,24 @@ class TwoStagePipeline:
     def draw(
         self,
         shots: Sequence[Shot],
-        settings: DrawSettings,
+        settings: DrawSettings | None = None,
         on_step: OnStep | None = None,
         cancelled: Asked | None = None,
         told: Mapping[str, Conditioning] | None = None,
     ) -> Drawing:
-        """Draw every shot; `told`: ready embeddings per stage, one row a shot, in place of the text encoder's
-        (a recipe cannot hold them, and says "given" for the encoder).
+        """Draw every shot, by the checkpoint's own settings if none are given. `told`: ready embeddings per stage, one
+        row a shot, in place of the text encoder's (a recipe cannot hold them, and says "given" for the encoder).
 
         Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true, and
         whatever `on_step` raises; the pipeline is as before in each case.
         """
         # 1. Check everything before any work.
-        plan = self._plan(shots, settings)
+        plan = self._plan(shots, settings or DrawSettings())
+        shots, given = read_shots(shots, self.reader), told is not None
+        warnings = (*plan.warnings, *(() if given else self._text_warnings(shots, plan)))
         with self._lock, torch.inference_mode(), self._styled(plan):
             run = _Run(plan, Clock(plan.work(self.stages, len(shots)), self._pace), on_step, cancelled)
             # 2. Text to conditioning.
-            given = told is not None
             told, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
             # 3. Base: noise (or a source picture and noise) to pictures.
             generators = [torch.Generator("cpu").manual_seed(shot.seed) for shot in shots]
@@ -129,7 +145,7 @@ class TwoStagePipeline:
         # 5. Say how to draw them again.
         made_with = self._made_with(len(shots), given)
         recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
-        return Drawing(images, base_images, recipes, timings, plan.steps())
+        return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
     def _plan(self, shots: Sequence[Shot], settings: DrawSettings) -> Plan:
         if not shots:
@@ -138,10 +154,14 @@ class TwoStagePipeline:
         if any((shot.source is not None) != vary for shot in shots):
             raise ValueError("some shots have a source picture and some have none: draw them in two batches")
         plan = make_plan(self.stages, settings, vary)
-        if plan.style is not None and plan.style not in self.styles():
-            known = ", ".join(self.styles()) or "none"
-            raise ValueError(f"style {plan.style!r} is not here: this checkpoint has {known}")
+        if plan.style is not None:
+            if self._shelf is None:
+                raise ValueError(f"style {plan.style!r} is not here: this checkpoint has none")
+            self._shelf.check(plan.style)
         return plan
+
+    def _text_warnings(self, shots: list[Shot], plan: Plan) -> list[DrawWarning]:
+        return list(text_warnings(shots, self.text_encoder, plan.guidance(self.stages)))
 
     def _styled(self, plan: Plan) -> AbstractContextManager[None]:
         if plan.style is None or self._shelf is None:
@@ -228,7 +248,10 @@ class _Run:
             self.check()
 
         latents = stage.denoise(latents.to(stage.device), schedule, told, guidance, watch)
-        pixels = stage.decode(latents, self.check)
+        try:
+            pixels = stage.decode(latents, self.check)
+        except BrokenPicture as error:
+            raise BrokenPicture(_cause(stage, self.plan, schedule, told, latents) or str(error)) from error
         self.clock.done(f"{stage.role} decode", self.plan.decode_work(stage, len(latents)))
         return pixels
 
@@ -250,6 +273,23 @@ class _Preview:
         return self.made
 
 
+def _cause(stage: Stage, plan: Plan, schedule: Schedule, told: Conditioning, latents: torch.Tensor) -> str:
+    """What made a picture NaN or infinite, in words with the cure; "" where the autoencoder did."""
+    drawn = f"the {stage.role} draws NaN or infinite values"
+    name = plan.scheduler if stage.role == "base" else plan.refiner_scheduler
+    if not is_finite(told.hidden) or not is_finite(told.negative):
+        return f"{drawn}: so are the text encoder's hidden states, its weights are damaged"
+    if is_finite(latents):
+        return ""
+    if plan.style is not None and stage.role == "base":
+        return f"{drawn} with style {plan.style!r} at weight {plan.style_weight}: give less weight, or another style"
+    if not all(math.isfinite(part) for i in range(len(schedule)) for part in schedule.level(i)):
+        return f"{drawn}: so are the noise levels of scheduler {name!r} with this checkpoint, choose another scheduler"
+    dtype = dtype_name(stage.unet.dtype)
+    cure = "" if dtype == "float32" else f", or do not fit {dtype}: draw with dtype float32"
+    return f"{drawn} with scheduler {name!r}: the weights of its U-Net are damaged{cure}"
+
+
 def _ready(told: Mapping[str, Conditioning] | None, plan: Plan, n: int) -> Mapping[str, Conditioning] | None:
     """Ready embeddings, checked: one row a shot for every stage that draws."""
     if told is None:
@@ -261,9 +301,9 @@ def _ready(told: Mapping[str, Conditioning] | None, plan: Plan, n: int) -> Mappi
 
 
 def _distinct(shots: list[Shot], extra: str = "") -> tuple[list[str], list[int], list[int]]:
-    """Every text once, and which of them each shot's prompt and negative prompt are."""
-    prompts = [f"{shot.prompt}, {extra}" if extra else shot.prompt for shot in shots]
-    negatives = [shot.negative_prompt for shot in shots]
+    """Every text once as it is drawn, and which of them each shot's prompt and negative prompt are."""
+    prompts = [f"{shot.drawn_prompt}, {extra}" if extra else str(shot.drawn_prompt) for shot in shots]
+    negatives = [str(shot.drawn_negative) for shot in shots]
     texts = list(dict.fromkeys(prompts + negatives))
     return texts, [texts.index(text) for text in prompts], [texts.index(text) for text in negatives]
 

@@ -7,8 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings
-from diffusion.schedulers import build_scheduler, default_scheduler, make_schedule, real_steps, scheduler_names
+from diffusion.schedulers import (
+    build_scheduler,
+    default_scheduler,
+    make_schedule,
+    own_scheduler,
+    real_steps,
+    scheduler_names,
+)
 from diffusion.stage import Stage
 
 FALLBACK_STEPS = 25
@@ -38,6 +46,7 @@ class Plan:
     refiner_scheduler: str = ""
     refiner_guidance: float = 1.0
     color_fix: float = 0.0
+    warnings: tuple[DrawWarning, ...] = ()
 
     def settings(self) -> DrawSettings:
         """The same as settings in which nothing is left open."""
@@ -74,15 +83,28 @@ class Plan:
     def work(self, stages: Mapping[str, Stage], pictures: int) -> dict[str, float]:
         """All the work of this plan by part."""
         parts: dict[str, float] = {}
+        for role, guided in self.guided(stages).items():
+            parts[role] = sum(self.step_work(stages[role], pictures, each) for each in guided)
+            parts[f"{role} decode"] = self.decode_work(stages[role], pictures)
+        return parts
+
+    def guided(self, stages: Mapping[str, Stage]) -> dict[str, list[bool]]:
+        """Which steps of each stage use guidance."""
+        found = {}
         for role, steps in self.steps().items():
-            stage, scale = stages[role], self.guidance_scale if role == "base" else self.refiner_guidance
-            name, strength = (self.scheduler, self.strength)
+            name, strength = self.scheduler, self.strength
             if role == "refiner":
                 name, strength = self.refiner_scheduler, self.refine_strength
-            guided = stage.guided_steps(make_schedule(stage.scheduler, name, steps, strength), scale)
-            parts[role] = sum(self.step_work(stage, pictures, each) for each in guided)
-            parts[f"{role} decode"] = self.decode_work(stage, pictures)
-        return parts
+            schedule = make_schedule(stages[role].scheduler, name, steps, strength)
+            found[role] = stages[role].guided_steps(schedule, self.scale(role))
+        return found
+
+    def guidance(self, stages: Mapping[str, Stage]) -> dict[str, float]:
+        """The scale of each stage that guides any step: where none does, a negative prompt does nothing."""
+        return {role: self.scale(role) for role, guided in self.guided(stages).items() if any(guided)}
+
+    def scale(self, role: str) -> float:
+        return self.guidance_scale if role == "base" else self.refiner_guidance
 
 
 def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -> Plan:
@@ -109,8 +131,16 @@ def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -
         style=settings.style,
         style_weight=settings.style_weight,
         refine=settings.refine and "refiner" in stages,
+        warnings=_scheduler_warnings(base, settings.scheduler, scheduler),
     )
     return _with_refiner(plan, stages, settings) if plan.refine else plan
+
+
+def _scheduler_warnings(base: Stage, asked: str | None, used: str) -> tuple[DrawWarning, ...]:
+    own = own_scheduler(base.scheduler)
+    if asked or not own or own == used:
+        return ()
+    return (DrawWarning("scheduler_replaced", {"named": own, "used": used}),)
 
 
 def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSettings) -> Plan:

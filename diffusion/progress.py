@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from jobspec import Cancelled
 
-class Cancelled(Exception):
-    """Raised out of a draw that was asked to stop."""
+__all__ = ["Cancelled", "Clock", "Pace", "Progress"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 In: a resolved plan and a shot. Out: a recipe (a dict of plain values), PNG bytes with the recipe and the IPTC
 digital source type inside, and back. The mark says what the picture is: trainedAlgorithmicMedia, or
-compositeWithTrainedAlgorithmicMedia for a picture drawn over another.
+compositeWithTrainedAlgorithmicMedia for a picture drawn over another. Imports no torch until something is drawn.
+
+A recipe holds the texts as typed and, where a prompt reader read them otherwise, as drawn (`drawn_prompt`,
+`drawn_negative_prompt`). Format 1, before there were readers, has the drawn texts alone.
 """
 
 from __future__ import annotations
@@ -15,14 +18,16 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from diffusion.request import DrawSettings, Shot
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)
 KEY = "geuryeojwo"
+KEYS = (KEY, "recipe")  # of a PNG's text chunk: ours, and the studio's
+EXIF_IFD, USER_COMMENT, UNICODE = 0x8769, 0x9286, b"UNICODE\0"  # where the studio's JPEG and WebP have it
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SETTINGS = (
     "steps", "guidance_scale", "size", "refine", "refine_strength", "scheduler", "style", "style_weight",
@@ -32,10 +37,13 @@ SETTINGS = (
 
 def make_recipe(shot: Shot, settings: Mapping[str, object], made_with: Mapping[str, object]) -> dict[str, object]:
     """Compose a recipe from a shot, resolved settings (names of DrawSettings) and what drew it."""
+    texts = {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt}
+    drawn = {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}
+    read = {key: text for key, text in drawn.items() if text not in (None, texts[key.removeprefix("drawn_")])}
     return {
         "format": FORMAT,
-        "prompt": shot.prompt,
-        "negative_prompt": shot.negative_prompt,
+        **texts,
+        **read,
         "seed": shot.seed,
         "source_sha256": None if shot.source is None else picture_sha256(shot.source),
         "settings": {name: settings[name] for name in SETTINGS},
@@ -44,22 +52,41 @@ def make_recipe(shot: Shot, settings: Mapping[str, object], made_with: Mapping[s
 
 
 def read_settings(recipe: Mapping[str, object], source: Image.Image | None = None) -> tuple[Shot, DrawSettings]:
-    """The shot and settings that draw a recipe again.
+    """The shot and settings that draw a recipe again, its texts as they were drawn.
 
-    Raises ValueError for an unknown format, or a source picture that is missing, surplus or another one.
+    Raises ValueError for an unknown format, what a recipe lacks, or a source picture that is missing, surplus or
+    another one.
     """
-    if recipe.get("format") != FORMAT:
-        raise ValueError(f"recipe has format {recipe.get('format')!r}: this version reads {FORMAT}")
+    if recipe.get("format") not in FORMATS:
+        raise ValueError(f"recipe has format {recipe.get('format')!r}: this version reads 1 and 2")
+    if lacking := [
+        key for key in ("prompt", "negative_prompt", "seed", "source_sha256", "settings") if key not in recipe
+    ]:
+        raise ValueError(f"recipe has no {lacking[0]}: it was cut or edited")
     wanted = recipe["source_sha256"]
     found = None if source is None else picture_sha256(source)
     if wanted != found:
         raise ValueError(f"recipe was drawn over picture {wanted}, this one is {found}: give that picture")
-    shot = Shot(str(recipe["prompt"]), str(recipe["negative_prompt"]), int(recipe["seed"]), source)  # type: ignore[call-overload]
-    return shot, DrawSettings(**recipe["settings"])  # type: ignore[arg-type]
+    texts = {key: str(recipe[key]) for key in ("prompt", "negative_prompt")}
+    drawn = {key: str(recipe.get(f"drawn_{key}", text)) for key, text in texts.items()}
+    shot = Shot(
+        texts["prompt"],
+        texts["negative_prompt"],
+        recipe["seed"],
+        source,
+        drawn["prompt"],
+        drawn["negative_prompt"],  # type: ignore[arg-type]
+    )
+    try:
+        return shot, DrawSettings(**recipe["settings"])  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ValueError(f"recipe has settings that this version does not know: {error}") from error
 
 
 def machine() -> dict[str, object]:
     """What else bytes depend on: library versions, threads, processor."""
+    import torch
+
     return {
         "torch": torch.__version__,
         "diffusers": version("diffusers"),
@@ -78,14 +105,39 @@ def png_bytes(image: Image.Image, recipe: Mapping[str, object]) -> bytes:
     return buffer.getvalue()
 
 
-def read_recipe(file: Path | io.BytesIO) -> dict[str, object]:
-    """The recipe inside a PNG; raises ValueError where there is none."""
-    with Image.open(file, formats=["PNG"]) as image:
+def read_recipe(file: str | Path | io.BytesIO) -> dict[str, object]:
+    """The recipe inside a picture, whether the pipeline or the studio wrote it (PNG, JPEG or WebP).
+
+    Raises ValueError where there is none, FileNotFoundError where there is no picture.
+    """
+    name = "the picture" if isinstance(file, io.BytesIO) else str(file)
+    try:
+        with Image.open(file, formats=["PNG", "JPEG", "WEBP"]) as image:
+            texts = _texts(image)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} is no PNG, JPEG or WebP picture") from error
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{name} is damaged: {error}") from error
+    for text in texts:
+        try:
+            recipe = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(recipe, dict) and {"format", "prompt", "settings"} <= recipe.keys():
+            return recipe
+    raise ValueError(f"{name} has no {KEY} recipe: it was not drawn here, or its metadata was removed")
+
+
+def _texts(image: Image.Image) -> list[str]:
+    """What in a picture's metadata may be a recipe."""
+    if image.format == "PNG":
         image.load()
-        text = getattr(image, "text", {}).get(KEY)
-    if text is None:
-        raise ValueError(f"the picture has no {KEY} recipe: it was not drawn here, or its metadata was removed")
-    return json.loads(text)
+        chunks = getattr(image, "text", {})
+        return [chunks[key] for key in KEYS if key in chunks]
+    comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
+    if not isinstance(comment, bytes) or not comment.startswith(UNICODE):
+        return []
+    return [comment.removeprefix(UNICODE).decode("utf-16-be", errors="replace")]
 
 
 def picture_sha256(image: Image.Image) -> str:

@@ -103,13 +103,13 @@ def compare_distributions(ours: Judged, theirs: Judged, real: np.ndarray) -> lis
     """Distances on scorer features to real pictures' (m, d), and the garment Inception-Score analogue."""
     n = len(ours.pictures)
     rows = []
-    for name, measure in (("Fréchet distance", _frechet), ("kernel distance", _kernel)):
+    for name, measure, biased in (("Fréchet distance", _frechet, True), ("kernel distance", _kernel, False)):
         measures = [measure(each.vectors, real) for each in (ours, theirs)]
-        rows.append(compare(f"{name} (scorer features)", n, *measures, False, DISTANCE_DRAWS))
+        rows.append(compare(f"{name} (scorer features)", n, *measures, False, DISTANCE_DRAWS, biased=biased))
     kinds = [garment.id for garment in GARMENTS]
     spread = [garment_probabilities(each.seen, kinds) for each in (ours, theirs)]
     measures = [_inception(each) for each in spread]
-    return [*rows, compare("garment Inception-Score analogue", n, *measures, True, DISTANCE_DRAWS)]
+    return [*rows, compare("garment Inception-Score analogue", n, *measures, True, DISTANCE_DRAWS, biased=True)]
 
 
 def compare_all(
@@ -145,7 +145,16 @@ def _share(hits: np.ndarray, asked: np.ndarray) -> Measure:
 
 
 def _frechet(vectors: np.ndarray, real: np.ndarray) -> Measure:
-    return lambda pick: frechet_distance(vectors[pick], real)
+    """The distance, whose bias comes from both sets: real pictures are drawn anew too, the same for both models."""
+    whole = np.arange(len(vectors))
+
+    def measure(pick: np.ndarray) -> float:
+        if np.array_equal(pick, whole):
+            return frechet_distance(vectors, real)
+        others = np.random.default_rng(pick).integers(0, len(real), len(real))
+        return frechet_distance(vectors[pick], real[others])
+
+    return measure
 
 
 def _kernel(vectors: np.ndarray, real: np.ndarray) -> Measure:

@@ -3,7 +3,8 @@
 In: a checkpoint's scheduler_config.json, a name, a number of steps, a strength. Out: a fresh `Schedule`
 around a stock diffusers scheduler. Flow: x_t = (1-sigma)·x0 + sigma·noise and the model predicts noise - x0;
 DDIM, LCM and TCD have no such prediction in diffusers and would draw wrongly, so they are refused for flow
-checkpoints.
+checkpoints. Where the noisiest level has no signal at all (zero terminal SNR) and the model predicts the noise, DDIM
+divides by zero, so it is refused there too.
 """
 
 from __future__ import annotations
@@ -99,16 +100,22 @@ def prediction_type(config: Mapping[str, object]) -> str:
 
 def scheduler_names(config: Mapping[str, object]) -> list[str]:
     """The names that draw rightly with this checkpoint."""
-    return [name for name, choice in CHOICES.items() if prediction_type(config) in choice.predictions]
+    return [name for name in CHOICES if _draws(name, config)]
 
 
 def default_scheduler(config: Mapping[str, object]) -> str:
-    """The checkpoint's own scheduler where it has a name here, else dpm++."""
+    """The checkpoint's own scheduler where it has a name here and draws rightly, else dpm++."""
+    own = own_scheduler(config)
+    return own if own and _draws(own, config) else "dpm++"
+
+
+def own_scheduler(config: Mapping[str, object]) -> str:
+    """The name here of the scheduler that the checkpoint names, whether or not it draws rightly; "" for none."""
     own = config.get("_class_name")
     if own == DPMSolverMultistepScheduler.__name__ and config.get("solver_order") == 1:
         return "euler"
     named = {choice.kind.__name__: name for name, choice in reversed(CHOICES.items())}
-    return {**named, DPMSolverMultistepScheduler.__name__: "dpm++"}.get(str(own), "dpm++")
+    return {**named, DPMSolverMultistepScheduler.__name__: "dpm++"}.get(str(own), "")
 
 
 def make_schedule(config: Mapping[str, object], name: str, steps: int, strength: float = 1.0) -> Schedule:
@@ -132,10 +139,24 @@ def make_schedule(config: Mapping[str, object], name: str, steps: int, strength:
 def build_scheduler(config: Mapping[str, object], name: str) -> SchedulerMixin:
     """A fresh stock scheduler of that name with the checkpoint's noise levels."""
     prediction = prediction_type(config)
-    choice = CHOICES.get(name)
-    if choice is None or prediction not in choice.predictions:
+    if name not in CHOICES or not _draws(name, config):
         allowed = ", ".join(scheduler_names(config))
-        raise ValueError(f"scheduler {name!r} cannot draw with a {prediction} checkpoint: choose one of {allowed}")
+        kind = f"{prediction} checkpoint" + (" of zero terminal SNR" if config.get("rescale_betas_zero_snr") else "")
+        raise ValueError(f"scheduler {name!r} cannot draw with a {kind}: choose one of {allowed}")
+    return _build(CHOICES[name], config, prediction)
+
+
+def _draws(name: str, config: Mapping[str, object]) -> bool:
+    """Whether a scheduler draws rightly with the checkpoint's prediction and noise levels."""
+    prediction, choice = prediction_type(config), CHOICES[name]
+    if prediction not in choice.predictions:
+        return False
+    if choice.kind is not DDIMScheduler or prediction != "epsilon":
+        return True
+    return float(_build(choice, config, prediction).alphas_cumprod.min()) > 0
+
+
+def _build(choice: Choice, config: Mapping[str, object], prediction: str) -> SchedulerMixin:
     known = set(inspect.signature(choice.kind.__init__).parameters)
     settings = {key: value for key, value in config.items() if key in known}
     settings |= dict(choice.overrides) | {"prediction_type": prediction}

@@ -3,11 +3,12 @@
 In: what a user names: a folder, a registered name ("sd15"), a hub id, or two of them joined by "+"
 ("sd15+sdxl-refiner": base, then refiner). Out: a `CheckpointSpec` with one `StageSpec` per stage.
 Layouts: our own (manifest.json names the parts of each stage, stored once) and diffusers'
-(model_index.json; an SDXL refiner has text_encoder_2 and tokenizer_2 only).
+(model_index.json; an SDXL refiner has text_encoder_2 and tokenizer_2 only). Imports no torch.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -40,6 +41,11 @@ class StageDefaults:
     color_fix: float = 0.0
 
     def __post_init__(self) -> None:
+        numbers = {"steps": self.steps, "guidance_scale": self.guidance_scale, "strength": self.strength,
+                   "negative_aesthetic": self.negative_aesthetic, "color_fix": self.color_fix}  # fmt: skip
+        for name, value in numbers.items():
+            if not isinstance(value, int | float) and not (value is None and name in ("steps", "strength")):
+                raise ValueError(f"{name} is {value!r}: give a number")
         low, high = self.guidance_interval
         if not 0.0 <= low <= high <= 1.0:
             raise ValueError(f"guidance_interval is {self.guidance_interval}: give two levels from 0 to 1, low first")
@@ -67,11 +73,14 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class CheckpointSpec:
-    """All stages of a checkpoint; `manifest_files`: path → SHA-256 of what a manifest vouches for."""
+    """All stages of a checkpoint; `manifest_files`: path → SHA-256 of what a manifest vouches for; `domain`: what the
+    base stage's manifest says that it draws, or "".
+    """
 
     name: str
     stages: Mapping[str, StageSpec]
     manifest_files: Mapping[Path, str]
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ FALLBACK = {"base": PUBLIC["sd15"].defaults, "refiner": PUBLIC["sdxl-refiner"].d
 
 # What a download may contain: no pickle, no code, none of the second copies at other precisions.
 ALLOW_FILES = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
-IGNORE_FILES = ["*.bin", "*.py", "*.fp16.safetensors", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
+IGNORE_FILES = ["*.bin", "*.py", "*.fp16*", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
 
 
 def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> CheckpointSpec:
@@ -110,7 +119,8 @@ def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = Non
     download = download or snapshot
     stages: dict[str, StageSpec] = {}
     hashes: dict[Path, str] = {}
-    for part in _split(checkpoint):
+    domain = ""
+    for part in split(checkpoint):
         folder, defaults = _locate(part, download)
         found, known = _open_folder(folder, defaults)
         for role, stage in found.items():
@@ -118,36 +128,84 @@ def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = Non
                 raise ValueError(f"{checkpoint} names two {role} stages: {stages[role].root} and {stage.root}")
             stages[role] = stage
         hashes.update(known)
+        domain = _domain(folder) if "base" in found else domain
     if "base" not in stages:
         raise ValueError(f"{checkpoint} has no base stage: put a base checkpoint before the refiner, joined by +")
-    return CheckpointSpec(str(checkpoint), stages, hashes)
+    return CheckpointSpec(str(checkpoint), stages, hashes, domain)
+
+
+def domain_of(checkpoint: str | Path) -> str:
+    """The domain that a local checkpoint's manifest names, "" where it has none; nothing is opened or checked."""
+    folders = [Path(part) for part in split(checkpoint)]
+    return next((name for folder in folders if (name := _domain(folder))), "")
 
 
 def snapshot(hub_id: str) -> Path:
-    """Download a hub checkpoint's safetensors and JSON into the local cache and return its folder."""
+    """Download a hub checkpoint's safetensors and JSON into the local cache and return its folder.
+
+    Raises FileNotFoundError where that cannot be done.
+    """
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(hub_id, allow_patterns=ALLOW_FILES, ignore_patterns=IGNORE_FILES))
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=ALLOW_FILES, ignore_patterns=IGNORE_FILES))
+    except (OSError, ValueError) as error:  # offline, unknown, gated, misspelt: the hub's own words say which
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FileNotFoundError(f"there is no folder {hub_id!r}, and as a hub id it cannot be had: {why}") from error
 
 
-def _split(checkpoint: str | Path) -> list[str | Path]:
-    if isinstance(checkpoint, Path) or Path(checkpoint).exists():
-        return [Path(checkpoint)]
-    return [part.strip() for part in checkpoint.split("+")]
+def split(checkpoint: str | Path) -> list[str | Path]:
+    """What "+" joins: base, then refiner. A folder may have "+" in its name: the longest one that exists is meant."""
+    if isinstance(checkpoint, Path):
+        return [checkpoint]
+    pieces, found = checkpoint.split("+"), []
+    while pieces:
+        joined = ["+".join(pieces[:count]).strip() for count in range(len(pieces), 0, -1)]
+        taken = next((name for name in joined if name and Path(name).is_dir()), joined[-1])
+        found.append(Path(taken) if Path(taken).is_dir() and taken else taken)
+        pieces = pieces[len(pieces) - joined.index(taken) :]
+    return found
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is one that is downloaded: registered, or owner/name where no folder of that owner's name is."""
+    return name in PUBLIC or (
+        name.count("/") == 1 and not name.startswith((".", "/")) and not Path(name).parent.is_dir()
+    )
 
 
 def _locate(part: str | Path, download: Callable[[str], Path]) -> tuple[Path, StageDefaults | None]:
-    if Path(part).is_dir():
-        return Path(part), None
+    if isinstance(part, Path) and part.is_dir():
+        return part, None
     if isinstance(part, str) and part in PUBLIC:
         return download(PUBLIC[part].hub_id), PUBLIC[part].defaults
-    if isinstance(part, str) and part.count("/") == 1 and not part.startswith((".", "/")):
+    if isinstance(part, str) and is_hub_id(part):
         known = {public.hub_id: public.defaults for public in PUBLIC.values()}
         return download(part), known.get(part)
     raise FileNotFoundError(
         f"no checkpoint {str(part)!r}: give a folder with {MANIFEST} or {MODEL_INDEX}, "
-        f"a hub id (owner/name), or one of {', '.join(PUBLIC)}"
+        f"a hub id (owner/name), or one of {', '.join(PUBLIC)}{_beside(Path(part))}"
     )
+
+
+def _beside(missing: Path) -> str:
+    """The folders that a misspelt one may have meant."""
+    if not str(missing) or not missing.parent.is_dir():
+        return ""
+    there = sorted(path.name for path in missing.parent.iterdir() if path.is_dir() and path.name[0] != ".")
+    near = difflib.get_close_matches(missing.name, there, n=3)
+    if near or missing.parent != Path():
+        return f" ({missing.parent}/ has {', '.join(near or there[:6]) or 'no folder'})"
+    return ""
+
+
+def _domain(folder: Path) -> str:
+    if not (folder / MANIFEST).is_file():
+        return ""
+    name = read_json(folder / MANIFEST).get("domain", "")
+    if not isinstance(name, str):
+        raise ValueError(f"{folder / MANIFEST} has domain {name!r}: give a name")
+    return name
 
 
 def _open_folder(folder: Path, defaults: StageDefaults | None) -> tuple[dict[str, StageSpec], dict[Path, str]]:
@@ -167,19 +225,27 @@ def _own_stages(folder: Path, manifest: Mapping[str, object]) -> dict[str, Stage
     return {role: _own_stage(folder, role, entry) for role, entry in stages.items()}
 
 
-def _own_stage(folder: Path, role: str, entry: Mapping[str, object]) -> StageSpec:
+def _own_stage(folder: Path, role: str, entry: object) -> StageSpec:
+    if not isinstance(entry, dict) or not isinstance(entry.get("defaults", {}), dict):
+        raise ValueError(f"{folder / MANIFEST}: stage {role} must name its parts and defaults, not {json.dumps(entry)}")
     known = {f.name for f in fields(StageSpec)} - {"role", "root", "defaults"}
     chosen = {f.name for f in fields(StageDefaults)}
     unknown = set(entry) - known - {"defaults"}
     given = dict(entry.get("defaults", {}))
+    wrong = [name for name in known - {"size"} if not isinstance(entry.get(name, ""), str)]
+    if wrong or not isinstance(entry.get("size", 1), int):
+        raise ValueError(f"{folder / MANIFEST}: stage {role} has {(wrong or ['size'])[0]} of the wrong kind")
     if unknown or not set(given) <= chosen:
         raise ValueError(
             f"{folder / MANIFEST}: stage {role} has unknown entries {sorted(unknown | set(given) - chosen)}"
         )
-    if "guidance_interval" in given:
-        given["guidance_interval"] = tuple(given["guidance_interval"])
     parts = {name: entry[name] for name in known if name in entry}
-    return StageSpec(role, folder, **parts, defaults=StageDefaults(**given))
+    try:
+        if "guidance_interval" in given:
+            given["guidance_interval"] = tuple(given["guidance_interval"])
+        return StageSpec(role, folder, **parts, defaults=StageDefaults(**given))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{folder / MANIFEST}: stage {role}: {error}") from error
 
 
 def _diffusers_stage(folder: Path, defaults: StageDefaults | None) -> dict[str, StageSpec]:

@@ -17,6 +17,7 @@ from diffusion.parts import Autoencoder
 from diffusion.preview import PreviewMap
 from diffusion.schedulers import Schedule
 from diffusion.specs import StageDefaults
+from diffusion.weights import is_finite
 
 AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
@@ -35,6 +36,10 @@ class Conditioning:
 Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
 # Called after each picture that the autoencoder encodes or decodes: it may raise.
 Check = Callable[[], None]
+
+
+class BrokenPicture(ValueError):
+    """A decoded picture that holds NaN or infinite values; says what made it so."""
 
 
 class Stage:
@@ -86,10 +91,17 @@ class Stage:
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
-        """Pictures (n, 3, s, s) on the CPU, from latents, one at a time as well."""
+        """Pictures (n, 3, s, s) on the CPU, from latents, one at a time as well. Raises BrokenPicture."""
         scale, shift = self._scaling()
-        pixels = _each(self._decode, self._for_vae(latents / scale + shift), check)
-        return (torch.cat(pixels) / 2 + 0.5).clamp(0, 1)
+        pixels = torch.cat(_each(self._decode, self._for_vae(latents / scale + shift), check))
+        if not is_finite(pixels):
+            raise BrokenPicture(f"the {self.role}'s autoencoder gives NaN or infinite pixels: {self._cause(latents)}")
+        return (pixels / 2 + 0.5).clamp(0, 1)
+
+    def _cause(self, latents: torch.Tensor) -> str:
+        dtype = str(self.vae.dtype).removeprefix("torch.")
+        cure = "its weights are damaged" if dtype == "float32" else f"draw with dtype float32 in place of {dtype}"
+        return cure if is_finite(latents) else "so did the steps before it"
 
     def denoise(
         self, latents: torch.Tensor, schedule: Schedule, told: Conditioning, guidance: float, watch: Watch

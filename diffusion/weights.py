@@ -11,12 +11,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError, safe_open
+
+if TYPE_CHECKING:  # what names a checkpoint is read without torch
+    import torch
 
 _TOWER, _NOT_TOWER = "text_model.", ("text_projection.weight", "position_ids")
 STEMS = ("diffusion_pytorch_model", "model")
+VARIANTS = ("", "fp16", "bf16")  # the fullest precision first
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -49,7 +53,9 @@ def verify_manifest(folder: Path, manifest: Mapping[str, object]) -> dict[Path, 
         raise WeightsError(f"{folder}/manifest.json has format {manifest.get('format')!r}: this version reads 1")
     hashes: dict[Path, str] = {}
     files = manifest.get("files", {})
-    for name, entry in files.items():  # type: ignore[union-attr]
+    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+        raise WeightsError(f"{folder}/manifest.json: files must be names with size and sha256 each")
+    for name, entry in files.items():
         hashes[_inside(folder, name)] = _verify_file(folder, name, entry)
     return hashes
 
@@ -59,11 +65,11 @@ def _verify_file(folder: Path, name: str, entry: Mapping[str, object]) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing, and the manifest lists it: copy the checkpoint again")
     size = path.stat().st_size
-    if size != entry["size"]:
-        raise WeightsError(f"{path} has {size} bytes, the manifest says {entry['size']}: copy it again")
+    if size != entry.get("size"):
+        raise WeightsError(f"{path} has {size} bytes, the manifest says {entry.get('size')}: copy it again")
     digest = sha256_file(path)
-    if digest != entry["sha256"]:
-        raise WeightsError(f"{path} has SHA-256 {digest}, the manifest says {entry['sha256']}: copy it again")
+    if digest != entry.get("sha256"):
+        raise WeightsError(f"{path} has SHA-256 {digest}, the manifest says {entry.get('sha256')}: copy it again")
     return digest
 
 
@@ -75,18 +81,33 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of one part (several if sharded), in name order."""
-    for stem in STEMS:
-        index = folder / f"{stem}.safetensors.index.json"
+    """The safetensors files of one part (several if sharded), in name order.
+
+    A variant's files are called so by diffusers and transformers: model.fp16.safetensors, and sharded ones by
+    model.safetensors.index.fp16.json.
+    """
+    for stem, variant in ((stem, variant) for stem in STEMS for variant in VARIANTS):
+        infix = f".{variant}" if variant else ""
+        index = folder / f"{stem}.safetensors.index{infix}.json"
         if index.is_file():
-            return [folder / name for name in sorted(set(read_json(index)["weight_map"].values()))]  # type: ignore[attr-defined]
-        for variant in ("", ".fp16"):
-            path = folder / f"{stem}{variant}.safetensors"
-            if path.is_file():
-                return [path]
+            return _shards(index)
+        path = folder / f"{stem}{infix}.safetensors"
+        if path.is_file():
+            return [path]
     if any(folder.glob("*.bin")) or any(folder.glob("*.ckpt")):
         raise FileNotFoundError(f"{folder} has pickled weights only: convert them to safetensors, nothing else is read")
     raise FileNotFoundError(f"{folder} has no *.safetensors: copy the checkpoint again")
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index names, in name order."""
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise WeightsError(f"{index} has no weight_map: copy the checkpoint again")
+    names = sorted({str(name) for name in places.values()})
+    if wrong := [name for name in names if Path(name).name != name]:
+        raise WeightsError(f"{index} names {wrong[0]!r}: only files beside it are allowed")
+    return [index.parent / name for name in names]
 
 
 def fingerprint(folder: Path, known: Mapping[Path, str] | None = None) -> str:
@@ -105,6 +126,8 @@ def text_fingerprint(folder: Path) -> str:
     A CLIP's image tower and the projections may learn more without parting it from those that reproduce its text
     tower. ko_clip.teachers.fingerprint says the same.
     """
+    import torch
+
     found: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         with _open(path) as file:
@@ -130,15 +153,34 @@ def stored_shapes(folder: Path) -> Shapes:
 def read_state(
     folder: Path, names: Mapping[str, str], dtype: torch.dtype, shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, torch.Tensor]:
-    """Read the stored keys in `names` (stored → wanted) as `dtype`, in the wanted shape."""
+    """Read the stored keys in `names` (stored → wanted) as `dtype`, in the wanted shape.
+
+    Raises WeightsError naming a weight that is NaN or infinite, as stored or as `dtype`.
+    """
     state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         with _open(path) as file:
             for key in file.keys():  # noqa: SIM118 (not a dict)
                 if key in names:
                     wanted = names[key]
-                    state[wanted] = file.get_tensor(key).to(dtype).reshape(shapes[wanted])
+                    stored = file.get_tensor(key)
+                    state[wanted] = stored.to(dtype).reshape(shapes[wanted])
+                    _check_finite(state[wanted], stored, f"{path}: {key}")
     return state
+
+
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether no value is NaN or infinite."""
+    return bool(tensor.isfinite().all())
+
+
+def _check_finite(made: torch.Tensor, stored: torch.Tensor, where: str) -> None:
+    if is_finite(made):
+        return
+    if not is_finite(stored.float()):
+        raise WeightsError(f"{where} holds NaN or infinite values: the file is damaged or its training failed")
+    kind = str(made.dtype).removeprefix("torch.")
+    raise WeightsError(f"{where} holds values too large for {kind}: open it with dtype float32 or bfloat16")
 
 
 def match_keys(

@@ -40,17 +40,20 @@ def readings(text: str) -> list[Reading]:
     return [reading for reading, _ in _changes(unicodedata.normalize("NFC", text))]
 
 
-def as_meant(text: str) -> str:
-    """The prompt in NFC as it is drawn; particles agree with what a general word is read as."""
+def as_meant(text: str, general: bool = True) -> str:
+    """The prompt in NFC as it is drawn; particles agree with what a general word is read as.
+
+    `general`: whether general words are made definite; without, slips alone are corrected.
+    """
     text = unicodedata.normalize("NFC", text)
-    for reading, particle in reversed(list(_changes(text))):
+    for reading, particle in reversed(list(_changes(text, general))):
         for change in (particle, reading):
             if change is not None:
                 text = text[: change.start] + change.meant + text[change.end :]
     return text
 
 
-def _changes(text: str) -> Iterator[tuple[Reading, Reading | None]]:
+def _changes(text: str, general: bool = True) -> Iterator[tuple[Reading, Reading | None]]:
     """What is read otherwise, with the particle behind it where that changes too."""
     found = pieces(text)
     taken = {GARMENT_BY_ID[piece.entry[1]].slot for piece in found if piece.entry and piece.entry[0] == "garment"}
@@ -58,7 +61,7 @@ def _changes(text: str) -> Iterator[tuple[Reading, Reading | None]]:
         if piece.meant:
             yield Reading(piece.start, piece.end, piece.text, piece.meant), None
             continue
-        kinds = GENERAL.get(piece.text.lower(), ()) if piece.kind == "plain" else ()
+        kinds = GENERAL.get(piece.text.lower(), ()) if general and piece.kind == "plain" else ()
         slots = {GARMENT_BY_ID[kind].slot for kind in kinds}
         after = found[place + 1 : place + 3]
         if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):

@@ -27,8 +27,9 @@ from fashion.scene import Scene
 from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen
 from fashion.scoring import Accuracy, score
 from fashion.visibility import hidden
-from training.loop import STATE_FILE, fit
-from training.parts import add_fit_options, fit_config, open_run
+from training.run import add_training_options, open_run, trainer_settings
+from training.state import STATE_FILE
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
@@ -135,8 +136,8 @@ def scorer_losses(network: ScorerNetwork, batch: ScorerBatch, step: int) -> dict
     """What a network gets wrong. Half of the garments are read under their true masks, so that reading can begin before
     finding has; the other half under what was found, as when the scorer is used."""
     rng = torch.Generator().manual_seed(step)
-    told = batch.masks & (torch.rand(batch.kinds.shape, generator=rng) < 0.5)[:, :, None, None].to(batch.masks.device)
-    seen = network(batch.pictures, told)
+    given = batch.masks & (torch.rand(batch.kinds.shape, generator=rng) < 0.5)[:, :, None, None].to(batch.masks.device)
+    seen = network(batch.pictures, given)
     present = batch.present
     where = F.binary_cross_entropy_with_logits(seen.masks, batch.masks.float())
     where = where + _overlap_error(seen.masks[present], batch.masks[present])
@@ -187,7 +188,7 @@ def latest_scorer(architecture: str, shipped: Path, resumes: bool) -> tuple[Scor
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fashion.scorer_training", description=__doc__)
     parser.add_argument("architecture", choices=ARCHITECTURES)
-    add_fit_options(parser, steps=8000, batch=48, learning_rate=5e-3)
+    add_training_options(parser, steps=8000, batch=48, learning_rate=5e-3)
     parser.add_argument("--pool-seed", type=int, default=1, help="of the pictures: another seed, pictures not yet met")
     options = parser.parse_args(argv)
     run = open_run(options, f"scorer-{options.architecture}")
@@ -214,10 +215,13 @@ def main(argv: list[str] | None = None) -> None:
         network.train().requires_grad_(True)
         return accuracy.percent()
 
-    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        logger.info("held-out, this step's weights: %s", json.dumps(measured(min(256, options.held_out))))
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        return measured(min(256, options.held_out))
 
-    result = fit(network, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    trainer = Trainer(
+        network, step_losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample
+    )
+    result = trainer.run()
     network.load_state_dict(result.average)
     facts = measured(options.held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)

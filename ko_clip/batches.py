@@ -18,6 +18,8 @@ import torch
 from ko_clip.corpora import Corpus
 from ko_clip.tokenizer import PromptTokenizer
 
+_BLOCK = 4096  # steps whose corpora are drawn together
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -41,7 +43,8 @@ class Sampler:
         self.rank, self.world = rank, world
         self.shares = np.cumsum(np.asarray(weights, dtype=np.float64) / np.sum(weights))
         self._pools: dict[int, tuple[int, list[list[tuple]]]] = {}
-        self._plan = np.zeros(0, dtype=np.int64)
+        self._plan = np.zeros(0, dtype=np.int64)  # the corpus of each step, drawn block by block
+        self._steps_of: list[np.ndarray] = []  # of each corpus, in order
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -50,7 +53,7 @@ class Sampler:
     def parts_at(self, step: int, parts: int) -> list[Batch]:
         """The batch of one step in parts of like length, each padded to its own longest row."""
         which = self.corpus_of(step)
-        turn = int((self._plan[:step] == which).sum())
+        turn = self.steps_before(step, [which])
         number, place = divmod(turn, self.pool)
         if self._pools.get(which, (-1, []))[0] != number:
             self._pools[which] = (number, self._draw_pool(which, number))
@@ -66,11 +69,24 @@ class Sampler:
         )  # fmt: skip
 
     def corpus_of(self, step: int) -> int:
-        while step >= len(self._plan):
-            block = len(self._plan) // 4096
-            draws = np.random.default_rng((self.seed, 1, block)).random(4096)
-            self._plan = np.concatenate([self._plan, np.searchsorted(self.shares, draws, side="right")])
-        return min(int(self._plan[step]), len(self.corpora) - 1)
+        """The corpus that a step trains on."""
+        self._extend(step)
+        return int(self._plan[step])
+
+    def steps_before(self, step: int, corpora: Sequence[int]) -> int:
+        """How many steps before this one train on any of these corpora, found without walking over them."""
+        self._extend(step)
+        return sum(int(np.searchsorted(self._steps_of[corpus], step)) for corpus in corpora)
+
+    def _extend(self, step: int) -> None:
+        if step < len(self._plan):
+            return
+        blocks = [self._plan]
+        for block in range(len(self._plan) // _BLOCK, step // _BLOCK + 1):
+            draws = np.random.default_rng((self.seed, 1, block)).random(_BLOCK)
+            blocks.append(np.searchsorted(self.shares, draws, side="right").clip(max=len(self.corpora) - 1))
+        self._plan = np.concatenate(blocks)
+        self._steps_of = [np.flatnonzero(self._plan == corpus) for corpus in range(len(self.corpora))]
 
     def _draw_pool(self, which: int, number: int) -> list[list[tuple]]:
         """`pool` batches of (index, English text, ids)."""

@@ -2,7 +2,7 @@
 
 In: a picture pool; captions are made anew at every step. Out: `checkpoints/clip`, a `CLIPModel` folder in the Hugging
 Face layout, measured on held-out pictures. Captions that are the same text share credit. Scenes of several garments
-bring their own hard negatives: the same scene told with the colours swapped between the garments (Yuksekgonul et al.
+bring their own hard negatives: the same scene described with colours swapped between the garments (Yuksekgonul et al.
 2023, arXiv:2210.01936). Two probes that read every garment's attributes off the pooled vectors speed the start up and
 are thrown away. With `--lock-text` the text tower stays as it ships (Zhai et al. 2022, arXiv:2111.07991), so that what
 other parts learnt from it holds, and only the image tower, both projections and the scale train; a text tower that
@@ -31,8 +31,10 @@ from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
 from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
-from training.loop import STATE_FILE, fit
-from training.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
+from training.parts import FACTS_FILE, save_part, warm_start
+from training.run import Run, add_training_options, open_run, trainer_settings
+from training.state import STATE_FILE
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 TOKENIZER_CAPTIONS = 60_000
@@ -177,12 +179,12 @@ def english_tokenizer(folder: Path) -> CLIPTokenizer:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.contrastive", description=__doc__)
-    add_fit_options(parser, steps=2400, batch=128, learning_rate=1e-3)
+    add_training_options(parser, steps=2400, batch=128, learning_rate=1e-3)
     parser.add_argument(
         "--lock-text", action="store_true", help="keep the text tower that ships; train image tower and projections"
     )
     options = parser.parse_args(argv)
-    if not options.lock_text and "reading_steps" in _told(options.checkpoints / "clip"):
+    if not options.lock_text and "reading_steps" in _training_facts(options.checkpoints / "clip"):
         logger.warning("%s was taught by ko_clip.scene_reading: its text tower is locked", options.checkpoints / "clip")
         options.lock_text = True
     run = open_run(options, "clip-locked" if options.lock_text else "clip", part="clip")
@@ -190,11 +192,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"--lock-text keeps a text tower and {run.part} has none: train without it first")
     tokenizer = english_tokenizer(run.part)
     clip = EnglishClipShape().build(tokenizer).to(run.device)
-    first_step = latest_weights(clip, run)
+    first_step = warm_start(clip, run)
     shipped = {}
     if options.lock_text:
         lock_text(clip, run)
-        shipped = _told(run.part)
+        shipped = _training_facts(run.part)
         first_step = shipped.get("locked_steps", 0)
     probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
@@ -221,10 +223,13 @@ def main(argv: list[str] | None = None) -> None:
         read = probes["image"].loss(root * image, targets) + probes["text"].loss(root * text[: len(batch)], targets)
         return {"loss": contrast + 0.5 * read, "contrast": contrast, "read": read}
 
-    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        logger.info("held-out %s", json.dumps(_measure(clip, tokenizer, held_out)))
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        return _measure(clip, tokenizer, held_out)
 
-    result = fit(both, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    trainer = Trainer(
+        both, step_losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample
+    )
+    result = trainer.run()
     both.load_state_dict(result.average)
     facts = _measure(clip, tokenizer, held_out)
     logger.info("held-out %s at step %d", json.dumps(facts), result.step)
@@ -234,15 +239,15 @@ def main(argv: list[str] | None = None) -> None:
     save_part(clip, run.part, step=facts.pop("step", result.step), facts=facts)
 
 
-def _told(part: Path) -> dict[str, float]:
-    """What a part says of its training; nothing where there is none."""
+def _training_facts(part: Path) -> dict[str, float]:
+    """The facts of a part's training; {} where there is none."""
     path = part / FACTS_FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def lock_text(clip: CLIPModel, run: Run) -> None:
-    """Put the text tower of the part that ships into `clip`, with its projection, and freeze both: a refiner is told
-    the projected embedding.
+    """Put the text tower of the part that ships into `clip`, with its projection, and freeze both: a refiner is
+    conditioned on the projected embedding.
 
     Raises ValueError where the part's tower has another shape, or where the run's state learnt beside another tower.
     """

@@ -17,11 +17,14 @@ from typing import Protocol
 
 import numpy as np
 
+from hangul.files import files_under
 from ko_clip.recipe import CorpusRecipe
+from ko_clip.table_files import SUFFIXES
 from ko_clip.tables import Report, read_pairs
 
 logger = logging.getLogger(__name__)
 _MOST_HELD, _LEAST_HELD = 500, 8
+_READER = 2  # changes when tables are read otherwise, so that what was kept is read anew
 
 
 class Corpus(Protocol):
@@ -107,10 +110,22 @@ def store(recipe: CorpusRecipe, folder: Path, part: str = "all") -> StoredCorpus
     identity = _write(rows, folder)
     if not report.kept:
         raise ValueError(f"{recipe.path} gave no pair: {report.summary()}")
-    logger.info("%s: %s", recipe.path, report.summary())
+    _tell(recipe, report)
     values = {"stamp": stamp, "identity": identity, **report.to_dict()}
     report_file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return StoredCorpus(folder, recipe, part)
+
+
+def _tell(recipe: CorpusRecipe, report: Report) -> None:
+    """What was read, by which columns, and what was not."""
+    logger.info("%s: %s", recipe.path, report.summary())
+    for name, columns in report.columns.items():
+        others = f", not {', '.join(columns.others)}" if columns.others else ""
+        machine = f"; machine translation not used: {', '.join(columns.machine_translations)}"
+        logger.info("%s: Korean is %s, English is %s%s%s", name, columns.ko, columns.en, others,
+                    machine if columns.machine_translations else "")  # fmt: skip
+    for reason in report.left_out.values():
+        logger.warning("left out: %s", reason)
 
 
 def _write(rows: Iterator[tuple[str, str]], folder: Path) -> str:
@@ -136,6 +151,6 @@ def _stamp(recipe: CorpusRecipe) -> str:
     path = Path(recipe.path)
     if not path.exists():
         raise FileNotFoundError(f"corpus {path} is missing: check the path, or mark it optional: true")
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
-    return _identity([repr((facts, recipe.ko, recipe.en, recipe.encoding))])
+    files = files_under(path, SUFFIXES) if path.is_dir() else [path]
+    facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return _identity([repr((_READER, facts, recipe.ko, recipe.en, recipe.encoding))])

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import threading
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,8 +98,8 @@ class PromptEncoder:
         return self.tokenizer.count(parse_weights(text).text)
 
     def dropped(self, text: str) -> str:
-        """The end of a prompt that does not fit, or ""."""
-        return self.tokenizer.encode(parse_weights(text).text).dropped
+        """The end of a prompt that does not fit, or "" ("chunk" reads all of it)."""
+        return "" if self.long == "chunk" else self.tokenizer.dropped(parse_weights(text).text)
 
     def _states(self, head: str, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
         if head not in self.teachers:
@@ -193,5 +192,4 @@ def _row(said: HeadOutput, i: int) -> HeadOutput:
 
 def _key(prompt: WeightedText) -> str:
     """What two prompts must share to share an answer: the text as the tokenizer sees it, and the weights."""
-    text = unicodedata.normalize("NFC", prompt.text)
-    return text if prompt.plain else f"{text}\0{prompt.weights}"
+    return prompt.text if prompt.plain else f"{prompt.text}\0{prompt.weights}"

@@ -28,8 +28,8 @@ from ko_clip.clip_folder import clip_fingerprint, finetuned_facts, open_clip, wr
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
-from training.loop import FitConfig
-from training.parts import Run
+from training.run import Run
+from training.schedule import TrainerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +71,10 @@ class FinetuneSettings:
     def run_folder(self) -> Path:
         return self.run or self.out.with_name(f"{self.out.name}-run")
 
-    def schedule(self, clip: CLIPModel) -> FitConfig:
+    def schedule(self, clip: CLIPModel) -> TrainerSettings:
         """By default 1e-5 for towers as wide as the public ones (as Goyal et al. 2023), 1e-4 for narrower ones."""
         usual = 1e-5 if clip.config.text_config.hidden_size >= 512 else 1e-4
-        return FitConfig(
+        return TrainerSettings(
             steps=self.steps, minutes=self.minutes, learning_rate=self.learning_rate or usual,
             warmup=max(1, min(100, self.steps // 10)), sample_every=self.measure_every,
         )  # fmt: skip

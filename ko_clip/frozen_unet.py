@@ -1,4 +1,4 @@
-"""A checkpoint's U-Net and scheduler, frozen: what distillation listens to.
+"""A checkpoint's U-Net and scheduler, frozen: whose predictions distillation matches.
 
 In: a folder in the diffusers layout. Out: predictions and block features for given noise and hidden states.
 """
@@ -14,7 +14,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-_GOOD_SCORE = 6.0  # the aesthetic score that the SDXL refiner is told by default
+_GOOD_SCORE = 6.0  # the aesthetic score of the SDXL refiner's conditioning by default
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FrozenUNet(nn.Module):
         return self.scheduler.step(prediction, time, latents).prev_sample
 
     def _time_ids(self, pooled: Tensor) -> Tensor:
-        """Original size and crop, then the aesthetic score (refiner) or the target size (base), as SDXL is told."""
+        """SDXL's conditioning: original size and crop, then the aesthetic score (refiner) or the target size (base)."""
         config = self.unet.config
         count = (config.projection_class_embeddings_input_dim - pooled.shape[-1]) // config.addition_time_embed_dim
         last = [_GOOD_SCORE] if count == 5 else [self.pixels, self.pixels]

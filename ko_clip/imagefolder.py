@@ -10,22 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from fashion.dataset import METADATA, read_metadata
+from pictures import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
 
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError)
 _LEAST_TRAINED = 4  # two pairs to train on, two to follow the training by
 _MOST_WATCHED = 500
 
@@ -224,11 +222,8 @@ def _keep(folder: Path, pairs: Sequence[Pair], preprocessing: Preprocessing, pat
     unreadable = {}
     for place, pair in enumerate(tqdm(pairs, desc="pictures", unit="picture", disable=None)):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(folder / pair.file_name, formats=_FORMATS) as opened:
-                    levels[place] = preprocessing.crop(ImageOps.exif_transpose(opened))
-        except _UNREADABLE as error:
+            levels[place] = preprocessing.crop(open_picture(folder / pair.file_name))
+        except (OSError, UnreadablePicture) as error:
             unreadable[pair.file_name] = f"{type(error).__name__}: {error}".splitlines()[0][:120]
     levels.flush()
     del levels

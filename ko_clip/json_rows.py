@@ -1,39 +1,47 @@
 """Rows of a JSON file that is larger than memory: one object at a time.
 
-In: a text stream that can be read twice. Out: the objects of its longest list of objects, wherever it stands, as flat
-rows. AI Hub puts that list under `data`, `named_entity` and other keys.
+In: a text stream that can be read twice. Out: (number, flat row) of the objects of one list, wherever it stands: the
+one with most objects that hold both Korean and English, all lists of the same place taken as one. AI Hub puts it under
+`data`, `named_entity` and other keys, or a list of sentences into every document.
+Ref: ijson, https://github.com/ICRAR/ijson
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TextIO
 
-Row = dict[str, str]
+import ijson
+
+from hangul.rows import Row
+
 _BLOCK = 1 << 20
-_OPENING = re.compile(r'["\[]')
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_FIRST_IN_LIST = re.compile(r"\[\s*(\S)")
-_BETWEEN = re.compile(r"[\s,]*")
+_SCRIPTS = {"ko": re.compile("[가-힣ᄀ-ᇿ]"), "en": re.compile("[A-Za-z]{2}")}
+_IN_LIST = "item"  # as ijson calls it
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+_PAIR_LENGTH = 12  # characters of an escaped surrogate pair
+
+Place = tuple[str, ...]  # the keys that lead to a list, and _IN_LIST for each list on the way
 
 
-def json_rows(stream: TextIO) -> Iterator[Row]:
-    """Flat rows of the longest list of objects. Raises ValueError where there is none, or where the text breaks off."""
-    lengths, within = Counter[int](), []
-    for number, value in _objects(stream):
-        lengths[number] += 1
-        within = max(within, _longest_list(value) or [], key=len)
-    if not lengths:
-        raise ValueError("holds no list of pairs: give a list of objects, or one object a line as .jsonl")
-    longest, length = lengths.most_common(1)[0]
-    if len(within) > length:
-        yield from map(flat, within)
-        return
-    stream.seek(0)
-    yield from (flat(value) for number, value in _objects(stream) if number == longest)
+def json_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
+    """Rows and their numbers, from 1. Raises ValueError where there is no list of objects, or the text breaks off."""
+    try:
+        lists = _lists(stream)
+        if not lists:
+            raise ValueError("holds no list of pairs: give a list of objects, or one object a line as .jsonl")
+        place = max(lists, key=lambda place: (lists[place].pairs, lists[place].objects))
+        stream.seek(0)
+        values = ijson.items(_Utf8(stream), ".".join(place), buf_size=_BLOCK)
+        rows = (flat(value) for value in values if isinstance(value, dict))
+        yield from enumerate(rows, start=1)
+    except ijson.JSONError as error:
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"is not JSON: {said}: mend it there, or copy it again") from error
 
 
 def flat(value: object) -> Row:
@@ -49,59 +57,54 @@ def flat(value: object) -> Row:
     return row
 
 
-def _objects(stream: TextIO) -> Iterator[tuple[int, object]]:
-    """(which list, value) of every list that begins with an object, read as far as the next value needs."""
-    decode = json.JSONDecoder().raw_decode
-    text, at, number, inside = "", 0, 0, False
-    while True:
-        if inside:
-            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
-            if text[at : at + 1] == "]":
-                at, inside = at + 1, False
-                continue
-            try:
-                value, at = decode(text, at)
-                yield number, value
-                continue
-            except json.JSONDecodeError as error:
-                wrong = error
-        else:
-            at, inside, whole = _next_list(text, at)
-            if inside:
-                number += 1
-            if whole:
-                continue
-        block = stream.read(max(_BLOCK, len(text) - at))
-        if not block:
-            if inside:
-                raise ValueError(f"is not JSON: {wrong}: mend it there, or copy it again")
-            return
-        text, at = text[at:] + block, 0
+@dataclass
+class _List:
+    """How many objects the lists of one place have, and how many of those hold Korean and English."""
+
+    objects: int = 0
+    pairs: int = 0
 
 
-def _next_list(text: str, at: int) -> tuple[int, bool, bool]:
-    """Where to go on, whether a list of objects begins there, and whether the text read so far suffices to say."""
-    opening = _OPENING.search(text, at)
-    if opening is None:
-        return len(text), False, False
-    start = opening.start()
-    found = (_STRING if text[start] == '"' else _FIRST_IN_LIST).match(text, start)
-    if found is None:
-        return start, False, False
-    if text[start] == '"':
-        return found.end(), False, True
-    listed = found[1] == "{"
-    return (found.end() - 1 if listed else start + 1), listed, True
+class _Utf8:
+    """A text stream as the bytes that ijson reads, escaped halves of surrogate pairs replaced: yajl fails on them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def read(self, size: int) -> bytes:
+        text = self.stream.read(size)
+        while "\\" in text[-_PAIR_LENGTH:] and (more := self.stream.read(_PAIR_LENGTH)):  # no escape is cut in two
+            text += more
+        if _SURROGATE.search(text):
+            text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+        return text.encode("utf-8", "replace")
 
 
-def _longest_list(value: object) -> list[dict] | None:
-    """The longest list of objects anywhere inside one value."""
-    if isinstance(value, list):
-        found = [value] if value and isinstance(value[0], dict) else []
-        children: Iterable[object] = value[:8]
-    elif isinstance(value, dict):
-        found, children = [], value.values()
-    else:
-        return None
-    found += [inner for child in children if (inner := _longest_list(child)) is not None]
-    return max(found, key=len) if found else None
+def _lists(stream: TextIO) -> dict[Place, _List]:
+    """Every place of the text where lists hold objects."""
+    lists: dict[Place, _List] = {}
+    keys: list[str] = []  # to where the reading is
+    depths, scripts = [0], [set[str]()]  # of the objects of lists that have begun: length of their keys, what they hold
+    for event, value in ijson.basic_parse(_Utf8(stream), buf_size=_BLOCK):
+        if event == "map_key":
+            keys[-1] = value
+        elif event == "string":
+            if len(scripts[-1]) < 2:
+                scripts[-1] |= {name for name, script in _SCRIPTS.items() if script.search(value)}
+        elif event == "start_map":
+            if keys and keys[-1] == _IN_LIST:
+                depths.append(len(keys))
+                scripts.append(set())
+            keys.append("")
+        elif event == "end_map":
+            keys.pop()
+            if depths[-1] == len(keys) > 0:
+                place = lists.setdefault(tuple(keys), _List())
+                place.objects += 1
+                place.pairs += len(scripts.pop()) == 2
+                depths.pop()
+        elif event == "start_array":
+            keys.append(_IN_LIST)
+        elif event == "end_array":
+            keys.pop()
+    return lists

@@ -30,7 +30,7 @@ CACHES = ("auto", "full", "pooled", "none")
 class HeadRecipe:
     """One head and its teacher. `output`: which hidden states of a CLIP; `pooled`: its pooled embedding too.
 
-    `reader`: folder of the U-Net that attends to the states; the text stage then asks what that U-Net reads.
+    `reader`: folder of the U-Net that attends to the states; its cross-attention outputs are then matched too.
     `scene_reader`: file of the reader that taught the project's own teacher to bind (`ko_clip.scene_reading`).
     """
 
@@ -108,7 +108,7 @@ class TextStage:
     pad_slots: int = 8
     sequence_weight: float = 1.0
     pooled_weight: float = 0.3
-    reads_weight: float = 1.0
+    cross_attention_weight: float = 1.0
     precision: str = "auto"
     threads: int = 0
     cache: str = "auto"

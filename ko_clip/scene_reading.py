@@ -29,8 +29,9 @@ from fashion.lexicon import BACKGROUNDS, COLORS, GARMENTS, HEMS, MATERIALS, NECK
 from fashion.scene import sample_scene
 from ko_clip.contrastive import english_tokenizer, text_vectors, tokenize
 from ko_clip.english import MAX_TOKENS, EnglishClipShape
-from training.loop import fit
-from training.parts import FACTS_FILE, add_fit_options, fit_config, open_run, save_part
+from training.parts import FACTS_FILE, save_part
+from training.run import add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 FIELDS = {
@@ -70,11 +71,11 @@ def reading_targets(captions: Sequence[Caption]) -> dict[str, torch.Tensor]:
     targets = {field: torch.full((count, len(GARMENTS)), UNSAID) for field in FIELDS}
     targets |= {field: torch.full((count,), UNSAID) for field in PLACES}
     targets["there"] = torch.zeros(count, len(GARMENTS))
-    for row, said in enumerate(captions):
+    for row, spoken in enumerate(captions):
         for field in PLACES:
-            if (value := getattr(said, field)) is not None:
+            if (value := getattr(spoken, field)) is not None:
                 targets[field][row] = _WORD[field][value]
-        for mention in said.mentions:
+        for mention in spoken.mentions:
             kind = _KIND[mention["kind"]]
             targets["there"][row, kind] = 1
             for field in FIELDS:
@@ -88,12 +89,12 @@ def reading_losses(logits: Mapping[str, torch.Tensor], targets: Mapping[str, tor
     there = F.binary_cross_entropy_with_logits(logits["there"].float(), targets["there"], reduction="sum")
     total, wrong, named = there / len(targets["there"]), 0, 0
     for field in FIELDS | PLACES:
-        said = logits[field].flatten(0, -2).float()
+        answer = logits[field].flatten(0, -2).float()
         goal = targets[field].flatten()
-        total = total + F.cross_entropy(said, goal, ignore_index=UNSAID, reduction="sum") / len(targets["there"])
-        heard = goal != UNSAID
-        wrong = wrong + (said.argmax(-1) != goal)[heard].sum()
-        named = named + heard.sum()
+        total = total + F.cross_entropy(answer, goal, ignore_index=UNSAID, reduction="sum") / len(targets["there"])
+        named_here = goal != UNSAID
+        wrong = wrong + (answer.argmax(-1) != goal)[named_here].sum()
+        named = named + named_here.sum()
     return {"loss": total / 10, "wrong": wrong / named}
 
 
@@ -116,15 +117,15 @@ def save_reader(reader: SceneReader, path: Path) -> None:
     save_file(weights, path, metadata={"heads": str(reader.attention.num_heads)})
 
 
-def agreement_loss(said: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def agreement_loss(student_output: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """How far what a reader says of a student's states is from what it says of the teacher's, where that names a word.
 
     Mean cross-entropy a text, less what is left when both say the same.
     """
     there = wanted["there"].float().sigmoid()
-    total = _binary_excess(said["there"].float(), there).sum() / len(there)
+    total = _binary_excess(student_output["there"].float(), there).sum() / len(there)
     for field in FIELDS | PLACES:
-        goal, answer = wanted[field].float().softmax(-1), said[field].float().log_softmax(-1)
+        goal, answer = wanted[field].float().softmax(-1), student_output[field].float().log_softmax(-1)
         excess = F.kl_div(answer, goal, reduction="none").sum(-1)  # (texts, kinds) or (texts,)
         total = total + ((excess * there if excess.ndim == 2 else excess).sum()) / len(there)
     return total / 10
@@ -150,7 +151,7 @@ def refit_projection(clip: CLIPModel, former: CLIPModel, ids: Sequence[torch.Ten
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.scene_reading", description=__doc__)
-    add_fit_options(parser, steps=2500, batch=96, learning_rate=1e-3)
+    add_training_options(parser, steps=2500, batch=96, learning_rate=1e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "clip-reading", part="clip")
     tokenizer = english_tokenizer(run.part)
@@ -163,13 +164,16 @@ def main(argv: list[str] | None = None) -> None:
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         first = (41 * 10**6 + step * options.batch) % 10**9 + 10**10
-        said = [caption(sample_scene(first + i, "train"), "en", seed=i, short=i % 8 == 0) for i in range(options.batch)]
-        ids = tokenize(tokenizer, [c.text for c in said], pad_to=MAX_TOKENS if step % 4 == 0 else None).to(run.device)
+        captions = [
+            caption(sample_scene(first + i, "train"), "en", seed=i, short=i % 8 == 0) for i in range(options.batch)
+        ]
+        pad_to = MAX_TOKENS if step % 4 == 0 else None
+        ids = tokenize(tokenizer, [c.text for c in captions], pad_to=pad_to).to(run.device)
         with run.autocast():
             logits = reader(text(ids).last_hidden_state)
-        return reading_losses(logits, {name: goal.to(run.device) for name, goal in reading_targets(said).items()})
+        return reading_losses(logits, {name: goal.to(run.device) for name, goal in reading_targets(captions).items()})
 
-    result = fit(both, step_losses, fit_config(options), run.folder)
+    result = Trainer(both, step_losses, trainer_settings(options), run.folder).run()
     both.load_state_dict(result.average)
     both.cpu()
     save_reader(reader, run.part / READER_FILE)

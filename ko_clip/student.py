@@ -161,10 +161,10 @@ def learn_statistics(
     for teacher in teachers.values():
         for name in teacher.heads:
             texts = _sample([c for c in corpora if not c.heads or name in c.heads], rows)
-            said = [teacher.encode(texts[i : i + 64])[name] for i in range(0, len(texts), 64)]
+            outputs = [teacher.encode(texts[i : i + 64])[name] for i in range(0, len(texts), 64)]
             empty, head = teacher.encode([""])[name], student.heads[name]
             if head.spec.dim:
-                states = torch.from_numpy(np.concatenate([t.states for t in said]))  # (rows, 77, dim)
+                states = torch.from_numpy(np.concatenate([t.states for t in outputs]))  # (rows, 77, dim)
                 centred = states - states.mean(0)
                 head.mean.copy_(states.mean(0))
                 head.deviation.copy_(centred.square().mean((0, 1)).sqrt().clamp_min(1e-4))
@@ -173,7 +173,7 @@ def learn_statistics(
                 slots = centred.square().mean((0, 2))
                 found[f"{name}.slots"] = slots.clamp_min(float(slots.mean()) / 10)
             if head.spec.pooled:
-                pooled = torch.from_numpy(np.concatenate([t.pooled for t in said]))
+                pooled = torch.from_numpy(np.concatenate([t.pooled for t in outputs]))
                 centred = pooled - pooled.mean(0)
                 head.pooled_mean.copy_(pooled.mean(0))
                 head.pooled_deviation.copy_(centred.square().mean(0).sqrt().clamp_min(1e-5))

@@ -1,7 +1,8 @@
 """Korean-English pairs out of tables: which columns they are, what is cleaned, what is left out and why.
 
 In: a file or a folder, as `ko_clip.table_files` opens them. Out: clean (Korean, English) rows, one at a time, and a
-report. Columns are found by their names or by the scripts of their values; `ko` and `en` override.
+report that names the columns of every table and the place of every kind of row that was left out. Columns are found by
+their names or by the scripts of their values (`ko_clip.columns`); `ko` and `en` override.
 """
 
 from __future__ import annotations
@@ -12,43 +13,52 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ko_clip.json_rows import Row
-from ko_clip.table_files import tables
+from ko_clip.columns import Columns, find_columns, script
+from ko_clip.table_files import Table, tables
 
-_KOREAN_NAMES = (
-    "ko", "kor", "korean", "원문", "한국어", "국문", "한글", "korea", "ko_text", "source_ko", "text_ko", "ko원문",
-)  # fmt: skip
-_ENGLISH_NAMES = ("en", "eng", "english", "번역문", "영어", "영문", "en_text", "text_en", "en번역문", "번역", "mt")
 _MOST = 512  # characters of one side
+_SAMPLE = 200  # rows by which columns are told
+_MOST_PLACES = 50  # of rows left out for one reason, as the report names them
 _SPACES = re.compile(r"\s+")
 
 
 @dataclass
 class Report:
-    """How many rows were read, kept, and skipped for which reason, with an example of each."""
+    """What was read and kept; rows skipped by reason, with an example and places of each; the columns of each table.
+
+    `left_out`: tables without pairs, and why.
+    """
 
     read: int = 0
     kept: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    columns: dict[str, Columns] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
-    def skip(self, reason: str, example: str) -> None:
+    def skip(self, reason: str, example: str, place: str = "") -> None:
+        """Count a row left out. `place`: its table and number."""
         self.skipped[reason] += 1
         self.examples.setdefault(reason, example[:120])
+        if place and len(places := self.places.setdefault(reason, [])) < _MOST_PLACES:
+            places.append(place)
 
     def summary(self) -> str:
-        """One line: rows read, kept, and skipped by reason."""
+        """One line: rows read, kept, and skipped by reason; tables left out."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.most_common())
-        return f"{self.read} rows read, {self.kept} kept" + (f"; skipped: {reasons}" if reasons else "")
+        tables = "".join(f"; left out: {reason}" for reason in self.left_out.values())
+        return f"{self.read} rows read, {self.kept} kept" + (f"; skipped: {reasons}" if reasons else "") + tables
 
     def to_dict(self) -> dict[str, object]:
         return {
             "read": self.read, "kept": self.kept, "skipped": dict(self.skipped), "examples": self.examples,
-            "files": self.files,
+            "places": self.places, "files": self.files, "left_out": self.left_out,
+            "columns": {name: asdict(columns) for name, columns in self.columns.items()},
         }  # fmt: skip
 
 
@@ -58,12 +68,13 @@ def read_pairs(
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Clean pairs of a file, a zip or a folder of them; repeated pairs are dropped where `unique`.
 
-    Raises ValueError for a file that is empty, of unknown columns, or not in the encoding named.
+    A table without a column of either language (a sheet of remarks) is left out and reported, unless no table has
+    them. Raises ValueError for a file that is empty, of unknown columns, or not in the encoding named.
     """
     seen: set[int] = set()
-    for name, rows in tables(path, encoding):
-        report.files.append(name)
-        for korean, english in _sides(name, rows, ko, en):
+    for table in tables(path, encoding, lambda place, reason: _faulty_row(report, place, reason)):
+        report.files.append(table.name)
+        for number, korean, english in _sides(table, report, ko, en):
             report.read += 1
             pair = clean(korean), clean(english)
             reason = _fault(*pair)
@@ -72,60 +83,44 @@ def read_pairs(
                 reason = "seen before" if key in seen else None
                 seen.add(key)
             if reason is not None:
-                report.skip(reason, f"{pair[0]} / {pair[1]}")
+                report.skip(reason, f"{pair[0]} / {pair[1]}", table.place(number))
                 continue
             report.kept += 1
             yield pair
+    if report.left_out and not report.columns:
+        raise ValueError("; ".join(report.left_out.values()))
+
+
+def _faulty_row(report: Report, place: str, reason: str) -> None:
+    report.read += 1
+    report.skip("torn row", f"{place} {reason}", place)
 
 
 def clean(text: str) -> str:
-    """NFC, one space between words, no control or zero-width characters."""
+    """NFC, one space between words, no control or zero-width characters, no halves of a surrogate pair."""
     text = unicodedata.normalize("NFC", text)
     if not text.isprintable():  # most texts are, and four million of them take a while letter by letter
-        dropped = ("Cc", "Cf", "Co", "Cn")
+        dropped = ("Cc", "Cf", "Co", "Cn", "Cs")
         text = "".join(c for c in text if c in "\n\t \u200d\ufe0f" or unicodedata.category(c) not in dropped)
     return _SPACES.sub(" ", text).strip()
 
 
-def _sides(name: str, rows: Iterator[Row], ko: str | None, en: str | None) -> Iterator[tuple[str, str]]:
-    first = list(itertools.islice(rows, 200))
+def _sides(table: Table, report: Report, ko: str | None, en: str | None) -> Iterator[tuple[int, str, str]]:
+    """(number, Korean, English) of each row; a first row that is a pair itself and names no columns counts too."""
+    first = list(itertools.islice(table.rows, _SAMPLE))
     if not first:
-        raise ValueError(f"{name} has no rows: give a table with Korean and English in every row")
-    columns = [column for column in first[0] if column is not None]
-    korean, english = _column(name, first, columns, ko, "ko"), _column(name, first, columns, en, "en")
-    for row in itertools.chain(first, rows):
-        yield row.get(korean) or "", row.get(english) or ""
-
-
-def _column(name: str, rows: list[Row], columns: list[str], asked: str | None, language: str) -> str:
-    if asked is not None:
-        if asked not in columns:
-            raise ValueError(f"{name} has no column {asked!r}: it has {', '.join(columns)}")
-        return asked
-    names = _KOREAN_NAMES if language == "ko" else _ENGLISH_NAMES
-    share = {column: _share([row.get(column) or "" for row in rows], language) for column in columns}
-    named = [column for column in columns if column.strip().lower().split(".")[-1] in names and share[column] > 0.5]
-    likely = named or [column for column in columns if share[column] > 0.7]
-    if not likely:
-        raise ValueError(
-            f"{name} has no column of {'Korean' if language == 'ko' else 'English'}: it has {', '.join(columns)}; "
-            f"name it with `{language}:`, or add it to the table"
-        )
-    return max(likely, key=lambda column: (column in named, sum(len(row.get(column) or "") for row in rows)))
-
-
-def _share(values: list[str], language: str) -> float:
-    """Share of the values that are written mostly in the language's script, with some words to them."""
-    filled = [value for value in values if value]
-    return sum(_script(value) == language for value in filled) / len(filled) if filled else 0.0
-
-
-def _script(text: str) -> str:
-    hangul = len(re.findall("[가-힣]", unicodedata.normalize("NFC", text)))
-    latin = len(re.findall("[A-Za-z]", text))
-    if not hangul and not latin:
-        return ""
-    return "ko" if 2 * hangul >= latin and hangul else "en"
+        report.left_out[table.name] = f"{table.name} has no rows: give a table with Korean and English in every row"
+        return
+    try:
+        columns = find_columns(table.name, [row for _, row in first], ko, en)
+    except ValueError as error:
+        report.left_out[table.name] = str(error)
+        return
+    report.columns[table.name] = columns
+    if columns.header_is_pair:
+        yield first[0][0] - 1, columns.ko, columns.en
+    for number, row in itertools.chain(first, table.rows):
+        yield number, row.get(columns.ko) or "", row.get(columns.en) or ""
 
 
 def _fault(korean: str, english: str) -> str | None:
@@ -136,7 +131,7 @@ def _fault(korean: str, english: str) -> str | None:
         return "too long"
     if not re.search("[가-힣]", korean):
         return "no Korean on the Korean side"
-    if not re.search("[A-Za-z]", english) or _script(english) == "ko":
+    if not re.search("[A-Za-z]", english) or script(english) == "ko":
         return "no English on the English side"
     if max(len(korean) * 8, 40) < len(english) or max(len(english) * 4, 40) < len(korean):
         return "lengths do not match"

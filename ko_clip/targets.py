@@ -1,4 +1,4 @@
-"""What the teachers say, kept on disk so that each text is asked once.
+"""Outputs of the teachers, kept on disk so that each text is encoded once.
 
 In: rows of a corpus (index, English text). Out: for each head, states (rows, 77, dim) and pooled (rows, p) in
 float16, read from memory-mapped files that fill as training goes. The same values are used whether a row was just
@@ -75,7 +75,7 @@ class Targets:
 
 
 def array_shapes(teacher: Teacher, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(head, states or pooled, shape) of everything that a teacher says of a corpus."""
+    """(head, states or pooled, shape) of everything that a teacher gives for a corpus."""
     found: list[tuple[str, str, tuple[int, ...]]] = []
     for name in teacher.heads:
         dim, pooled = teacher.widths(name)

@@ -22,6 +22,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -34,6 +35,7 @@ _NAMES = (SPECIAL, ("[PAD]", "[CLS]", "[SEP]", "[UNK]"))  # ours and RoBERTa's; 
 _WORD_START = "▁"
 _CONTROLS = "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 _SPLIT = r"▁?[a-z]+|[가-힣]+|\p{N}|[^\p{N}a-z가-힣▁\s]+|."
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PUNCTUATION = ".,!?'\"-():;%&/~+#@*"
 
 
@@ -55,7 +57,10 @@ class TokenizerRecipe:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Ids of one text with begin and end tokens, and the spans of the cleaned text that they came from."""
+    """Ids of one text with begin and end tokens, and the spans of the NFC text that they came from.
+
+    A span holds the token's own characters: no blank before a word, and of a syllable that became bytes that alone.
+    """
 
     ids: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
@@ -116,26 +121,72 @@ class PromptTokenizer:
         """`encode` for many texts at once."""
         texts = [unicodedata.normalize("NFC", text) for text in texts]
         found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [self._cut(text, each.ids, each.offsets) for text, each in zip(texts, found, strict=True)]
+        spans = [_spans(text, each.tokens, each.offsets) for text, each in zip(texts, found, strict=True)]
+        return [self._cut(text, each.ids, where) for text, each, where in zip(texts, found, spans, strict=True)]
+
+    def dropped(self, text: str) -> str:
+        """What `encode` would cut off a text, without a warning."""
+        text = unicodedata.normalize("NFC", text)
+        found = self.tokenizer.encode(text, add_special_tokens=False)
+        spans = _spans(text, found.tokens, found.offsets)
+        end = self._end(spans, 0)
+        return text[spans[end][0] :] if end < len(spans) else ""
 
     def chunks(self, text: str) -> list[Encoded]:
         """Ids of one text in as many pieces of at most `max_tokens` as it takes; nothing is dropped."""
         text = unicodedata.normalize("NFC", text)
         found = self.tokenizer.encode(text, add_special_tokens=False)
-        room = self.max_tokens - 2
-        starts = range(0, max(1, len(found.ids)), room)
-        return [self._framed(found.ids[i : i + room], found.offsets[i : i + room]) for i in starts]
+        spans, ends = _spans(text, found.tokens, found.offsets), [0]
+        while ends[-1] < len(spans) or len(ends) == 1:
+            ends.append(self._end(spans, ends[-1]))
+        return [self._framed(found.ids[i:j], spans[i:j]) for i, j in pairwise(ends)]
 
-    def _cut(self, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> Encoded:
-        room = self.max_tokens - 2
-        if len(ids) <= room:
-            return self._framed(ids, offsets)
-        dropped = text[offsets[room][0] :]
-        logger.warning("prompt has %d tokens, %d fit: dropped %r", len(ids), room, dropped)
-        return self._framed(ids[:room], offsets[:room], dropped)
+    def _cut(self, text: str, ids: list[int], spans: list[tuple[int, int]]) -> Encoded:
+        end = self._end(spans, 0)
+        if end == len(ids):
+            return self._framed(ids, spans)
+        dropped = text[spans[end][0] :]
+        logger.warning("prompt has %d tokens, %d fit: dropped %r", len(ids), end, dropped)
+        return self._framed(ids[:end], spans[:end], dropped)
+
+    def _end(self, spans: list[tuple[int, int]], start: int) -> int:
+        """Where the tokens from `start` that fit end: not between the bytes of one character."""
+        end = min(start + self.max_tokens - 2, len(spans))
+        whole = end
+        while start < whole < len(spans) and spans[whole] == spans[whole - 1]:
+            whole -= 1
+        return whole if whole > start else end
 
     def _framed(self, ids: list[int], offsets: list[tuple[int, int]], dropped: str = "") -> Encoded:
         return Encoded((self.bos_id, *ids, self.eos_id), ((0, 0), *offsets, (0, 0)), dropped)
+
+
+def _spans(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The tokenizer's offsets, narrowed to what each token stands for.
+
+    The mark of a word's start is counted to the character before it, and all bytes of neighbouring characters that no
+    piece covers to all of these characters.
+    """
+    spans = [_own_part(text, token, *offset) for token, offset in zip(tokens, offsets, strict=True)]
+    place = 0
+    while place < len(spans):
+        run = place
+        while run < len(spans) and _BYTE.fullmatch(tokens[run]) and offsets[run] == offsets[place]:
+            run += 1
+        start, end = offsets[place]
+        owners = [at for at in range(start, end) for _ in text[at].lower().encode("utf-8", "replace")]
+        if run > place and len(owners) == run - place:
+            spans[place:run] = [(at, at + 1) for at in owners]
+        place = max(run, place + 1)
+    return spans
+
+
+def _own_part(text: str, token: str, start: int, end: int) -> tuple[int, int]:
+    if re.match(f"{_WORD_START}[a-z]", token) and not re.match("[a-zA-Z]", text[start:end]):
+        start += 1
+    while start < end and text[start].isspace():
+        start += 1
+    return start, end
 
 
 def count_tokens(folder: str | Path, text: str) -> int:

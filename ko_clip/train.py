@@ -9,12 +9,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 if __package__ in (None, ""):  # python ko_clip/train.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from ko_clip.recipe import load_recipe, with_text
+from training.folders import runs_folder
 
 STAGES = ("text", "unet", "all")
 
@@ -44,10 +46,12 @@ def quiet_libraries() -> None:
 def train(args: argparse.Namespace) -> Path:
     """Run the stages asked for; returns the encoder's folder."""
     recipe = load_recipe(args.config, run=args.run, seed=args.seed)
+    if args.run is None:
+        recipe = replace(recipe, run=str(in_runs_folder(Path(recipe.run), args.runs)))
     recipe = with_text(recipe, steps=args.steps, batch=args.batch, threads=args.threads)
     from ko_clip.distill import distil
-    from ko_clip.runs import finished
     from ko_clip.unet_stage import distil_through_unet
+    from training.state import finished
 
     stage = args.stage or ("all" if recipe.unet.steps else "text")
     folder = Path(recipe.run) / "model"
@@ -61,10 +65,16 @@ def train(args: argparse.Namespace) -> Path:
     return folder
 
 
+def in_runs_folder(run: Path, runs: Path) -> Path:
+    """A recipe's folder `runs/…` in the folder of all states; any other stays as it is."""
+    return runs.joinpath(*run.parts[1:]) if run.parts[:1] == ("runs",) else run
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.train", description=__doc__)
     parser.add_argument("--config", required=True, help="a YAML recipe; ko_clip/config/ has those that ship")
     parser.add_argument("--run", help="folder of the run, in place of the recipe's")
+    parser.add_argument("--runs", type=Path, default=runs_folder(), help="where a run: runs/… lies (default: RUNS_DIR)")
     parser.add_argument("--stage", choices=STAGES, help="text, unet, or all; by itself all that the recipe has")
     parser.add_argument("--minutes", type=float, help="stop and save after so many minutes; the same command goes on")
     parser.add_argument("--finish", action="store_true", help="with --minutes: fit the rest of the stage into them")

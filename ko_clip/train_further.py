@@ -6,24 +6,24 @@ step. Texts that are the same share credit, in the loss and in what is measured.
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import CLIPModel, PreTrainedTokenizerBase
 
 from ko_clip.contrastive import caption_groups, contrastive_loss, image_vectors, retrieval, text_vectors, tokenize
 from ko_clip.imagefolder import PairStore, Split
-from training.loop import FitConfig, fit
-from training.parts import Run
+from training.run import Run
+from training.schedule import TrainerSettings
+from training.state import save_whole
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -54,34 +54,28 @@ class PairReader:
 
 
 def train_further(
-    clip: CLIPModel, pairs: PairReader, split: Split, run: Run, config: FitConfig, *, train: str, batch: int, seed: int
-) -> Best:
+    clip: CLIPModel, pairs: PairReader, split: Split, run: Run, settings: TrainerSettings, *, train: str, batch: int,
+    seed: int,
+) -> Best:  # fmt: skip
     """Train what `train` names in place for one leg; the best averaged state that was met."""
     _freeze(clip, train)
     best = Best(run.folder / "best.safetensors", clip)
-    watcher = copy.deepcopy(clip)
     batches = Batches(split.trained, batch, seed)
-    bar = tqdm(total=config.steps, desc="training", unit="step", disable=None)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
-        bar.update(step - bar.n)
         rows, rng = batches.rows(step), np.random.default_rng((seed, 7, step))
-        said = [pairs.store.pairs[row].texts for row in rows]
-        texts = [some[int(rng.integers(len(some)))] for some in said]
+        choices = [pairs.store.pairs[row].texts for row in rows]
+        texts = [some[int(rng.integers(len(some)))] for some in choices]
         with run.autocast():
             image, text = image_vectors(clip, pairs.pixels(rows)), text_vectors(clip, pairs.ids(texts))
         return {"loss": _contrast(clip, image, text, caption_groups(texts).to(image.device))}
 
-    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        watcher.load_state_dict(average)
-        watched = measure(watcher, pairs, split.watched, None)
-        logger.info("step %d, watched: R@1 %.2f %%, loss %.4f", step, watched["r1"], watched["loss"])
-        best.offer(watcher, step, watched)
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        watched = measure(clip, pairs, split.watched, None)
+        best.offer(clip, step, watched)
+        return watched
 
-    with bar:
-        result = fit(clip, step_losses, config, run.folder, on_sample=on_sample)
-    if result.step % config.sample_every:
-        on_sample(result.step, result.average)
+    Trainer(clip, step_losses, replace(settings, sample_at_end=True), run.folder, on_sample=on_sample).run()
     return best
 
 
@@ -106,8 +100,8 @@ class Best:
         self.step, self.figures = 0, {"r1": -1.0, "loss": 0.0}
         if path.exists():
             with safe_open(path, framework="pt") as file:
-                told = json.loads(file.metadata()["told"])
-            self.step, self.figures = told["step"], told["figures"]
+                facts = json.loads(file.metadata().get("facts") or file.metadata()["told"])  # the former name
+            self.step, self.figures = facts["step"], facts["figures"]
 
     def offer(self, clip: CLIPModel, step: int, figures: Mapping[str, float]) -> None:
         if not better(figures, self.figures):
@@ -115,9 +109,7 @@ class Best:
         self.step, self.figures = step, dict(figures)
         values = clip.state_dict()
         tensors = {name: values[name].cpu().contiguous() for name in self.names}
-        beside = self.path.with_suffix(".writing")
-        save_file(tensors, beside, metadata={"told": json.dumps({"step": step, "figures": figures})})
-        beside.replace(self.path)
+        save_whole(self.path, tensors, {"facts": json.dumps({"step": step, "figures": figures})})
 
     def load_into(self, clip: CLIPModel) -> None:
         with safe_open(self.path, framework="pt") as file:
@@ -135,16 +127,16 @@ def _freeze(clip: CLIPModel, train: str) -> None:
 
 
 @torch.no_grad()
-def measure(clip: CLIPModel, pairs: PairReader, rows: np.ndarray, said: str | None) -> dict[str, float]:
+def measure(clip: CLIPModel, pairs: PairReader, rows: np.ndarray, label: str | None) -> dict[str, float]:
     """R@1 and R@5 both ways, "r1" their mean, and "loss" among `LOSS_BLOCK` rivals, of the first text of each pair.
 
-    In float32. `said` names the progress bar; None shows none.
+    In float32. `label` names the progress bar; None shows none.
     """
     training, image, text = clip.training, [], []
     clip.eval()
     texts = [pairs.store.pairs[row].texts[0] for row in rows]
     starts = range(0, len(rows), ENCODED)
-    for start in starts if said is None else tqdm(starts, desc=said, unit="batch", disable=None):
+    for start in starts if label is None else tqdm(starts, desc=label, unit="batch", disable=None):
         here = slice(start, start + ENCODED)
         image.append(image_vectors(clip, pairs.pixels(rows[here])).cpu())
         text.append(text_vectors(clip, pairs.ids(texts[here])).cpu())

@@ -21,7 +21,10 @@ from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
 from diffusion.progress import Cancelled, Progress
+from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
+from fashion.reader import FashionReader
+from jobspec import Runner
 
 DIM = 64
 STEPS = 4
@@ -57,6 +60,7 @@ class FakeDrawing:
     recipes: list[dict]
     timings: dict[str, float]
     flagged: list[bool] | None = None
+    warnings: tuple = ()
 
 
 class FakePipeline:
@@ -65,7 +69,7 @@ class FakePipeline:
     Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be flagged.
     """
 
-    checkpoint_id = "fake-checkpoint"
+    checkpoint_id, domain = "fake-checkpoint", "fashion"
 
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
@@ -82,6 +86,7 @@ class FakePipeline:
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> FakeDrawing:  # fmt: skip
+        shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
@@ -101,7 +106,9 @@ class FakePipeline:
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
         made = {"checkpoint": self.checkpoint_id}
         recipes = [
-            {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed} | made for shot in shots
+            {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
+            | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative} | made
+            for shot in shots
         ]
         base = [_picture(shot, 64) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
@@ -109,7 +116,7 @@ class FakePipeline:
 
 
 def _picture(shot: Shot, size: int) -> Image.Image:
-    digest = hashlib.md5(f"{shot.prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
+    digest = hashlib.md5(f"{shot.drawn_prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
     return Image.new("RGB", (size, size), tuple(digest[:3]))
 
 
@@ -117,9 +124,12 @@ def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
     return open_services(settings, lambda path: FakeEncoder(encoder_id), open_index)
 
 
-def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> object:
+def fake_worker(
+    settings: Settings, pipeline: FakePipeline | None = None, runners: dict[str, Runner] | None = None
+) -> object:
     from demo.store.database import open_database
     from demo.store.storage import Storage
+    from demo.worker.drawing import DrawRunner
     from demo.worker.loop import Worker
 
     database = open_database(settings)
@@ -127,7 +137,9 @@ def fake_worker(settings: Settings, pipeline: FakePipeline | None = None) -> obj
     made = pipeline or FakePipeline(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
-    return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: made)
+    runner = DrawRunner(made)
+    kinds = {"draw": runner, "vary": runner} | (runners or {})
+    return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 
 
 def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
@@ -135,7 +147,7 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
     for name in ("checkpoint", "encoder"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     stages = {"base": {}} | ({"refiner": {}} if refines else {})
-    (folder / "checkpoint" / "manifest.json").write_text(json.dumps({"stages": stages}))
+    (folder / "checkpoint" / "manifest.json").write_text(json.dumps({"stages": stages, "domain": "fashion"}))
     return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
 
 

@@ -148,4 +148,4 @@ def facts(folder: Path) -> dict:
 
 def metrics(run):
     """The run's rows of metrics."""
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]

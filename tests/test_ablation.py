@@ -61,8 +61,8 @@ def test_variants_differ_only_in_what_is_learned() -> None:
         assert recipe.text.batch == SHIPPED["text"]["batch"]
         assert recipe.heads["refiner"].pooled and recipe.text.pooled_weight > 0, "every variant learns the pooled one"
     weights = {name: recipe.text.sequence_weight for name, recipe in recipes.items()}
-    assert weights == {"pooled": 0, "sequence": 1, "longer": 1, "unet": 1, "reads": 0}
-    assert [name for name, recipe in recipes.items() if recipe.heads["base"].reader] == ["reads"]
+    assert weights == {"pooled": 0, "sequence": 1, "longer": 1, "unet": 1, "cross-attention": 0}
+    assert [name for name, recipe in recipes.items() if recipe.heads["base"].reader] == ["cross-attention"]
     assert [name for name, recipe in recipes.items() if recipe.unet.steps] == ["unet"]
 
 
@@ -127,7 +127,7 @@ def test_a_gain_is_taken_seed_by_seed() -> None:
 def test_the_table_shows_means_and_how_far_the_seeds_lie_apart() -> None:
     assert spread([10.0, 30.0]) == "20.0 (10.0 to 30.0)" and spread([7.25], "+") == "+7.2"
     assert spread([-0.5, 0.25], "+", 2) == "-0.12 (-0.50 to +0.25)"
-    seeds = [{"garment": 50.0, "color": 1.0, "pattern": 2.0, "all": 0.0, "R@1": 3.0, "read error": 0.5}] * 2
+    seeds = [{"garment": 50.0, "color": 1.0, "pattern": 2.0, "all": 0.0, "R@1": 3.0, "cross-attention error": 0.5}] * 2
     drawn = [{"garment": 99.0, "color": 98.0, "pattern": 80.0, "all": 79.0}]
     lines = table({"ours": seeds, "teacher": drawn})
     assert lines[2].startswith("| ours | 50.0 (50.0 to 50.0) |") and lines[2].endswith("| 0.50 (0.50 to 0.50) |")

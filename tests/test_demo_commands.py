@@ -115,11 +115,11 @@ def test_a_starter_gallery_is_built_small_and_comes_in_once(
     for _ in range(2):
         services = open_services(Settings.from_env(), open_encoder, open_worker_index)
         warm_up(services)
-        from demo.studio.owners import Viewer
+        from demo.studio.visibility import Viewer
 
-        page = services.gallery.page(Viewer(), None, 100, public=True)
-        assert [item["prompt"] for item in page["items"]] == prompts
-        found = services.searcher.near(prompts[3], services.searcher.vector(prompts[3]), 5, None)
+        page = services.generations.page(Viewer(), None, 100, public=True)
+        assert [shown.generation.prompt for shown in page.items] == prompts
+        found = services.searcher.near(prompts[3], services.searcher.vector(prompts[3]), 5, Viewer())
         assert found[0].generation.prompt == prompts[3]
         services.close()
     data = next((tmp_path / "data" / "files").rglob("*.final.webp")).read_bytes()

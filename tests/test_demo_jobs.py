@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from demo.queue import jobs
-from demo.queue.jobs import Desk, Waiting, choose_batch, fair_order
+from demo.queue.jobs import JobQueue, Waiting, choose_batch, fair_order
 from demo.store.tables import Event, Generation, Image
 
 
@@ -48,7 +48,7 @@ def test_nobody_waits_for_more_than_two_of_another_persons(rows: list, served: d
     assert sorted(job.id for job in order) == sorted(job.id for job in queue)
     batch = choose_batch(order, 8)
     assert batch[0] == order[0]
-    assert len({job.shape for job in batch}) == 1
+    assert len({job.batch_key for job in batch}) == 1
     assert len(batch) == 1 or sum(job.n for job in batch) <= 8
     lone = [job for job in order if sum(other.owner_id == job.owner_id for other in order) == 1]
     for job in lone:
@@ -119,12 +119,12 @@ def test_a_job_whose_worker_died_is_drawn_again_at_most_twice(studio: Studio) ->
     person = studio.person()
     id = person.draw("가디건", n=1, seed=7)["id"]
     for attempt in (1, 2, 3):
-        desk = Desk(studio.services.database, studio.settings, f"dead-{attempt}")
-        claimed = desk.claim()
+        queue = JobQueue(studio.services.database, studio.settings, f"dead-{attempt}")
+        claimed = queue.claim()
         assert [(job.id, job.attempt, job.seed) for job in claimed] == [(id, attempt, 7)]
         with studio.services.database.write() as session:
             assert jobs.take_back(session, f"dead-{attempt}") == 1
-        assert not desk.fail(claimed[0], "draw_failed")
+        assert not queue.fail(claimed[0], "draw_failed")
     told = person.get(f"/generations/{id}").json
     assert told["status"] == "failed" and told["error"]["code"] == "worker_died"
 
@@ -134,7 +134,7 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_late_worker_commits_nothing(
     id = person.draw("후드티", n=1)["id"]
     slow = fake_worker(studio.settings, pipeline)
     slow._open()
-    late = slow._desk.claim()
+    late = slow._queue.claim()
     with studio.services.database.write() as session:
         session.execute(update(Generation).values(lease_until=time.time() - 1))
     with studio.services.database.write() as session:
@@ -142,7 +142,7 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_late_worker_commits_nothing(
     quick = fake_worker(studio.settings, FakePipeline(0))
     quick._open()
     assert quick.work_once()
-    slow._draw(late)
+    slow._run(late)
     with studio.services.database.read() as session:
         assert len(list(session.scalars(select(Image)))) == 1
         ends = list(session.scalars(select(Event.kind).where(Event.generation_id == id, Event.kind == "done")))

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from demo.store.errors import REFUSALS
+from demo.store.messages import REFUSALS
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs" / "api.md"
 

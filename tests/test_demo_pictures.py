@@ -29,8 +29,8 @@ def test_a_picture_keeps_the_prompt_as_typed_and_its_recipe_says_what_was_drawn(
     png.load()
     assert png.text["prompt"] == "분홍 모자와 채크무늬 치마"
     recipe = json.loads(png.text["recipe"])
-    assert recipe["prompt"] == "분홍 버킷햇과 체크무늬 치마"
-    assert recipe["negative_prompt"] == "모자"  # who wants no hats does not mean bucket hats alone
+    assert recipe["drawn_prompt"] == "분홍 버킷햇과 체크무늬 치마"
+    assert recipe["drawn_negative_prompt"] == "모자"  # who wants no hats does not mean bucket hats alone
 
 
 def test_files_carry_prompt_seed_settings_and_the_mark(studio: Studio) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.random_checkpoint import Sizes, write_stable_diffusion
 from diffusion.load import load_pipeline
-from diffusion.lora import DIFFUSERS_NAME
+from diffusion.lora_files import DIFFUSERS_NAME
 from diffusion.pipeline import Cancelled, DrawSettings, Shot, TwoStagePipeline
 from diffusion.schedulers import build_scheduler
 

@@ -13,9 +13,11 @@ from PIL import Image, ImageFilter
 from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.metrics import (
     FEWEST,
+    Comparison,
     TooFewPictures,
     attribute_accuracy,
     clip_scores,
+    compare,
     compare_means,
     diversity,
     frechet_distance,
@@ -117,6 +119,49 @@ def test_a_bootstrap_of_the_kernel_distance_lies_about_its_value() -> None:
     values = [kernel_distance(a, b, rng.integers(0, 100, 100)) for _ in range(200)]
     assert np.mean(values) == pytest.approx(kernel_distance(a, b), abs=3 * np.std(values) / 200**0.5)
     assert kernel_distance(a, b, np.arange(100)) == kernel_distance(a, b)
+
+
+def frechet_row(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> Comparison:
+    """The row of the Fréchet distance of two models' features to real ones."""
+    dress = [[Seen("dress", "red", "solid", None, None, np.ones((1, 1), bool), 0.8)]] * len(a)
+    judged = [Judged([Image.new("RGB", (1, 1))] * len(a), dress, each) for each in (a, b)]
+    return compare_distributions(*judged, real)[0]
+
+
+def test_a_frechet_distance_in_a_table_has_no_bias_and_lies_in_its_own_interval() -> None:
+    """N(0.3, 1.2²) and N(0, 1) against N(0, 1) in 8 dimensions: (0.3² + 0.2²) · 8 = 1.04, and 0."""
+    rng, held, worse, raw, rows = np.random.default_rng(0), 0, 0, [], []
+    for _ in range(12):
+        far, near, real = rng.normal(0.3, 1.2, (80, 8)), rng.normal(size=(80, 8)), rng.normal(size=(90, 8))
+        row = frechet_row(far, near, real)
+        for side in (row.ours, row.theirs, row.difference):
+            assert side.low <= side.value <= side.high
+        held += (row.ours.low <= 1.04 <= row.ours.high) + (row.theirs.low <= 0 <= row.theirs.high)
+        raw.append((frechet_distance(far, real), frechet_distance(near, real)))
+        rows.append((row.ours.value, row.theirs.value))
+        worse += row.verdict == "worse"
+    assert held >= 21  # of 24
+    assert worse >= 9  # of 12
+    assert np.mean(raw, axis=0) == pytest.approx([1.7, 0.6], abs=0.2)
+    assert np.mean(rows, axis=0) == pytest.approx([1.04, 0], abs=0.2)
+
+
+def test_an_inception_analogue_in_a_table_has_less_bias_and_lies_in_its_own_interval() -> None:
+    """20 even classes, each picture surely of one: 20 for endless pictures, and 100 rows show fewer of them."""
+    rng, raw, corrected = np.random.default_rng(0), [], []
+    for _ in range(20):
+        rows = np.eye(20)[rng.integers(0, 20, 100)]
+
+        def measure(pick: np.ndarray, rows: np.ndarray = rows) -> float:
+            return inception_analogue(rows[pick])
+
+        row = compare("x", 100, measure, measure, draws=100, biased=True)
+        assert row.ours.low <= row.ours.value <= row.ours.high
+        assert row.difference.value == 0
+        raw.append(measure(np.arange(100)))
+        corrected.append(row.ours.value)
+    assert np.mean(raw) < 18.5
+    assert abs(np.mean(corrected) - 20) < 0.5 * abs(np.mean(raw) - 20)
 
 
 def test_too_few_pictures_are_an_error() -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 from fashion.__main__ import main
 from fashion.catalogue import Record, read_catalogue
 from fashion.dataset import read_metadata
-from fashion.prepare import PrepareSettings, describe, prepare
+from fashion.prepare import PrepareSettings, prepare
+from fashion.shop_captions import describe
 
 PRODUCTS = [
     {"id": "a1", "title": "Timeless Red Striped Dress", "category": "Dresses", "color": "Scarlet",

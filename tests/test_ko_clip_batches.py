@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from ko_clip.batches import Batch, Sampler
-from ko_clip.distill import TextTrainer, learning_rate
+from ko_clip.distill import trainer_settings
 from ko_clip.losses import contrast_loss, pooled_loss, sequence_loss, slot_plan
 from ko_clip.recipe import HeadRecipe, TextStage, recipe_from
 from ko_clip.teachers import Target
+from ko_clip.text_lesson import TextLesson
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 # diffusers hands torch tensors to numpy 2 the old way
@@ -33,6 +34,15 @@ def test_corpora_are_mixed_by_their_weights():
     sampler = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
     drawn = np.bincount([sampler.corpus_of(step) for step in range(6000)]) / 6000
     assert np.allclose(drawn, [0.6, 0.3, 0.1], atol=0.02)
+
+
+def test_steps_of_some_corpora_before_a_step_are_found_as_counting_would(monkeypatch):
+    sampler = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
+    plan = [sampler.corpus_of(step) for step in range(9000)]
+    for step in (0, 1, 4095, 4096, 4097, 8999):
+        assert sampler.steps_before(step, [0, 2]) == sum(corpus in (0, 2) for corpus in plan[:step])
+    fresh = Sampler([Numbers(), Numbers(), Numbers()], [6.0, 3.0, 1.0], number_tokenizer(), batch=4, seed=3)
+    assert fresh.steps_before(8999, [1]) == plan[:8999].count(1) and fresh.corpus_of(5000) == plan[5000]
 
 
 def test_every_process_has_rows_of_every_part_and_together_they_are_those_of_one():
@@ -109,14 +119,14 @@ def _contrast_of(rows, wanted, texts, rank, world):
 
     head = HeadRecipe("t", kind="sentence", weight=0.0, contrast=1.0)
     me = SimpleNamespace(
-        accelerator=SimpleNamespace(num_processes=world, process_index=rank, gather=gather), _tensor=torch.as_tensor,
-        shop=SimpleNamespace(recipe=SimpleNamespace(heads={"search": head})), stage=TextStage(),
+        accelerator=SimpleNamespace(num_processes=world, process_index=rank, gather=gather), tensor=torch.as_tensor,
+        context=SimpleNamespace(recipe=SimpleNamespace(heads={"search": head})), stage=TextStage(),
         student=SimpleNamespace(heads={"search": SimpleNamespace(spec=SimpleNamespace(unit=True))}),
     )  # fmt: skip
-    me._of_everyone = partial(TextTrainer._of_everyone, me)
+    me._of_everyone = partial(TextLesson._of_everyone, me)
     batch = Batch(0, tuple(range(rank, 6, world)), torch.zeros(0), tuple(texts[rank::world]), tuple(texts))
     target = Target(None, wanted[rank::world])
-    return TextTrainer._pooled_losses(me, "search", rows[rank::world], target, batch)["search.contrast"]
+    return TextLesson._pooled_losses(me, "search", rows[rank::world], target, batch)["search.contrast"]
 
 
 def test_student_and_teacher_of_different_width_are_refused():
@@ -125,8 +135,8 @@ def test_student_and_teacher_of_different_width_are_refused():
 
 
 def test_the_learning_rate_warms_up_stays_and_cools_down():
-    stage = TextStage(steps=100, warmup=10, cooldown=0.5, learning_rate=1.0)
-    rates = [learning_rate(stage, step, 100) for step in range(100)]
+    settings = trainer_settings(TextStage(steps=100, warmup=10, cooldown=0.5, learning_rate=1.0), 0, None, False)
+    rates = [settings.learning_rate * settings.share(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[30] == 1.0 and rates[-1] == pytest.approx(0.02)
 
 

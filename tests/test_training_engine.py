@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from training.loop import FitConfig, fit, load_average
-from training.muon import Muon, orthogonal
-from training.parts import Run, latest_weights, save_part
+from training import record
+from training.optimizers import OptimizerSettings
+from training.parts import save_part, warm_start
+from training.run import Run, add_training_options, open_run
+from training.schedule import TrainerSettings
+from training.state import STATE_FILE, load_average, read_progress, read_state
+from training.trainer import Trainer
 
 
 def make_model() -> nn.Module:
@@ -31,7 +40,7 @@ def losses_of(model: nn.Module):
 def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch.Tensor]:
     """Fit to `steps`; `stop_at` kills the leg there, as a signal would, after the loop's last save."""
     model = make_model()
-    config = FitConfig(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
+    config = TrainerSettings(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
     step_losses = losses_of(model)
 
     def killed(step: int) -> dict[str, torch.Tensor]:
@@ -40,7 +49,7 @@ def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch
         return step_losses(step)
 
     try:
-        fit(model, killed, config, folder)
+        Trainer(model, killed, config, folder).run()
     except KeyboardInterrupt:
         return {}
     return {name: value.clone() for name, value in model.state_dict().items()}
@@ -59,17 +68,17 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_a_leg_ends_with_its_minutes_and_the_next_goes_on(tmp_path: Path) -> None:
     model = make_model()
-    config = FitConfig(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
-    first = fit(model, losses_of(model), config, tmp_path)
-    second = fit(model, losses_of(model), config, tmp_path)
+    config = TrainerSettings(steps=10_000_000, minutes=0.002, learning_rate=1e-2)
+    first = Trainer(model, losses_of(model), config, tmp_path).run()
+    second = Trainer(model, losses_of(model), config, tmp_path).run()
     assert not first.finished
     assert second.step > first.step > 0
 
 
-def test_fitting_lowers_the_loss(tmp_path: Path) -> None:
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
     model = make_model()
     before = losses_of(model)(0)["loss"].item()
-    fit(model, losses_of(model), FitConfig(steps=200, learning_rate=1e-2, warmup=10), tmp_path)
+    Trainer(model, losses_of(model), TrainerSettings(steps=200, learning_rate=1e-2, warmup=10), tmp_path).run()
     assert losses_of(model)(0)["loss"].item() < before / 2
 
 
@@ -82,7 +91,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(tmp_pat
         return {"loss": step_losses(step)["loss"] * scale}
 
     with pytest.raises(FloatingPointError, match="step 7"):
-        fit(model, broken, FitConfig(steps=20, save_minutes=0.0), tmp_path)
+        Trainer(model, broken, TrainerSettings(steps=20, save_minutes=0.0), tmp_path).run()
     assert load_average(tmp_path)[1] == 7
 
 
@@ -97,9 +106,9 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
 
     trained, fresh = build(), build()
     here = Run(tmp_path / "runs", tmp_path / "part", torch.device("cpu"), False)
-    assert latest_weights(fresh, here) == 0
+    assert warm_start(fresh, here) == 0
     save_part(trained, here.part, step=120, facts={"loss": 0.5})
-    assert latest_weights(fresh, here) == 120
+    assert warm_start(fresh, here) == 120
     for name, value in trained.state_dict().items():
         assert torch.allclose(fresh.state_dict()[name], value, atol=1e-3)
     assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5
@@ -108,110 +117,224 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "minutes": 0.0}, {"steps": 5, "ema": 1.0}])
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give"):
-        FitConfig(**wrong)
+        TrainerSettings(**wrong)
 
 
 def test_a_gpu_preset_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from training.parts import open_run
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     options = argparse.Namespace(preset="gpu", threads=0, runs=tmp_path, checkpoints=tmp_path, batch=2)
     with pytest.raises(SystemExit, match="--preset cpu"):
         open_run(options, "vae")
 
 
-@pytest.mark.parametrize("shape", [(24, 60), (60, 24), (16, 16)])
-def test_an_orthogonal_factor_has_singular_values_near_one(shape: tuple[int, int]) -> None:
-    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    values = torch.linalg.svdvals(orthogonal(matrix[None])[0])
-    assert 0.5 < values.min() < values.max() < 1.3
-    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert torch.cosine_similarity(orthogonal(matrix[None]).flatten(), (left @ right).flatten(), dim=0) > 0.95
+def test_states_lie_where_runs_dir_or_the_command_line_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def options(*words: str) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        add_training_options(parser, steps=1, batch=1, learning_rate=1e-3)
+        return parser.parse_args(words)
+
+    monkeypatch.delenv("RUNS_DIR", raising=False)
+    assert (options().runs, options().pool) == (Path("runs"), Path("runs/pool"))
+    monkeypatch.setenv("RUNS_DIR", str(tmp_path))
+    assert (options().runs, options().pool) == (tmp_path, tmp_path / "pool")
+    assert options("--runs", "elsewhere").runs == Path("elsewhere")
 
 
-@pytest.mark.parametrize("shape", [(20, 60), (60, 20), (16, 50)])
-def test_a_large_matrix_is_made_orthogonal_block_by_block(shape: tuple[int, int]) -> None:
-    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    made = orthogonal(matrix[None], rows=8)[0]
-    wide, given = (made, matrix) if shape[0] < shape[1] else (made.T, matrix.T)
-    size = -(-min(shape) // -(-min(shape) // 8))
-    for block, alone in zip(wide.split(size), given.split(size), strict=True):
-        assert len(block) <= 8 and torch.equal(block, orthogonal(alone[None])[0])
+# --- what a step is -------------------------------------------------------------------------------------------------
 
 
-def test_muon_goes_on_from_a_state_that_knows_no_blocks() -> None:
-    weight = nn.Parameter(torch.zeros(4, 6))
-    optimizer = Muon(nn.ParameterList([weight]), {"p": weight}, 0.1)
-    older = optimizer.state_dict()
-    for group in older["param_groups"]:
-        del group["rows"]
-    optimizer.load_state_dict(older)
-    weight.grad = torch.ones(4, 6)
-    optimizer.step()
-    assert weight.abs().max() > 0
+def test_micro_batches_of_a_step_add_up_to_the_whole_batch(tmp_path: Path) -> None:
+    def halves(step: int) -> Iterator[dict[str, torch.Tensor]]:
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        for part in x.split(8):
+            loss = (models[1](part) - part.flip(-1)).square().mean() / 2
+            yield {"loss": loss, "half": loss}
+
+    models = [make_model(), make_model()]
+    settings = TrainerSettings(steps=3, learning_rate=1e-2, warmup=1)
+    whole, parts = (
+        Trainer(model, losses, settings, tmp_path / str(number)).train_step()
+        for number, (model, losses) in enumerate(((models[0], losses_of(models[0])), (models[1], halves)))
+    )
+    assert torch.allclose(whole["loss"], parts["loss"]) and torch.equal(parts["loss"], parts["half"])
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("work_type", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", [(16, 720), (720, 16), (16, 16)])
-def test_no_singular_value_grows_beside_one_that_dominates(
-    shape: tuple[int, int], work_type: torch.dtype, monkeypatch: pytest.MonkeyPatch
+def generator_and_critic() -> nn.ModuleDict:
+    torch.manual_seed(1)
+    return nn.ModuleDict({"generator": nn.Linear(4, 4), "critic": nn.Linear(4, 1)})
+
+
+def adversarial(model: nn.ModuleDict):
+    def losses(step: int) -> dict[str, torch.Tensor]:
+        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
+        made = model["generator"](x)
+        mistaken = (model["critic"](made.detach()) - model["critic"](x)).mean()
+        return {"loss": mistaken + (made - x).square().mean(), "mistaken": mistaken}
+
+    return losses
+
+
+OPTIMIZERS = {
+    "generator": OptimizerSettings(1e-2, parts=("generator",)),
+    "critic": OptimizerSettings(1e-3, kind="adamw", weight_decay=0.0, parts=("critic",)),
+}
+
+
+def test_a_generator_and_its_critic_have_optimizers_of_their_own_and_resume_exactly(tmp_path: Path) -> None:
+    settings = TrainerSettings(steps=12, warmup=1, cooldown=0.0)
+
+    def train(folder: Path, model: nn.ModuleDict, stop_at: int | None = None) -> Trainer:
+        losses = adversarial(model)
+
+        def killed(step: int) -> dict[str, torch.Tensor]:
+            if step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return losses(step)
+
+        trainer = Trainer(model, killed, settings, folder, optimizers=OPTIMIZERS)
+        trainer.run()
+        return trainer
+
+    whole, resumed = generator_and_critic(), generator_and_critic()
+    trainer = train(tmp_path / "whole", whole)
+    rates = {name: each.param_groups[0]["lr"] for name, each in trainer.optimizers.by_name.items()}
+    assert rates == {"generator": 1e-2, "critic": 1e-3}
+    moments = read_state(tmp_path / "whole" / STATE_FILE).moments["critic.weight"]
+    assert moments.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    train(tmp_path / "cut", resumed, stop_at=4)
+    assert read_progress(tmp_path / "cut").step == 5  # the step that the signal met is done
+    fresh = generator_and_critic()
+    train(tmp_path / "cut", fresh)
+    assert all(torch.equal(whole.state_dict()[name], value) for name, value in fresh.state_dict().items())
+
+
+@pytest.mark.parametrize(("optimizers", "message"), [
+    ({"generator": OPTIMIZERS["generator"]}, "critic.weight is stepped by no optimizer"),
+    ({**OPTIMIZERS, "all": OptimizerSettings(1.0)}, "generator.weight is stepped by generator, all"),
+    ({**OPTIMIZERS, "judge": OptimizerSettings(1.0, parts=("judge",))}, "optimizer judge has no trained parameter"),
+])  # fmt: skip
+def test_every_trained_parameter_has_exactly_one_optimizer(
+    tmp_path: Path, optimizers: dict[str, OptimizerSettings], message: str
 ) -> None:
-    monkeypatch.setattr("training.muon._work_type", lambda device: work_type)
-    left, _, right = torch.linalg.svd(torch.randn(32, *shape, generator=torch.Generator().manual_seed(0)), False)
-    spectrum = torch.full((min(shape),), 0.03)
-    spectrum[0] = 1.0  # nearly so are a U-Net's last convolution's
-    assert torch.linalg.svdvals(orthogonal(left * spectrum @ right)).max() < 1.3
+    model = generator_and_critic()
+    with pytest.raises(ValueError, match=message):
+        Trainer(model, adversarial(model), TrainerSettings(steps=1), tmp_path, optimizers=optimizers)
 
 
-@pytest.mark.parametrize("shape", [(24, 90), (90, 24), (24, 30)])
-def test_rounds_reckoned_on_the_smaller_side_are_the_same_rounds(
-    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wrong", [{"kind": "sgd"}, {"learning_rate": 0.0}])
+def test_optimizer_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="use muon|give more"):
+        OptimizerSettings(**{"learning_rate": 1.0, **wrong})
+
+
+def test_several_processes_need_a_prepared_module(tmp_path: Path) -> None:
+    model, two = make_model(), SimpleNamespace(num_processes=2, unwrap_model=lambda model: model)
+    with pytest.raises(ValueError, match="start one process"):
+        Trainer(model, losses_of(model), TrainerSettings(steps=1), tmp_path, accelerator=two)
+
+
+# --- resuming -------------------------------------------------------------------------------------------------------
+
+
+def test_what_draws_from_torch_s_global_generator_resumes_exactly_too(tmp_path: Path) -> None:
+    def train(folder: Path, *stops: int) -> dict[str, torch.Tensor]:
+        for stop in (*stops, None):
+            torch.manual_seed(3)
+            model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 8))
+            torch.rand(len(stops) + 1)  # whatever was drawn before does not matter
+            losses = losses_of(model)
+
+            def stopped(step: int, losses=losses, stop=stop) -> dict[str, torch.Tensor]:
+                if step == stop:
+                    raise KeyboardInterrupt
+                return losses(step)
+
+            try:
+                Trainer(model, stopped, TrainerSettings(steps=9, save_minutes=0.0), folder).run()
+            except KeyboardInterrupt:
+                continue
+        return model.state_dict()
+
+    whole, resumed = train(tmp_path / "whole"), train(tmp_path / "cut", 3, 6)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_smoothed_losses_of_a_killed_run_are_those_of_a_whole_one(tmp_path: Path) -> None:
+    run(tmp_path / "whole", 60)
+    run(tmp_path / "cut", 60, stop_at=30)
+    run(tmp_path / "cut", 60)
+    whole, cut = (read_progress(tmp_path / name) for name in ("whole", "cut"))
+    assert whole == cut and whole.smoothed["loss"] > 0 and whole.finished
+
+
+def test_a_state_of_another_shape_is_refused_with_its_file(tmp_path: Path) -> None:
+    run(tmp_path, 2)
+    other = nn.Sequential(nn.Linear(8, 4))
+    with pytest.raises(ValueError, match=f"{STATE_FILE} belongs to a network of another shape: give the run another"):
+        Trainer(other, losses_of(other), TrainerSettings(steps=4), tmp_path).run()
+
+
+def test_tied_and_frozen_weights_are_in_the_state_and_only_trained_ones_are_averaged(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    twice = nn.Linear(8, 8)
+    model = nn.Sequential(twice, nn.LayerNorm(8), twice)
+    model[1].requires_grad_(False)
+    result = Trainer(model, losses_of(model), TrainerSettings(steps=3), tmp_path).run()
+    state, (average, _) = read_state(tmp_path / STATE_FILE), load_average(tmp_path)
+    assert state.model.keys() == model.state_dict().keys() == result.average.keys() == average.keys()
+    assert state.average.keys() == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    for found in (result.average, average):
+        assert torch.equal(found["0.weight"], found["2.weight"]) and torch.equal(found["1.weight"], torch.ones(8))
+        assert not torch.equal(found["0.weight"], twice.weight)
+    again = nn.Sequential(twice, nn.LayerNorm(8), twice)  # nothing is frozen any more
+    assert Trainer(again, losses_of(again), TrainerSettings(steps=4), tmp_path).run().step == 4
+
+
+def test_the_schedule_ends_in_the_minutes_that_finish_gives_and_stays_so(tmp_path: Path) -> None:
+    model = make_model()
+    settings = TrainerSettings(steps=10**7, minutes=0.01, finish=True)
+    first = Trainer(model, losses_of(model), settings, tmp_path)
+    steps = first.run().step
+    assert first.steps < 10**7 and abs(steps - first.steps) < first.steps / 2
+    again = Trainer(model, losses_of(model), settings, tmp_path)
+    again.run()
+    assert again.steps == first.steps
+
+
+# --- what a person reads --------------------------------------------------------------------------------------------
+
+
+def test_losses_and_held_out_figures_are_rows_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model, seen = make_model(), []
+
+    def on_sample(step: int, average: dict[str, torch.Tensor]) -> dict[str, float]:
+        assert not model.training and all(torch.equal(model.state_dict()[n], v) for n, v in average.items())
+        seen.append({name: value.clone() for name, value in average.items()})
+        return {"error": 0.25}
+
+    settings = TrainerSettings(steps=5, log_every=2, sample_every=2, sample_at_end=True)
+    with caplog.at_level(logging.INFO):
+        result = Trainer(model, losses_of(model), settings, tmp_path, on_sample=on_sample).run()
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["step"], "loss" in row, row.get("error")) for row in rows] == [
+        (2, True, None), (2, False, 0.25), (4, True, None), (4, False, 0.25), (5, True, None), (5, False, 0.25),
+    ]  # fmt: skip
+    assert {"steps_per_second", "minutes_left"} <= rows[0].keys()
+    assert all(torch.equal(result.average[name], value) for name, value in seen[-1].items())
+    assert model.training and not torch.equal(model.state_dict()["0.weight"], result.average["0.weight"])
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert "step 2/5 loss" in caplog.text and "step 4/5" not in caplog.text  # a line every 30 seconds
+    assert "step 4 held out: error 0.2500" in caplog.text
+
+
+def test_a_terminal_shows_a_bar_in_place_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("training.muon._work_type", lambda device: torch.float32)
-    generator = torch.Generator().manual_seed(2)
-    strong, weak = torch.randn(shape[0], 3, generator=generator), torch.randn(shape, generator=generator)
-    # as gradients are: nearly of low rank
-    matrix = strong @ torch.randn(3, shape[1], generator=generator) + 0.01 * weak
-    near = (matrix / matrix.norm()).double()
-    for _ in range(5):
-        gram = near @ near.T
-        near = 3.4445 * near + (-4.7750 * gram + 2.0315 * gram @ gram) @ near
-    assert float((orthogonal(matrix[None])[0] - near).norm() / near.norm()) < 1e-4
-
-
-def test_matrices_of_one_shape_are_stepped_together_as_each_alone() -> None:
-    together, alone = ([nn.Parameter(torch.zeros(6, 2, 3, 3)) for _ in range(3)] for _ in range(2))
-    first = Muon(nn.ParameterList(together), {str(i): p for i, p in enumerate(together)}, 0.1, 0.5)
-    others = [Muon(nn.ParameterList([p]), {"p": p}, 0.1, 0.5) for p in alone]
-    generator = torch.Generator().manual_seed(3)
-    for step in range(3):
-        for place, (mine, theirs) in enumerate(zip(together, alone, strict=True)):
-            mine.grad = theirs.grad = None if place == step else torch.randn(mine.shape, generator=generator)
-        for optimizer in (first, *others):
-            optimizer.step()
-    for mine, theirs in zip(together, alone, strict=True):
-        assert mine.abs().max() > 0.01 and torch.allclose(mine, theirs, atol=1e-3)
-
-
-def test_muon_leaves_tables_and_gains_to_adamw() -> None:
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.LayerNorm(3))
-    groups = Muon(model, dict(model.named_parameters()), 0.1).param_groups
-    assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(3, 4)], [(5, 4), (3,), (3,), (3,)]]
-
-
-def test_tables_and_gains_are_stepped_together_as_adamw_steps_them_alone() -> None:
-    ours, theirs = (nn.Sequential(nn.Embedding(5, 4), nn.LayerNorm(4), nn.LayerNorm(4)) for _ in range(2))
-    theirs.load_state_dict(ours.state_dict())
-    quick = Muon(ours, dict(ours.named_parameters()), 0.1)
-    plain = torch.optim.AdamW(theirs.parameters(), 0.1, betas=(0.9, 0.99), weight_decay=0.0)
-    for step in range(6):
-        x = torch.tensor([step % 5, 2])
-        for model, optimizer in ((ours, quick), (theirs, plain)):
-            last = 3 if step % 2 else 2  # every other step the last gains have no gradient: their count stands still
-            model[:last](x).square().sub(1).square().sum().backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-    for name, value in theirs.state_dict().items():
-        assert torch.allclose(ours.state_dict()[name], value, atol=1e-5), name
-    assert {float(quick.state[p]["step"]) for p in ours[2].parameters()} == {3.0}
-    assert {key for state in quick.state.values() for key in state} == {"mean", "square", "step"}
+    monkeypatch.setattr(record.os, "isatty", lambda descriptor: True)
+    model = make_model()
+    with caplog.at_level(logging.INFO):
+        Trainer(model, losses_of(model), TrainerSettings(steps=4, log_every=2), tmp_path).run()
+    shown = capsys.readouterr().err
+    assert "4/4" in shown and "loss" in shown and "step 2/4" not in caplog.text

@@ -8,6 +8,7 @@ Ref: Jordan et al. 2024, github.com/KellerJordan/Muon; the common scale with Ada
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,13 +39,13 @@ class Muon(torch.optim.Optimizer):
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "rows": rows}
         super().__init__([group for group in groups if group["params"]], defaults)
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
             group.setdefault("rows", ROWS)  # states written before there were blocks
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure is taken
         """Step every parameter that has a gradient."""
         if closure is not None:
             raise ValueError("Muon steps once per gradient and takes no closure: call backward() and then step()")
@@ -59,9 +60,9 @@ class Muon(torch.optim.Optimizer):
             for parameters in alike.values():
                 self._step_matrices(parameters, group)
 
-    def _step_matrices(self, parameters: list[nn.Parameter], group: dict) -> None:
+    def _step_matrices(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         """Matrices of one shape, all at once, for the same reason as below."""
-        gradients = [parameter.grad for parameter in parameters]
+        gradients, values = _gradients(parameters), [parameter.data for parameter in parameters]
         for parameter in parameters:
             if "momentum" not in self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
@@ -69,10 +70,10 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch.stack(torch._foreach_lerp(gradients, momenta, group["momentum"])).flatten(2)
         updates = orthogonal(ahead, group["rows"]).reshape(len(parameters), *parameters[0].shape).unbind()
-        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(parameters, updates, alpha=-group["lr"] * _ADAMW_RMS * max(ahead.shape[1:]) ** 0.5)
+        torch._foreach_mul_(values, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(values, updates, alpha=-group["lr"] * _ADAMW_RMS * max(ahead.shape[1:]) ** 0.5)
 
-    def _step_vectors(self, parameters: list[nn.Parameter], group: dict) -> None:
+    def _step_vectors(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         """AdamW of all of them at once: one by one, many small ones cost more to call for than to compute."""
         if not parameters:
             return
@@ -83,7 +84,7 @@ class Muon(torch.optim.Optimizer):
                           "step": torch.zeros(())}  # fmt: skip
             state["step"] += 1
         means, squares, steps = ([state[key] for state in states] for key in ("mean", "square", "step"))
-        gradients, (quick, slow) = [parameter.grad for parameter in parameters], group["betas"]
+        gradients, (quick, slow) = _gradients(parameters), group["betas"]
         torch._foreach_lerp_(means, gradients, 1 - quick)
         torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - slow)
         counts = [step.item() for step in steps]
@@ -91,7 +92,11 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_sqrt_(deviations)
         torch._foreach_add_(deviations, 1e-8)
         rates = [-group["lr"] / (1 - quick**count) for count in counts]
-        torch._foreach_addcdiv_(parameters, means, deviations, rates)
+        torch._foreach_addcdiv_([parameter.data for parameter in parameters], means, deviations, rates)
+
+
+def _gradients(parameters: list[nn.Parameter]) -> list[torch.Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def orthogonal(matrices: torch.Tensor, rows: int = ROWS) -> torch.Tensor:
@@ -107,7 +112,7 @@ def orthogonal(matrices: torch.Tensor, rows: int = ROWS) -> torch.Tensor:
 
 
 def _factor(wide: torch.Tensor) -> torch.Tensor:
-    near = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(wide.device))
+    near: torch.Tensor = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(_work_type(wide.device))
     smaller = near.dtype == torch.float32 and near.shape[2] >= 2 * near.shape[1]
     advance = _by_its_gram if smaller else _by_itself
     for rounds in _ROUNDS:

@@ -11,12 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from demo.ops.job_commands import accepted, add_job_commands, open_runner
 from demo.store.settings import Settings, SettingsError, settings_table
 
 if TYPE_CHECKING:
     from demo.studio.services import Services
-    from diffusion.pipeline import TwoStagePipeline
-    from diffusion.progress import Progress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,13 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command(serve, "serve", "Serve the studio on HOST:PORT (127.0.0.1:5000) until Ctrl-C.")
-    drawing = command(generate, "generate", "Draw a Korean (or English) prompt into a folder, without a server.")
-    drawing.add_argument("prompt")
-    drawing.add_argument("-n", type=int, default=1, help="pictures, 1-10 (default 1)")
-    drawing.add_argument("--seed", type=int, default=0, help="picture i has seed + i (default 0)")
-    drawing.add_argument("--negative", default="", help="what should not be there")
-    drawing.add_argument("--no-refine", action="store_true", help="base stage only")
-    drawing.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder (default out/)")
+    add_job_commands(command)
     finding = command(search, "search", "Find past prompts, Korean or English.")
     finding.add_argument("query")
     finding.add_argument("-k", type=int, default=10)
@@ -110,31 +103,12 @@ def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
     return run_worker(settings, arguments.parent)
 
 
-def generate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from demo.store.errors import ServiceError
-    from demo.studio import pictures, prompts
-    from diffusion.request import DrawSettings, shots_for
-
-    try:
-        prompt = prompts.accept(arguments.prompt)
-    except ServiceError as error:
-        raise ValueError(_said(error)) from error
-    pipeline = _pipeline(settings)
-    shots = shots_for(prompt, arguments.n, arguments.seed, prompts.clean(arguments.negative, "negative"))
-    with _bar() as bar:
-        drawing = pipeline.draw(shots, DrawSettings(refine=not arguments.no_refine), on_step=bar.step)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    for shot, image, recipe in zip(shots, drawing.images, drawing.recipes, strict=True):
-        path = _free_name(arguments.out, f"{shot.seed:010}")
-        path.write_bytes(pictures.encode(image, "image/png", pictures.GENERATED, recipe))
-        print(path)
-    return 0
-
-
 def search(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.studio.visibility import Viewer
+
     services = _services(settings, arguments)
     vector = services.searcher.vector(arguments.query)
-    for found in services.searcher.near(arguments.query, vector, arguments.k, arguments.owner):
+    for found in services.searcher.near(arguments.query, vector, arguments.k, Viewer(arguments.owner)):
         print(f"{found.score:.3f}  {found.generation.id}  {found.generation.prompt}")
     return 0
 
@@ -154,14 +128,15 @@ def import_folder(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def gallery(settings: Settings, arguments: argparse.Namespace) -> int:
     from demo.studio.starter import build
-    from diffusion.request import DrawSettings, shots_for
+    from jobspec import Draw, Order
 
-    pipeline, folder = _pipeline(settings), arguments.out or Path(settings.starter)
+    runner, folder = open_runner(settings, "draw"), arguments.out or Path(settings.starter)
 
     def draw(prompt: str, seed: int) -> tuple:
-        drawing = pipeline.draw(shots_for(prompt, 1, seed), DrawSettings())
+        job, _ = accepted(Draw, {"prompt": prompt, "n": 1, "seed": seed}, {})
+        picture = runner.run([Order(job)])[0].pictures[0]
         print(f"{seed:4}  {prompt}", file=sys.stderr)
-        return drawing.images[0], drawing.recipes[0]
+        return picture.image, picture.recipe
 
     pictures, size = build(draw, folder)
     print(f"{pictures} pictures, {size / 1e6:.2f} MB in {folder}")
@@ -169,7 +144,7 @@ def gallery(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def reindex(settings: Settings, arguments: argparse.Namespace) -> int:
-    from demo.ops.upkeep import embed_anew
+    from demo.studio.opening import embed_anew
 
     services = _services(settings, arguments)
     count = embed_anew(services.searcher, services)
@@ -189,21 +164,26 @@ def verify(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def export(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.studio.visibility import Viewer
+    from demo.web import present
+
     services, path = _services(settings, arguments, encoder=False), arguments.out or Path(f"{arguments.owner}.zip")
     with path.open("xb") as file:
-        for piece in services.belongings.export(arguments.owner):
+        for piece in services.user_data.export(Viewer(arguments.owner), present.generation):
             file.write(piece)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     return 0
 
 
 def forget(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.web import present
+
     services = _services(settings, arguments, encoder=False)
-    receipt = services.deletion.owner(arguments.owner)
-    if receipt["vectors_left"]:
+    erased = services.deletion.owner(arguments.owner)
+    if erased.receipt.vectors:
         services.searcher.index.rebuild()
-        receipt = services.deletion.receipt(receipt["receipt"])
-    print(json.dumps(receipt, indent=1))
+        erased = services.deletion.receipt(erased.receipt.id)
+    print(json.dumps(present.receipt(erased), indent=1))
     return 0
 
 
@@ -237,22 +217,10 @@ def _services(settings: Settings, arguments: argparse.Namespace, encoder: bool =
         try:
             services.searcher.require()
         except ServiceError as error:
-            raise ValueError(_said(error)) from error
+            raise ValueError(_message_of(error)) from error
     else:
         services.searcher.stay_closed()
     return services
-
-
-def _pipeline(settings: Settings) -> TwoStagePipeline:
-    from demo.studio.readiness import missing_checkpoint
-    from demo.studio.services import open_encoder
-    from demo.worker.drawing import open_pipeline
-
-    if (problem := missing_checkpoint(settings.checkpoint)) is not None:
-        raise ValueError(problem)
-    if not Path(settings.encoder).exists():
-        raise ValueError(f"there is no Korean text encoder at {settings.encoder}: set ENCODER")
-    return open_pipeline(settings, open_encoder(Path(settings.encoder)))
 
 
 def _owner_id(given: str | None) -> str:
@@ -263,30 +231,7 @@ def _owner_id(given: str | None) -> str:
     return given or new_id()
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     from demo.store.errors import message
 
     return message(error.code, error.values)
-
-
-def _free_name(folder: Path, stem: str) -> Path:
-    """A PNG name that nobody has: pictures never overwrite each other."""
-    names = [folder / f"{stem}.png", *(folder / f"{stem}-{i}.png" for i in range(2, 10_000))]
-    return next(path for path in names if not path.exists())
-
-
-class _bar:
-    """A progress bar over steps, at a terminal."""
-
-    def __enter__(self) -> _bar:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit="step", disable=None)
-        return self
-
-    def step(self, progress: Progress) -> None:
-        self._bar.set_description(progress.stage)
-        self._bar.update(1)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()

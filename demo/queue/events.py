@@ -1,35 +1,41 @@
-"""What happens to a generation, as rows that streams replay, and a watcher that wakes the streams.
+"""What happens to a generation, as numbered rows that streams replay, and one reader that hands them to all streams.
 
-The watcher is one thread that asks the database for news ten times a second while anybody listens; a stream then reads
-its own generation's rows, so nothing is lost between processes.
+A client sees `number`, which counts within its generation alone; `seq` counts everybody's events and stays inside.
+The reader is one thread that asks the database for news ten times a second while anybody listens.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
-from demo.store.tables import Event
+from demo.store.tables import Event, Generation
 
 logger = logging.getLogger(__name__)
 INTERVAL = 0.1
-MOST_KNOWN = 10_000
-END = ("done", "failed", "cancelled")
+TICK_SECONDS = 1.0
+LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
+Hear = Callable[[Sequence[Event]], None]
 
 
 def append(session: Session, generation_id: str, kind: str, data: dict | None = None) -> None:
-    """Add one event in the caller's transaction."""
-    session.add(Event(generation_id=generation_id, kind=kind, data=data or {}))
+    """Add one event in the caller's transaction, under the generation's next number."""
+    counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
+    counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)
+    number = session.scalar(counting) or 1
+    session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
 
 
-def since(session: Session, generation_id: str, seq: int) -> list[Event]:
-    """Events of a generation after `seq`, in order."""
-    query = select(Event).where(Event.generation_id == generation_id, Event.seq > seq).order_by(Event.seq)
+def since(session: Session, generation_id: str, number: int) -> list[Event]:
+    """Events of a generation after `number`, in order."""
+    query = select(Event).where(Event.generation_id == generation_id, Event.number > number).order_by(Event.number)
     return list(session.scalars(query))
 
 
@@ -39,37 +45,42 @@ def drop_progress(session: Session, generation_id: str) -> None:
 
 
 class Watcher:
-    """Wakes whoever listens for a generation when a row about it was written, by whatever process."""
+    """Tells whoever listens for a generation the rows that were written about it, by whatever process.
+
+    `tick`, if set, is called about once a second with the ids that are listened for.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._condition = threading.Condition()
-        self._newest: dict[str, int] = {}  # generation -> newest seq seen
-        self._listeners = 0
+        self._listeners: dict[str, list[Hear]] = {}
+        self._seq = 0
+        self._late = 0 if database.engine.dialect.name == "sqlite" else LATE
         self._thread: threading.Thread | None = None
         self._closed = False
+        self.tick: Callable[[Sequence[str]], None] = lambda _ids: None
 
-    def listen(self) -> None:
-        """Say that a stream begins; call `leave` when it ends."""
+    def listen(self, generation_id: str, hear: Hear) -> None:
+        """Hand every event that is written from now on to `hear`, in the reader's thread; it must not block.
+
+        Rows may come twice. Call `leave` at the end.
+        """
         with self._condition:
-            self._listeners += 1
-            if self._thread is None:
+            if not self._listeners:
+                self._seq = self._newest()
+            self._listeners.setdefault(generation_id, []).append(hear)
+            if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._watch, name="events", daemon=True)
                 self._thread.start()
             self._condition.notify_all()
 
-    def leave(self) -> None:
+    def leave(self, generation_id: str, hear: Hear) -> None:
         with self._condition:
-            self._listeners -= 1
-            if self._listeners == 0:
-                self._newest.clear()
-
-    def wait(self, generation_id: str, seq: int, timeout: float) -> bool:
-        """Wait until the generation has an event after `seq`; False after `timeout` seconds without one."""
-        with self._condition:
-            return self._condition.wait_for(
-                lambda: self._closed or self._newest.get(generation_id, 0) > seq, timeout=timeout
-            )
+            listeners = self._listeners.get(generation_id, [])
+            if hear in listeners:
+                listeners.remove(hear)
+            if not listeners:
+                self._listeners.pop(generation_id, None)
 
     def close(self) -> None:
         with self._condition:
@@ -83,31 +94,36 @@ class Watcher:
         return self._closed
 
     def _watch(self) -> None:
-        seq: int | None = None
+        due = 0.0
         while True:
             with self._condition:
-                if not self._closed and self._listeners == 0:
-                    seq = None
-                    self._condition.wait_for(lambda: self._closed or self._listeners > 0)
+                self._condition.wait_for(lambda: self._closed or self._listeners)
                 self._condition.wait_for(lambda: self._closed, timeout=INTERVAL)
                 if self._closed:
                     return
+                ids = list(self._listeners)
             try:
-                seq = self._look(seq)
+                self._look()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + TICK_SECONDS
+                    self.tick(ids)
             except SQLAlchemyError as error:
-                logger.warning("cannot look for events: %s", error)
+                logger.warning("cannot look for events: %s", type(error).__name__)
+            except Exception:
+                logger.exception("an event could not be handed on")
 
-    def _look(self, seq: int | None) -> int:
+    def _look(self) -> None:
         with self._database.read() as session:
-            if seq is None:
-                return session.scalar(select(func.coalesce(func.max(Event.seq), 0))) or 0
-            rows = session.execute(select(Event.generation_id, Event.seq).where(Event.seq > seq)).all()
-        if rows:
-            with self._condition:
-                for generation_id, number in rows:
-                    self._newest[generation_id] = max(number, self._newest.get(generation_id, 0))
-                if len(self._newest) > MOST_KNOWN:  # who misses a wake-up looks again by itself
-                    self._newest.clear()
-                self._condition.notify_all()
-            return max(number for _, number in rows)
-        return seq
+            rows = session.scalars(select(Event).where(Event.seq > self._seq - self._late).order_by(Event.seq)).all()
+        told: dict[str, list[Event]] = {}
+        for row in rows:
+            told.setdefault(row.generation_id, []).append(row)
+        with self._condition:
+            hearers = [(hear, told[id]) for id in told for hear in self._listeners.get(id, ())]
+        self._seq = max([self._seq, *(row.seq for row in rows)])
+        for hear, news in hearers:
+            hear(news)
+
+    def _newest(self) -> int:
+        with self._database.read() as session:
+            return session.scalar(select(func.coalesce(func.max(Event.seq), 0))) or 0

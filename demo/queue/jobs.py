@@ -36,7 +36,7 @@ class Waiting:
     owner_id: str
     created_at: float
     n: int
-    shape: str
+    batch_key: str
     attempt: int
 
 
@@ -60,13 +60,13 @@ def fair_order(waiting: Sequence[Waiting], served_at: Mapping[str, float]) -> li
 
 
 def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
-    """The first job and those of its shape that fit beside it; one that killed a worker is drawn alone."""
+    """The first job and those of its batch key that fit beside it; one that killed a worker is drawn alone."""
     head, batch = order[0], [order[0]]
     if head.attempt > 0:
         return batch
     pictures, held = head.n, {head.owner_id: 1}
     for job in order[1:]:
-        fits = pictures + job.n <= most_pictures and job.shape == head.shape and job.attempt == 0
+        fits = pictures + job.n <= most_pictures and job.batch_key == head.batch_key and job.attempt == 0
         if fits and held.get(job.owner_id, 0) < JOBS_OF_ONE_OWNER_IN_A_BATCH:
             batch.append(job)
             pictures += job.n
@@ -76,7 +76,7 @@ def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
 
 def queue_order(session: Session) -> list[Waiting]:
     """Every waiting job in the order in which they will begin, as far as it is known now."""
-    columns = (Generation.id, Generation.owner_id, Generation.created_at, Generation.n, Generation.shape,
+    columns = (Generation.id, Generation.owner_id, Generation.created_at, Generation.n, Generation.batch_key,
                Generation.attempt)  # fmt: skip
     rows = session.execute(select(*columns).where(Generation.status == "queued")).all()
     waiting = [Waiting(*row) for row in rows]
@@ -96,14 +96,14 @@ def admit(session: Session, settings: Settings, owner_id: str) -> None:
         raise ServiceError("queue_full", retry_after=min(60, 5 + waiting // 10))
 
 
-class Desk:
+class JobQueue:
     """What a worker does with jobs, in short transactions."""
 
     def __init__(self, database: Database, settings: Settings, worker: str) -> None:
         self._database, self._settings, self.worker = database, settings, worker
 
     def claim(self) -> list[Generation]:
-        """Take the next batch: same shape, at most `batch` pictures; empty when nothing waits."""
+        """Take the next batch: same batch key, at most `batch` pictures; empty when nothing waits."""
         with self._database.read() as session:  # a look without taking turns with writers
             if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
                 return []

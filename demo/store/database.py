@@ -21,7 +21,7 @@ from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0002"  # the newest revision in migrations/versions
+HEAD = "0005"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -91,8 +91,8 @@ def upgrade(database: Database) -> None:
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True)
-    engine = create_engine(url, pool_size=16, max_overflow=96, pool_timeout=10)
+        return create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, pool_size=16, max_overflow=96, pool_timeout=10, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

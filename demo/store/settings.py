@@ -10,10 +10,14 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+NUMBER = re.compile(r"\s*(\d+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -21,13 +25,16 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message names it, what came and what is allowed."""
 
 
-def _setting(default: object, help: str) -> object:
-    return field(default=default, metadata={"help": help})
+def _setting(default: object, help: str) -> Any:
+    return Field(default, description=help)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Checked once, in `__post_init__`; handed down as an argument everywhere."""
+class Settings(BaseSettings):
+    """Checked once, where it is made; handed down as an argument everywhere. Made by itself it reads no environment:
+    `Settings.from_env()` does.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, case_sensitive=False)
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(5000, "Port to listen on.")
@@ -49,29 +56,59 @@ class Settings:
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
-    streams: int = _setting(64, "Event streams at once; beyond it 503 and polling.")
+    streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
+    connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
+    connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")
     lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
     rate_writes: str = _setting("240/minute", "Writing requests of one person.")
     rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
+    rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
+    rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
+    metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
-    def __post_init__(self) -> None:
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_reason(one) for one in error.errors())) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        """Text from the environment: `10GB` for bytes and counts, 1/0/yes/no for switches."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, str) and kind is bool and not value.strip():
+            return False
+        if isinstance(value, str) and kind is int and (found := NUMBER.fullmatch(value)) is not None:
+            return int(found[1]) * UNITS[found[2].upper()]
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
         if self.access not in ("", "open", "token"):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
-        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "max_disk"):
+        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
         if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
             raise SettingsError("PORT up to 65535, RETENTION_DAYS and PROXIES from 0, LEASE_SECONDS above 0")
+        return self
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
         """Read the environment; `overrides` (from a command line) win. Raises SettingsError."""
-        values = {
-            f.name: _parse(f.name, f.type, environ[f.name.upper()]) for f in fields(cls) if f.name.upper() in environ
-        }
-        return cls(**(values | overrides))
+        return cls(**(_Environment(cls, environ)() | overrides))
 
     @property
     def loopback(self) -> bool:
@@ -104,11 +141,6 @@ class Settings:
     def index_dir(self) -> Path:
         return self.data_dir / "index"
 
-    @property
-    def threads(self) -> int:
-        """Threads of the web process: every stream holds one, 32 answer everything else."""
-        return self.streams + 32
-
     def check_listening(self) -> None:
         """Refuse to be reachable from elsewhere by accident. Raises SettingsError."""
         if not self.loopback and not self.access:
@@ -118,21 +150,25 @@ class Settings:
             )
 
 
-def _parse(name: str, kind: str, text: str) -> object:
-    """A setting's text as its type: `10GB` for bytes, 1/0/yes/no for switches."""
-    try:
-        if kind == "bool":
-            return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False,
-                    "off": False, "": False}[text.strip().lower()]  # fmt: skip
-        if kind == "int":
-            number, unit = re.fullmatch(r"\s*(\d+)\s*([KMGT]?)B?\s*", text, re.IGNORECASE).groups()
-            return int(number) * UNITS[unit.upper()]
-        return {"Path": Path, "float": float, "str": str}[kind](text)
-    except (KeyError, ValueError, AttributeError) as error:
-        raise SettingsError(f"{name.upper()}={text!r} is not a {kind}") from error
+class _Environment(EnvSettingsSource):
+    """Reads settings from any mapping, so that a test need not change its process's environment."""
+
+    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items()}
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What came, and why it cannot be: PORT='x': input should be a valid integer."""
+    name = ".".join(map(str, error["loc"])).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}={error['input']!r}: {message[0].lower()}{message[1:]}" if name else message
 
 
 def settings_table() -> str:
     """Every setting with its default and help, for the shell and for a test against the documentation."""
-    rows = [f"{f.name.upper():16} {str(f.default)!s:28} {f.metadata['help']}" for f in fields(Settings)]
-    return "\n".join(rows)
+    fields = Settings.model_fields.items()
+    return "\n".join(f"{name.upper():16} {field.default!s:28} {field.description}" for name, field in fields)

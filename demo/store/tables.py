@@ -12,6 +12,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
+END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
 def new_id() -> str:
@@ -55,7 +56,7 @@ class Code(Base):
 
 
 class Generation(Base):
-    """One request to draw, and its job."""
+    """One job, and what became of it. `spec` is the job itself; the other columns of it are there to be asked for."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -69,22 +70,15 @@ class Generation(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     status: Mapped[str]  # queued, running, succeeded, failed, cancelled
-    prompt: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="draw")  # of jobspec.KINDS
+    prompt: Mapped[str]  # the job's text
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
-    negative_prompt: Mapped[str]
     n: Mapped[int]
     seed: Mapped[int]
-    steps: Mapped[int | None]
-    guidance_scale: Mapped[float | None]
-    refine: Mapped[bool]
-    refine_strength: Mapped[float | None]
-    style: Mapped[str | None]
-    style_weight: Mapped[float]
-    source_image: Mapped[str | None]
-    strength: Mapped[float | None]
+    spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
-    shape: Mapped[str]  # jobs of one shape can be drawn in one batch
+    batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
     index_id: Mapped[str] = mapped_column(unique=True)
@@ -95,6 +89,7 @@ class Generation(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]
+    event_count: Mapped[int] = mapped_column(default=0)  # events written about it: the next one's number less one
 
 
 class Image(Base):
@@ -123,8 +118,9 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (Index("events_generation_seq", "generation_id", "seq"), {"sqlite_autoincrement": True})
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)  # of everybody's: no client sees it
     generation_id: Mapped[str]
+    number: Mapped[int]  # within its generation
     kind: Mapped[str]
     data: Mapped[dict]
 

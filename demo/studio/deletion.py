@@ -32,10 +32,10 @@ from demo.store.tables import (
     Trash,
     new_id,
 )
-from demo.studio import present
-from demo.studio.gallery import visible
-from demo.studio.owners import Viewer
+from demo.studio.generations import find
 from demo.studio.searching import Searcher
+from demo.studio.views import Erased
+from demo.studio.visibility import Viewer, owned_by
 
 logger = logging.getLogger(__name__)
 RECEIPT_DAYS = 90
@@ -47,18 +47,18 @@ class Deletion:
     def __init__(self, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._database, self._storage, self._searcher = database, storage, searcher
 
-    def generation(self, viewer: Viewer, generation_id: str) -> dict:
+    def generation(self, viewer: Viewer, generation_id: str) -> Erased:
         """Delete an own generation with its pictures; a job that has not ended is cancelled first."""
         with self._database.write() as session:
-            row = visible(session.get(Generation, generation_id), viewer, own=True)
+            row = find(session, viewer, generation_id, own=True)
             receipt = self._erase(session, [row], [])
         return self._finish(receipt.id)
 
-    def image(self, viewer: Viewer, image_id: str) -> dict:
+    def image(self, viewer: Viewer, image_id: str) -> Erased:
         """Delete one own picture; with its last picture a generation goes too."""
         with self._database.write() as session:
-            row = session.get(Image, image_id)
-            if row is None or not viewer.owns(row.owner_id):
+            row = session.scalar(select(Image).where(Image.id == image_id, owned_by(viewer, Image)))
+            if row is None:
                 raise ServiceError("not_found")
             others = session.scalar(
                 select(func.count()).where(Image.generation_id == row.generation_id, Image.id != row.id)
@@ -69,7 +69,7 @@ class Deletion:
                 receipt = self._erase(session, [], [row])
         return self._finish(receipt.id)
 
-    def owner(self, owner_id: str) -> dict:
+    def owner(self, owner_id: str) -> Erased:
         """Forget a person: everything of theirs, tokens and codes included."""
         with self._database.write() as session:
             generations = list(session.scalars(select(Generation).where(Generation.owner_id == owner_id)))
@@ -94,7 +94,7 @@ class Deletion:
             self.sweep()
         return len(rows) + len(images)
 
-    def receipt(self, receipt_id: str) -> dict:
+    def receipt(self, receipt_id: str) -> Erased:
         with self._database.read() as session:
             if session.get(Receipt, receipt_id) is None:
                 raise ServiceError("not_found")
@@ -136,7 +136,7 @@ class Deletion:
             session.delete(row)
         return receipt
 
-    def _finish(self, receipt_id: str) -> dict:
+    def _finish(self, receipt_id: str) -> Erased:
         """Do now what can be done now, and say what is left."""
         with self._database.read() as session:
             keys = list(session.scalars(select(Trash.key).where(Trash.receipt_id == receipt_id)))
@@ -145,7 +145,7 @@ class Deletion:
         self._database.checkpoint()
         with self._database.read() as session:
             left = session.scalar(select(func.count()).select_from(Trash).where(Trash.receipt_id == receipt_id))
-            return present.receipt(session.get_one(Receipt, receipt_id), left)
+            return Erased(session.get_one(Receipt, receipt_id), left or 0)
 
     def _remove(self, keys: Sequence[str]) -> None:
         """Remove files, then their trash rows; what fails stays in the trash for the next sweep."""

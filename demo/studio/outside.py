@@ -17,13 +17,16 @@ from fashion.lexicon import GARMENT_BY_ID, WORDS, Background
 from fashion.meant import as_meant
 from fashion.vocabulary import known_words
 
+DOMAIN = "fashion"
 GARMENTS = ("dress", "jeogori")  # what the words of a prompt without a garment are shown on
 BEFORE = ("color", "pattern", "material")  # fields that stand before a garment, in this order
 
 
-def outside(prompt: str) -> bool:
-    """Whether a prompt that is not empty names no garment that can be drawn."""
-    return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(as_meant(prompt)))
+def outside(prompt: str, domain: str = DOMAIN) -> bool:
+    """Whether a prompt that is not empty names no garment; never for a checkpoint of another domain or of none."""
+    if domain != DOMAIN or not prompt.strip():
+        return False
+    return not any(span.field == "garment" for span in known_words(as_meant(prompt)))
 
 
 def near_examples(prompt: str, language: str, vector: Callable[[str], np.ndarray] | None) -> list[str]:

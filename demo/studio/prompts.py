@@ -1,19 +1,22 @@
-"""A prompt from outside: any Unicode form in; NFC without control characters out, or a refusal."""
+"""A prompt from outside: any Unicode form in; NFC without control characters out, or a refusal; what is known of it."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from demo.store.errors import ServiceError, language
 from demo.studio import moderation, words
-from fashion.meant import Reading, readings
+from demo.studio.words import Reading
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
+from jobspec import Draw, Warned
+from jobspec.fields import MAX_TEXT
 
 MAX_CHARACTERS = 2000
-MAX_RAW = 12_000  # code points before normalising: 2,000 syllables in NFD and something over
+NAMED = 8  # so many words are named in a warning
 
 
 class Meter(Protocol):
@@ -26,44 +29,87 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is known about a prompt before anything is drawn."""
+    """What is known about a prompt before anything is drawn; `unknown`: words with their start and end."""
 
     normalized: str
     tokens: int | None
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
     readings: list[Reading]
+    warnings: list[Warned]
     rejected: moderation.Rule | None
 
 
-def accept(text: str) -> str:
+def accept(text: str, field: str = "prompt") -> str:
     """The prompt as it is kept and drawn. Raises ServiceError prompt_empty, prompt_too_long, prompt_rejected."""
-    prompt = clean(text, "prompt")
+    prompt = clean(text, field)
     if not any(unicodedata.category(c)[0] in "LNS" for c in prompt):
-        raise ServiceError("prompt_empty", "prompt")
+        raise ServiceError("prompt_empty", field)
     if (rule := moderation.judge(prompt)) is not None:
-        raise ServiceError("prompt_rejected", "prompt", reason=rule.reason[language()])
+        raise ServiceError("prompt_rejected", field, reason=rule.reason[language()])
     return prompt
 
 
 def clean(text: str, field: str = "prompt") -> str:
     """NFC, controls out, spaces single, at most 2,000 characters. Raises ServiceError."""
-    if len(text) > MAX_RAW:
+    if len(text) > MAX_TEXT:
         raise ServiceError("prompt_too_long", field, limit=MAX_CHARACTERS, got=len(text))
     if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise ServiceError("invalid_request", field, detail="NUL and lone surrogates are not text")
+        raise ServiceError("invalid_request", field, reason="not_text")
     prompt = normalize(text)
     if len(prompt) > MAX_CHARACTERS:
         raise ServiceError("prompt_too_long", field, limit=MAX_CHARACTERS, got=len(prompt))
     return prompt
 
 
-def analyze(text: str, meter: Meter | None) -> Analysis:
+def analyze(text: str, meter: Meter | None, reader: words.DomainReader) -> Analysis:
     """Tokens, unknown words, what is read otherwise and the rules, for the page's meter."""
-    prompt = clean(text)
-    tokens = meter.count_tokens(words.as_read(prompt)) if meter and prompt else (0 if meter else None)
+    prompt, rule = clean(text), None
+    tokens = meter.count_tokens(reader.read(prompt)) if meter and prompt else (0 if meter else None)
+    found = warnings(prompt, prompt, meter, reader) if prompt else []
+    if (rule := moderation.judge(prompt)) is not None:
+        found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, words.unknown_words(prompt), readings(prompt), moderation.judge(prompt))
+    return Analysis(prompt, tokens, limit, reader.unknown_words(prompt), reader.readings(prompt), found, rule)
+
+
+def warnings(prompt: str, asked: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:
+    """What of a prompt will not count or is read otherwise; `asked`: the prompt with a style's words."""
+    found = cut("prompt_cut", asked, meter, reader)
+    if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
+        found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
+    if otherwise := reader.readings(prompt):
+        found.append(Warned("read_as", {"words": words.reading_list(otherwise)}))
+    return found
+
+
+def negative_warnings(
+    job: Draw, defaults: Mapping[str, object], meter: Meter | None, reader: words.DomainReader
+) -> list[Warned]:
+    """What of a negative prompt will not count; `defaults`: the checkpoint's, as far as they are known."""
+    if not job.negative_prompt:
+        return []
+    scales = [job.guidance_scale or defaults.get("guidance_scale")]
+    scales += [defaults.get("refine_guidance")] if job.refine else []
+    if all(scale is not None and float(str(scale)) <= 1 for scale in scales):
+        return [Warned("negative_prompt_unused", {"guidance_scale": 1})]
+    return cut("negative_prompt_cut", job.negative_prompt, meter, reader)
+
+
+def cut(code: str, text: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:
+    """The warning that the encoder does not read a text to its end."""
+    read = reader.read_negative if code.startswith("negative") else reader.read
+    if meter is None or (tokens := meter.count_tokens(read(text))) <= meter.max_tokens:
+        return []
+    return [Warned(code, {"tokens": tokens, "max_tokens": meter.max_tokens})]
+
+
+def with_new(known: Iterable[Mapping[str, object]], more: Iterable[Warned]) -> list[dict[str, object]]:
+    """Stored warnings, and those of others that say something new."""
+    found = {str(one["code"]): dict(one) for one in known}
+    for one in more:
+        found.setdefault(one.code, {"code": one.code, "values": dict(one.values)})
+    return list(found.values())
 
 
 def search_key(text: str) -> str:

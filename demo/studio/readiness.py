@@ -19,6 +19,7 @@ from demo.studio.searching import Searcher
 
 USED_SECONDS = (0.5, 10.0)  # how long the bytes that are kept count as known, at least and at most:
 USED_SHARE = 50  # so many times what adding them up took
+HEARD_SECONDS = 0.2  # how long a worker's row is taken for fresh
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -28,11 +29,15 @@ class Readiness:
     def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._used = (float("-inf"), 0)  # until when, bytes
+        self._heard: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, the worker's row
 
     def worker(self) -> WorkerRow | None:
-        """The worker that was heard of last, if it still speaks."""
-        with self._database.read() as session:
-            row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
+        """The worker that was heard of last, if it still speaks; as of a moment ago."""
+        until, row = self._heard
+        if time.monotonic() > until:
+            with self._database.read() as session:
+                row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
+            self._heard = time.monotonic() + HEARD_SECONDS, row
         return row if row and time.time() - row.heartbeat < SILENT_SECONDS else None
 
     def require(self) -> None:
@@ -54,10 +59,19 @@ class Readiness:
 
     def refines(self) -> bool:
         """Whether the checkpoint has a second stage: the worker knows once it is open; before, the folder tells."""
-        worker = self.worker()
-        if worker is not None and worker.state == "ready":
-            return bool(worker.detail.get("defaults", {}).get("refine"))
+        if facts := self.facts():
+            return bool(facts.get("defaults", {}).get("refine"))
         return names_refiner(self._settings.checkpoint)
+
+    def facts(self) -> dict:
+        """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
+        worker = self.worker()
+        return worker.detail if worker is not None and worker.state == "ready" else {}
+
+    def domain(self) -> str:
+        """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""
+        facts = self.facts()
+        return str(facts["domain"] if "domain" in facts else manifest_of(self._settings.checkpoint).get("domain", ""))
 
     def used_bytes(self) -> int:
         """Bytes of pictures kept, as of a moment ago: adding up many pictures takes a while."""
@@ -111,7 +125,7 @@ def missing_checkpoint(checkpoint: str) -> str | None:
     """What a local checkpoint folder lacks; None for one that looks whole, a hub id or a registered name."""
     path = Path(checkpoint)
     if not path.exists():
-        known = all(map(_is_public, checkpoint.split("+")))
+        known = all(map(_may_be_downloaded, checkpoint.split("+")))
         return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
     if not any((path / name).exists() for name in ("manifest.json", "model_index.json")):
         return f"{path.name}/ holds no manifest.json and no model_index.json: train it, or set CHECKPOINT to another"
@@ -120,16 +134,21 @@ def missing_checkpoint(checkpoint: str) -> str | None:
 
 def names_refiner(checkpoint: str) -> bool:
     """Whether a checkpoint names a second stage, as far as its manifest or its name tells."""
-    manifest = Path(checkpoint) / "manifest.json"
+    stages = manifest_of(checkpoint).get("stages")
+    if isinstance(stages, dict):
+        return "refiner" in stages
+    return not Path(checkpoint).exists() and "+" in checkpoint
+
+
+def manifest_of(checkpoint: str) -> dict:
+    """A checkpoint folder's manifest; empty where there is none that can be read."""
     try:
-        return "refiner" in json.loads(manifest.read_text(encoding="utf-8")).get("stages", {})
-    except (OSError, ValueError, AttributeError):
-        return not Path(checkpoint).exists() and "+" in checkpoint
+        found = json.loads((Path(checkpoint) / "manifest.json").read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
 
 
-def _is_public(name: str) -> bool:
-    """Whether something is named that is downloaded: a hub id, or one of the registered names."""
-    from diffusion.specs import PUBLIC
-
-    is_hub_id = name.count("/") == 1 and not name.startswith((".", "/"))
-    return name.strip() in PUBLIC or is_hub_id
+def _may_be_downloaded(name: str) -> bool:
+    """Whether a name may be a hub id (owner/name) or a registered one (sd15); the worker knows when it opens it."""
+    return name.count("/") < 2 and not name.startswith((".", "/"))

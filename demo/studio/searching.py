@@ -21,11 +21,14 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation
+from demo.store.together import Together
 from demo.studio.prompts import search_key
+from demo.studio.visibility import NOBODY, Viewer, owned_by, visible_to
 
 logger = logging.getLogger(__name__)
 OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
 LEXICAL_WEIGHT = 0.5  # of what letters are ahead of meaning; chosen by benchmarks/search.py
+ENCODED_TOGETHER = 16  # prompts that came at once
 OWN_ROWS = 4000  # of one's own prompts that an own search looks through exactly
 
 
@@ -98,6 +101,7 @@ class Searcher:
         self._open_encoder, self._open_index = open_encoder, open_index
         self._done = threading.Event()
         self._encoding = threading.Lock()
+        self._vectors: Together[str, np.ndarray] = Together(self._encode, ENCODED_TOGETHER)
         self._encoder: Encoder | None = None
         self._index: Index | None = None
         self.problem: str | None = None
@@ -181,11 +185,14 @@ class Searcher:
 
     def vector(self, prompt: str) -> np.ndarray:
         """(search_dim,) float32, unit length."""
-        encoder = self.require()
-        with self._encoding:
-            return np.asarray(encoder.search([prompt])[0], dtype=np.float32)
+        self.require()
+        return self._vectors(prompt)
 
-    def near(self, prompt: str, vector: np.ndarray, k: int, owner_id: str | None, scope: str = "all") -> list[Found]:
+    def _encode(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        with self._encoding:
+            return list(np.asarray(self.require().search(prompts), dtype=np.float32))
+
+    def near(self, prompt: str, vector: np.ndarray, k: int, viewer: Viewer, scope: str = "all") -> list[Found]:
         """The k generations nearest to a prompt that this person may see, best first.
 
         `scope`: all (own and public), mine, public; but for mine, of each prompt only the newest. Letters lift what the
@@ -193,12 +200,12 @@ class Searcher:
         """
         letters = Letters(search_key(prompt))
         if scope == "mine":
-            scored = self._near_own(vector, owner_id)
+            scored = self._near_own(vector, viewer)
         else:
-            viewer = owner_id if scope == "all" else None
+            searcher = viewer if scope == "all" else NOBODY
             wide = min(1000, max(2 * k, k + 20))
-            hits = self.index.search(vector, wide, viewer)
-            scored = self._rows({hit.id: hit.score for hit in hits}, viewer)
+            hits = self.index.search(vector, wide, searcher.owner_id)
+            scored = self._rows({hit.id: hit.score for hit in hits}, searcher)
         found = [
             Found(row, round(float(together(score, letters.likeness(Letters(row.prompt_key)))), 4))
             for row, score in scored
@@ -206,22 +213,23 @@ class Searcher:
         found.sort(key=lambda one: (-one.score, -one.generation.created_at))
         return (found if scope == "mine" else _one_of_each(found))[:k]
 
-    def _rows(self, scores: dict[str, float], viewer: str | None) -> list[tuple[Generation, float]]:
+    def _rows(self, scores: dict[str, float], viewer: Viewer) -> list[tuple[Generation, float]]:
         """The rows of index hits that this person may really see (the database has the last word).
 
-        SQLite is asked by id alone: given the other conditions too, it walks through everything public instead.
+        SQLite is asked by id alone and for the truth of the condition: as a condition it would walk through everything
+        public instead.
         """
         with self._database.read() as session:
-            rows = session.scalars(_light().where(Generation.index_id.in_(scores)))
-            return [(row, scores[row.index_id]) for row in rows if _may_see(row, viewer)]
+            query = _light().add_columns(visible_to(viewer).label("visible"))
+            rows = session.execute(query.where(Generation.index_id.in_(scores)))
+            return [(row, scores[row.index_id]) for row, visible in rows if visible and row.status == "succeeded"]
 
-    def _near_own(self, vector: np.ndarray, owner_id: str | None) -> list[tuple[Generation, float]]:
+    def _near_own(self, vector: np.ndarray, viewer: Viewer) -> list[tuple[Generation, float]]:
         encoder = self.require()
         with self._database.read() as session:
             query = (
                 _light(Generation.vector)
-                .where(Generation.owner_id == (owner_id or ""), Generation.status == "succeeded",
-                       Generation.encoder_id == encoder.encoder_id)
+                .where(owned_by(viewer), Generation.status == "succeeded", Generation.encoder_id == encoder.encoder_id)
                 .order_by(Generation.created_at.desc()).limit(OWN_ROWS)
             )  # fmt: skip
             rows = [row for row in session.scalars(query) if row.vector]
@@ -258,11 +266,6 @@ def _light(*more: object) -> Select[tuple[Generation]]:
     shown = (Generation.owner_id, Generation.created_at, Generation.status, Generation.prompt, Generation.prompt_key,
              Generation.seed, Generation.visibility, Generation.hidden, Generation.index_id)  # fmt: skip
     return select(Generation).options(load_only(*shown, *more, raiseload=True))
-
-
-def _may_see(row: Generation, viewer: str | None) -> bool:
-    mine = viewer is not None and row.owner_id == viewer
-    return row.status == "succeeded" and (mine or (row.visibility == "public" and not row.hidden))
 
 
 def _one_of_each(found: list[Found]) -> list[Found]:

@@ -1,4 +1,4 @@
-"""All services of one web process, composed in one place; `demo.web.app.create_app` keeps them."""
+"""All services over one database, composed in one place: for the web process and for command lines."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import current_app
-
 from demo.queue.events import Watcher
 from demo.store.database import Database, open_database
 from demo.store.settings import Settings
 from demo.store.storage import Storage
 from demo.studio.about import About
+from demo.studio.asking import Asking
 from demo.studio.deletion import Deletion
-from demo.studio.gallery import Gallery
+from demo.studio.generations import Generations
 from demo.studio.owners import Owners
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Encoder, Index, Searcher
 from demo.studio.uploads import Uploads
-from demo.studio.user_data import Belongings
-from demo.web.metrics import Metrics
-from demo.web.streams import Streams
+from demo.studio.user_data import UserData
 
 
 @dataclass(frozen=True)
 class Services:
-    """What views call."""
+    """What views and command lines call."""
 
     settings: Settings
     database: Database
@@ -35,18 +32,17 @@ class Services:
     owners: Owners
     searcher: Searcher
     readiness: Readiness
-    gallery: Gallery
+    generations: Generations
+    asking: Asking
     uploads: Uploads
     deletion: Deletion
-    belongings: Belongings
+    user_data: UserData
     watcher: Watcher
-    streams: Streams
     about: About
-    metrics: Metrics
 
     def warm_up(self) -> threading.Thread:
         """Open the encoder and bring in the starter gallery, beside the answering of requests."""
-        from demo.ops.upkeep import warm_up
+        from demo.studio.opening import warm_up
 
         thread = threading.Thread(target=warm_up, args=(self,), name="warm-up", daemon=True)
         thread.start()
@@ -90,18 +86,12 @@ def open_services(settings: Settings, open_encoder: object = open_encoder, open_
     storage = Storage(settings.files_url)
     searcher = Searcher(settings, database, open_encoder, open_index)
     readiness = Readiness(settings, database, storage, searcher)
-    gallery = Gallery(settings, database, storage, searcher, readiness)
+    generations = Generations(database, searcher)
+    asking = Asking(settings, database, searcher, readiness, generations)
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
-        readiness=readiness, gallery=gallery, uploads=Uploads(settings, database, storage, readiness),
-        deletion=Deletion(database, storage, searcher), belongings=Belongings(database, storage, searcher),
-        watcher=watcher,
-        streams=Streams(gallery, watcher, settings.streams), about=About(settings, readiness, searcher),
-        metrics=Metrics(database, readiness),
+        readiness=readiness, generations=generations, asking=asking, watcher=watcher,
+        uploads=Uploads(settings, database, storage, readiness), deletion=Deletion(database, storage, searcher),
+        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher),
     )  # fmt: skip
-
-
-def services() -> Services:
-    """The services of the current application."""
-    return current_app.extensions["services"]

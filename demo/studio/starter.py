@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Picture
@@ -20,7 +21,10 @@ from PIL import Image as Picture
 from demo.store.tables import Generation, Image, Note, new_id
 from demo.studio import pictures, prompts
 from demo.studio.owners import ensure_owner
-from demo.studio.services import Services
+from jobspec import Draw
+
+if TYPE_CHECKING:
+    from demo.studio.services import Services
 
 logger = logging.getLogger(__name__)
 OWNER = "starter"
@@ -128,11 +132,12 @@ def _rows(
         "final": services.storage.write(image_id, "final", example.media_type, example.data),
         "thumbnail": services.storage.write(image_id, "thumbnail", "image/webp", small),
     }
+    refined = bool(example.recipe.get("settings", {}).get("refine"))
+    job = Draw(prompt=prompt, n=1, seed=example.seed, refine=refined)
     generation = Generation(
         id=id, owner_id=owner_id, created_at=moment, started_at=None, finished_at=moment, status="succeeded",
-        prompt=prompt, prompt_key=prompts.search_key(prompt), negative_prompt="", n=1, seed=example.seed,
-        refine=bool(example.recipe.get("settings", {}).get("refine")), style_weight=1.0,
-        visibility="public" if public else "private", hidden=False, shape="",
+        kind=job.kind, prompt=prompt, prompt_key=prompts.search_key(prompt), n=job.n, seed=example.seed,
+        spec=job.to_row(), visibility="public" if public else "private", hidden=False, batch_key="",
         vector=vector.tobytes(), encoder_id=encoder_id, index_id=new_id(), warnings=[], timings={}, attempt=1,
     )  # fmt: skip
     image = Image(

@@ -6,17 +6,19 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Image, new_id
-from demo.studio import pictures, present
-from demo.studio.gallery import read_cursor, write_cursor
-from demo.studio.owners import Viewer, ensure_owner
+from demo.studio import pictures
+from demo.studio.generations import read_page
+from demo.studio.owners import ensure_owner
 from demo.studio.readiness import Readiness
+from demo.studio.views import Page
+from demo.studio.visibility import Viewer, owned_by
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Uploads:
         self._settings, self._database, self._storage = settings, database, storage
         self._readiness = readiness
 
-    def add(self, viewer: Viewer, data: bytes) -> dict:
+    def add(self, viewer: Viewer, data: bytes) -> Image:
         """Keep a person's picture: files first, row last. Raises ServiceError bad_image, image_too_large, disk_full."""
         picture = pictures.read_upload(data)
         if self._readiness.used_bytes() >= self._settings.max_disk:
@@ -59,21 +61,19 @@ class Uploads:
             for stage, suffix in (("final", "png"), ("thumbnail", "webp")):
                 self._storage.remove(f"{id[:2]}/{id}.{stage}.{suffix}")
             raise
-        return present.image(row)
+        return row
 
-    def page(self, viewer: Viewer, cursor: str | None, limit: int) -> dict:
+    def page(self, viewer: Viewer, cursor: str | None, limit: int) -> Page[Image]:
         """Own uploads, newest first."""
-        query = select(Image).where(Image.owner_id == (viewer.owner_id or ""), Image.kind == "upload")
-        if cursor:
-            query = query.where(tuple_(Image.created_at, Image.id) < read_cursor(cursor))
-        query = query.order_by(Image.created_at.desc(), Image.id.desc()).limit(limit + 1)
+        query = select(Image).where(owned_by(viewer, Image), Image.kind == "upload")
         with self._database.read() as session:
-            rows = list(session.scalars(query))
-        items = [present.image(row) for row in rows[:limit]]
-        return {"items": items, "next_cursor": write_cursor(rows[limit - 1]) if len(rows) > limit else None}
+            return Page(*read_page(session, query, Image, cursor, limit))
 
-    def read(self, row: Image, stage: str, format: str | None, metadata: bool, download: bool) -> File:
-        """A picture's bytes. `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable."""
+    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+        """A picture's bytes, with its whole recipe for its owner only.
+
+        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        """
         if stage not in row.files:
             raise ServiceError("not_found")
         try:
@@ -83,11 +83,14 @@ class Uploads:
         stored = "image/webp" if stage == "thumbnail" else row.media_type
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
+        recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
         if wanted != stored or not metadata or mark:
             picture = pictures.decode(data)
-            recipe = row.recipe if metadata and stage != "thumbnail" else None
+            recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)
+        elif recipe != row.recipe and wanted == "image/png":
+            data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
         return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from sqlalchemy import func, select
@@ -14,28 +14,27 @@ from sqlalchemy.orm import Session
 from demo.store.database import Database
 from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Generation, Image, new_id
-from demo.studio import present
-from demo.studio.owners import Viewer
 from demo.studio.searching import Searcher
+from demo.studio.views import Counts, Shown
+from demo.studio.visibility import Viewer, is_public, owned_by
 
 
-class Belongings:
-    """Looks after everything that one owner has."""
+class UserData:
+    """Everything that one owner has."""
 
     def __init__(self, database: Database, storage: Storage, searcher: Searcher) -> None:
         self._database, self._storage, self._searcher = database, storage, searcher
 
-    def count(self, viewer: Viewer) -> dict:
-        """The body of GET /me."""
-        mine, id = Generation.owner_id == (viewer.owner_id or ""), viewer.owner_id
+    def count(self, viewer: Viewer) -> Counts:
+        """How much is kept of this person."""
+        mine = owned_by(viewer)
         with self._database.read() as session:
             generations = session.scalar(select(func.count()).select_from(Generation).where(mine))
             open_jobs = Generation.status.in_(("queued", "running"))
             active = session.scalar(select(func.count()).select_from(Generation).where(mine, open_jobs))
-            pictures = select(func.count(), func.coalesce(func.sum(Image.bytes), 0)).where(Image.owner_id == (id or ""))
+            pictures = select(func.count(), func.coalesce(func.sum(Image.bytes), 0)).where(owned_by(viewer, Image))
             images, size = session.execute(pictures).one()
-        return {"kind": viewer.kind, "owner": id, "generations": generations, "active": active, "images": images,
-                "bytes": size}  # fmt: skip
+        return Counts(generations or 0, active or 0, images, size)
 
     def rehome(self, session: Session, row: Generation) -> None:
         """Write a generation's index record anew under its new owner (records never change hands)."""
@@ -45,16 +44,15 @@ class Belongings:
         self._searcher.forget(row.index_id, connection)
         row.index_id = new_id()
         vector = np.frombuffer(row.vector, dtype=np.float32)
-        public = row.visibility == "public" and not row.hidden
-        index.add(row.index_id, row.prompt_key, vector, row.owner_id, public, connection=connection)
+        index.add(row.index_id, row.prompt_key, vector, row.owner_id, bool(is_public(row)), connection=connection)
 
-    def export(self, owner_id: str | None) -> Iterator[bytes]:
+    def export(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[bytes]:
         """A zip of all pictures and `generations.jsonl`, piece by piece; files as they are kept."""
         out = _Pieces()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr("generations.jsonl", "\n".join(self._lines(owner_id)) + "\n")
+            archive.writestr("generations.jsonl", "\n".join(self._lines(viewer, as_json)) + "\n")
             yield out.take()
-            for row in self._images(owner_id):
+            for row in self._images(viewer):
                 for stage, file in row.files.items():
                     if stage == "thumbnail":
                         continue
@@ -68,16 +66,15 @@ class Belongings:
                     yield out.take()
         yield out.take()
 
-    def _lines(self, owner_id: str | None) -> Iterator[str]:
-        me = Viewer(owner_id, "browser")
-        query = select(Generation).where(Generation.owner_id == (owner_id or "")).order_by(Generation.created_at)
+    def _lines(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[str]:
+        query = select(Generation).where(owned_by(viewer)).order_by(Generation.created_at)
         with self._database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=200)):
-                yield json.dumps(present.generation(row, [], me, None), ensure_ascii=False)
+                yield json.dumps(as_json(Shown(row, [], mine=True)), ensure_ascii=False)
 
-    def _images(self, owner_id: str | None) -> list[Image]:
+    def _images(self, viewer: Viewer) -> list[Image]:
         with self._database.read() as session:
-            query = select(Image).where(Image.owner_id == (owner_id or ""))
+            query = select(Image).where(owned_by(viewer, Image))
             return list(session.scalars(query.order_by(Image.created_at, Image.position)))
 
 

@@ -9,9 +9,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from fashion import lexicon, vocabulary
-from fashion.meant import Reading, as_meant
+from fashion.meant import Reading
+from fashion.reader import FashionReader
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -64,12 +66,56 @@ def prompt_styles() -> dict[str, lexicon.Word]:
     return {style.id: style for style in lexicon.STYLES}
 
 
-def as_read(prompt: str, style: lexicon.Word | None = None) -> str:
-    """The prompt as it is drawn: what was meant (`fashion.meant`), and a style's words in the prompt's language."""
-    meant = as_meant(prompt)
-    if style is None:
-        return meant
-    return f"{meant}, {style.ko[0] if _HANGUL.search(meant) else style.en[0]}"
+def with_style(prompt: str, style: str | None) -> str:
+    """The prompt with a style's words, in its own language; as it is where the style is none of words."""
+    if style is None or (word := prompt_styles().get(style)) is None:
+        return prompt
+    return f"{prompt}, {word.ko[0] if _HANGUL.search(prompt) else word.en[0]}"
+
+
+class DomainReader(Protocol):
+    """How a checkpoint's domain reads prompts: what is drawn (the pipeline's protocol), and what people should know."""
+
+    def read(self, prompt: str) -> str: ...
+
+    def read_negative(self, prompt: str) -> str: ...
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
+
+    def readings(self, prompt: str) -> list[Reading]:
+        """What is read otherwise than it was typed."""
+        ...
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
+        """Words that the domain does not have: (word, start, end)."""
+        ...
+
+
+class AsTyped:
+    """The reader of a checkpoint without a domain: what is typed is drawn."""
+
+    def read(self, prompt: str) -> str:
+        return prompt
+
+    def read_negative(self, prompt: str) -> str:
+        return prompt
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
+        return prompt
+
+    def readings(self, prompt: str) -> list[Reading]:
+        return []
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
+        return []
+
+
+READERS: dict[str, DomainReader] = {"fashion": FashionReader()}
+
+
+def reader_for(domain: str) -> DomainReader:
+    """The reader of a domain that a checkpoint's manifest names; of any other, the one that changes nothing."""
+    return READERS.get(domain, AsTyped())
 
 
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
@@ -91,12 +137,6 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
     return []
 
 
-def unknown_words(text: str) -> list[tuple[str, int, int]]:
-    """Words of a normalised prompt that the drawn domain does not have: (word, start, end)."""
-    return [(span.text, span.start, span.end) for span in vocabulary.unknown_words(text)]
-
-
-def told(readings: Sequence[Reading]) -> str:
+def reading_list(found: Sequence[Reading]) -> str:
     """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    found = dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in readings)
-    return ", ".join(list(found)[:8])
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in found))[:8])

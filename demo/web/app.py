@@ -13,7 +13,9 @@ from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
 from demo.web.api import about, admin, generations, images, people, prompts, reference, status
+from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
+from demo.web.streams import Streams
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -23,6 +25,8 @@ class StrictJSON(DefaultJSONProvider):
 
     def loads(self, text: str | bytes, **kwargs: object) -> object:
         try:
+            if isinstance(text, bytes):
+                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
             return json.loads(text, parse_constant=_refuse, **kwargs)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
@@ -35,11 +39,12 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     services = services or open_services(settings)
     app.config["SETTINGS"] = settings
     app.extensions["services"] = services
-    app.extensions["gallery"] = services.about
-    services.metrics.open_streams = lambda: services.streams.open
-    app.extensions["people_limiter"] = limiter = security.install(app, settings)
+    app.extensions["about"] = services.about
+    app.extensions["streams"] = streams = Streams(services.generations, services.watcher, settings.streams)
+    app.extensions["metrics"] = metrics = Metrics(services.database, services.readiness)
+    metrics.open_streams = lambda: streams.open
+    app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    limiter.exempt(status.blueprint)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
                       admin.blueprint, status.blueprint, pages):  # fmt: skip
         _register(app, blueprint)

@@ -1,7 +1,7 @@
 """The one page, its files and its manifest: blueprint `pages`, registered at / by demo.web.app.
 
 In: cookies `lang` (ko, en), `theme` (light, dark) and `notice` (read), which the page itself sets; `csp_nonce()`, the
-gallery's `about()` from the application. Out: HTML in the chosen language with all its words, so the page needs no
+service's `about()` from the application. Out: HTML in the chosen language with all its words, so the page needs no
 second request to speak. Files are named by the hash of them all, so that browsers may keep them and never mix
 two versions.
 """
@@ -31,7 +31,7 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-TOLD = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about(), for the scripts
+FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"
@@ -42,7 +42,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 @blueprint.get("/")
 def index() -> Response:
     """Answer the page in the language of the cookie (Korean without one), with what the server says of itself."""
-    language, about = chosen_language(), current_app.extensions["gallery"].about()
+    language, about = chosen_language(), vars(current_app.extensions["about"].about())
     words = words_in(language)
     html = render_template(
         "page.html",
@@ -54,7 +54,7 @@ def index() -> Response:
         colours=COLOURS,
         version=files_version(),
         modules=sorted(path.name for path in STATIC.glob("*.js")),
-        page_data=_for_script(_told(words, language, about)),
+        page_data=_for_script(_page_data(words, language, about)),
         notice=about["notice"][language],
         about=about,
     )
@@ -71,7 +71,7 @@ def index() -> Response:
 @blueprint.get("/static/<version>/<name>")
 def file(version: str, name: str) -> Response:
     """Send one of the page's own files; under the version of another day it is sent too, but not to be kept."""
-    if not (STATIC / name).is_file():
+    if name not in _static_names():
         abort(404)
     if name.endswith((".js", ".css")):
         response = Response(mimetype="text/javascript" if name.endswith(".js") else "text/css")
@@ -151,6 +151,11 @@ def lean(source: str) -> str:
 
 
 @cache
+def _static_names() -> frozenset[str]:
+    return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
+
+
+@cache
 def _lean_file(name: str) -> str:
     source = lean((STATIC / name).read_text(encoding="utf-8"))
     if name.endswith(".css"):
@@ -178,9 +183,9 @@ def _all_words() -> dict[str, tuple[str, str]]:
     return {key: tuple(pair) for key, pair in json.loads(WORDS.read_text(encoding="utf-8")).items()}
 
 
-def _told(words: dict[str, str], language: str, about: Mapping[str, object]) -> dict[str, object]:
+def _page_data(words: dict[str, str], language: str, about: Mapping[str, object]) -> dict[str, object]:
     """What the scripts need to know: their words (`page.*` is the template's alone) and the server's facts."""
-    facts = {key: in_language(about[key], language) for key in TOLD}
+    facts = {key: in_language(about[key], language) for key in FACTS}
     return {"language": language, "words": {k: v for k, v in words.items() if not k.startswith("page.")}, **facts}
 
 

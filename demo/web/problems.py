@@ -8,12 +8,12 @@ import logging
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, g, request
-from flask_limiter import RateLimitExceeded
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from demo.store.errors import REFUSALS, ServiceError, from_failure, language, message, speak
-from demo.store.reasons import in_words
+from demo.store.errors import ServiceError, from_failure, language, message, set_language
+from demo.store.messages import REFUSALS, reason_of
 
 logger = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
@@ -84,7 +84,7 @@ def problem(error: ServiceError) -> Response:
 
 def unread(status: int) -> bytes:
     """The same shape for a request that no application ever saw: a whole HTTP answer of its own."""
-    code = {414: "too_large", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
+    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request")
     text, title = REFUSALS[code].ko, HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": text,
             "error": {"code": code, "message": text}}  # fmt: skip
@@ -96,28 +96,25 @@ def unread(status: int) -> bytes:
 
 def install(app: APIFlask) -> None:
     """Make every failure of the application one `problem`, in the language that the request asks for."""
-    app.before_request(lambda: speak(request.accept_languages.best_match(["ko", "en"], default="ko")))
+    app.before_request(lambda: set_language(request.accept_languages.best_match(["ko", "en"], default="ko")))
     app.register_error_handler(ServiceError, problem)
-    app.register_error_handler(RateLimitExceeded, _limited)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
     app.error_processor(_invalid)
 
 
 def _invalid(error: HTTPError) -> Response:
-    """APIFlask's validation error: name the first field to blame."""
-    for fields in (error.detail or {}).values():
-        if isinstance(fields, dict):
-            name, reasons = next(iter(fields.items()))
-            said = in_words(reasons[0], language())
-            reason = f"{name}: {said}" if name != "_schema" else said
-            return problem(ServiceError("invalid_request", None if name == "_schema" else name, detail=reason))
+    """APIFlask's validation error: name the first field to blame, and why by Pydantic's type of error."""
+    if isinstance(error.__cause__, ValidationError):
+        first = error.__cause__.errors(include_url=False)[0]
+        reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
+        name = ".".join(map(str, first["loc"]))
+        detail = f"{name}: {reason}" if name else reason
+        return problem(ServiceError("invalid_request", name or None, detail=detail))
     return problem(ServiceError(HTTP_CODES.get(error.status_code, "bad_request")))
 
 
 def _http(error: HTTPException) -> Response:
-    if isinstance(error, RateLimitExceeded):
-        return _limited(error)
     if (error.code or 500) < 400:
         return error.get_response()
     reply = problem(
@@ -126,10 +123,6 @@ def _http(error: HTTPException) -> Response:
     if error.code == 405:
         reply.headers["Allow"] = ", ".join(error.valid_methods or ())
     return reply
-
-
-def _limited(_error: RateLimitExceeded) -> Response:
-    return problem(ServiceError("rate_limited"))
 
 
 def _unexpected(error: Exception) -> Response:

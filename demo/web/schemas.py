@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
-Id = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+import jobspec
+from jobspec.fields import MAX_TEXT, Visibility
+from jobspec.job import picture_fields, properties
+
+Id = Annotated[str, Field(pattern=jobspec.ID)]
 
 
 class Body(BaseModel):
@@ -28,26 +32,20 @@ class Answer(BaseModel):
 # in
 
 
-class NewGeneration(Body):
-    """A request to draw; null means the checkpoint's default."""
+class NewJob(BaseModel):
+    """A job of any kind that `jobspec` has; which kinds there are is looked up when it is asked, not at import."""
 
-    prompt: str = Field(min_length=1, max_length=12_000, examples=["빨간 체크무늬 원피스"])
-    negative_prompt: str = Field("", max_length=12_000)
-    n: int = Field(4, ge=1, le=10)
-    seed: Seed | None = Field(None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
-    steps: int | None = Field(None, ge=1, le=100)
-    guidance_scale: float | None = Field(None, ge=1, le=30)
-    refine: bool = True
-    refine_strength: float | None = Field(None, ge=0.01, le=1)
-    style: str | None = Field(None, min_length=1, max_length=100)
-    style_weight: float = Field(1.0, ge=0, le=2)
-    source_image: Id | None = Field(None, description="Any picture the caller may see, uploads included.")
-    strength: float | None = Field(None, ge=0.01, le=1, description="How much of the source is drawn anew.")
-    visibility: Literal["private", "public"] = "private"
+    @classmethod
+    def model_validate(cls, obj: object, **_: object) -> jobspec.Job:  # type: ignore[override]
+        return jobspec.parse(obj)
+
+    @classmethod
+    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:  # type: ignore[override]
+        return jobspec.schema(ref_template)
 
 
 class Change(Body):
-    visibility: Literal["private", "public"]
+    visibility: Visibility
 
 
 class NewReport(Body):
@@ -55,7 +53,7 @@ class NewReport(Body):
 
 
 class Analyze(Body):
-    prompt: str = Field(max_length=12_000)
+    prompt: str = Field(max_length=MAX_TEXT)
 
 
 class Claim(Body):
@@ -80,13 +78,13 @@ class PageQuery(Query):
 
 
 class SearchQuery(Query):
-    q: str = Field(min_length=1, max_length=12_000)
+    q: str = Field(min_length=1, max_length=MAX_TEXT)
     k: int = Field(10, ge=1, le=100)
     scope: Literal["all", "mine", "public"] = "all"
 
 
 class SuggestQuery(Query):
-    q: str = Field("", max_length=12_000)
+    q: str = Field("", max_length=MAX_TEXT)
     limit: int = Field(8, ge=1, le=20)
 
 
@@ -134,7 +132,7 @@ class ImageInfo(ImageOut):
 
 
 class Progress(Answer):
-    stage: Literal["base", "refiner"]
+    stage: str
     step: int
     steps: int
     seconds_left: float
@@ -164,24 +162,19 @@ class Similar(Answer):
 
 
 class GenerationOut(Answer):
+    """A generation: what all have, and beside it the fields of its kind."""
+
+    model_config = ConfigDict(extra="allow")
     id: Id
+    kind: str
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     created_at: str
     started_at: str | None
     finished_at: str | None
     prompt: str
-    negative_prompt: str
     n: int
     seed: int
-    steps: int | None
-    guidance_scale: float | None
-    refine: bool
-    refine_strength: float | None
-    style: str | None
-    style_weight: float
-    source_image: Id | None
-    strength: float | None
-    visibility: Literal["private", "public"]
+    visibility: Visibility
     mine: bool
     hidden: bool
     position: int | None
@@ -191,6 +184,38 @@ class GenerationOut(Answer):
     warnings: list[Note]
     error: Note | None
     links: Links
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        """Beside the common fields those of each kind, told apart by `kind`."""
+        common = handler.resolve_ref_schema(handler(core))
+        shown = {kind: _shown_fields(kind) for kind in jobspec.KINDS.values()}
+        for name in dict.fromkeys(name for fields in shown.values() for name in fields):
+            found = [fields[name] for fields in shown.values() if name in fields]
+            common["properties"][name] = found[0] if found.count(found[0]) == len(found) else {"anyOf": found}
+        return common | {"oneOf": [_one_kind(kind, fields) for kind, fields in shown.items()]}
+
+
+def _shown_fields(kind: type[jobspec.Job]) -> dict[str, dict[str, object]]:
+    """What an answer holds of a job of this kind beside what all have: name → schema. Pictures that are somebody
+    else's are null, and so is what the kind has not and answers name all the same.
+    """
+    known = dict(kind.model_json_schema()["properties"])
+    for other in jobspec.KINDS.values():
+        known |= {name: properties(other)[name] for name in kind.ALSO_SHOWN if name in properties(other)}
+    nullable = {*kind.ALSO_SHOWN, *picture_fields(kind)}
+    own = {name: _plain(field) for name, field in known.items() if name not in GenerationOut.model_fields}
+    return {name: {"anyOf": [field, {"type": "null"}]} if name in nullable and "anyOf" not in field else field
+            for name, field in own.items()}  # fmt: skip
+
+
+def _one_kind(kind: type[jobspec.Job], fields: dict[str, dict[str, object]]) -> dict[str, object]:
+    named = {"kind": {"const": kind.model_fields["kind"].default}}
+    return {"title": kind.__name__, "properties": named, "required": [*named, *fields]}
+
+
+def _plain(field: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in field.items() if key not in ("default", "title", "description", "examples")}
 
 
 class Accepted(GenerationOut):

@@ -1,140 +1,238 @@
-"""Server-sent events of a generation: replayed from rows, woken by the watcher, never more than the cap at once."""
+"""Server-sent events of a generation: replayed from rows, then pushed by the one reader of events.
+
+A stream is an object without a thread: `pushed` serves it from an event loop, iterating from a thread (tests, any
+WSGI server).
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Protocol
 
-from demo.queue import events
-from demo.queue.events import END, Watcher
-from demo.store.errors import ServiceError, stored_error
-from demo.store.tables import ENDED, Event, Generation, Image
-from demo.studio import present
-from demo.studio.gallery import Gallery
-from demo.studio.owners import Viewer
+from sqlalchemy import select
+
+from demo.store.errors import ServiceError, language, set_language, stored_error
+from demo.store.tables import END_EVENTS, ENDED, Event, Generation, Image
+from demo.studio.generations import Generations
+from demo.studio.visibility import Viewer
+from demo.web import present
 
 HEARTBEAT = 10.0
-LOOK_AGAIN = 1.0  # how often a waiting stream asks for its place in the queue
+
+
+class Watcher(Protocol):
+    """What `demo.queue.events.Watcher` gives: new rows, handed to whoever listens for a generation."""
+
+    tick: Callable[[Sequence[str]], None]
+
+    @property
+    def closed(self) -> bool: ...
+
+    def listen(self, generation_id: str, hear: Callable[[Sequence[Event]], None]) -> None: ...
+
+    def leave(self, generation_id: str, hear: Callable[[Sequence[Event]], None]) -> None: ...
 
 
 class Streams:
-    """Opens streams and counts them."""
+    """Opens streams, counts them, and writes their texts."""
 
-    def __init__(self, gallery: Gallery, watcher: Watcher, most: int) -> None:
-        self._gallery, self._watcher, self._most = gallery, watcher, most
-        self._open = 0
+    def __init__(self, generations: Generations, watcher: Watcher, most: int) -> None:
+        self._generations, self._watcher, self._most = generations, watcher, most
         self._lock = threading.Lock()
+        self._all: dict[Stream, None] = {}
+        watcher.tick = self._tick
 
     @property
     def open(self) -> int:
-        return self._open
+        return len(self._all)
 
-    def stream(self, viewer: Viewer, generation_id: str, last_seq: int) -> Iterator[str] | None:
-        """The text of a stream after event `last_seq`; None when nothing will ever come. Raises ServiceError."""
-        row = self._gallery.get(viewer, generation_id, own=True)
-        if row.status in ENDED and not self._events(generation_id, last_seq):
+    def stream(self, viewer: Viewer, generation_id: str, last: int) -> Stream | None:
+        """What happens after event number `last`; None when nothing will ever come. Raises ServiceError."""
+        row = self._generations.get(viewer, generation_id, own=True)
+        if row.status in ENDED and not self._events(generation_id, last):
             return None
+        last = min(last, row.event_count)  # a client may bring a number from elsewhere
+        stream = Stream(self, viewer, generation_id, last)
         with self._lock:
-            if self._open >= self._most:
+            if len(self._all) >= self._most or self._watcher.closed:
                 raise ServiceError("too_many_streams")
-            self._open += 1
-        return _Counted(self._tell(viewer, row, last_seq), self._leave)
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._open -= 1
-
-    def _events(self, generation_id: str, seq: int) -> list[Event]:
-        with self._gallery.database.read() as session:
-            return events.since(session, generation_id, seq)
-
-    def _tell(self, viewer: Viewer, row: Generation, seq: int) -> Iterator[str]:
-        yield "retry: 2000\n\n"
-        self._watcher.listen()
+            self._all[stream] = None
         try:
-            yield from self._tell_until_end(viewer, row.id, seq)
-        finally:
-            self._watcher.leave()
-
-    def _tell_until_end(self, viewer: Viewer, id: str, seq: int) -> Iterator[str]:
-        place, beat = None, time.monotonic()
-        while not self._watcher.closed:
-            for event in _latest_progress_only(self._events(id, seq)):
-                yield self._text(viewer, event)
-                seq, beat = event.seq, time.monotonic()
-                if event.kind in END:
-                    return
-            row = self._row(id)
-            if row is None:  # deleted meanwhile
-                yield _event("cancelled", {"status": "cancelled"})
-                return
-            if row.status == "queued" and (now := self._gallery.position(row)) != place:
-                if place is not None:
-                    yield _event("queued", {"status": "queued", "position": now})
-                place = now
-            if time.monotonic() - beat >= HEARTBEAT:
-                yield ": ok\n\n"
-                beat = time.monotonic()
-            self._watcher.wait(id, seq, LOOK_AGAIN)
-
-    def _row(self, id: str) -> Generation | None:
-        with self._gallery.database.read() as session:
-            return session.get(Generation, id)
-
-    def _text(self, viewer: Viewer, event: Event) -> str:
-        row = self._row(event.generation_id)
-        if row is None:
-            return ": gone\n\n"
-        if event.kind == "queued":
-            data: dict = {"status": "queued", "position": self._gallery.position(row) or 0}
-        elif event.kind == "progress":
-            data = {"status": "running"} | (present.progress(row.id, event.data) or {})
-        elif event.kind == "image":
-            data = self._image(event.data["id"])
-        elif event.kind == "done":
-            data = self._gallery.show(row, viewer)
-        elif event.kind == "failed":
-            data = {"status": "failed", "error": stored_error(row.error)}
-        else:
-            data = {"status": event.kind}
-        return _event(event.kind, data, event.seq)
-
-    def _image(self, id: str) -> dict:
-        with self._gallery.database.read() as session:
-            row = session.get(Image, id)
-            return present.image(row) if row else {"id": id}
-
-
-class _Counted:
-    """A stream that gives its place back when it ends or is closed, begun or not."""
-
-    def __init__(self, text: Iterator[str], leave: object) -> None:
-        self._text, self._leave, self._left = text, leave, False
-
-    def __iter__(self) -> _Counted:
-        return self
-
-    def __next__(self) -> str:
-        try:
-            return next(self._text)
+            self._watcher.listen(generation_id, stream.hear)  # first, so that nothing falls between this and the rows
+            stream.begin(self._events(generation_id, last))
         except BaseException:
-            self.close()
+            stream.close()
             raise
+        return stream
+
+    def leave(self, stream: Stream) -> None:
+        self._watcher.leave(stream.generation_id, stream.hear)
+        with self._lock:
+            self._all.pop(stream, None)
 
     def close(self) -> None:
-        if not self._left:
-            self._left = True
-            self._text.close()
-            self._leave()
+        """End every stream: the server stops."""
+        with self._lock:
+            streams = list(self._all)
+        for stream in streams:
+            stream.end()
+
+    def text(self, viewer: Viewer, event: Event) -> str | None:
+        """One event as text; None when its generation is gone."""
+        if event.kind == "progress":  # the most frequent one needs no row
+            data: dict | None = {"status": "running"} | (present.progress(event.generation_id, event.data) or {})
+        elif event.kind == "queued":
+            data = {"status": "queued", "position": self._generations.places.of(event.generation_id)}
+        else:
+            data = self._ended_text(viewer, event)
+        return None if data is None else as_text(event.kind, data, event.number)
+
+    def _ended_text(self, viewer: Viewer, event: Event) -> dict | None:
+        with self._generations.database.read() as session:
+            if event.kind == "image":
+                image = session.get(Image, event.data["id"])
+                return present.image(image) if image else {"id": event.data["id"]}
+            row = session.get(Generation, event.generation_id)
+        if row is None:
+            return None
+        if event.kind == "done":
+            return present.generation(self._generations.show(row, viewer))
+        if event.kind == "failed":
+            return {"status": "failed", "error": stored_error(row.error)}
+        return {"status": event.kind}
+
+    def _events(self, generation_id: str, last: int) -> list[Event]:
+        return self._generations.events(generation_id, last)
+
+    def _tick(self, ids: Sequence[str]) -> None:
+        """Once a second: tell new places in the queue, and end streams whose generation is gone or has ended."""
+        with self._generations.database.read() as session:
+            found = session.execute(select(Generation.id, Generation.status).where(Generation.id.in_(ids))).all()
+        status = dict(found)
+        with self._lock:
+            streams = [stream for stream in self._all if stream.generation_id in set(ids)]
+        for stream in streams:
+            now = status.get(stream.generation_id)
+            if now is None:
+                stream.tell(as_text("cancelled", {"status": "cancelled"}, stream.last), ends=True)
+            elif now == "queued":
+                stream.tell_place(self._generations.places.of(stream.generation_id))
+            elif now in ENDED:
+                stream.hear(self._events(stream.generation_id, stream.last))
 
 
-def _latest_progress_only(rows: list[Event]) -> list[Event]:
-    last = max((event.seq for event in rows if event.kind == "progress"), default=None)
-    return [event for event in rows if event.kind != "progress" or event.seq == last]
+class Stream:
+    """The texts of one listener, in order, each event once."""
+
+    def __init__(self, streams: Streams, viewer: Viewer, generation_id: str, last: int) -> None:
+        self.generation_id, self.last = generation_id, last
+        self._streams, self._viewer, self._language = streams, viewer, language()
+        self._condition = threading.Condition(threading.RLock())
+        self._early: list[Event] | None = []  # what came before the rows were read
+        self._texts: deque[tuple[bool, str]] = deque([(False, "retry: 2000\n\n")])  # (is it progress, text)
+        self._place: int | None = None
+        self._ended = False
+        self._wake: Callable[[], None] = lambda: None
+
+    def begin(self, rows: Sequence[Event]) -> None:
+        """Tell the rows that were there, then what was heard meanwhile."""
+        with self._condition:
+            early, self._early = self._early or [], None
+            self.hear(sorted([*rows, *early], key=lambda event: event.number))
+
+    def hear(self, rows: Sequence[Event]) -> None:
+        """Tell new events; those that were told are passed over."""
+        with self._condition:
+            if self._early is not None:
+                self._early.extend(rows)
+                return
+            set_language(self._language)
+            for event in _latest_progress_only(rows):
+                if event.number > self.last and not self._ended:
+                    text = self._streams.text(self._viewer, event)
+                    self.last = event.number
+                    self.tell(text or ": gone\n\n", text is None or event.kind in END_EVENTS, event.kind == "progress")
+
+    def tell(self, text: str, ends: bool = False, progress: bool = False) -> None:
+        with self._condition:
+            if progress and self._texts and self._texts[-1][0]:
+                self._texts.pop()  # a slow reader needs the newest step only
+            self._texts.append((progress, text))
+            self._ended = self._ended or ends
+            self._condition.notify_all()
+            self._wake()
+
+    def tell_place(self, place: int) -> None:
+        """Tell the place in the queue where it is another than the last one told."""
+        with self._condition:
+            if self._place is not None and place != self._place and not self._ended:
+                self.tell(as_text("queued", {"status": "queued", "position": place}, self.last))
+            self._place = place
+
+    def end(self) -> None:
+        """Let the stream end after what waits to be told."""
+        with self._condition:
+            self._ended = True
+            self._condition.notify_all()
+            self._wake()
+
+    def close(self) -> None:
+        """Give the place back; more than once is fine."""
+        self.end()
+        self._streams.leave(self)
+
+    async def pushed(self) -> AsyncIterator[str]:
+        """The texts, from an event loop."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+        with self._condition:
+            self._wake = lambda: _set(loop, news)
+        while True:
+            news.clear()
+            texts, ended = self._taken()
+            for text in texts:
+                yield text
+            if ended:
+                return
+            try:
+                await asyncio.wait_for(news.wait(), HEARTBEAT)
+            except TimeoutError:
+                yield ": ok\n\n"
+
+    def __iter__(self) -> Iterator[str]:
+        """The texts, from a thread."""
+        beat = time.monotonic() + HEARTBEAT
+        while True:
+            texts, ended = self._taken()
+            yield from texts
+            if ended:
+                return
+            with self._condition:
+                self._condition.wait_for(lambda: self._texts or self._ended, timeout=max(0.0, beat - time.monotonic()))
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + HEARTBEAT
+                yield ": ok\n\n"
+
+    def _taken(self) -> tuple[list[str], bool]:
+        with self._condition:
+            texts = [text for _, text in self._texts]
+            self._texts.clear()
+            return texts, self._ended
 
 
-def _event(kind: str, data: dict, seq: int | None = None) -> str:
-    head = f"id: {seq}\n" if seq is not None else ""
-    return f"{head}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+def _set(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(news.set)
+
+
+def _latest_progress_only(rows: Sequence[Event]) -> list[Event]:
+    last = max((event.number for event in rows if event.kind == "progress"), default=None)
+    return [event for event in rows if event.kind != "progress" or event.number == last]
+
+
+def as_text(kind: str, data: dict, number: int) -> str:
+    return f"id: {number}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

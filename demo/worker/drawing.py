@@ -1,18 +1,23 @@
-"""What draws: the seam to diffusion/, and the one place where a checkpoint is opened."""
+"""Draw and vary: the runner over the two-stage pipeline, and the one place where a checkpoint is opened."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Protocol
 
 from PIL import Image as Picture
 
 from demo.store.settings import Settings
+from demo.studio import words
+from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
 from demo.worker.safety import with_safety_checker
 from diffusion.progress import Progress
-from diffusion.request import DrawSettings, Shot
+from diffusion.reading import DrawWarning
+from diffusion.request import DrawSettings, Shot, shots_for
+from jobspec import Draw, Order, Result, ResultPicture, Warned
 
 
 class Drawn(Protocol):
@@ -22,12 +27,14 @@ class Drawn(Protocol):
     base_images: list[Picture.Image]
     recipes: list[dict[str, object]]
     timings: dict[str, float]
+    warnings: Sequence[DrawWarning]
 
 
 class Pipeline(Protocol):
     """What `diffusion.pipeline.TwoStagePipeline` gives."""
 
     checkpoint_id: str
+    domain: str
     default_settings: DrawSettings
 
     def styles(self) -> list[str]: ...
@@ -38,13 +45,81 @@ class Pipeline(Protocol):
     ) -> Drawn: ...  # fmt: skip
 
 
-def open_pipeline(settings: Settings, encoder: Encoder) -> Pipeline:
-    """The checkpoint, drawing from the Korean encoder's conditioning."""
+class DrawRunner:
+    """Runs jobs of the kinds draw and vary over a pipeline that reads the prompts as its domain means them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    def facts(self) -> dict[str, object]:
+        defaults = self.pipeline.default_settings
+        return {
+            "checkpoint_id": self.pipeline.checkpoint_id,
+            "defaults": {each.name: getattr(defaults, each.name) for each in fields(defaults)},
+            "styles": self.pipeline.styles(),
+            "domain": self.pipeline.domain,
+        }
+
+    def run(
+        self, orders: Sequence[Order], on_step: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Result]:  # fmt: skip
+        """Draw the orders in one batch; they share their batch key. Raises ValueError, Cancelled."""
+        shots = [self._shots(order) for order in orders]
+        flat = [shot for each in shots for shot in each]
+        drawing = self.pipeline.draw(flat, settings_for(_job(orders[0])), on_step, cancelled)
+        ends = [sum(map(len, shots[: place + 1])) for place in range(len(shots))]
+        return [
+            _result(_job(order), drawing, range(end - len(each), end))
+            for order, each, end in zip(orders, shots, ends, strict=True)
+        ]
+
+    def _shots(self, order: Order) -> list[Shot]:
+        job = _job(order)
+        prompt = words.with_style(job.prompt, job.style)
+        return shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
+
+
+def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunner:
+    """The checkpoint, drawing from the Korean encoder's conditioning. Raises FileNotFoundError, ValueError."""
+    if (problem := missing_checkpoint(settings.checkpoint)) is not None:
+        raise FileNotFoundError(problem)
     import torch
 
     from diffusion.load import load_pipeline
+    from diffusion.specs import domain_of
 
     torch.set_num_threads(os.cpu_count() or 1)
-    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder)
+    reader = words.reader_for(domain_of(settings.checkpoint))
+    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder(), reader=reader)
     pipeline.warm_up()
-    return with_safety_checker(pipeline, settings.checkpoint)
+    return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
+
+
+def settings_for(job: Draw) -> DrawSettings:
+    """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
+    style = None if job.style in words.prompt_styles() else job.style
+    shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - {"style", "style_weight"}
+    given = {name: value for name in shared if (value := getattr(job, name)) is not None}
+    return DrawSettings(**given, style=style, style_weight=job.style_weight if style else 1.0)
+
+
+def _job(order: Order) -> Draw:
+    if not isinstance(order.job, Draw):
+        raise ValueError(f"a {order.job.kind} job cannot be drawn by the two-stage pipeline")
+    return order.job
+
+
+def _result(job: Draw, drawing: Drawn, places: Sequence[int]) -> Result:
+    pictures = [_picture(job, drawing, place) for place in places]
+    seconds = {stage: drawing.timings.get(stage, 0.0) for stage in ("base", "refiner")}
+    flagged = getattr(drawing, "flagged", None) or []
+    done = job.changed(refine=any(picture.stages for picture in pictures))  # what was done, where no refiner was
+    warned = [Warned(one.code, one.values) for one in drawing.warnings]
+    return Result(done, pictures, seconds, warned, flagged=any(flagged[place] for place in places if flagged))
+
+
+def _picture(job: Draw, drawing: Drawn, place: int) -> ResultPicture:
+    image, base = drawing.images[place], drawing.base_images[place]
+    recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style}}
+    return ResultPicture(image, recipe, {"base": base} if job.refine and base is not image else {})

@@ -1,7 +1,7 @@
-"""The worker process: owns the diffusion models, draws what waits, and has each result committed once.
+"""The worker process: owns the runners, runs what waits, and has each result committed once.
 
-A batch of same-shape jobs is drawn together; each job ends by itself (finishing.py). What a dead worker held is drawn
-again with the same seed.
+A batch of jobs with one batch key is run together; each job ends by itself (finishing.py). What a dead worker held is
+run again with the same seed.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image as Picture
+from sqlalchemy import select
 
+import jobspec
 from demo.queue import jobs
-from demo.queue.jobs import Desk
+from demo.queue.jobs import JobQueue
 from demo.store.database import Database
 from demo.store.errors import ServiceError, from_failure
 from demo.store.settings import Settings
 from demo.store.storage import Storage
 from demo.store.tables import Generation, Image, WorkerRow, new_id
-from demo.studio import pictures, words
-from demo.studio.gallery import visible
-from demo.studio.owners import Viewer
+from demo.studio import pictures
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
-from demo.worker.drawing import Pipeline
+from demo.studio.visibility import Viewer, image_visible_to
 from demo.worker.finishing import Finisher
-from diffusion.progress import Cancelled, Progress
-from diffusion.request import DrawSettings, Shot, shots_for
+from demo.worker.runners import facts_of
+from jobspec import Cancelled, Order, Progress, Runner
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 0.1
@@ -48,14 +48,14 @@ class Worker:
 
     def __init__(
         self, settings: Settings, database: Database, storage: Storage, searcher: Searcher,
-        open_pipeline: Callable[[Settings, Encoder], Pipeline], name: str = "worker-1",
+        open_runners: Callable[[Settings, Callable[[], Encoder]], Mapping[str, Runner]], name: str = "worker-1",
     ) -> None:  # fmt: skip
         self._settings, self._database, self._storage = settings, database, storage
-        self._searcher, self._open_pipeline, self._name = searcher, open_pipeline, name
-        self._desk = Desk(database, settings, f"{name}:{new_id()[:12]}")
-        self._finisher = Finisher(database, storage, searcher, self._desk)
-        self._pipeline: Pipeline | None = None
-        self._drawing: list[Generation] = []
+        self._searcher, self._open_runners, self._name = searcher, open_runners, name
+        self._queue = JobQueue(database, settings, f"{name}:{new_id()[:12]}")
+        self._finisher = Finisher(database, storage, searcher, self._queue)
+        self._runners: Mapping[str, Runner] = {}
+        self._running: list[Generation] = []
         self._stop = threading.Event()
         self._state: tuple[str, dict] = ("starting", {})
 
@@ -79,23 +79,23 @@ class Worker:
                 logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
                 self._stop.wait(1.0)
         beat.join(timeout=BEAT_SECONDS * 2)
-        self._say("stopped", {})
+        self._publish("stopped", {})
 
     def work_once(self) -> bool:
         """Draw one batch; False when nothing waits."""
-        batch = self._desk.claim()
+        batch = self._queue.claim()
         if not batch:
             return False
-        self._drawing = batch
+        self._running = batch
         try:
-            self._draw(batch)
+            self._run(batch)
         except Stopping:
-            self._desk.give_back(batch)
+            self._queue.give_back(batch)
         finally:
-            self._drawing = []
+            self._running = []
         return True
 
-    # Opening and speaking
+    # Opening, and what people may know
 
     def _take_over(self) -> None:
         """The worker of this name before us is dead (we hold its lock): its jobs wait again."""
@@ -103,7 +103,7 @@ class Worker:
             before = session.get(WorkerRow, self._name)
             if before is not None:
                 jobs.take_back(session, before.incarnation)
-        self._say("starting", {})
+        self._publish("starting", {})
 
     def _open(self) -> bool:
         """Open the models; False, with the reason for everybody to read, when that cannot be done."""
@@ -112,10 +112,11 @@ class Worker:
             try:
                 if not self._searcher.ready:
                     self._searcher.open()
-                self._pipeline = self._open_pipeline(self._settings, self._searcher.require())
+                self._searcher.require()
+                self._runners = self._open_runners(self._settings, self._searcher.require)
             except ServiceError:
                 problem = None  # the encoder is missing: the web process says so itself
-                self._say("starting", {})
+                self._publish("starting", {})
                 return False
             except Exception as error:
                 if self._state[0] != "missing":
@@ -124,19 +125,17 @@ class Worker:
         if problem is not None:
             if self._state[0] != "missing":
                 logger.warning("no checkpoint to draw with: %s", problem)
-            self._say("missing", {"code": "checkpoint_missing", "message": problem})
+            self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
-        defaults = vars(self._pipeline.default_settings)
-        known = {"checkpoint_id": self._pipeline.checkpoint_id, "defaults": dict(defaults),
-                 "styles": self._pipeline.styles()}  # fmt: skip
-        self._say("ready", known)
-        logger.info("checkpoint %s is open", self._pipeline.checkpoint_id)
+        facts = facts_of(self._runners)
+        self._publish("ready", facts)
+        logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True
 
-    def _say(self, state: str, detail: dict) -> None:
+    def _publish(self, state: str, detail: dict) -> None:
         self._state = (state, detail)
         row = WorkerRow(
-            name=self._name, incarnation=self._desk.worker, state=state, detail=detail, heartbeat=time.time()
+            name=self._name, incarnation=self._queue.worker, state=state, detail=detail, heartbeat=time.time()
         )
         with self._database.write() as session:
             session.merge(row)
@@ -144,84 +143,88 @@ class Worker:
     def _keep_beating(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
             try:
-                self._say(*self._state)
-                self._desk.renew(self._drawing)
+                self._publish(*self._state)
+                self._queue.renew(self._running)
                 with self._database.write() as session:
                     jobs.take_back(session)
             except Exception as error:
                 logger.warning("heartbeat: %s", error)
 
-    # Drawing
+    # Running
 
-    def _draw(self, batch: list[Generation]) -> None:
-        batch = [job for job in batch if not self._out_of_room(job)]
-        shots: list[tuple[Generation, Shot]] = []
-        for job in batch:
-            try:
-                shots += [(job, shot) for shot in self._shots(job)]
-            except (ServiceError, OSError, ValueError) as error:
-                logger.warning("job %s cannot begin: %s", job.id, error)
-                self._desk.fail(job, "source_gone")
-        batch = [job for job in batch if any(owner is job for owner, _ in shots)]
-        if not batch:
+    def _run(self, batch: list[Generation]) -> None:
+        orders: list[tuple[Generation, Order]] = []
+        for row in batch:
+            if not self._out_of_room(row) and (order := self._order(row)) is not None:
+                orders.append((row, order))
+        if not orders:
             return
-        run = _Run(self._desk, batch, [job for job, _ in shots], self._stop)
+        rows = [row for row, _ in orders]
+        run = _Run(self._queue, rows, self._stop)
         try:
-            drawing = self._pipeline.draw([shot for _, shot in shots], _settings(batch[0]), run.on_step, run.cancelled)
+            results = self._runners[rows[0].kind].run([order for _, order in orders], run.on_step, run.cancelled)
         except Cancelled:
-            return  # all of them were cancelled, or we are stopping: the caller knows
+            return  # all of them were cancelled
         except Stopping:
             raise
         except Exception as error:
-            self._fail(batch, error)
+            self._fail(rows, error)
             return
-        for job in batch:
-            places = [place for place, (owner, _) in enumerate(shots) if owner is job]
-            self._finisher.finish(job, drawing, places)
+        for row, result in zip(rows, results, strict=True):
+            self._finisher.finish(row, result)
 
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
-        """One bad job must not take others of its batch with it: what failed together is drawn alone once."""
-        logger.warning("drawing failed: %s", error, exc_info=not isinstance(error, ValueError))
+        """One bad job must not take others of its batch with it: what failed together is run alone once."""
+        logger.warning("%s failed: %s", batch[0].kind, error, exc_info=not isinstance(error, ValueError))
         if len(batch) == 1:
             known = from_failure(error)
             if known is None and isinstance(error, ValueError):  # what this checkpoint cannot do, in words
-                self._desk.fail(batch[0], "bad_settings", detail=error)
+                self._queue.fail(batch[0], "bad_settings", detail=error)
                 return
-            self._desk.fail(batch[0], known.code if known else "draw_failed")
+            self._queue.fail(batch[0], known.code if known else "draw_failed")
             return
         for job in batch:
-            if job.id in self._desk.still_running([job]):
-                self._draw([job])
+            if job.id in self._queue.still_running([job]):
+                self._run([job])
 
     def _out_of_room(self, job: Generation) -> bool:
         if not self._storage.has_room(RESERVE):
-            return self._desk.fail(job, "disk_full")
+            return self._queue.fail(job, "disk_full")
         return False
 
-    def _shots(self, job: Generation) -> list[Shot]:
-        styles = words.prompt_styles()
-        prompt = words.as_read(job.prompt, styles.get(job.style))
-        return shots_for(prompt, job.n, job.seed, job.negative_prompt, self._source(job))
-
-    def _source(self, job: Generation) -> Picture.Image | None:
-        """The picture to start from, if its owner may still see it. Raises ServiceError, OSError."""
-        if job.source_image is None:
+    def _order(self, row: Generation) -> Order | None:
+        """The job of a row with the pictures that it starts from; None, and the job failed, where it cannot begin."""
+        try:
+            job = jobspec.of_row(row.spec)
+            if job.kind not in self._runners:
+                raise ValueError(f"this worker runs {', '.join(self._runners)}, not {job.kind}")
+        except ValueError as error:
+            logger.warning("job %s cannot be run: %s", row.id, error)
+            self._queue.fail(row, "bad_settings", detail=error)
             return None
+        try:
+            viewer = Viewer(row.owner_id)
+            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
+        except (ServiceError, OSError, ValueError) as error:
+            logger.warning("job %s cannot begin: %s", row.id, error)
+            self._queue.fail(row, "source_gone")
+            return None
+
+    def _picture(self, image_id: str, viewer: Viewer) -> Picture.Image:
+        """A picture to start from, if the job's owner may still see it. Raises ServiceError, OSError."""
         with self._database.read() as session:
-            row = session.get(Image, job.source_image)
-            if row is None:
-                raise ServiceError("source_gone")
-            viewer = Viewer(job.owner_id)
-            if not viewer.owns(row.owner_id):
-                visible(session.get(Generation, row.generation_id) if row.generation_id else None, viewer)
+            row = session.scalar(select(Image).where(Image.id == image_id, image_visible_to(viewer)))
+        if row is None:
+            raise ServiceError("source_gone")
         return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
 
 
 class _Run:
     """One draw's callbacks: reports steps, asks whether anybody still waits."""
 
-    def __init__(self, desk: Desk, batch: list[Generation], owners: list[Generation], stop: threading.Event) -> None:
-        self._desk, self._batch, self._owners, self._stop = desk, batch, owners, stop
+    def __init__(self, queue: JobQueue, batch: list[Generation], stop: threading.Event) -> None:
+        self._queue, self._batch, self._stop = queue, batch, stop
+        self._jobs = [job for job in batch for _ in range(job.n)]  # of each picture
         self._reported = self._asked = 0.0
         self._done = 0
 
@@ -232,24 +235,14 @@ class _Run:
             return
         self._reported = now
         previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
-        for job, picture in zip(self._owners, progress.previews(), strict=False):  # none where pictures are judged
+        for job, picture in zip(self._jobs, progress.previews(), strict=False):  # none where pictures are judged
             previews[job.id].append(pictures.preview(picture))
         step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
                 "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
-        self._desk.report([job.id for job in self._batch], step, previews)
+        self._queue.report([job.id for job in self._batch], step, previews)
 
     def cancelled(self) -> bool:
         """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
         if self._stop.is_set():
             raise Stopping
-        return not self._desk.still_running(self._batch)
-
-
-def _settings(job: Generation) -> DrawSettings:
-    """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
-    style = None if job.style in words.prompt_styles() else job.style
-    given = {} if job.strength is None else {"strength": job.strength}
-    return DrawSettings(
-        steps=job.steps, guidance_scale=job.guidance_scale, refine=job.refine, refine_strength=job.refine_strength,
-        style=style, style_weight=job.style_weight if style else 1.0, **given,
-    )  # fmt: skip
+        return not self._queue.still_running(self._batch)

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from diffusion.progress import Progress
+from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class CheckedDrawing:
     base_images: list[Image.Image]
     recipes: list[dict]
     timings: dict[str, float]
+    warnings: Sequence[DrawWarning]
     flagged: list[bool]
 
 
@@ -42,7 +44,7 @@ class CheckedPipeline:
 
     def __init__(self, pipeline: Pipeline, judge: Judge) -> None:
         self._pipeline, self._judge = pipeline, judge
-        self.checkpoint_id = pipeline.checkpoint_id
+        self.checkpoint_id, self.domain = pipeline.checkpoint_id, pipeline.domain
 
     @property
     def default_settings(self) -> DrawSettings:
@@ -61,7 +63,8 @@ class CheckedPipeline:
 
         drawing = self._pipeline.draw(shots, settings, step if on_step else None, cancelled)
         flagged = [a or b for a, b in zip(self._judge(drawing.images), self._judge(drawing.base_images), strict=True)]
-        return CheckedDrawing(drawing.images, drawing.base_images, drawing.recipes, drawing.timings, flagged)
+        drawn = (drawing.images, drawing.base_images, drawing.recipes, drawing.timings, drawing.warnings)
+        return CheckedDrawing(*drawn, flagged)
 
 
 def with_safety_checker(pipeline: Pipeline, checkpoint: str) -> Pipeline:

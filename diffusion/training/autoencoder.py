@@ -24,8 +24,9 @@ from torch import nn
 
 from diffusion.training.blocks import FACTOR, principal_blocks, write_encoder
 from fashion.pool import PicturePool, halved
-from training.loop import fit
-from training.parts import add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+from training.parts import sample_grid, save_part, warm_start
+from training.run import add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 CROP = 64
@@ -118,7 +119,7 @@ def masked_psnr(vae: AutoencoderTiny, pool: PicturePool, indexes: np.ndarray) ->
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.autoencoder", description=__doc__)
-    add_fit_options(parser, steps=9000, batch=32, learning_rate=1e-3)
+    add_training_options(parser, steps=9000, batch=32, learning_rate=1e-3)
     parser.add_argument("--width", type=int, default=AutoencoderShape.width)
     parser.add_argument("--latent-channels", type=int, default=AutoencoderShape.latent_channels)
     options = parser.parse_args(argv)
@@ -126,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     shape = AutoencoderShape(options.width, options.latent_channels)
     vae = shape.build()
     pool = PicturePool(options.pool, options.pictures)
-    first_step = latest_weights(vae, run)
+    first_step = warm_start(vae, run)
     if first_step == 0:
         write_encoder(vae, principal_blocks(pool, options.latent_channels))
         vae.encoder.half().float()  # as it will ship, so that no latent changes after training
@@ -143,18 +144,19 @@ def main(argv: list[str] | None = None) -> None:
             output = decode_noisy(vae, crops, noise.to(run.device))
         return reconstruction_losses(crops, output.float())
 
-    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
         shown = shape.build()
         shown.load_state_dict(average)
-        logger.info(
-            "held-out psnr inside masks %.2f dB", masked_psnr(shown, held_out, np.arange(min(48, options.held_out)))
-        )
         with torch.no_grad():
             pictures = torch.from_numpy(held_out.pictures(np.arange(8))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
             outputs = shown.decoder(shown.encoder(pictures)).clamp(-1, 1)
         sample_grid(torch.cat([pictures, outputs]), run.folder / f"sample-{step:06d}.png", columns=8)
+        return {"psnr_inside_masks": masked_psnr(shown, held_out, np.arange(min(48, options.held_out)))}
 
-    result = fit(vae, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    trainer = Trainer(
+        vae, step_losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample
+    )
+    result = trainer.run()
     vae.load_state_dict(result.average)
     psnr = masked_psnr(vae, held_out, np.arange(min(256, options.held_out)))
     logger.info("held-out psnr inside masks %.2f dB at step %d", psnr, result.step)

@@ -34,8 +34,9 @@ from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Garment, Scene, permutation_outfits
-from training.loop import fit
-from training.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+from training.parts import sample_grid, save_part, warm_start
+from training.run import Run, add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 SIZE = 128
@@ -83,7 +84,7 @@ class FlowBatch:
     indexes: np.ndarray
     flips: np.ndarray
     noisy: torch.Tensor  # (n, c, 32, 32)
-    goal: torch.Tensor  # the same shape: what is to be said of it
+    goal: torch.Tensor  # the same shape: what is to be predicted
     times: torch.Tensor  # (n,) in 0..1
     hidden: torch.Tensor  # (n, 77, d)
 
@@ -124,9 +125,9 @@ class FlowLesson:
         """An English caption of one picture, another at every step."""
         return caption(self.pool.scene(int(index)), "en", seed=step * 100_003 + place).text
 
-    def error(self, said: torch.Tensor, batch: FlowBatch) -> torch.Tensor:
+    def error(self, prediction: torch.Tensor, batch: FlowBatch) -> torch.Tensor:
         """Mean squared error of the prediction, each component by how far it moves the picture."""
-        return (self.weights * (said.float() - batch.goal).square()).mean()
+        return (self.weights * (prediction.float() - batch.goal).square()).mean()
 
 
 def need(scene: Scene) -> float:
@@ -137,33 +138,36 @@ def need(scene: Scene) -> float:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.base", description=__doc__)
-    add_fit_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
+    add_training_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
     parser.add_argument("--need", action="store_true", help="meet oftener the patterns that are drawn badly")
     options = parser.parse_args(argv)
     run = open_run(options, "base")
     vae, conditioning = open_frozen(options.checkpoints, run)
     unet = fresh_unet(vae, conditioning)
-    first_step = latest_weights(unet, run)
+    first_step = warm_start(unet, run)
     learner = SceneMap(unet).to(run.device)
     lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)
         with run.autocast():
-            said, maps = learner(batch.noisy, batch.times * TIMESTEPS, batch.hidden)
+            prediction, maps = learner(batch.noisy, batch.times * TIMESTEPS, batch.hidden)
         labels = lesson.pool.labels(batch.indexes)
         labels[batch.flips] = labels[batch.flips, :, ::-1]
         scenes = [lesson.pool.scene(int(i)) for i in batch.indexes]
         targets = map_targets(labels, scenes, cells=maps["kind"].shape[-1])
         mapped = map_loss(maps, {field: goal.to(run.device) for field, goal in targets.items()})
-        drawn = lesson.error(said, batch)
-        plain = (said.detach().float() - batch.goal).square().mean()
+        drawn = lesson.error(prediction, batch)
+        plain = (prediction.detach().float() - batch.goal).square().mean()
         return {"loss": drawn + MAP_SHARE * mapped, "drawn": drawn, "plain": plain, "map": mapped}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(unet_of(average), vae, conditioning, run, step)
 
-    result = fit(learner, step_losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    trainer = Trainer(
+        learner, step_losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample
+    )
+    result = trainer.run()
     unet.load_state_dict(unet_of(result.average))
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("drawn", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")

@@ -1,6 +1,6 @@
 """Rectified flow as diffusers' schedulers mean it, and the little that base and refiner training share.
 
-x_t = (1 - t)·x0 + t·noise, the network is told 1000·t and predicts noise - x0.
+x_t = (1 - t)·x0 + t·noise, the network is given 1000·t and predicts noise - x0.
 Ref: Liu et al. 2022, arXiv:2209.03003; times drawn logit-normally as in Esser et al. 2024, arXiv:2403.03206.
 """
 

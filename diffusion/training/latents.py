@@ -16,7 +16,7 @@ from diffusers import AutoencoderTiny
 from torch import nn
 
 from fashion.pool import PicturePool
-from training.parts import Run
+from training.run import Run
 
 logger = logging.getLogger(__name__)
 BATCH = 64

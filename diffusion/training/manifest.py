@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
+DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
 _PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
 DEFAULTS: dict[str, dict[str, float]] = {
@@ -44,7 +45,7 @@ def manifest(folder: Path) -> dict[str, object]:
         for role, size in _SIZES.items()
         if (folder / role / "config.json").exists()
     }
-    return {"format": 1, "files": files, "stages": stages}
+    return {"format": 1, "domain": DOMAIN, "files": files, "stages": stages}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from diffusion.training.manifest import DEFAULTS
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Scene
-from training.parts import Run
+from training.run import Run
 
 logger = logging.getLogger(__name__)
 _BATCH = 16
@@ -84,13 +84,13 @@ class OwnPictures:
         shape = (len(indexes), config.in_channels, config.sample_size, config.sample_size)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(indexes[0])).to(self._run.device)
         with self._run.autocast():
-            told = self._conditioning.base([self._text(i) for i in indexes])
-            untold = self._conditioning.base([""]).expand_as(told)
+            hidden = self._conditioning.base([self._text(i) for i in indexes])
+            empty = self._conditioning.base([""]).expand_as(hidden)
 
         def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
             x = x.contiguous(memory_format=self._run.memory_format)
             with self._run.autocast():
-                return self._base(x, times * TIMESTEPS, told if guided else untold).sample.float()
+                return self._base(x, times * TIMESTEPS, hidden if guided else empty).sample.float()
 
         usual = DEFAULTS["base"]  # as the pipeline draws
         latents = euler_sample(predict, noise, usual["steps"], usual["guidance_scale"])

@@ -16,7 +16,7 @@ from diffusers import AutoencoderTiny
 from fashion.scene import Scene
 from fashion.scorer import Scorer, as_input, read_both_ways
 from fashion.scorer_training import place_targets, reading_losses
-from training.parts import Run
+from training.run import Run
 
 
 class Reading:

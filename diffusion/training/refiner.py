@@ -34,8 +34,10 @@ from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scorer import as_input
-from training.loop import fit
-from training.parts import Run, add_fit_options, fit_config, latest_weights, open_run, sample_grid, save_part
+from training.optimizers import OptimizerSettings
+from training.parts import sample_grid, save_part, warm_start
+from training.run import Run, add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 SIZE = 256
@@ -47,7 +49,7 @@ TIME_IDS = (
     0.0,
     0.0,
     6.0,
-)  # original size, crop, aesthetic score, as the SDXL refiner is told
+)  # original size, crop, aesthetic score, as in the SDXL refiner's conditioning
 REDRAWN_FROM = (0.05, 0.45)  # how much of a picture the base draws anew: its details, and somewhat more
 BASE_STEPS = 2
 UNLIKENESS_SHARE = 10.0  # of the loss, what the scorer's features differ from the true picture's
@@ -133,7 +135,7 @@ class RefinerLesson:
         rng, generator = np.random.default_rng((31, step)), torch.Generator().manual_seed(step)
         indexes, flips = rng.integers(0, len(self._pool), rows), rng.random(rows) < 0.5
         texts = [caption(self._pool.scene(int(i)), "en", seed=step * 100_003 + n).text for n, i in enumerate(indexes)]
-        told = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
+        captions = ["" if rng.random() < CAPTIONS_DROPPED else text for text in texts]
         small, clean = (pool.read(indexes, flips).to(self._device) for pool in (self._small, self._large))
         small_noise = torch.randn(small.shape, generator=generator).to(self._device)
         noise = torch.randn(clean.shape, generator=generator).to(self._device)
@@ -141,7 +143,7 @@ class RefinerLesson:
         enlarged = self._outputs.enlarged_latents(small, hidden, small_noise, float(rng.uniform(*REDRAWN_FROM)))
         start, share = (value.to(self._device) for value in starts(rows, generator))
         noisy, times, goal = straight_start(clean, enlarged, noise, start, share)
-        return Way(told, noisy, times, goal, clean, start, indexes, flips)
+        return Way(captions, noisy, times, goal, clean, start, indexes, flips)
 
     def truth(self, way: Way) -> torch.Tensor:
         """The pictures (n, 3, 256, 256) in -1..1 at the end of the ways."""
@@ -154,7 +156,7 @@ def refiner_flow(
     unet: UNet2DConditionModel, conditioning: Conditioning, run: Run, noisy: torch.Tensor, times: torch.Tensor,
     texts: list[str],
 ) -> torch.Tensor:  # fmt: skip
-    """What the refiner says of latents (n, c, 64, 64) at times (n,), told as the SDXL refiner is."""
+    """The refiner's prediction for latents (n, c, 64, 64) at times (n,), conditioned as the SDXL refiner's is."""
     hidden, pooled = conditioning.refiner(texts)
     added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(len(texts), -1)}
     noisy = noisy.contiguous(memory_format=run.memory_format)
@@ -196,38 +198,38 @@ class RefinerLosses:
     def __call__(self, step: int) -> Mapping[str, torch.Tensor]:
         way = self._lesson.batch(step, self._batch)
         if self._judges is None:
-            said = refiner_flow(self._unet, self._conditioning, self._run, way.noisy, way.times, way.texts)
-            return {"loss": self._refined(way, said)}
+            prediction = refiner_flow(self._unet, self._conditioning, self._run, way.noisy, way.times, way.texts)
+            return {"loss": self._refined(way, prediction)}
         return self._judged(step, way, self._judges)
 
     def _judged(self, step: int, way: Way, judges: Judges) -> Mapping[str, torch.Tensor]:
         reading, mine = judges.reading, judges.own.batch(step, self._batch)
         noisy, times = torch.cat([way.noisy, mine.noisy]), torch.cat([way.times, mine.times])
-        said = refiner_flow(self._unet, self._conditioning, self._run, noisy, times, way.texts + mine.texts)
-        foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * said)
-        refined = self._refined(way, said[: self._batch])
+        prediction = refiner_flow(self._unet, self._conditioning, self._run, noisy, times, way.texts + mine.texts)
+        foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * prediction)
+        refined = self._refined(way, prediction[: self._batch])
         unlike = reading.unlikeness(foreseen[: self._batch], self._lesson.truth(way))
         read = reading.errors(foreseen[self._batch :], mine.scenes)
         misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
         loss = refined + UNLIKENESS_SHARE * unlike + judges.reading_share * misread
-        told = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        parts = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
         if judges.critic is None:
-            return {"loss": loss, **told}
+            return {"loss": loss, **parts}
         with torch.no_grad():
             true = reading.decoded(way.clean)
         with self._run.autocast():
             mistaken, found_out = judges.critic.mistaken(true, foreseen), judges.critic.found_out(foreseen)
         loss = loss + mistaken + judges.critic_share * found_out
-        return {"loss": loss, **told, "mistaken": mistaken, "found_out": found_out}
+        return {"loss": loss, **parts, "mistaken": mistaken, "found_out": found_out}
 
-    def _refined(self, way: Way, said: torch.Tensor) -> torch.Tensor:
-        squared = (said - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
+    def _refined(self, way: Way, prediction: torch.Tensor) -> torch.Tensor:
+        squared = (prediction - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
         return (self._weights * squared).mean()
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
-    add_fit_options(parser, steps=8000, batch=4, learning_rate=2e-3)
+    add_training_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.3)")
     parser.add_argument("--critic", type=float, default=0.0, help="share of what a critic finds untrue, with --reward")
     parser.add_argument("--own", type=int, default=512, help="how many pictures the base draws anew for --reward")
@@ -239,7 +241,7 @@ def main(argv: list[str] | None = None) -> None:
     reading = Reading(options.checkpoints, vae, run) if options.reward else None  # first: it may not be trained yet
     text, latent = conditioning.clip.config, vae.config.latent_channels
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
-    first_step = latest_weights(unet, run)
+    first_step = warm_start(unet, run)
     learner = Judged(unet).to(run.device) if options.critic else unet.to(run.device)
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
@@ -262,7 +264,12 @@ def main(argv: list[str] | None = None) -> None:
     def refiner_of(average: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         return unet_of(average) if isinstance(learner, Judged) else average
 
-    result = fit(learner, losses, fit_config(options), run.folder, first_step=first_step, on_sample=on_sample)
+    parts = {"refiner": ("unet",), "critic": ("critic",)} if options.critic else {"refiner": ("",)}
+    trainer = Trainer(
+        learner, losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample,
+        optimizers={name: OptimizerSettings(options.learning_rate, parts=part) for name, part in parts.items()},
+    )  # fmt: skip
+    result = trainer.run()
     unet.load_state_dict(refiner_of(result.average))
     save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")

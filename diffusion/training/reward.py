@@ -25,8 +25,9 @@ from diffusion.training.flow import TIMESTEPS, Conditioning
 from diffusion.training.manifest import DEFAULTS
 from diffusion.training.reading import Reading
 from fashion.scene import Scene
-from training.loop import fit
-from training.parts import FACTS_FILE, Run, add_fit_options, fit_config, latest_weights, open_run, save_part
+from training.parts import FACTS_FILE, save_part, warm_start
+from training.run import Run, add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
 
 WAY = 5  # steps from noise to picture
 MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest
@@ -51,13 +52,13 @@ class Reward:
         x = x.to(self._run.device, memory_format=self._run.memory_format)
         moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
         with self._run.autocast():
-            told = self._conditioning.base(texts)
-            untold = self._conditioning.base([""]).expand_as(told)
+            hidden = self._conditioning.base(texts)
+            empty = self._conditioning.base([""]).expand_as(hidden)
         times = torch.linspace(1, 0, WAY + 1).tolist()
         looks = []
         for at, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
             with torch.set_grad_enabled(at in moments):
-                flow = self._flow(unet, x, now, told, untold)
+                flow = self._flow(unet, x, now, hidden, empty)
             if at in moments:
                 looks.append(self._reading.losses(x - now * flow, scenes))
             if len(looks) == LOOKS:
@@ -66,19 +67,19 @@ class Reward:
         return {name: torch.stack([look[name] for look in looks]).mean() for name in looks[0]}
 
     def _flow(
-        self, unet: UNet2DConditionModel, x: torch.Tensor, time: float, told: torch.Tensor, untold: torch.Tensor
+        self, unet: UNet2DConditionModel, x: torch.Tensor, time: float, hidden: torch.Tensor, empty: torch.Tensor
     ) -> torch.Tensor:
-        """The guided prediction (n, c, h, w); what is said without the caption has no gradient."""
+        """The guided prediction (n, c, h, w); the one without a caption has no gradient."""
         at = torch.full((len(x),), time * TIMESTEPS, device=x.device)
         with self._run.autocast(), torch.no_grad():  # apart: autocast keeps weights that it cast without gradients
-            free = unet(x, at, untold).sample.float()
+            free = unet(x, at, empty).sample.float()
         with self._run.autocast():
-            return free + GUIDANCE * (unet(x, at, told).sample.float() - free)
+            return free + GUIDANCE * (unet(x, at, hidden).sample.float() - free)
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.reward", description=__doc__)
-    add_fit_options(parser, steps=600, batch=16, learning_rate=3e-4)
+    add_training_options(parser, steps=600, batch=16, learning_rate=3e-4)
     parser.set_defaults(ema=0.98)  # a few hundred steps are all there are
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     vae, conditioning = open_frozen(options.checkpoints, run)
     reading = Reading(options.checkpoints, vae, run)
     unet = fresh_unet(vae, conditioning)
-    latest_weights(unet, run)
+    warm_start(unet, run)
     unet.to(run.device)
     reward = Reward(reading, conditioning, run)
     lesson = FlowLesson(options, run, vae, conditioning, need)
@@ -97,8 +98,8 @@ def main(argv: list[str] | None = None) -> None:
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)
         with run.autocast():
-            said = unet(batch.noisy, batch.times * TIMESTEPS, batch.hidden).sample
-        drawn = lesson.error(said, batch)
+            prediction = unet(batch.noisy, batch.times * TIMESTEPS, batch.hidden).sample
+        drawn = lesson.error(prediction, batch)
         texts = [lesson.caption(index, step, place) for place, index in enumerate(batch.indexes)]
         read = reward.losses(unet, [lesson.pool.scene(int(index)) for index in batch.indexes], texts, step)
         misread = read.pop("loss")
@@ -107,9 +108,10 @@ def main(argv: list[str] | None = None) -> None:
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(average, vae, conditioning, run, step)
 
-    config = replace(fit_config(options), warmup=20, decay_share=0.5, log_every=5)
+    settings = replace(trainer_settings(options), warmup=20, cooldown=0.5, log_every=5)
     first_step = int(facts.get("rewarded", 0))
-    result = fit(unet, step_losses, config, run.folder, first_step=first_step, on_sample=on_sample)
+    trainer = Trainer(unet, step_losses, settings, run.folder, first_step=first_step, on_sample=on_sample)
+    result = trainer.run()
     unet.load_state_dict(result.average)
     save_part(unet, run.part, step=facts["step"], facts={"loss": facts.get("loss"), "rewarded": result.step})
 

@@ -41,9 +41,9 @@ class SceneMap(nn.Module):
         """Prediction (n, c, h, w) and per field logits (n, words, h/2, w/2); kind 0 is no garment."""
         seen: list[torch.Tensor] = []
         hook = self.unet.up_blocks[self._block].register_forward_hook(lambda block, given, made: seen.append(made))
-        said = self.unet(noisy, times, hidden).sample
+        prediction = self.unet(noisy, times, hidden).sample
         hook.remove()
-        return said, {field: head(seen[0]) for field, head in self.maps.items()}
+        return prediction, {field: head(seen[0]) for field, head in self.maps.items()}
 
 
 def map_targets(labels: np.ndarray, batch: Sequence[Scene], cells: int) -> dict[str, torch.Tensor]:

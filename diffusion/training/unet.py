@@ -3,7 +3,7 @@
 In: channels of the levels from fine to coarse and the attention heads of each. Out: a stock `UNet2DConditionModel`
 over latents, which attends to the text at every level but the first `plain` ones. Noise passes through the finest
 level on its way out, so that level needs several times as many channels as the latents have: with twice as many, the
-details of sixteen-channel latents were told less well than a constant would have.
+details of sixteen-channel latents were predicted less well than by a constant.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.1.
 """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from demo.studio.services import services
-from demo.web import schemas
+from demo.web import present, schemas
+from demo.web.current import services
 from demo.web.security import admin
 
 blueprint = APIBlueprint("admin", __name__, url_prefix="/api/v1/admin", tag="Administration")
@@ -16,7 +16,7 @@ blueprint.before_request(admin)
 @blueprint.output(schemas.Reports)
 @blueprint.doc(summary="What people reported")
 def list_reports() -> dict:
-    return {"reports": services().gallery.reports()}
+    return {"reports": [present.report(one) for one in services().generations.reports()]}
 
 
 @blueprint.post("/generations/<string:generation_id>/hide")
@@ -24,7 +24,7 @@ def list_reports() -> dict:
 @blueprint.output(schemas.Hidden)
 @blueprint.doc(summary="Hide a public generation, or show it again")
 def hide_generation(generation_id: str, asked: schemas.Hide) -> dict:
-    services().gallery.hide(generation_id, asked.hidden)
+    services().generations.hide(generation_id, asked.hidden)
     return {"id": generation_id, "hidden": asked.hidden}
 
 
@@ -33,4 +33,4 @@ def hide_generation(generation_id: str, asked: schemas.Hide) -> dict:
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Delete everything of an owner")
 def forget_owner(asked: schemas.Forget) -> dict:
-    return services().deletion.owner(asked.owner)
+    return present.receipt(services().deletion.owner(asked.owner))

@@ -6,9 +6,11 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from demo.store.errors import ServiceError
-from demo.studio.services import services
-from demo.web import schemas
+from demo.web import present, schemas
+from demo.web.bridge import PUSH
+from demo.web.current import services, streams
 from demo.web.security import owner, viewer
+from jobspec import Job
 
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
 KEY_HEADER = {
@@ -30,16 +32,16 @@ LAST_EVENT_HEADER = {
 
 
 @blueprint.post("/generations")
-@blueprint.input(schemas.NewGeneration, arg_name="asked")
+@blueprint.input(schemas.NewJob, arg_name="asked")
 @blueprint.output(schemas.Accepted, status_code=202)
 @blueprint.doc(summary="Draw", extensions={"x-parameters": [KEY_HEADER]})
-def make_generation(asked: schemas.NewGeneration) -> tuple:
+def make_generation(asked: Job) -> tuple:
     """Take a prompt: similar past prompts at once, pictures later."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 200:
-        raise ServiceError("invalid_request", "Idempotency-Key", detail="1 to 200 characters")
-    made = services().gallery.make(owner(), asked, key)
-    return made.body, 202, {"Idempotency-Replayed": "true"} if made.replayed else {}
+        raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
+    made = services().asking.ask(owner(), asked, key)
+    return present.asked(made), 202, {"Idempotency-Replayed": "true"} if made.replayed else {}
 
 
 @blueprint.get("/generations")
@@ -47,7 +49,7 @@ def make_generation(asked: schemas.NewGeneration) -> tuple:
 @blueprint.output(schemas.Page)
 @blueprint.doc(summary="Own generations, newest first")
 def list_generations(page: schemas.PageQuery) -> dict:
-    return services().gallery.page(viewer(), page.cursor, page.limit)
+    return present.page(services().generations.page(viewer(), page.cursor, page.limit))
 
 
 @blueprint.get("/gallery")
@@ -55,15 +57,15 @@ def list_generations(page: schemas.PageQuery) -> dict:
 @blueprint.output(schemas.Page)
 @blueprint.doc(summary="Public generations, newest first")
 def public_gallery(page: schemas.PageQuery) -> dict:
-    return services().gallery.page(viewer(), page.cursor, page.limit, public=True)
+    return present.page(services().generations.page(viewer(), page.cursor, page.limit, public=True))
 
 
 @blueprint.get("/generations/<string:generation_id>")
 @blueprint.output(schemas.GenerationOut)
 @blueprint.doc(summary="One generation")
 def get_generation(generation_id: str) -> dict:
-    gallery = services().gallery
-    return gallery.show(gallery.get(viewer(), generation_id), viewer())
+    generations = services().generations
+    return present.generation(generations.show(generations.get(viewer(), generation_id), viewer()))
 
 
 @blueprint.get("/generations/<string:generation_id>/events")
@@ -78,20 +80,24 @@ def get_generation(generation_id: str) -> dict:
 def follow_generation(generation_id: str) -> Response:
     last = request.headers.get("Last-Event-ID", "0")
     seq = int(last) if last.isdecimal() and last.isascii() and len(last) < 16 else 0
-    text = services().streams.stream(viewer(), generation_id, seq)
-    if text is None:
+    stream = streams().stream(viewer(), generation_id, seq)
+    if stream is None:
         return Response(status=204)
-    return Response(
-        text, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-    )
+    if (pushed := request.environ.get(PUSH)) is not None:  # the server's event loop sends it, without a thread
+        pushed.append(stream)
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    response = Response(iter(()) if pushed else iter(stream), mimetype="text/event-stream", headers=headers)
+    if not pushed:
+        response.call_on_close(stream.close)
+    return response
 
 
 @blueprint.post("/generations/<string:generation_id>/cancel")
 @blueprint.output(schemas.GenerationOut)
 @blueprint.doc(summary="Cancel", extensions={"x-problems": [409]})
 def cancel_generation(generation_id: str) -> dict:
-    gallery = services().gallery
-    return gallery.show(gallery.cancel(viewer(), generation_id), viewer())
+    generations = services().generations
+    return present.generation(generations.show(generations.cancel(viewer(), generation_id), viewer()))
 
 
 @blueprint.patch("/generations/<string:generation_id>")
@@ -99,15 +105,16 @@ def cancel_generation(generation_id: str) -> dict:
 @blueprint.output(schemas.GenerationOut)
 @blueprint.doc(summary="Make public or private")
 def change_generation(generation_id: str, change: schemas.Change) -> dict:
-    gallery = services().gallery
-    return gallery.show(gallery.set_visibility(viewer(), generation_id, change.visibility), viewer())
+    generations = services().generations
+    row = generations.set_visibility(viewer(), generation_id, change.visibility)
+    return present.generation(generations.show(row, viewer()))
 
 
 @blueprint.delete("/generations/<string:generation_id>")
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Delete for good")
 def delete_generation(generation_id: str) -> dict:
-    return services().deletion.generation(viewer(), generation_id)
+    return present.receipt(services().deletion.generation(viewer(), generation_id))
 
 
 @blueprint.get("/generations/<string:generation_id>/previews/<int:place>")
@@ -116,7 +123,7 @@ def delete_generation(generation_id: str) -> dict:
     responses={200: {"description": "A small WebP", "content": {"image/webp": {"schema": {"type": "string"}}}}},
 )
 def get_preview(generation_id: str, place: int) -> Response:
-    return Response(services().gallery.preview(viewer(), generation_id, place), mimetype="image/webp")
+    return Response(services().generations.preview(viewer(), generation_id, place), mimetype="image/webp")
 
 
 @blueprint.post("/generations/<string:generation_id>/report")
@@ -124,7 +131,7 @@ def get_preview(generation_id: str, place: int) -> Response:
 @blueprint.output(schemas.Reported, status_code=202)
 @blueprint.doc(summary="Say that a public generation should not be there")
 def report_generation(generation_id: str, report: schemas.NewReport) -> dict:
-    services().gallery.report(viewer(), generation_id, report.reason)
+    services().generations.report(viewer(), generation_id, report.reason)
     return {"reported": True}
 
 
@@ -132,4 +139,4 @@ def report_generation(generation_id: str, report: schemas.NewReport) -> dict:
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Is what was deleted gone from everywhere?")
 def get_receipt(receipt_id: str) -> dict:
-    return services().deletion.receipt(receipt_id)
+    return present.receipt(services().deletion.receipt(receipt_id))

@@ -7,9 +7,8 @@ from apiflask.fields import UploadFile
 from flask import Response, request
 from pydantic import BaseModel
 
-from demo.studio import present
-from demo.studio.services import services
-from demo.web import schemas
+from demo.web import present, schemas
+from demo.web.current import services
 from demo.web.security import owner, viewer
 
 blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
@@ -33,13 +32,15 @@ class Upload(BaseModel):
     },
 )
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
-    row, generation = services().gallery.image(viewer(), image_id)
+    row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
-    file = services().uploads.read(row, stage, asked.format, asked.metadata == "all", asked.download)
+    file = services().uploads.read(row, viewer(), stage, asked.format, asked.metadata == "all", asked.download)
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)
-    public = generation is not None and generation.visibility == "public" and not generation.hidden
-    response.headers["Cache-Control"] = "public, no-cache" if public else "private, no-store"
+    mine = viewer().owns(row.owner_id)  # whose file says more than that of others: no cache may mix them up
+    shared = "private, no-cache" if mine else "public, no-cache"
+    response.headers["Cache-Control"] = shared if for_all else "private, no-store"
+    response.vary.update(("Cookie", "Authorization"))
     if asked.download:
         response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     return response.make_conditional(request)
@@ -49,7 +50,7 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
 @blueprint.output(schemas.ImageInfo)
 @blueprint.doc(summary="What a picture was drawn from")
 def get_image_info(image_id: str) -> dict:
-    row, _ = services().gallery.image(viewer(), image_id)
+    row, _ = services().generations.image(viewer(), image_id)
     return present.image(row) | {"recipe": row.recipe if viewer().owns(row.owner_id) else None}
 
 
@@ -58,7 +59,8 @@ def get_image_info(image_id: str) -> dict:
 @blueprint.output(schemas.ImagePage)
 @blueprint.doc(summary="Own uploads, newest first")
 def list_uploads(page: schemas.PageQuery) -> dict:
-    return services().uploads.page(viewer(), page.cursor, page.limit)
+    found = services().uploads.page(viewer(), page.cursor, page.limit)
+    return {"items": [present.image(row) for row in found.items], "next_cursor": found.next_cursor}
 
 
 @blueprint.post("/images")
@@ -66,11 +68,11 @@ def list_uploads(page: schemas.PageQuery) -> dict:
 @blueprint.output(schemas.ImageOut, status_code=201)
 @blueprint.doc(summary="Bring a picture to start from")
 def upload(upload: Upload) -> dict:
-    return services().uploads.add(owner(), upload.file.read())
+    return present.image(services().uploads.add(owner(), upload.file.read()))
 
 
 @blueprint.delete("/images/<string:image_id>")
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Delete a picture for good")
 def delete_image(image_id: str) -> dict:
-    return services().deletion.image(viewer(), image_id)
+    return present.receipt(services().deletion.image(viewer(), image_id))

@@ -6,10 +6,10 @@ from apiflask import APIBlueprint
 from flask import Response, g
 from flask.typing import ResponseReturnValue
 
-from demo.studio.owners import Viewer
-from demo.studio.present import moment
-from demo.studio.services import services
-from demo.web import schemas
+from demo.studio.visibility import Viewer
+from demo.web import present, schemas
+from demo.web.current import services
+from demo.web.present import moment
 from demo.web.security import limit, owner, viewer
 
 blueprint = APIBlueprint("people", __name__, url_prefix="/api/v1", tag="One's own things")
@@ -19,14 +19,15 @@ blueprint = APIBlueprint("people", __name__, url_prefix="/api/v1", tag="One's ow
 @blueprint.output(schemas.Me)
 @blueprint.doc(summary="Who am I, and how much is kept of me")
 def get_me() -> dict:
-    return services().belongings.count(viewer())
+    counts = services().user_data.count(viewer())
+    return {"kind": viewer().kind, "owner": viewer().owner_id, **vars(counts)}
 
 
 @blueprint.delete("/me")
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Delete everything of mine")
 def forget_me() -> dict:
-    return services().deletion.owner(owner().owner_id)
+    return present.receipt(services().deletion.owner(owner().owner_id))
 
 
 @blueprint.get("/me/export")
@@ -36,7 +37,8 @@ def forget_me() -> dict:
 )
 def export_me() -> Response:
     headers = {"Content-Disposition": 'attachment; filename="geuryeojwo.zip"', "Cache-Control": "no-store"}
-    return Response(services().belongings.export(viewer().owner_id), mimetype="application/zip", headers=headers)
+    pieces = services().user_data.export(viewer(), present.generation)
+    return Response(pieces, mimetype="application/zip", headers=headers)
 
 
 @blueprint.post("/me/code")
@@ -53,9 +55,9 @@ def make_code() -> dict:
 @blueprint.doc(summary="Become the owner that a code leads to", extensions={"x-problems": [410]})
 def claim_code(claim: schemas.Claim) -> dict:
     limit("claims", "20/minute")
-    owner_id, moved = services().owners.claim(claim.code, viewer(), services().belongings.rehome)
+    owner_id, moved = services().owners.claim(claim.code, viewer(), services().user_data.rehome)
     g.viewer, g.set_cookie = Viewer(owner_id, "browser"), True
-    return {"moved": moved, "generations": services().belongings.count(g.viewer)["generations"]}
+    return {"moved": moved, "generations": services().user_data.count(g.viewer).generations}
 
 
 @blueprint.get("/me/tokens")

@@ -7,11 +7,10 @@ import time
 from apiflask import APIBlueprint
 
 from demo.store.errors import language
-from demo.studio import present, prompts, words
+from demo.studio import prompts, words
 from demo.studio.outside import near_examples, outside
-from demo.studio.searching import Searcher
-from demo.studio.services import services
-from demo.web import schemas
+from demo.web import present, schemas
+from demo.web.current import services
 from demo.web.security import viewer
 
 blueprint = APIBlueprint("prompts", __name__, url_prefix="/api/v1", tag="Words and search")
@@ -24,8 +23,8 @@ blueprint = APIBlueprint("prompts", __name__, url_prefix="/api/v1", tag="Words a
 def search(asked: schemas.SearchQuery) -> dict:
     started = time.perf_counter()
     query, searcher = prompts.clean(asked.q, "q"), services().searcher
-    found = searcher.near(query, searcher.vector(query), asked.k, viewer().owner_id, asked.scope) if query else []
-    results = services().gallery.show_found(found, viewer())
+    found = searcher.near(query, searcher.vector(query), asked.k, viewer(), asked.scope) if query else []
+    results = [present.similar(one) for one in services().generations.show_found(found, viewer())]
     return {"query": query, "results": results, "took_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
@@ -42,20 +41,8 @@ def suggest(asked: schemas.SuggestQuery) -> dict:
 @blueprint.output(schemas.AnalysisOut)
 @blueprint.doc(summary="How much of the limit a prompt uses, and what is unknown in it")
 def analyze(asked: schemas.Analyze) -> dict:
-    searcher = services().searcher
-    known = prompts.analyze(asked.prompt, searcher.encoder)
-    strange = outside(known.normalized)
-    warnings: list[dict] = []
-    if known.tokens is not None and known.tokens > known.max_tokens:
-        values = {"tokens": known.tokens, "max_tokens": known.max_tokens}
-        warnings.append(present.warning({"code": "prompt_cut", "values": values}))
-    if known.unknown:
-        named = ", ".join(dict.fromkeys(word for word, _, _ in known.unknown))
-        warnings.append(present.warning({"code": "unknown_words", "values": {"words": named}}))
-    if known.readings:
-        warnings.append(present.warning({"code": "read_as", "values": {"words": words.told(known.readings)}}))
-    if known.rejected:
-        warnings.append({"code": "prompt_rejected", "message": known.rejected.reason[language()]})
+    known = services().asking.analyze(asked.prompt)
+    strange = outside(known.normalized, services().readiness.domain())
     return {
         "normalized": known.normalized,
         "characters": len(known.normalized),
@@ -64,12 +51,13 @@ def analyze(asked: schemas.Analyze) -> dict:
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
         "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
-        "warnings": warnings,
+        "warnings": [present.warning(vars(one)) for one in known.warnings],
         "allowed": known.rejected is None,
         "outside": strange,
-        "examples": _near(known.normalized, searcher) if strange else [],
+        "examples": _near(known.normalized) if strange else [],
     }
 
 
-def _near(prompt: str, searcher: Searcher) -> list[str]:
+def _near(prompt: str) -> list[str]:
+    searcher = services().searcher
     return near_examples(prompt, language(), searcher.vector if searcher.ready else None)

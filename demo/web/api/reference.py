@@ -8,7 +8,7 @@ from pathlib import Path
 from apiflask import APIFlask
 from flask import Response, current_app, jsonify, render_template_string
 
-from demo.store.errors import REFUSALS
+from demo.store.messages import REFUSALS
 from demo.web.problems import PROBLEM, STATUS
 from demo.web.schemas import Problem
 
@@ -26,8 +26,11 @@ def install(app: APIFlask) -> None:
 
 
 def document() -> Response:
-    """The OpenAPI document."""
-    return jsonify(current_app.spec)
+    """The OpenAPI document, written once."""
+    written = current_app.extensions
+    if "openapi_text" not in written:
+        written["openapi_text"] = jsonify(current_app.spec).data
+    return Response(written["openapi_text"], mimetype="application/json")
 
 
 def page() -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, make_response
 
-from demo.studio.services import services
 from demo.web import schemas
-from demo.web.security import admin
+from demo.web.current import metrics, services
+from demo.web.security import admin, is_loopback, viewer
 
 blueprint = APIBlueprint("status", __name__, tag="Status")
 
@@ -26,6 +26,8 @@ def healthz() -> dict:
 )
 def readyz() -> Response:
     body = services().readiness.report()
+    if viewer().kind != "admin":
+        del body["disk"]  # it grows by what others keep to themselves
     response = make_response(body, 200 if body["ready"] else 503)
     if not body["ready"]:
         response.headers["Retry-After"] = "2"
@@ -37,6 +39,7 @@ def readyz() -> Response:
     summary="Numbers for Prometheus",
     responses={200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics() -> Response:
-    admin()
-    return Response(services().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+def show_metrics() -> Response:
+    if not (services().settings.metrics_open and is_loopback()):
+        admin()
+    return Response(metrics().text(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -8,6 +8,8 @@ import { ask, complain, toast } from "./say.js";
 import { styleName } from "./settings.js";
 import { ago, told, w } from "./words.js";
 
+const [low, high, step] = told.limits.ranges.vary.strength.slider;
+
 /**
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
@@ -144,9 +146,9 @@ function varying(view) {
       h("span.sr", {}, w("source.strength")),
       h("input", {
         type: "range",
-        min: 0.2,
-        max: 0.95,
-        step: 0.05,
+        min: low,
+        max: high,
+        step,
         value: view.strength,
         data: { key: "strength" },
         oninput: (/** @type {any} */ e) => (view.strength = Number(e.target.value)),

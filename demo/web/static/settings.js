@@ -10,7 +10,9 @@ import { lang, told, w } from "./words.js";
 
 /** @typedef {import("../types").Picture} Picture */
 
-const { defaults, refines } = told;
+const { defaults, limits, refines } = told;
+const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
+const [low, high, step] = limits.ranges.vary.strength.slider;
 /** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
 const STRENGTH = 0.8; // of the picture started from: at 0.6 its old colour shows through a new one, at 0.8 it does not
@@ -21,7 +23,7 @@ const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
 /** @type {Set<string>} sliders the person moved; the others are left to the checkpoint */
 const chosen = new Set();
 /** @type {Record<string, number>} */
-const usual = { style_weight: 1 };
+const usual = { style_weight: WEIGHT.default };
 /** @type {Picture | null} */
 let source = null;
 let strength = STRENGTH;
@@ -31,7 +33,7 @@ let styles = [];
 /** Take up the draft of this tab, and listen. */
 export function begin() {
   form.addEventListener("input", oninput);
-  one("#roll").addEventListener("click", () => set({ seed: Math.floor(Math.random() * 2 ** 32) }));
+  one("#roll").addEventListener("click", () => set({ seed: Math.floor(Math.random() * SEED.exclusiveMaximum) }));
   one("#reset").addEventListener("click", () => set(plain()));
   tuck(matchMedia("(max-width: 1079px)"));
   restore();
@@ -52,7 +54,7 @@ export function body() {
   };
   if (refines) asked.refine = fields.has("refine");
   const seed = String(fields.get("seed") || "").trim();
-  if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), 2 ** 32 - 1);
+  if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), SEED.exclusiveMaximum - 1);
   if (fields.get("style")) asked.style = fields.get("style");
   for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
   if (source) Object.assign(asked, { source_image: source.id, strength });
@@ -172,9 +174,9 @@ export function attach(picture) {
         h("span", {}, w("source.strength"), " ", said),
         h("input", {
           type: "range",
-          min: 0.1,
-          max: 1,
-          step: 0.05,
+          min: low,
+          max: high,
+          step,
           value: strength,
           oninput: (/** @type {any} */ e) => {
             strength = Number(e.target.value);

@@ -139,10 +139,11 @@ function advance(foot, g) {
     steps: 1,
     seconds_left: 0,
   };
+  /** @type {Record<string, number[]>} */
   const part = g.refine
     ? { queued: [0, 0.04], base: [0.04, 0.5], refiner: [0.5, 1] }
     : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
-  const [from, to] = part[stage];
+  const [from, to] = part[stage] ?? part.base;
   bar.value = from + ((to - from) * step) / steps;
   const order = ["queued", "base", "refiner"];
   for (const item of foot.querySelectorAll("li")) {

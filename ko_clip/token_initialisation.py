@@ -1,9 +1,9 @@
-"""First meanings of the student's tokens, found by counting before anything is trained.
+"""Initialise the student's token embeddings by counting, before anything is trained.
 
 In: pairs of the corpora. Out: token embeddings (vocabulary, embedding size) in which 빨간, 붉은, 레드 and "red" lie
-close, because they meet the same English tokens: a positive pointwise mutual information matrix of the student's tokens
-and the teacher's tokens, cut down to its largest singular values (Levy & Goldberg 2014). On drawn captions a student
-that begins with these needed half the steps of one that begins with noise.
+close, because they co-occur with the same English tokens: a positive pointwise mutual information matrix of the
+student's and the teacher's tokens, cut down to its largest singular values (Levy & Goldberg 2014). On drawn captions a
+student that begins with these embeddings needed half the steps of one that begins with noise.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ko_clip.corpora import Corpus
 from ko_clip.teachers import ClipTeacher
 from ko_clip.tokenizer import PromptTokenizer
 
-_LEAST = 4  # meetings of two tokens that count as more than chance
+_LEAST = 4  # co-occurrences of two tokens that count as more than chance
 _CHUNK = 512
 
 
-def count_meetings(
+def count_cooccurrences(
     corpora: Sequence[Corpus], tokenizer: PromptTokenizer, teacher: ClipTeacher, rows: int = 16000
 ) -> np.ndarray:
     """How often each of our tokens stands opposite each of the teacher's: (our vocabulary, its vocabulary)."""
@@ -39,7 +39,7 @@ def count_meetings(
 
 
 def embeddings_from(counts: np.ndarray, size: int) -> torch.Tensor:
-    """Embeddings of unit variance; tokens that met nothing keep noise."""
+    """Embeddings (vocabulary, size) of unit variance; tokens that co-occur with nothing keep noise."""
     total = max(float(counts.sum()), 1.0)
     expected = counts.sum(1, keepdims=True) * counts.sum(0, keepdims=True) / total
     information = np.log(np.maximum(counts, 1e-9) / np.maximum(expected, 1e-9))
@@ -55,9 +55,9 @@ def embeddings_from(counts: np.ndarray, size: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def begin_with_meanings(
+def initialise_tokens(
     embedding: torch.nn.Embedding, corpora: Sequence[Corpus], tokenizer: PromptTokenizer, teacher: ClipTeacher
 ) -> None:
-    """Put counted meanings into a student's token embedding."""
-    counts = count_meetings(corpora, tokenizer, teacher)
+    """Write embeddings of counted co-occurrences into a student's token embedding."""
+    counts = count_cooccurrences(corpora, tokenizer, teacher)
     embedding.weight.copy_(embeddings_from(counts, embedding.embedding_dim))

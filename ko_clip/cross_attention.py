@@ -1,9 +1,9 @@
-"""What a frozen U-Net reads of a text: the distance that counts between two encoders, wherever the words stand.
+"""Cross-attention outputs of a frozen U-Net: the distance that counts between two encoders, wherever their words stand.
 
-In: hidden states (n, slots, dim) of student and teacher. Out: how far apart the U-Net's cross-attention layers would
-hear them, asked with queries that the U-Net itself asks while it draws. A verb-final Korean sentence cannot know at
-which slot an English one names a colour, and the U-Net does not care: attention is blind to order. So the student
-may say things in slots of its own choice, where a loss slot by slot had to count the words of the English.
+In: hidden states (n, slots, dim) of student and teacher. Out: how far apart the outputs of the U-Net's cross-attention
+layers are for both, with queries that the U-Net itself makes while it draws. A verb-final Korean sentence cannot know
+at which slot an English one names a colour, and the U-Net does not care: attention is blind to order. So the student
+may name things in slots of its own choice, where a loss slot by slot would have to count the words of the English.
 The queries are gathered once, without pictures, while the U-Net draws a few prompts from noise.
 """
 
@@ -21,10 +21,10 @@ from ko_clip.teachers import ClipTeacher
 
 _STEPS = 6
 _KEPT = 2048  # queries a layer
-_ASKED = 48  # of them at a time, others at every step
+_USED = 48  # of them at a time, others at every step
 
 
-class AttentionReads(nn.Module):
+class CrossAttentionOutputs(nn.Module):
     """The cross-attention layers of a U-Net: keys, values and a bank of queries each. Nothing is trained."""
 
     def __init__(self, unet: FrozenUNet, states: Tensor, pooled: Tensor | None = None, seed: int = 0) -> None:
@@ -34,19 +34,19 @@ class AttentionReads(nn.Module):
         super().__init__()
         found = [m.attn2 for m in unet.unet.modules() if isinstance(m, BasicTransformerBlock) and m.attn2 is not None]
         if not found:
-            raise ValueError("the U-Net has no cross-attention: no text can be read by it")
+            raise ValueError("the U-Net has no cross-attention: it attends to no text")
         self.layers = nn.ModuleList(found)
-        asked: list[list[Tensor]] = [[] for _ in found]
+        gathered: list[list[Tensor]] = [[] for _ in found]
         hooks = [
             layer.to_q.register_forward_hook(lambda _, __, out, kept=kept: kept.append(out.detach().flatten(0, 1)))
-            for layer, kept in zip(found, asked, strict=True)
+            for layer, kept in zip(found, gathered, strict=True)
         ]
         generator = torch.Generator().manual_seed(seed)
         self._draw(unet, states, pooled, generator)
         for hook in hooks:
             hook.remove()
-        for number, kept in enumerate(asked):
-            rows = torch.cat(kept)  # (asked, inner)
+        for number, kept in enumerate(gathered):
+            rows = torch.cat(kept)  # (gathered, inner)
             self.register_buffer(f"queries{number}", rows[torch.randperm(len(rows), generator=generator)[:_KEPT]])
 
     @staticmethod
@@ -59,35 +59,37 @@ class AttentionReads(nn.Module):
             latents = unet.step(latents, time, unet(latents, time, states, pooled).prediction)
 
     def forward(self, states: Tensor, seed: int = 0) -> list[Tensor]:
-        """What each layer reads (n, queries, inner) of states (n, slots, dim), asked with queries chosen by `seed`."""
-        generator, read = torch.Generator().manual_seed(seed), []
+        """Each layer's outputs (n, queries, inner) for states (n, slots, dim), with queries chosen by `seed`."""
+        generator, outputs = torch.Generator().manual_seed(seed), []
         for number, layer in enumerate(self.layers):
             bank = getattr(self, f"queries{number}")
-            asked = bank[torch.randperm(len(bank), generator=generator)[:_ASKED].to(bank.device)]
+            queries = bank[torch.randperm(len(bank), generator=generator)[:_USED].to(bank.device)]
             query, key, value = (
                 part.unflatten(-1, (layer.heads, -1)).transpose(-2, -3)  # (..., heads, length, inner / heads)
-                for part in (asked, layer.to_k(states), layer.to_v(states))
+                for part in (queries, layer.to_k(states), layer.to_v(states))
             )
             shares = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
-            read.append((shares @ value).transpose(-2, -3).flatten(-2))
-        return read
+            outputs.append((shares @ value).transpose(-2, -3).flatten(-2))
+        return outputs
 
     def loss(self, student: Tensor, teacher: Tensor, seed: int = 0) -> Tensor:
-        """Mean over layers of the squared error in units of how much texts differ: 0 equal, 1 knows nothing.
+        """Mean over layers of the squared error in units of the variance between texts: 0 equal, 1 knows nothing.
 
-        `seed` chooses which of the kept queries ask: others at every step of a training.
+        `seed` chooses which of the kept queries are used: others at every step of a training.
         """
         with torch.no_grad():
-            wanted = self(teacher.float(), seed)
+            targets = self(teacher.float(), seed)
         errors = []
-        for said, goal in zip(self(student.float(), seed), wanted, strict=True):
-            spread = (goal - goal.mean(0)).square().mean().clamp_min(1e-8)
-            errors.append((said - goal).square().mean() / spread)
+        for output, target in zip(self(student.float(), seed), targets, strict=True):
+            variance = (target - target.mean(0)).square().mean().clamp_min(1e-8)
+            errors.append((output - target).square().mean() / variance)
         return torch.stack(errors).mean()
 
 
-def open_reads(folder: str, teacher: ClipTeacher, head: str, texts: Sequence[str], device: str) -> AttentionReads:
-    """The reads of the U-Net in `folder`, which must attend to states as wide as the head's.
+def open_cross_attention(
+    folder: str, teacher: ClipTeacher, head: str, texts: Sequence[str], device: str
+) -> CrossAttentionOutputs:
+    """The cross-attention of the U-Net in `folder`, which must attend to states as wide as the head's.
 
     Its scheduler lies in `folder`/scheduler, or beside `folder` as in a diffusers checkpoint.
     """
@@ -98,4 +100,4 @@ def open_reads(folder: str, teacher: ClipTeacher, head: str, texts: Sequence[str
     target = teacher.encode(list(texts))[head]
     pooled = target.pooled if unet.unet.config.addition_embed_type else None
     states, summary = (None if x is None else torch.from_numpy(x).to(device) for x in (target.states, pooled))
-    return AttentionReads(unet, states, summary).requires_grad_(False).to(device)
+    return CrossAttentionOutputs(unet, states, summary).requires_grad_(False).to(device)

@@ -1,0 +1,122 @@
+"""A command for each kind of job: the same runner as the worker's, without a server, into a folder."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jobspec
+from demo.store.settings import Settings
+from jobspec.options import add_options, from_options
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from demo.studio.searching import Encoder
+    from jobspec import Job, Progress, Result, Runner
+
+NAMES = {"draw": "generate"}  # kinds whose command has a name of its own
+DEFAULTS = {"n": 1, "seed": 0}
+
+
+def add_job_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command of every kind; `command(run, name, help)` makes its parser."""
+    for name, kind in jobspec.KINDS.items():
+        parser = command(partial(run, kind), NAMES.get(name, name), kind.COMMAND or f"Run a {name} job.")
+        add_options(parser, kind, DEFAULTS)
+        parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder (default out/)")
+
+
+def run(kind: type[Job], settings: Settings, arguments: argparse.Namespace) -> int:
+    """Run one job and write its pictures; prints their paths."""
+    from demo.studio import pictures
+
+    given, files = from_options(arguments, kind)
+    job, opened = accepted(kind, given, files)
+    with _Bar() as bar:
+        result = open_runner(settings, job.kind).run([jobspec.Order(job, opened)], bar.step)[0]
+    if result.flagged:
+        raise ValueError("the checkpoint's safety checker flagged a picture: nothing is written")
+    for path in write(result, arguments.out, pictures.EDITED if opened else pictures.GENERATED):
+        print(path)
+    return 0
+
+
+def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path]) -> tuple[Job, dict[str, Image.Image]]:
+    """The job as the service would take it, and its pictures. Raises ValueError in words."""
+    from pydantic import ValidationError
+
+    from demo.store.errors import ServiceError, language, message
+    from demo.store.messages import reason_of
+    from demo.studio import pictures, prompts
+
+    try:
+        data = {name: path.read_bytes() for name, path in files.items()}
+        ids = {name: hashlib.sha256(each).hexdigest()[:32] for name, each in data.items()}
+        job = kind.model_validate(given | ids)
+        texts = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
+        texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
+        return job.changed(**texts), {name: pictures.read_upload(each) for name, each in data.items()}
+    except ServiceError as error:
+        raise ValueError(message(error.code, error.values)) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {reason}") from error
+
+
+def open_runner(settings: Settings, kind: str) -> Runner:
+    """The runner of one kind, with the models of the settings. Raises ValueError, FileNotFoundError."""
+    from demo.worker.runners import open_runners
+
+    return open_runners(settings, partial(_encoder, settings), [kind])[kind]
+
+
+def write(result: Result, folder: Path, source_type: str) -> list[Path]:
+    """Write a result's pictures, each to a name that nobody has; returns their paths."""
+    from demo.studio import pictures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for place, picture in enumerate(result.pictures):
+        seed = ((result.job.seed or 0) + place) % jobspec.SEEDS
+        path = _free_name(folder, f"{seed:010}")
+        path.write_bytes(pictures.encode(picture.image, "image/png", source_type, picture.recipe))
+        paths.append(path)
+    return paths
+
+
+def _encoder(settings: Settings) -> Encoder:
+    from demo.studio.services import open_encoder
+
+    if not Path(settings.encoder).exists():
+        raise ValueError(f"there is no Korean text encoder at {settings.encoder}: set ENCODER")
+    return open_encoder(Path(settings.encoder))
+
+
+def _free_name(folder: Path, stem: str) -> Path:
+    """A PNG name that nobody has: pictures never overwrite each other."""
+    names = [folder / f"{stem}.png", *(folder / f"{stem}-{i}.png" for i in range(2, 10_000))]
+    return next(path for path in names if not path.exists())
+
+
+class _Bar:
+    """A progress bar over steps, at a terminal."""
+
+    def __enter__(self) -> _Bar:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit="step", disable=None, file=sys.stderr)
+        return self
+
+    def step(self, progress: Progress) -> None:
+        self._bar.set_description(progress.stage)
+        self._bar.update(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()

@@ -1,0 +1,142 @@
+"""Take a job: settle what was asked, find similar past ones, and write a row that a worker will claim."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from demo.queue import events, jobs
+from demo.store.database import Database
+from demo.store.errors import ServiceError
+from demo.store.settings import Settings
+from demo.store.tables import Generation, Idempotency, new_id
+from demo.store.together import GroupCommit
+from demo.studio import prompts, words
+from demo.studio.generations import Generations
+from demo.studio.outside import outside
+from demo.studio.owners import ensure_owner
+from demo.studio.readiness import Readiness
+from demo.studio.searching import Found, Searcher
+from demo.studio.views import Asked
+from demo.studio.visibility import Viewer
+from jobspec import SEEDS, Draw, Job, Warned
+
+SIMILAR = 8  # similar prompts in an answer
+
+
+class Asking:
+    """Takes jobs of every kind; safe from any thread."""
+
+    def __init__(
+        self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness, generations: Generations
+    ) -> None:
+        self._settings, self._database, self._searcher = settings, database, searcher
+        self._readiness, self._generations = readiness, generations
+        self._commit = GroupCommit(database)
+
+    def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
+        """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
+        digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+        if key and (row := self._used(viewer, key, digest)) is not None:
+            return self._replayed(row, viewer)
+        self._readiness.require()
+        row = self._new_row(viewer, asked)
+        found = self._embed(row, viewer)
+        try:
+            self._commit(lambda session: self._enter(session, row, key, digest))
+        except IntegrityError as error:  # the same key came twice at once, and the other was quicker
+            if key and (other := self._used(viewer, key, digest)) is not None:
+                return self._replayed(other, viewer)
+            raise ServiceError("database_busy") from error
+        return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
+
+    def analyze(self, prompt: str) -> prompts.Analysis:
+        """What is known about a prompt before it is asked for. Raises ServiceError."""
+        return prompts.analyze(prompt, self._searcher.encoder, words.reader_for(self._readiness.domain()))
+
+    def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
+        with self._database.read() as session:
+            used = session.get(Idempotency, (viewer.owner_id, key))
+            if used is None:
+                return None
+            if used.body_digest not in (digest, ""):  # "": written by an earlier version, in another form
+                raise ServiceError("idempotency_conflict")
+            return session.get(Generation, used.generation_id)
+
+    def _replayed(self, row: Generation, viewer: Viewer) -> Asked:
+        found = self._searcher.near(row.prompt, self._searcher.vector(row.prompt), SIMILAR, viewer)
+        shown = self._generations.show(row, viewer)
+        return Asked(shown, self._generations.show_found(found if row.vector else [], viewer), replayed=True)
+
+    def _new_row(self, viewer: Viewer, asked: Job) -> Generation:
+        job, batch_as = self._settled(viewer, asked), asked
+        if isinstance(job, Draw):
+            style = self._style(job)
+            batch_as = job if style == "lora" else job.changed(style=None, style_weight=1.0)
+        return Generation(
+            id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
+            prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
+            index_id=new_id(), attempt=0,
+            warnings=[vars(one) for one in self._warnings(asked, job)],
+        )  # fmt: skip
+
+    def _settled(self, viewer: Viewer, asked: Job) -> Job:
+        """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
+        texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
+        texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
+        for field, image_id in asked.source_pictures().items():
+            if not self._generations.sees_image(viewer, image_id):
+                raise ServiceError("unknown_source_image", field)
+        drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
+        seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
+        return asked.changed(**texts, **drawn, seed=seed)
+
+    def _style(self, job: Draw) -> str | None:
+        """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
+        if job.style is None:
+            return None
+        if job.style in words.prompt_styles():
+            return "words"
+        if job.style not in self._readiness.facts().get("styles", ()):
+            raise ServiceError("unknown_style", "style", style=job.style)
+        return "lora"
+
+    def _warnings(self, asked: Job, job: Job) -> list[Warned]:
+        """What of the request will not count, as far as it is known before anything is drawn."""
+        if not isinstance(job, Draw):
+            return []
+        facts = self._readiness.facts()
+        reader, encoder = words.reader_for(self._readiness.domain()), self._searcher.require()
+        found = [Warned("outside")] if outside(job.prompt, self._readiness.domain()) else []
+        found += prompts.warnings(job.prompt, words.with_style(job.prompt, job.style), encoder, reader)
+        found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
+        if job.style in words.prompt_styles() and job.style_weight != 1.0:
+            found.append(Warned("style_weight_unused"))
+        if isinstance(asked, Draw) and asked.refine and "refine" in asked.model_fields_set and not job.refine:
+            found.append(Warned("refiner_missing"))
+        return found
+
+    def _embed(self, row: Generation, viewer: Viewer) -> list[Found]:
+        """Write the prompt's vector into the row, and find what is near to it."""
+        started = time.perf_counter()
+        vector = self._searcher.vector(row.prompt)
+        encoded = time.perf_counter()
+        found = self._searcher.near(row.prompt, vector, SIMILAR, viewer)
+        row.vector, row.encoder_id = vector.tobytes(), self._searcher.require().encoder_id
+        row.timings = {"encode": round(encoded - started, 4), "search": round(time.perf_counter() - encoded, 4)}
+        return found
+
+    def _enter(self, session: Session, row: Generation, key: str | None, digest: str) -> None:
+        jobs.admit(session, self._settings, row.owner_id)
+        row.owner_id = ensure_owner(session, row.owner_id)
+        if key:
+            used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
+            session.add(Idempotency(**used, created_at=time.time()))
+        session.add(row)
+        session.flush()
+        events.append(session, row.id, "queued")

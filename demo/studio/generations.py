@@ -1,0 +1,177 @@
+"""See, cancel and change generations."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.orm import Session
+
+from demo.queue import events, jobs
+from demo.queue.places import Places
+from demo.store.database import Database
+from demo.store.errors import ServiceError
+from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
+from demo.studio import prompts
+from demo.studio.searching import Found, Searcher
+from demo.studio.views import Page, Reported, Shown, Similar, images_of
+from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+
+MOST_PREVIEWS = 100
+
+
+class Generations:
+    """What is there of generations, for whoever asks; safe from any thread."""
+
+    def __init__(self, database: Database, searcher: Searcher) -> None:
+        self.database, self._searcher = database, searcher
+        self.places = Places(database)
+
+    # Seeing
+
+    def get(self, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:
+        """A generation that this person may see (with `own`: theirs). Raises ServiceError not_found."""
+        with self.database.read() as session:
+            return find(session, viewer, generation_id, own)
+
+    def show(self, row: Generation, viewer: Viewer) -> Shown:
+        images: Sequence[Image] = ()
+        if row.status == "succeeded":  # before that there are none
+            with self.database.read() as session:
+                images = images_of(session, [row.id])[row.id]
+        return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
+
+    def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
+        with self.database.read() as session:
+            images = images_of(session, [one.generation.id for one in found])
+        return [
+            Similar(one.generation, images[one.generation.id], viewer.owns(one.generation.owner_id), one.score)
+            for one in found
+        ]
+
+    def position(self, row: Generation) -> int | None:
+        """The place in the queue, 0 = next."""
+        return self.places.of(row.id) if row.status == "queued" else None
+
+    def page(self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False) -> Page[Shown]:
+        """Own generations, or everybody's public ones, newest first."""
+        query = select(Generation).where(visible_to(NOBODY) if public else owned_by(viewer))
+        with self.database.read() as session:
+            rows, next_cursor = read_page(session, query, Generation, cursor, limit)
+            images = images_of(session, [row.id for row in rows])
+        shown = [Shown(row, images[row.id], viewer.owns(row.owner_id), self.position(row)) for row in rows]
+        return Page(shown, next_cursor)
+
+    def image(self, viewer: Viewer, image_id: str) -> tuple[Image, bool]:
+        """A picture that this person may see, and whether everybody may. Raises ServiceError not_found."""
+        with self.database.read() as session:
+            query = select(Image, image_visible_to(NOBODY).label("for_all"))
+            found = session.execute(query.where(Image.id == image_id, image_visible_to(viewer))).first()
+        if found is None:
+            raise ServiceError("not_found")
+        return found[0], bool(found[1])
+
+    def sees_image(self, viewer: Viewer, image_id: str) -> bool:
+        with self.database.read() as session:
+            return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
+
+    def events(self, generation_id: str, last: int) -> list[Event]:
+        """What has happened to a generation after its event number `last`, in order."""
+        with self.database.read() as session:
+            return events.since(session, generation_id, last)
+
+    def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
+        self.get(viewer, generation_id, own=True)
+        if place >= MOST_PREVIEWS:  # a number too long for the database, too
+            raise ServiceError("not_found")
+        with self.database.read() as session:
+            row = session.get(Preview, (generation_id, place))
+        if row is None:
+            raise ServiceError("not_found")
+        return row.data
+
+    # Changing
+
+    def cancel(self, viewer: Viewer, generation_id: str) -> Generation:
+        """End an own job now; what is being drawn for it is thrown away. Raises not_found, already_finished."""
+        with self.database.write() as session:
+            row = find(session, viewer, generation_id, own=True)
+            if row.status in ENDED:
+                raise ServiceError("already_finished")
+            jobs.end(session, row, "cancelled")
+            return row
+
+    def set_visibility(self, viewer: Viewer, generation_id: str, visibility: str) -> Generation:
+        with self.database.write() as session:
+            row = find(session, viewer, generation_id, own=True)
+            row.visibility = visibility
+            self._reindex(session, row)
+            return row
+
+    def report(self, viewer: Viewer, generation_id: str, reason: str) -> None:
+        """Note that somebody finds a public generation out of place."""
+        reason = prompts.normalize(reason.encode("utf-8", "replace").decode())
+        with self.database.write() as session:
+            row = find(session, viewer, generation_id)
+            if row.visibility != "public":
+                raise ServiceError("not_found")
+            session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
+                               created_at=time.time()))  # fmt: skip
+
+    def reports(self) -> list[Reported]:
+        with self.database.read() as session:
+            query = select(Report, Generation).join(Generation, Generation.id == Report.generation_id)
+            return [Reported(*pair) for pair in session.execute(query.order_by(Report.created_at.desc()))]
+
+    def hide(self, generation_id: str, hidden: bool) -> None:
+        """Take a public generation out of everybody's sight but its owner's, or bring it back (admin)."""
+        with self.database.write() as session:
+            row = session.get(Generation, generation_id)
+            if row is None:
+                raise ServiceError("not_found")
+            row.hidden = hidden
+            self._reindex(session, row)
+
+    def _reindex(self, session: Session, row: Generation) -> None:
+        if row.status == "succeeded":
+            index = self._searcher.index
+            index.set_visibility(row.index_id, bool(is_public(row)), connection=session.connection())
+
+
+def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:
+    """The row if this person may see it (with `own`: if it is theirs). Raises ServiceError not_found, as if it did not
+    exist.
+    """
+    row = session.get(Generation, generation_id)
+    if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
+        raise ServiceError("not_found")
+    return row
+
+
+def read_page(
+    session: Session, query: Select, table: type[Generation] | type[Image], cursor: str | None, limit: int
+) -> tuple[list, str | None]:
+    """The rows of one page, newest first, and the cursor of the next. Raises ServiceError bad_cursor."""
+    if cursor:
+        query = query.where(tuple_(table.created_at, table.id) < read_cursor(cursor))
+    query = query.order_by(table.created_at.desc(), table.id.desc()).limit(limit + 1)
+    rows = list(session.scalars(query))
+    return rows[:limit], write_cursor(rows[limit - 1]) if len(rows) > limit else None
+
+
+def write_cursor(row: Generation | Image) -> str:
+    return base64.urlsafe_b64encode(f"{row.created_at!r}|{row.id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[float, str]:
+    """The place that a cursor names. Raises ServiceError bad_cursor."""
+    try:
+        created, _, id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
+        if not id.isalnum() or not abs(float(created)) < 1e12:
+            raise ValueError
+        return float(created), id
+    except (ValueError, binascii.Error) as error:
+        raise ServiceError("bad_cursor", "cursor") from error

@@ -1,0 +1,50 @@
+"""Who may see what, said once.
+
+`visible_to(viewer)` is an SQLAlchemy expression over generations; given a row instead of the table it is that row's
+truth. Every query, view, search result and source picture uses it; the index, which filters while it searches, is told
+`is_public` of each record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+
+from demo.store.tables import Generation, Image
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin."""
+
+    owner_id: str | None = None
+    kind: str = "anonymous"
+
+    def owns(self, owner_id: str) -> bool:
+        return self.owner_id is not None and self.owner_id == owner_id
+
+
+NOBODY = Viewer()
+
+
+def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation) -> ColumnElement[bool]:
+    """What is this person's own; nothing is nobody's own."""
+    return table.owner_id == (viewer.owner_id or "")
+
+
+def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+    """Public by its owner's word, and not hidden by the admin."""
+    return (generation.visibility == "public") & (generation.hidden == False)  # type: ignore[return-value]  # noqa: E712
+
+
+def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+    """One's own, and what is public once it has succeeded."""
+    finished = generation.status == "succeeded"
+    return (generation.owner_id == (viewer.owner_id or "")) | (is_public(generation) & finished)  # type: ignore[return-value]
+
+
+def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
+    """Pictures of one's own, uploads among them, and those of visible generations."""
+    seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer))
+    return owned_by(viewer, Image) | seen.exists()

@@ -1,0 +1,115 @@
+"""What becomes of a prompt before it is drawn: read once by the checkpoint's domain, and said where it could not count.
+
+A checkpoint's manifest may name a domain ("fashion"). Whoever composes the studio hands that domain's reader in
+(`load_pipeline(..., reader=...)`); a checkpoint without a domain is given the prompt as typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+from diffusion.request import Shot
+
+
+class PromptReader(Protocol):
+    """Reads a prompt as its domain means it. Weights such as (red:1.3) stay in the text.
+
+    `read`: slips corrected, general words made definite. `read_negative`: slips corrected, general words left general
+    (no hats: none of any kind). `complete`: what a read prompt
+    leaves open, chosen by the seed of its picture and none of it named by the negative prompt; the same arguments
+    always give the same text.
+    """
+
+    def read(self, prompt: str) -> str: ...
+
+    def read_negative(self, prompt: str) -> str: ...
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
+
+
+class AsTyped:
+    """The reader of a checkpoint without a domain: what is typed is drawn."""
+
+    def read(self, prompt: str) -> str:
+        return prompt
+
+    def read_negative(self, prompt: str) -> str:
+        return prompt
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
+        return prompt
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """What a text encoder may say of a prompt's length; `dropped`: the end that does not fit, or ""."""
+
+    max_tokens: int
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def dropped(self, text: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class DrawWarning:
+    """What was asked and did not count. Codes and their values:
+
+    prompt_cut, negative_prompt_cut: tokens, max_tokens (the encoder reads no further);
+    negative_prompt_unused: guidance_scale (without guidance nothing is kept away);
+    scheduler_replaced: named (the checkpoint's own), used (it cannot draw with its noise levels).
+    """
+
+    code: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return SAID[self.code].format(**self.values)
+
+
+SAID = {
+    "prompt_cut": "the prompt has {tokens} tokens, the text encoder reads {max_tokens}: its end is not drawn",
+    "negative_prompt_cut": "the negative prompt has {tokens} tokens, the text encoder reads {max_tokens}",
+    "negative_prompt_unused": "the negative prompt is not used at guidance {guidance_scale}: give 2 or more",
+    "scheduler_replaced": "scheduler {named} of the checkpoint cannot draw with its noise levels: {used} drew",
+}
+
+
+def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
+    """The shots with `drawn_prompt` and `drawn_negative` filled in; those that have them already are kept."""
+    found: dict[tuple[Callable[[str], str], str], str] = {}
+
+    def once(read: Callable[[str], str], text: str) -> str:
+        if (read, text) not in found:
+            found[read, text] = read(text) if text else ""
+        return found[read, text]
+
+    def fill(shot: Shot) -> Shot:
+        prompt, negative = shot.drawn_prompt, shot.drawn_negative
+        negative = once(reader.read_negative, shot.negative_prompt) if negative is None else negative
+        prompt = reader.complete(once(reader.read, shot.prompt), shot.seed, negative) if prompt is None else prompt
+        return replace(shot, drawn_prompt=prompt, drawn_negative=negative)
+
+    return [fill(shot) for shot in shots]
+
+
+def text_warnings(shots: Sequence[Shot], meter: object, guidance: Mapping[str, float]) -> Iterator[DrawWarning]:
+    """What of the texts of read shots does not count; `guidance`: each stage's scale where it guides any step."""
+    for code, texts in (
+        ("prompt_cut", [shot.drawn_prompt or "" for shot in shots]),
+        ("negative_prompt_cut", [shot.drawn_negative or "" for shot in shots]),
+    ):
+        if code == "negative_prompt_cut" and not guidance and any(texts):
+            yield DrawWarning("negative_prompt_unused", {"guidance_scale": 1.0})
+        elif (longest := _longest_cut(texts, meter)) is not None:
+            yield DrawWarning(code, longest)
+
+
+def _longest_cut(texts: Sequence[str], meter: object) -> dict[str, object] | None:
+    """tokens and max_tokens of the longest text that does not fit; None where all fit or nobody can tell."""
+    if not isinstance(meter, Meter):
+        return None
+    cut = [meter.count_tokens(text) for text in dict.fromkeys(texts) if meter.dropped(text)]
+    return {"tokens": max(cut), "max_tokens": meter.max_tokens} if cut else None

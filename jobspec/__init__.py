@@ -1,0 +1,19 @@
+"""What can be asked of the studio: the union of job kinds, their fields and ranges, their JSON form, and who runs them.
+
+A field is added here and where it is used; the API's schema, the database's row, the worker, the command line and the
+page are derived from it. A kind is added by `register` and a runner (demo/worker/runners.py). Pydantic and the standard
+library only.
+"""
+
+from __future__ import annotations
+
+from jobspec.draw import Draw, Vary
+from jobspec.fields import SEEDS, bounds
+from jobspec.job import ID, Job
+from jobspec.kinds import KINDS, of_row, parse, register, removed, schema
+from jobspec.running import Cancelled, Order, Progress, Result, ResultPicture, Runner, Warned
+
+__all__ = [
+    "ID", "KINDS", "SEEDS", "Cancelled", "Draw", "Job", "Order", "Progress", "Result", "ResultPicture", "Runner",
+    "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
+]  # fmt: skip

@@ -1,0 +1,67 @@
+"""Draw pictures from words, and vary a picture: the two kinds that the two-stage pipeline runs."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from jobspec.fields import (
+    GuidanceScale,
+    PictureId,
+    RefineStrength,
+    Steps,
+    Strength,
+    StyleName,
+    StyleWeight,
+    Text,
+)
+from jobspec.job import Job
+from jobspec.kinds import register
+
+
+@register
+class Draw(Job):
+    """Draw a prompt; null means the checkpoint's default."""
+
+    BATCH: ClassVar[tuple[str, ...]] = ("steps", "guidance_scale", "refine", "refine_strength", "style", "style_weight")
+    OTHER_TEXTS: ClassVar[tuple[str, ...]] = ("negative_prompt",)
+    COMMAND: ClassVar[str] = "Draw a Korean (or English) prompt into a folder, without a server."
+    ALSO_SHOWN: ClassVar[tuple[str, ...]] = ("source_image", "strength")
+
+    kind: Literal["draw"] = "draw"
+    prompt: Text = Field(min_length=1, examples=["빨간 체크무늬 원피스"], description="What to draw.")
+    negative_prompt: Text = Field("", description="What should not be there.")
+    steps: Steps | None = Field(None, description="Steps of the base stage.")
+    guidance_scale: GuidanceScale | None = Field(None, description="How closely the words are followed.")
+    refine: bool = Field(True, description="Refine what the base stage drew.")
+    refine_strength: RefineStrength | None = Field(None, description="How much the refiner draws anew.")
+    style: StyleName | None = Field(None, description="A style's name.")
+    style_weight: StyleWeight = Field(1.0, description="The weight of a LoRA style.")
+
+    def batch_key(self) -> str:
+        """A style's weight tells nothing where there is no style."""
+        shared = [getattr(self, name) for name in self.BATCH]
+        return json.dumps([self.kind, *shared] if self.style else [self.kind, *shared[:-1], None])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_source(cls, given: object) -> object:
+        """A request may say that it has no source picture; how much of none is drawn anew means nothing."""
+        if cls is Draw and isinstance(given, dict) and given.get("source_image", None) is None:
+            return {name: value for name, value in given.items() if name not in ("source_image", "strength")}
+        return given
+
+
+@register
+class Vary(Draw):
+    """Draw a picture anew, by words."""
+
+    BATCH: ClassVar[tuple[str, ...]] = (*Draw.BATCH[:-2], "strength", *Draw.BATCH[-2:])
+    COMMAND: ClassVar[str] = "Vary a picture by a prompt, without a server."
+    ALSO_SHOWN: ClassVar[tuple[str, ...]] = ()
+
+    kind: Literal["vary"] = "vary"  # type: ignore[assignment]
+    source_image: PictureId = Field(description="Any picture the caller may see, uploads included.")
+    strength: Strength | None = Field(None, description="How much of the source is drawn anew.")

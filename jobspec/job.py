@@ -1,0 +1,82 @@
+"""What every kind of job has in common. A job is frozen and checked where it is made; its JSON form is the row's."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobspec.fields import Count, Seed, Visibility
+
+ID = "^[0-9a-f]{32}$"
+ASKED_OTHERWISE = ("kind", "visibility")  # of a job: columns of its row, and never options of a command
+
+
+class Job(BaseModel):
+    """A request for `n` pictures; picture i has seed + i modulo 2³². Numbers in quotes and unknown keys are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    TEXT: ClassVar[str] = "prompt"  # the field by whose words the job is judged, embedded and found again
+    OTHER_TEXTS: ClassVar[tuple[str, ...]] = ()  # further fields of free text
+    BATCH: ClassVar[tuple[str, ...]] = ()  # fields that jobs of one batch share
+    COMMAND: ClassVar[str] = ""  # what its command line does, in a sentence
+    ALSO_SHOWN: ClassVar[tuple[str, ...]] = ()  # fields of other kinds that answers of this one name, as null
+
+    kind: str
+    n: Count = Field(4, description="How many pictures.")
+    seed: Seed | None = Field(None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
+    visibility: Visibility = "private"
+
+    @property
+    def main_text(self) -> str:
+        """The words that the job is found by."""
+        return str(getattr(self, self.TEXT))
+
+    def changed(self, **fields: object) -> Job:
+        """The job with other values, checked again. Raises pydantic.ValidationError."""
+        return type(self).model_validate(dict(self) | fields)
+
+    def batch_key(self) -> str:
+        """Jobs with one key may be run in one batch."""
+        return json.dumps([self.kind, *(getattr(self, name) for name in self.BATCH)])
+
+    def source_pictures(self) -> dict[str, str]:
+        """The ids of the pictures that the job starts from, by field."""
+        named = {name: getattr(self, name) for name in picture_fields(type(self))}
+        return {name: id for name, id in named.items() if id is not None}
+
+    def to_row(self) -> dict[str, object]:
+        """The JSON form that the database keeps; `jobspec.of_row` reads it."""
+        return self.model_dump(mode="json", exclude={"visibility"})
+
+
+def properties(kind: type[Job]) -> dict[str, dict[str, object]]:
+    """Name → JSON schema of each field, of one that may be null without the null."""
+    found = kind.model_json_schema()["properties"]
+    return {name: _not_null(field) for name, field in found.items()}
+
+
+def picture_fields(kind: type[Job]) -> tuple[str, ...]:
+    """The fields that name a picture."""
+    if "_picture_fields" not in kind.__dict__:
+        names = tuple(name for name, field in properties(kind).items() if field.get("x-picture"))
+        type.__setattr__(kind, "_picture_fields", names)
+    return kind.__dict__["_picture_fields"]
+
+
+def ranges(kind: type[Job]) -> dict[str, dict[str, object]]:
+    """Name → what of a field's schema a form needs: limits, choices, and what a slider offers."""
+    wanted = ("minimum", "maximum", "exclusiveMaximum", "maxLength", "minLength", "enum", "default", "x-slider")
+    return {
+        name: {key.removeprefix("x-"): field[key] for key in wanted if key in field}
+        for name, field in properties(kind).items()
+        if name != "kind"
+    }
+
+
+def _not_null(field: dict) -> dict[str, object]:
+    for choice in field.get("anyOf", ()):
+        if choice.get("type") != "null":
+            return {key: value for key, value in field.items() if key != "anyOf"} | choice
+    return field

@@ -1,0 +1,49 @@
+"""A job kind's fields as options of a command line, and back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobspec.job import ASKED_OTHERWISE, Job, picture_fields, properties
+
+TYPES = {"integer": int, "number": float, "string": str}
+
+
+def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapping[str, object]) -> None:
+    """Add the job's text as the argument and every other field as an option; a picture is named by its file.
+
+    `defaults`: of this command line, where they are not the job's own.
+    """
+    for name, field in properties(kind).items():
+        if name in ASKED_OTHERWISE:
+            continue
+        help = _help(field, defaults.get(name, field.get("default")))
+        if name == kind.TEXT:
+            parser.add_argument(name, help=help)
+            continue
+        flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
+        extra: dict[str, object] = {"type": TYPES.get(str(field.get("type")), str)}
+        if field.get("type") == "boolean":
+            extra = {"action": argparse.BooleanOptionalAction}
+        elif name in picture_fields(kind):
+            extra = {"type": Path, "metavar": "FILE", "required": "default" not in field}
+        parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
+    parser.set_defaults(**defaults)
+
+
+def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[str, object], dict[str, Path]]:
+    """What was given of the job's fields, and the files of its pictures by field."""
+    given = {name: value for name, value in vars(arguments).items() if name in kind.model_fields and name != "kind"}
+    files = {name: Path(str(given.pop(name))) for name in picture_fields(kind) if name in given}
+    return given, files
+
+
+def _help(field: Mapping[str, object], default: object) -> str:
+    """The field's description with its range and default: "Steps of the base stage, 1-150."."""
+    said = str(field.get("description", "")).removesuffix(".")
+    if "minimum" in field:
+        end = field["maximum"] if "maximum" in field else f"{field['exclusiveMaximum']} - 1"
+        said += f", {field['minimum']} to {end}"
+    return (said if default in (None, "") else f"{said} (default {default})").replace("%", "%%")

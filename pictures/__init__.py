@@ -1,0 +1,9 @@
+"""The one place where a picture from outside becomes pixels: uploads, `--source`, catalogues, imagefolders, imports.
+
+Why a room of its own: five rooms opened pictures, each in its own way, and four of them had colours, turned photos or
+16-bit greys wrong. It knows Pillow and NumPy and nothing of the project, so that every room may use it.
+"""
+
+from pictures.opening import Limits, PictureTooLarge, UnreadablePicture, open_picture
+
+__all__ = ["Limits", "PictureTooLarge", "UnreadablePicture", "open_picture"]

@@ -1,0 +1,180 @@
+"""Train a module by `losses(step)`, so that a kill at any moment loses minutes and nothing else.
+
+In: a module, its losses as a pure function of the step, settings, a run folder. Out: averaged weights and, in the
+folder, `state.safetensors`, `log.jsonl`, TensorBoard events. A run that is started again goes on exactly, bit for bit
+on the same machine and thread count; so does one whose state an older version wrote. Composed of a schedule
+(`training.schedule`), named optimisers (`training.optimizers`), an average (`training.average`), a state
+(`training.state`), a time budget (`training.budget`) and a record (`training.record`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from training.average import MovingAverage
+from training.budget import TimeBudget
+from training.optimizers import NamedOptimizers, OptimizerSettings
+from training.processes import open_accelerator
+from training.record import Record
+from training.schedule import TrainerSettings
+from training.state import STATE_FILE, Facts, Progress, TrainingState, read_state, write_state
+
+logger = logging.getLogger(__name__)
+_FINISH_SHARE = 0.97  # of the time left that a plan fills with steps
+Losses: TypeAlias = Mapping[str, Tensor]
+# "loss" is minimised, the others are followed. Several mappings are micro-batches of one step: their gradients and
+# values add up, so each is scaled by its share of the rows.
+StepLosses: TypeAlias = Callable[[int], Losses | Iterable[Losses]]
+# Called with the step and the averaged state dictionary while the module holds it, in evaluation mode, in the main
+# process alone; the figures it returns are recorded.
+OnSample: TypeAlias = Callable[[int, Mapping[str, Tensor]], Mapping[str, float] | None]
+
+
+@dataclass
+class TrainingResult:
+    """Where a run stands: `average` is the averaged state dictionary, `losses` the smoothed losses."""
+
+    step: int
+    finished: bool
+    average: dict[str, Tensor]
+    losses: dict[str, float]
+
+
+class Trainer:
+    """One training. `facts` are kept in the state for the caller, such as the best score so far.
+
+    `optimizers` by name; by default one Muon over everything. `first_step` is where a warm start stands (ignored where
+    the folder holds a state). Under several processes `model` has gone through `accelerator.prepare`, and `losses` uses
+    that one. Raises FloatingPointError when a loss or gradient stops being a number, with the last good state on disk.
+    """
+
+    def __init__(
+        self, model: nn.Module, losses: StepLosses, settings: TrainerSettings, folder: Path, *,
+        optimizers: Mapping[str, OptimizerSettings] | None = None, accelerator: Accelerator | None = None,
+        first_step: int = 0, on_sample: OnSample | None = None, facts: Facts | None = None,
+    ) -> None:  # fmt: skip
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        self.accelerator = accelerator or open_accelerator(cpu=on_cpu)
+        self.model: nn.Module = self.accelerator.unwrap_model(model)
+        if self.accelerator.num_processes > 1 and self.model is model:
+            raise ValueError("several processes train a module that was not prepared for them: start one process")
+        usual = {"all": OptimizerSettings(settings.learning_rate, weight_decay=settings.weight_decay)}
+        self.optimizers = NamedOptimizers(self.model, optimizers or usual, self.accelerator)
+        self.average = MovingAverage(self.model, settings.ema)
+        self.settings, self.folder, self._losses, self._on_sample = settings, folder, losses, on_sample
+        self.step, self.steps, self.facts = first_step, settings.steps, dict(facts or {})
+        self._planned = 0.0  # minutes that `steps` was planned for
+        self._smoothed: dict[str, float] = {}
+
+    def run(self) -> TrainingResult:
+        """Train until the schedule or the leg ends, at least one step; writes the state."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        self.model.train()
+        main, first = self.accelerator.is_main_process, self.step
+        with (
+            TimeBudget(self.settings.minutes, self.accelerator) as budget,
+            Record(self.folder, self.step, self.steps, self._smoothed, main) as record,
+        ):
+            self._run_leg(budget, record)
+            if self.settings.sample_at_end and self.step % max(1, self.settings.sample_every):
+                self._sample(record)
+        if self.step > first or not (self.folder / STATE_FILE).exists():
+            self._save()
+        return TrainingResult(self.step, self.step >= self.steps, self.average.state(), dict(self._smoothed))
+
+    def train_step(self) -> dict[str, Tensor]:
+        """Run one step and return its losses."""
+        torch.manual_seed((self.settings.seed << 32) + (self.step << 8) + self.accelerator.process_index)
+        found: dict[str, Tensor] = {}
+        returned = self._losses(self.step)
+        for losses in [returned] if isinstance(returned, Mapping) else returned:
+            self.accelerator.backward(losses["loss"])
+            found = {name: found.get(name, 0) + value.detach() for name, value in losses.items()}
+        norm = self.optimizers.step(self.settings.share(self.step, self.steps))
+        if not torch.isfinite(norm):
+            raise FloatingPointError(
+                f"the loss is {found['loss'].item()} at step {self.step} and its gradient {norm.item()}: "
+                f"lower the learning rate; {self.folder} is kept"
+            )
+        self.average.update(self.step)
+        self.step += 1
+        return found
+
+    def _run_leg(self, budget: TimeBudget, record: Record) -> None:
+        settings, first, saved, over = self.settings, self.step, 0.0, False
+        while self.step < self.steps and not over:
+            losses = self.train_step()
+            seconds, over = budget.now()
+            self._plan(seconds, first)
+            record.step(self.steps)
+            if (settings.log_every and self.step % settings.log_every == 0) or self.step >= self.steps:
+                left = None if settings.minutes is None else 60 * settings.minutes - seconds
+                record.losses(self.step, self._reduced(losses), left)
+            if settings.sample_every and self.step % settings.sample_every == 0:
+                self._sample(record)
+            if seconds - saved > 60 * settings.save_minutes:
+                self._save()
+                saved = seconds
+
+    def _plan(self, seconds: float, first: int) -> None:
+        """With `finish`, set the end of the schedule to where the minutes end at this pace, once the pace is known."""
+        minutes = self.settings.minutes
+        if not self.settings.finish or minutes is None or self._planned or seconds <= 60 * min(1.0, minutes / 10):
+            return
+        pace = (self.step - first) / seconds
+        self.steps = self.step + max(1, int(pace * (60 * minutes - seconds) * _FINISH_SHARE))
+        self._planned = minutes
+        logger.info("at this pace the schedule ends after %d steps", self.steps)
+
+    def _reduced(self, losses: Losses) -> dict[str, float]:
+        """The means over all processes."""
+        if self.accelerator.num_processes > 1:
+            losses = {name: self.accelerator.reduce(value, "mean") for name, value in losses.items()}
+        return {name: float(value) for name, value in losses.items()}
+
+    def _sample(self, record: Record) -> None:
+        if self._on_sample is None or not self.accelerator.is_main_process:
+            return
+        with self.average.applied():
+            figures = self._on_sample(self.step, self.model.state_dict())
+        if figures:
+            record.figures(self.step, figures)
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
+            progress = Progress(
+                self.step, self.steps, self.settings.steps, self._planned, dict(self._smoothed), dict(self.facts)
+            )
+            model, average = dict(self.model.state_dict()), self.average.weights
+            write_state(self.folder / STATE_FILE, TrainingState(progress, model, average, self.optimizers.moments()))
+        self.accelerator.wait_for_everyone()
+
+    def _resume(self) -> None:
+        """Go on from the state; steps planned for these minutes stay, so that a killed run ends where it would have."""
+        path = self.folder / STATE_FILE
+        if not path.exists():
+            return
+        state = read_state(path)
+        try:
+            self.model.load_state_dict(state.model)
+        except RuntimeError as error:
+            raise ValueError(f"{path} belongs to a network of another shape: give the run another folder") from error
+        self.average.restore({**state.model, **state.average})  # what was frozen so far begins at its weights
+        self.optimizers.restore(state)
+        progress = state.progress
+        self.step, self._smoothed = progress.step, dict(progress.smoothed)
+        self.facts |= progress.kept
+        if progress.planned and progress.asked == self.settings.steps:
+            self.steps = progress.steps
+            kept = progress.finished or progress.planned == self.settings.minutes
+            self._planned = progress.planned if kept else 0.0
+        logger.info("resumed %s at step %d", path, self.step)
