@@ -29,6 +29,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> object:
         "노란 리본",
         "체크무늬",
         "수묵화로 그린 한옥 마당",
+        "모자 없이",
         "a whale in space",
     ],
 )

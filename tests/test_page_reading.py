@@ -98,6 +98,17 @@ def test_an_unknown_word_does_not_hide_what_is_read_otherwise(world: World) -> N
     expect(note).to_contain_text("‘채크무늬’는 ‘체크무늬’로, ‘모자’는 ‘버킷햇’으로 그릴게요")
 
 
+def test_what_a_prompt_does_not_want_is_said_to_be_left_out(world: World) -> None:
+    page = world.person()
+    page.fill("#prompt", "빨간 원피스, 모자 없이")
+    note = page.locator("#prompt-note")
+    expect(note).to_have_text("‘모자’는 빼고 그릴게요.")
+    page.fill("#prompt", "줄무늬 말고 ㅃㅏㄹㄱㅏㄴ 셔츠")
+    expect(note).to_contain_text("‘줄무늬’는 빼고 그릴게요")
+    expect(note).to_contain_text("‘ㅃㅏㄹㄱㅏㄴ’은(는) ‘빨간’으로 그릴게요")
+    assert "아직 못" not in note.inner_text()
+
+
 def test_a_finished_drawing_still_says_what_was_not_drawn(world: World) -> None:
     page = world.person()
     sheet = drawn(page, "빨간 원피스와 우주선")

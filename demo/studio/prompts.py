@@ -36,6 +36,7 @@ class Analysis:
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
     readings: list[Reading]
+    unwanted: str
     warnings: list[Warned]
     rejected: moderation.Rule | None
 
@@ -70,7 +71,8 @@ def analyze(text: str, meter: Meter | None, reader: words.DomainReader) -> Analy
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, reader.unknown_words(prompt), reader.readings(prompt), found, rule)
+    unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
+    return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
 def warnings(prompt: str, asked: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:

@@ -78,6 +78,10 @@ class DomainReader(Protocol):
 
     def read(self, prompt: str) -> str: ...
 
+    def unwanted(self, prompt: str) -> str:
+        """What a prompt says should not be there, for the negative prompt."""
+        ...
+
     def read_negative(self, prompt: str) -> str: ...
 
     def complete(self, prompt: str, seed: int, negative: str) -> str: ...
@@ -96,6 +100,9 @@ class AsTyped:
 
     def read(self, prompt: str) -> str:
         return prompt
+
+    def unwanted(self, prompt: str) -> str:
+        return ""
 
     def read_negative(self, prompt: str) -> str:
         return prompt

@@ -91,6 +91,7 @@ function comment(seen) {
           {},
           seen.examples.map((e) => h("button.chip", { data: { key: e }, onclick: () => take(e) }, e)),
         ),
+      seen.unwanted && w("note.unwanted", { words: seen.unwanted.split(", ").map((x) => `‘${x}’`).join(", ") }),
       readings.size && w("note.read", { parts: [...readings.values()].join(", ") }),
     ],
     seen.outside ? "heed" : "",
