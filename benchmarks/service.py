@@ -30,6 +30,7 @@ import numpy as np
 
 from benchmarks.service_load import Browser, load_rows
 from demo.store.settings import REPOSITORY, Settings
+from jobspec import Draw
 
 CHUNK = 2000
 PARTS = ("stages", "search", "load")
@@ -72,8 +73,8 @@ def fill(settings: Settings, count: int) -> float:
     from sqlalchemy import insert
 
     from demo.store.tables import Generation
-    from demo.studio.owners import ensure_owner
     from demo.studio.services import open_encoder, open_services, open_worker_index
+    from demo.studio.visibility import ensure_owner
     from index import Record
 
     started = time.perf_counter()
@@ -200,8 +201,9 @@ def _milliseconds(seconds: Sequence[float]) -> str:
 def _row(i: int, vector: np.ndarray, encoder_id: str) -> dict:
     return {
         "id": f"{i:032x}", "owner_id": "b" * 32, "created_at": 1e9 + i, "started_at": None, "finished_at": 1e9 + i,
-        "status": "succeeded", "prompt": f"past {i}", "prompt_key": f"past {i}", "negative_prompt": "",
-        "n": 1, "seed": i, "refine": True, "style_weight": 1.0, "visibility": "public", "hidden": False, "shape": "",
+        "status": "succeeded", "prompt": f"past {i}", "prompt_key": f"past {i}",
+        "kind": "draw", "n": 1, "seed": i, "spec": Draw(prompt=f"past {i}", n=1, seed=i).to_row(),
+        "visibility": "public", "hidden": False, "batch_key": "",
         "vector": vector.tobytes(), "encoder_id": encoder_id, "index_id": f"{i:032x}", "warnings": [], "timings": {},
         "attempt": 1,
     }  # fmt: skip

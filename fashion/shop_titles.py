@@ -241,7 +241,7 @@ def _share_color(reading: _Reading) -> None:
 
 
 def _open_rivals(garments: Sequence[_Garment]) -> None:
-    """Two kinds for one place of the body, not each of its own colour, are two words for one thing: 셔츠 / 남방 블라우스."""
+    """Two kinds for one place of the body, not each of its own colour, are two words for one thing: 셔츠, 블라우스."""
     for garment in garments:
         for other in garments:
             if garment.kind and other.kind and garment.kind != other.kind:

@@ -17,8 +17,7 @@ from jobspec.fields import (
     StyleWeight,
     Text,
 )
-from jobspec.job import Job
-from jobspec.kinds import register
+from jobspec.job import Job, register
 
 
 @register

@@ -7,7 +7,6 @@ In: prompts, Korean or English, with weights such as (단어:1.3). Out: base sta
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from collections import OrderedDict
@@ -19,6 +18,7 @@ import torch
 
 from ko_clip.batches import pad
 from ko_clip.model import HeadOutput, KoClipModel
+from ko_clip.opening import open_student
 from ko_clip.tokenizer import Encoded, PromptTokenizer
 from ko_clip.weights import WeightedText, parse_weights
 
@@ -51,16 +51,10 @@ class PromptEncoder:
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu", long: str = "cut") -> PromptEncoder:
-        """Open an encoder's folder. Raises FileNotFoundError naming what is missing."""
+        """Open an encoder's folder. Raises FileNotFoundError or ValueError naming what is missing or wrong."""
         folder = Path(path)
-        for name in ("config.json", "model.safetensors"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder / name} is missing: give the folder of a trained ko_clip encoder")
-        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
-        if kind != KoClipModel.config_class.model_type:
-            raise ValueError(f"{folder} holds a model of type {kind!r}: give the folder of a trained ko_clip encoder")
+        model = open_student(folder).to(device)
         tokenizer = PromptTokenizer.load(folder)
-        model = KoClipModel.from_pretrained(folder, dtype=torch.float32).to(device)
         if model.config.vocab_size < tokenizer.vocab_size:
             raise ValueError(
                 f"{folder}: the model knows {model.config.vocab_size} tokens, the tokenizer {tokenizer.vocab_size}: "

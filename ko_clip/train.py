@@ -15,6 +15,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # python ko_clip/train.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from ko_clip.command import told
 from ko_clip.recipe import load_recipe, with_text
 from training.folders import runs_folder
 
@@ -26,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    try:
-        print(train(args))
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return told(lambda: print(train(args)))
 
 
 def quiet_libraries() -> None:

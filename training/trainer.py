@@ -85,7 +85,7 @@ class Trainer:
             Record(self.folder, self.step, self.steps, self._smoothed, main) as record,
         ):
             self._run_leg(budget, record)
-            if self.settings.sample_at_end and self.step % max(1, self.settings.sample_every):
+            if self.settings.sample_at_end and not self._samples_at(self.step):
                 self._sample(record)
         if self.step > first or not (self.folder / STATE_FILE).exists():
             self._save()
@@ -119,11 +119,14 @@ class Trainer:
             if (settings.log_every and self.step % settings.log_every == 0) or self.step >= self.steps:
                 left = None if settings.minutes is None else 60 * settings.minutes - seconds
                 record.losses(self.step, self._reduced(losses), left)
-            if settings.sample_every and self.step % settings.sample_every == 0:
+            if self._samples_at(self.step):
                 self._sample(record)
             if seconds - saved > 60 * settings.save_minutes:
                 self._save()
                 saved = seconds
+
+    def _samples_at(self, step: int) -> bool:
+        return self.settings.sample_every > 0 and step % self.settings.sample_every == 0
 
     def _plan(self, seconds: float, first: int) -> None:
         """With `finish`, set the end of the schedule to where the minutes end at this pace, once the pace is known."""

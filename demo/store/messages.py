@@ -50,7 +50,7 @@ REFUSALS: dict[str, Sentence] = {
     "prompt_too_long": Sentence(
         "프롬프트는 {limit}자까지 쓸 수 있습니다 ({got}자).", "A prompt has at most {limit} characters, not {got}."
     ),
-    "prompt_rejected": Sentence("{reason}", "{reason}"),
+    "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
     "unknown_style": Sentence("모르는 스타일입니다: {style}", "Unknown style: {style}"),
     "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
     "idempotency_conflict": Sentence(
@@ -128,7 +128,9 @@ WARNINGS: dict[str, Sentence] = {
 # why a value was refused: Pydantic's error types, filled with their context, and our own reasons
 REASONS: dict[str, Sentence] = {
     "not_text": Sentence("NUL이나 짝 없는 서로게이트는 글자가 아닙니다", "NUL and lone surrogates are not text"),
-    "key_length": Sentence("1자에서 200자까지입니다", "1 to 200 characters"),
+    "key_length": Sentence(
+        "빈칸 없는 영문·숫자·기호 1자에서 200자까지입니다", "1 to 200 printable ASCII characters without spaces"
+    ),
     "missing": Sentence("꼭 있어야 합니다", "Field required"),
     "extra_forbidden": Sentence("모르는 항목입니다", "Extra inputs are not permitted"),
     "int_type": Sentence("정수여야 합니다", "Input should be a valid integer"),

@@ -7,6 +7,7 @@ compares the two.
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -15,8 +16,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
-def new_id() -> str:
-    return secrets.token_hex(16)
+new_id = partial(secrets.token_hex, 16)
 
 
 class Base(DeclarativeBase):

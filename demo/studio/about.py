@@ -83,7 +83,7 @@ class About:
         """The drawing styles asked for by words, then the checkpoint's LoRA styles."""
         prompt = [
             Style(name, "prompt", {"ko": style.ko[0], "en": style.en[0]})
-            for name, style in words.prompt_styles().items()
+            for name, style in prompts.prompt_styles().items()
         ]
         loras = self._readiness.facts().get("styles", [])
         return prompt + [Style(name, "lora", {"ko": name, "en": name}) for name in loras]

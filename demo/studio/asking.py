@@ -15,14 +15,13 @@ from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, new_id
 from demo.store.together import GroupCommit
-from demo.studio import prompts, words
+from demo.studio import prompts
 from demo.studio.generations import Generations
 from demo.studio.outside import outside
-from demo.studio.owners import ensure_owner
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Asked
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 from jobspec import SEEDS, Draw, Job, Warned
 
 SIMILAR = 8  # similar prompts in an answer
@@ -56,7 +55,7 @@ class Asking:
 
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
-        return prompts.analyze(prompt, self._searcher.encoder, words.reader_for(self._readiness.domain()))
+        return prompts.analyze(prompt, self._searcher.encoder, prompts.reader_for(self._readiness.domain()))
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
@@ -100,7 +99,7 @@ class Asking:
         """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
         if job.style is None:
             return None
-        if job.style in words.prompt_styles():
+        if job.style in prompts.prompt_styles():
             return "words"
         if job.style not in self._readiness.facts().get("styles", ()):
             raise ServiceError("unknown_style", "style", style=job.style)
@@ -111,11 +110,11 @@ class Asking:
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()
-        reader, encoder = words.reader_for(self._readiness.domain()), self._searcher.require()
+        reader, encoder = prompts.reader_for(self._readiness.domain()), self._searcher.require()
         found = [Warned("outside")] if outside(job.prompt, self._readiness.domain()) else []
-        found += prompts.warnings(job.prompt, words.with_style(job.prompt, job.style), encoder, reader)
+        found += prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
         found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
-        if job.style in words.prompt_styles() and job.style_weight != 1.0:
+        if job.style in prompts.prompt_styles() and job.style_weight != 1.0:
             found.append(Warned("style_weight_unused"))
         if isinstance(asked, Draw) and asked.refine and "refine" in asked.model_fields_set and not job.refine:
             found.append(Warned("refiner_missing"))

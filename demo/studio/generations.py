@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from demo.queue import events, jobs
 from demo.queue.places import Places
@@ -17,7 +17,7 @@ from demo.store.errors import ServiceError
 from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
-from demo.studio.views import Page, Reported, Shown, Similar, images_of
+from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
 
 MOST_PREVIEWS = 100
@@ -149,6 +149,16 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
         raise ServiceError("not_found")
     return row
+
+
+def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list[Image]]:
+    """The pictures of several generations, in order, by generation; recipes, which are long, are left out."""
+    ids = list(generation_ids)
+    found: dict[str, list[Image]] = {id: [] for id in ids}
+    query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
+    for row in session.scalars(query.options(defer(Image.recipe, raiseload=True))):
+        found[str(row.generation_id)].append(row)
+    return found
 
 
 def read_page(

@@ -22,7 +22,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Code, Generation, Idempotency, Image, Owner, Report, Token, new_id
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
@@ -143,19 +143,6 @@ class Owners:
                 moved = _bring(session, viewer.owner_id, row.owner_id, move)
         self._known.clear()  # after the commit: cookies of the old owner lead to the new one from now on
         return row.owner_id, moved
-
-
-def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
-    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
-    row = session.get(Owner, owner_id)
-    if row is None:
-        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
-        session.flush()
-    elif row.moved_to:
-        return row.moved_to
-    elif member and not row.member:
-        row.member = True
-    return owner_id
 
 
 def _bring(session: Session, old: str, new: str, move: Callable[[Session, Generation], None]) -> int:

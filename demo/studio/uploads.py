@@ -15,10 +15,9 @@ from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Image, new_id
 from demo.studio import pictures
 from demo.studio.generations import read_page
-from demo.studio.owners import ensure_owner
 from demo.studio.readiness import Readiness
 from demo.studio.views import Page
-from demo.studio.visibility import Viewer, owned_by
+from demo.studio.visibility import Viewer, ensure_owner, owned_by
 
 
 @dataclass(frozen=True)

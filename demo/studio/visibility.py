@@ -1,4 +1,4 @@
-"""Who may see what, said once.
+"""Who asks, and who may see what, said once.
 
 `visible_to(viewer)` is an SQLAlchemy expression over generations; given a row instead of the table it is that row's
 truth. Every query, view, search result and source picture uses it; the index, which filters while it searches, is told
@@ -7,11 +7,13 @@ truth. Every query, view, search result and source picture uses it; the index, w
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
-from demo.store.tables import Generation, Image
+from demo.store.tables import Generation, Image, Owner
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,16 @@ def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """Pictures of one's own, uploads among them, and those of visible generations."""
     seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer))
     return owned_by(viewer, Image) | seen.exists()
+
+
+def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
+    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
+    row = session.get(Owner, owner_id)
+    if row is None:
+        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
+        session.flush()
+    elif row.moved_to:
+        return row.moved_to
+    elif member and not row.member:
+        row.member = True
+    return owner_id

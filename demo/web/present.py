@@ -80,7 +80,7 @@ def generation(shown: views.Shown) -> dict:
         "images": [image(one) for one in shown.images],
         "timings": row.timings if mine else {},
         "warnings": [warning(one) for one in row.warnings] if mine else [],
-        "error": stored_error(row.error),
+        "error": stored_error(row.error) if row.error else None,
         "links": {
             "self": url,
             "events": f"{url}/events" if mine else None,

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 import jobspec
+from demo.web.job_schemas import with_kinds
 from jobspec.fields import MAX_TEXT, Visibility
-from jobspec.job import picture_fields, properties
 
 Id = Annotated[str, Field(pattern=jobspec.ID)]
 
@@ -30,18 +30,6 @@ class Answer(BaseModel):
 
 
 # in
-
-
-class NewJob(BaseModel):
-    """A job of any kind that `jobspec` has; which kinds there are is looked up when it is asked, not at import."""
-
-    @classmethod
-    def model_validate(cls, obj: object, **_: object) -> jobspec.Job:  # type: ignore[override]
-        return jobspec.parse(obj)
-
-    @classmethod
-    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:  # type: ignore[override]
-        return jobspec.schema(ref_template)
 
 
 class Change(Body):
@@ -72,19 +60,23 @@ class Forget(Body):
     owner: Id
 
 
+MAX_QUERY = 8000  # what fits into the request line
+QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request line of 8,190 bytes holds (else 414)."
+
+
 class PageQuery(Query):
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(24, ge=1, le=100)
 
 
 class SearchQuery(Query):
-    q: str = Field(min_length=1, max_length=MAX_TEXT)
+    q: str = Field(min_length=1, max_length=MAX_QUERY, description=QUERY_HELP)
     k: int = Field(10, ge=1, le=100)
     scope: Literal["all", "mine", "public"] = "all"
 
 
 class SuggestQuery(Query):
-    q: str = Field("", max_length=MAX_TEXT)
+    q: str = Field("", max_length=MAX_QUERY, description=QUERY_HELP)
     limit: int = Field(8, ge=1, le=20)
 
 
@@ -188,34 +180,7 @@ class GenerationOut(Answer):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         """Beside the common fields those of each kind, told apart by `kind`."""
-        common = handler.resolve_ref_schema(handler(core))
-        shown = {kind: _shown_fields(kind) for kind in jobspec.KINDS.values()}
-        for name in dict.fromkeys(name for fields in shown.values() for name in fields):
-            found = [fields[name] for fields in shown.values() if name in fields]
-            common["properties"][name] = found[0] if found.count(found[0]) == len(found) else {"anyOf": found}
-        return common | {"oneOf": [_one_kind(kind, fields) for kind, fields in shown.items()]}
-
-
-def _shown_fields(kind: type[jobspec.Job]) -> dict[str, dict[str, object]]:
-    """What an answer holds of a job of this kind beside what all have: name → schema. Pictures that are somebody
-    else's are null, and so is what the kind has not and answers name all the same.
-    """
-    known = dict(kind.model_json_schema()["properties"])
-    for other in jobspec.KINDS.values():
-        known |= {name: properties(other)[name] for name in kind.ALSO_SHOWN if name in properties(other)}
-    nullable = {*kind.ALSO_SHOWN, *picture_fields(kind)}
-    own = {name: _plain(field) for name, field in known.items() if name not in GenerationOut.model_fields}
-    return {name: {"anyOf": [field, {"type": "null"}]} if name in nullable and "anyOf" not in field else field
-            for name, field in own.items()}  # fmt: skip
-
-
-def _one_kind(kind: type[jobspec.Job], fields: dict[str, dict[str, object]]) -> dict[str, object]:
-    named = {"kind": {"const": kind.model_fields["kind"].default}}
-    return {"title": kind.__name__, "properties": named, "required": [*named, *fields]}
-
-
-def _plain(field: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in field.items() if key not in ("default", "title", "description", "examples")}
+        return with_kinds(handler.resolve_ref_schema(handler(core)))
 
 
 class Accepted(GenerationOut):
@@ -374,4 +339,4 @@ class Ready(Answer):
     missing: list[Note]
     checks: dict[str, str]
     retention_days: int
-    disk: dict[str, int]
+    disk: dict[str, int] = Field(default_factory=dict, description="Bytes used and allowed; told to the admin only.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import secrets
 import time
@@ -31,40 +30,6 @@ UNMATCHED = "300/minute"  # requests of one address for what is not there
 HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
-
-
-def viewer() -> Viewer:
-    """Who asks."""
-    return g.viewer
-
-
-def owner() -> Viewer:
-    """Who asks, as somebody who may keep things; a newcomer becomes one. Raises ServiceError token_required."""
-    if g.viewer.kind == "admin":
-        raise ServiceError("token_required")
-    if g.viewer.owner_id is None:
-        if services().settings.token_access:
-            raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
-        g.set_cookie = True
-    if not getattr(g, "counted", False):
-        g.counted = True
-        _limit_newcomers(g.viewer)
-    return g.viewer
-
-
-def admin() -> None:
-    """Raise ServiceError admin_only for anybody but the admin."""
-    if g.viewer.kind != "admin":
-        raise ServiceError("admin_only")
-
-
-def is_loopback() -> bool:
-    """Whether the request comes from this machine (behind a proxy on it: whether the proxy says so)."""
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
 
 
 def csp_nonce() -> str:
@@ -172,16 +137,6 @@ def body_limit(path: str) -> int:
     return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
 
 
-def _limit_newcomers(someone: Viewer) -> None:
-    """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    if not services().owners.is_known(someone.owner_id):
-        limit("newcomers", services().settings.rate_newcomers)
-
-
-def limit(what: str, rate: str) -> None:
-    """Count one more of something from this address. Raises ServiceError rate_limited."""
-    rates: Rates = current_app.extensions["people_limiter"]
-    rates.count(rate, what, neighbourhood(request.remote_addr or ""))
 
 
 def _host_name(host: str) -> str:

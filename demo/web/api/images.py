@@ -8,8 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel
 
 from demo.web import present, schemas
-from demo.web.current import services
-from demo.web.security import owner, viewer
+from demo.web.current import owner, services, viewer
 
 blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
 PICTURE = {"schema": {"type": "string", "format": "binary"}}

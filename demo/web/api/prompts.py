@@ -10,8 +10,7 @@ from demo.store.errors import language
 from demo.studio import prompts, words
 from demo.studio.outside import near_examples, outside
 from demo.web import present, schemas
-from demo.web.current import services
-from demo.web.security import viewer
+from demo.web.current import services, viewer
 
 blueprint = APIBlueprint("prompts", __name__, url_prefix="/api/v1", tag="Words and search")
 

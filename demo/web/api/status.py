@@ -6,8 +6,9 @@ from apiflask import APIBlueprint
 from flask import Response, make_response
 
 from demo.web import schemas
-from demo.web.current import metrics, services
-from demo.web.security import admin, is_loopback, viewer
+from demo.web.current import admin, is_loopback, metrics, services, viewer
+
+READY = {"content": {"application/json": {"schema": schemas.Ready.model_json_schema()}}}
 
 blueprint = APIBlueprint("status", __name__, tag="Status")
 
@@ -22,7 +23,7 @@ def healthz() -> dict:
 @blueprint.get("/readyz")
 @blueprint.doc(
     summary="Pictures can be drawn; if not, what is missing",
-    responses={200: "Ready", 503: "Not ready: `missing` says why"},
+    responses={200: READY | {"description": "Ready"}, 503: READY | {"description": "Not ready: `missing` says why"}},
 )
 def readyz() -> Response:
     body = services().readiness.report()

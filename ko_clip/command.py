@@ -1,0 +1,19 @@
+"""How a command of this package ends: by its work, or by one line that says what is wrong with its data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def told(work: Callable[[], object]) -> int:
+    """Run a command's work; an error of its data is one line on the screen. Returns the exit status."""
+    try:
+        work()
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: stopped", file=sys.stderr)
+        return 130
+    return 0
