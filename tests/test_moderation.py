@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from demo_client import Studio, open_studio
 
-from demo.studio.moderation import judge, load_rules
+from demo.studio.moderation import judge, judge_beside, load_rules
 
 # Two hundred phrases that people who like clothes write; each holds, or nearly holds, a word of the rules.
 HARMLESS = """
@@ -97,3 +98,33 @@ def test_reasons_are_kind_whole_and_in_one_voice() -> None:
         assert english.endswith("."), rule.name
     helpline = next(rule for rule in rules.drawing if rule.name == "self_harm")
     assert "109" in helpline.reason["ko"] and "바꿔" not in helpline.reason["ko"]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> object:
+    studio = open_studio(tmp_path_factory.mktemp("moderation"), worker=False)
+    yield studio
+    studio.close()
+
+
+def test_what_has_no_place_before_strangers_is_drawn_but_not_published(studio: Studio) -> None:
+    person = studio.person()
+    for body in ({"prompt": "씨발 빨간 원피스"}, {"prompt": "빨간 원피스", "negative_prompt": "ㅅㅂ 줄무늬"}):
+        refused = person.post("/generations", body | {"visibility": "public"})
+        assert refused.status_code == 422 and refused.json["error"]["code"] == "publishing_rejected"
+        assert refused.json["error"]["message"].startswith("욕설이 들어간 문장은")
+        made = person.post("/generations", body)
+        assert made.status_code == 202
+        path = f"/generations/{made.json['id']}"
+        later = person.call("PATCH", path, json={"visibility": "public"})
+        assert later.status_code == 422 and later.json["error"]["code"] == "publishing_rejected"
+        assert person.get(path).json["visibility"] == "private"
+        assert person.call("PATCH", path, json={"visibility": "private"}).status_code == 200
+    plain = person.post("/generations", {"prompt": "빨간 원피스", "negative_prompt": "나체", "visibility": "public"})
+    assert plain.status_code == 202, "what is not drawn is judged by its words for strangers alone"
+
+
+def test_a_text_beside_the_picture_is_judged_by_the_rules_for_strangers_alone() -> None:
+    assert judge_beside("나체, 누드") is None and judge_beside("시발점") is None
+    rule = judge_beside("fucking stripes")
+    assert rule is not None and rule.name == "swearing"

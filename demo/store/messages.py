@@ -51,6 +51,7 @@ REFUSALS: dict[str, Sentence] = {
         "프롬프트는 {limit}자까지 쓸 수 있습니다 ({got}자).", "A prompt has at most {limit} characters, not {got}."
     ),
     "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
+    "publishing_rejected": Sentence("{reason}", "{reason}"),  # so is this
     "unknown_style": Sentence("모르는 스타일입니다: {style}", "Unknown style: {style}"),
     "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
     "idempotency_conflict": Sentence(

@@ -88,6 +88,8 @@ class Asking:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
         texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
+        if asked.visibility == "public":
+            prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
         for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)

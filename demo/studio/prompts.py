@@ -107,6 +107,16 @@ def accept(text: str, field: str = "prompt") -> str:
     return prompt
 
 
+def check_publishing(prompt: str, beside: Iterable[str]) -> None:
+    """Refuse to show strangers a prompt, or a text beside it, that has no place there.
+
+    Raises ServiceError publishing_rejected.
+    """
+    found = [moderation.judge(prompt, publishing=True), *map(moderation.judge_beside, beside)]
+    if (broken := next((rule for rule in found if rule), None)) is not None:
+        raise ServiceError("publishing_rejected", "visibility", reason=broken.reason[language()])
+
+
 def clean(text: str, field: str = "prompt") -> str:
     """NFC, controls out, spaces single, at most 2,000 characters. Raises ServiceError."""
     if len(text) > MAX_TEXT:

@@ -27,7 +27,7 @@ export class Problem extends Error {
  * @returns {{what: string, next: string}}
  */
 export function explain(problem) {
-  const reason = problem.code === "prompt_rejected" && problem.message; // it knows which
+  const reason = ["prompt_rejected", "publishing_rejected"].includes(problem.code) && problem.message; // it knows which
   const known = !reason && hasWords(`problem.${problem.code}`);
   const next = hasWords(`cure.${problem.code}`) ? `cure.${problem.code}` : "cure.other";
   return {

@@ -87,7 +87,6 @@ export async function send(body) {
     share(generation.id);
     clear();
     if (waiting) (say(""), read(prompt.value));
-    waiting = false;
     if (body.prompt === prompt.value.normalize("NFC").trim()) past.found(generation.similar || []);
     announce(w("tell.asked", { n: generation.n }));
     put(generation);
@@ -98,7 +97,7 @@ export async function send(body) {
     refuse(error);
     return null;
   } finally {
-    sending = false;
+    sending = waiting = false;
     busy(false);
   }
 }
@@ -113,7 +112,7 @@ async function insist(body, key) {
       if (error.code === "not_ready")
         await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter || 2)));
       else if (error.code !== "offline") throw error;
-      say(w("note.waiting"));
+      say(error.code === "offline" ? w("note.waiting") : w("problem.not_ready"));
       waiting = true;
       await connection.back();
     }
@@ -123,7 +122,7 @@ async function insist(body, key) {
 /** @param {Problem} problem */
 function refuse(problem) {
   refused(problem);
-  if (problem.code.startsWith("prompt")) prompt.focus();
+  if (problem.code.startsWith("prompt") || problem.code === "publishing_rejected") prompt.focus();
   if (problem.code === "unknown_source_image") settings.attach(null);
 }
 

@@ -30,7 +30,7 @@ export function say(text, kind = "") {
 export function refused(problem) {
   const { what, next } = explain(problem);
   refusal = true;
-  say(`${what} ${next}`.trim(), problem.code === "prompt_rejected" ? "heed" : "wrong");
+  say(`${what} ${next}`.trim(), problem.code.endsWith("_rejected") ? "heed" : "wrong");
 }
 
 /** Nothing stands in the way any more. */
