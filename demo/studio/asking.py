@@ -18,6 +18,7 @@ from demo.store.tables import Generation, Idempotency, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
 from demo.studio.generations import Generations
+from demo.studio.outside import outside
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Asked
@@ -90,6 +91,8 @@ class Asking:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
         texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
+        if asked.visibility == "public":
+            prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
         for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
@@ -113,7 +116,8 @@ class Asking:
             return []
         facts = self._readiness.facts()
         reader, encoder = prompts.reader_for(self._readiness.domain()), self._searcher.require()
-        found = prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
+        found = [Warned("outside")] if outside(job.prompt, self._readiness.domain()) else []
+        found += prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
         found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
         if job.style in prompts.prompt_styles() and job.style_weight != 1.0:
             found.append(Warned("style_weight_unused"))

@@ -35,6 +35,7 @@ STATUS: dict[str, int] = {
     "prompt_empty": 422,
     "prompt_too_long": 422,
     "prompt_rejected": 422,
+    "publishing_rejected": 422,
     "unknown_style": 422,
     "unknown_source_image": 422,
     "idempotency_conflict": 422,
