@@ -7,10 +7,13 @@ from collections.abc import Callable
 
 
 def told(work: Callable[[], object]) -> int:
-    """Run a command's work; an error of its data is one line on the screen. Returns the exit status."""
+    """Run a command's work; an error of its data is one line on the screen. Returns the exit status.
+
+    A loss that stops being a number (FloatingPointError) is one of its data or settings, too.
+    """
     try:
         work()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers.utils import logging as hub_logging
 
 from ko_clip import evaluate, export, lexical, train
+from ko_clip.command import told
 from ko_clip.encoder import PromptEncoder
 from ko_clip.model import KoClipConfig, KoClipModel
 from ko_clip.opening import quietly
@@ -179,6 +180,25 @@ def test_a_recipe_that_cannot_be_trained_is_one_line(
     refused = capsys.readouterr().err
     assert [line for line in refused.splitlines() if "Traceback" not in line][-1].startswith("error: ")
     assert "Traceback" not in refused
+
+
+def test_a_damaged_state_and_a_loss_that_is_no_number_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "clip")
+    write_pairs(tmp_path / "pairs.csv", repeat=2)
+    (tmp_path / "mine.yaml").write_text(MINE + "run: mine\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/state.safetensors").write_bytes(b"cut")
+    assert train.main(["--config", "mine.yaml", "--steps", "1"]) == 2
+    assert "error: mine/state.safetensors is damaged" in capsys.readouterr().err
+
+    def blow_up() -> None:
+        raise FloatingPointError("the loss is nan at step 3")
+
+    assert told(blow_up) == 2
+    assert capsys.readouterr().err == "error: the loss is nan at step 3\n"
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
