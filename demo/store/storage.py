@@ -48,7 +48,7 @@ class Storage:
 
     def read(self, file: dict[str, str | int]) -> bytes:
         """The bytes of a file, checked against its row. Raises FileNotFoundError, DamagedFile."""
-        data = self.fs.cat_file(self._path(str(file["key"])))
+        data: bytes = self.fs.cat_file(self._path(str(file["key"])))
         if hashlib.sha256(data).hexdigest() != file["sha256"]:
             raise DamagedFile(f"{file['key']} is damaged: {len(data)} bytes, {file['bytes']} expected")
         return data

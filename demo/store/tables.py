@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import secrets
 from functools import partial
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
+Json = dict[str, Any]
+JsonList = list[Any]
 END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
@@ -20,7 +23,7 @@ new_id = partial(secrets.token_hex, 16)
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict: JSON, list: JSON, str: Text, bytes: LargeBinary}
+    type_annotation_map = {Json: JSON, JsonList: JSON, str: Text, bytes: LargeBinary}
 
 
 class Owner(Base):
@@ -75,17 +78,17 @@ class Generation(Base):
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
     n: Mapped[int]
     seed: Mapped[int]
-    spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
+    spec: Mapped[Json] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
     index_id: Mapped[str] = mapped_column(unique=True)
-    warnings: Mapped[list]
-    timings: Mapped[dict]
-    progress: Mapped[dict | None]
-    error: Mapped[dict | None]
+    warnings: Mapped[JsonList]
+    timings: Mapped[Json]
+    progress: Mapped[Json | None]
+    error: Mapped[Json | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]
@@ -107,9 +110,9 @@ class Image(Base):
     height: Mapped[int]
     seed: Mapped[int | None]
     media_type: Mapped[str]
-    recipe: Mapped[dict | None]
+    recipe: Mapped[Json | None]
     source_type: Mapped[str | None]  # IPTC digital source type
-    files: Mapped[dict]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
+    files: Mapped[Json]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
     bytes: Mapped[int]
 
 
@@ -122,7 +125,7 @@ class Event(Base):
     generation_id: Mapped[str]
     number: Mapped[int]  # within its generation
     kind: Mapped[str]
-    data: Mapped[dict]
+    data: Mapped[Json]
 
 
 class Preview(Base):
@@ -153,7 +156,7 @@ class Receipt(Base):
     created_at: Mapped[float]
     generations: Mapped[int]
     images: Mapped[int]
-    vectors: Mapped[list]  # index ids not yet known to be gone from every index file
+    vectors: Mapped[JsonList]  # index ids not yet known to be gone from every index file
     completed_at: Mapped[float | None]
 
 
@@ -183,7 +186,7 @@ class WorkerRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     incarnation: Mapped[str]
     state: Mapped[str]  # starting, ready, missing
-    detail: Mapped[dict]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
+    detail: Mapped[Json]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
     heartbeat: Mapped[float]
 
 
@@ -192,4 +195,4 @@ class Note(Base):
 
     __tablename__ = "notes"
     name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[dict]
+    value: Mapped[Json]
