@@ -7,9 +7,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from demo.importing import read_folder
+from PIL import Image
 
 
 def folder_of(path: Path, *names: str, **texts: bytes) -> Path:

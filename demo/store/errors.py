@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from demo.store.messages import REFUSALS, WARNINGS, reason_of
 
+DAMAGE = ("malformed", "not a database", "no such table", "no such column")  # how SQLite says so
 _language: ContextVar[str] = ContextVar("language", default="ko")
 
 
@@ -74,6 +75,8 @@ def from_failure(error: BaseException) -> ServiceError | None:
             return ServiceError("disk_full")
         if "locked" in text or "busy" in text:
             return ServiceError("database_busy")
+        if any(sign in text for sign in DAMAGE):
+            return ServiceError("database_damaged", detail=text)
         if isinstance(error, OperationalError) or "readonly" in text or "read-only" in text:
             return ServiceError("storage_unavailable")
     return None
