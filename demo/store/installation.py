@@ -8,6 +8,7 @@ that was new where pictures lay already never says that they are its own.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from sqlalchemy import select
 
@@ -44,7 +45,7 @@ def belong_together(database: Database, storage: Storage) -> bool:
     return theirs == note["id"]
 
 
-def _note(database: Database, storage: Storage) -> dict:
+def _note(database: Database, storage: Storage) -> dict[str, Any]:
     """`id`, and `alone`: no other database's pictures lay in the storage when this one was first opened."""
     with database.read() as session:
         note = session.get(Note, NOTE)
