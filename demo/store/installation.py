@@ -42,7 +42,7 @@ def belong_together(database: Database, storage: Storage) -> bool:
     if theirs != note["id"]:
         logger.warning("the storage belongs to %s, the database is %s: no file there is removed; restore a backup of "
                        "its database, or set STORAGE_URL", theirs or "nobody known", note["id"])  # fmt: skip
-    return theirs == note["id"]
+    return bool(theirs == note["id"])
 
 
 def _note(database: Database, storage: Storage) -> dict[str, Any]:
