@@ -152,7 +152,7 @@ def test_states_lie_where_runs_dir_or_the_command_line_says(monkeypatch: pytest.
 
 
 def test_the_training_that_the_document_shows_runs(tmp_path: Path) -> None:
-    text = (Path(__file__).parent.parent / "docs" / "training.md").read_text("utf-8")
+    text = (Path(__file__).parent.parent / "docs" / "how-to" / "train-the-checkpoint.md").read_text("utf-8")
     code = text.split("```python\n")[1].split("```")[0]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
