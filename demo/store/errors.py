@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,12 +49,12 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     return sentence.said(language()).format_map(filled)
 
 
-class _Blank(dict):
+class _Blank(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return ""
 
 
-def stored_error(error: dict | None) -> dict[str, str] | None:
+def stored_error(error: dict[str, Any] | None) -> dict[str, str] | None:
     """A job's error as a client sees it: `{"code", "message"}`."""
     return error and {"code": error["code"], "message": message(error["code"], error.get("values"))}
 

@@ -146,7 +146,7 @@ class Generations:
     def _reindex(self, session: Session, row: Generation) -> None:
         if row.status == "succeeded":
             index = self._searcher.index
-            index.set_visibility(row.index_id, bool(is_public(row)), connection=session.connection())
+            index.set_visibility(row.index_id, is_public(row), connection=session.connection())
 
 
 def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any, overload
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -39,15 +40,25 @@ def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation)
     return table.owner_id == (viewer.owner_id or "")
 
 
-def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def is_public(generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def is_public(generation: Generation) -> bool: ...
+def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """Public by its owner's word, and not hidden by the admin."""
-    return (generation.visibility == "public") & (generation.hidden == False)  # type: ignore[return-value]  # noqa: E712
+    row: Any = generation
+    return (row.visibility == "public") & (row.hidden == False)  # type: ignore[no-any-return]  # noqa: E712
 
 
-def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def visible_to(viewer: Viewer, generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def visible_to(viewer: Viewer, generation: Generation) -> bool: ...
+def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """One's own, and what is public once it has succeeded."""
-    finished = generation.status == "succeeded"
-    return (generation.owner_id == (viewer.owner_id or "")) | (is_public(generation) & finished)  # type: ignore[return-value]
+    row: Any = generation
+    mine = row.owner_id == (viewer.owner_id or "")
+    return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:

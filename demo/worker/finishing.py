@@ -92,7 +92,7 @@ class Finisher:
             row.spec = result.job.to_row()
             row.warnings = prompts.with_new(row.warnings, result.warnings)
             vector_now = np.frombuffer(row.vector or b"", dtype=np.float32)
-            self._searcher.index.add(row.index_id, row.prompt_key, vector_now, row.owner_id, bool(is_public(row)),
+            self._searcher.index.add(row.index_id, row.prompt_key, vector_now, row.owner_id, is_public(row),
                                      connection=session.connection())  # fmt: skip
             jobs.end(session, row, "succeeded")
             return True
