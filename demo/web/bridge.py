@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
@@ -36,7 +36,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 class Push(Protocol):
     """A stream that the loop sends: texts as they come, closed at its end whatever happens."""
 
-    def pushed(self) -> Iterator[str]: ...
+    def pushed(self) -> AsyncIterator[str]: ...
 
     def close(self) -> None: ...
 
@@ -93,9 +93,9 @@ class Bridge:
         return not any(thread.is_alive() for thread in threads)
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        connection: Connection = scope["extensions"]["studio.connection"]
+        connection: Connection = scope["extensions"]["studio"]["connection"]
         environ = _environ(scope)
-        with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=self._folder) as body:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder)) as body:
             whole = await self._read(environ, body, receive, connection)
             connection.body_held = 0
             if whole is None:

@@ -142,7 +142,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {"studio.connection": self}
+        self.scope["extensions"] = {"studio": {"connection": self}}
         self._header_bytes = 0
         if self.phase == IDLE:
             self._enter(HEAD, self.server_connections.limits.head_seconds)
