@@ -76,9 +76,13 @@ def _rows(loads: dict[str, Load], memory: dict[str, list[float]]) -> list[tuple[
             rows.append(
                 (f"{title} p{percent}", f"{here * 1000:.0f} ms", f"{there * 1000:.0f} ms", f"{here / there:.2f}")
             )
-    counts = {"202s": lambda load: len(load.accepted), "polls": lambda load: len(load.polled),
-              "streams refused": lambda load: load.refused, "generations finished": lambda load: load.finished,
-              "5xx and broken lines": lambda load: sum(n for s, n in load.statuses.items() if s >= 500 or s == 0)}  # fmt: skip
+    counts = {
+        "202s": lambda load: len(load.accepted),
+        "polls": lambda load: len(load.polled),
+        "streams refused": lambda load: load.refused,
+        "generations finished": lambda load: load.finished,
+        "5xx and broken lines": lambda load: sum(n for s, n in load.statuses.items() if s >= 500 or s == 0),
+    }
     rows += [(title, *(str(count(load)) for load in loads.values()), "") for title, count in counts.items()]
     text = (" → ".join(f"{one:.0f}" for one in each) for each in memory.values())
     return [*rows, ("resident memory of the web process, MB, after every round", *text, "")]

@@ -7,8 +7,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from demo.importing import read_folder
 from PIL import Image
+
+from demo.studio.importing import read_folder
 
 
 def folder_of(path: Path, *names: str, **texts: bytes) -> Path:

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from demo.store.messages import REFUSALS
 
-DOCUMENTATION = Path(__file__).parent.parent / "docs" / "api.md"
+DOCUMENTATION = Path(__file__).parent.parent / "docs" / "reference" / "api.md"
 
 
 @pytest.fixture(scope="module")

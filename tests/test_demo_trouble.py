@@ -244,6 +244,6 @@ def _png() -> bytes:
 
 
 def test_every_setting_is_written_down() -> None:
-    written = (Path(__file__).parent.parent / "docs" / "demo.md").read_text("utf-8")
+    written = (Path(__file__).parent.parent / "docs" / "reference" / "service.md").read_text("utf-8")
     for line in settings_table().splitlines():
         assert f"`{line.split()[0]}`" in written, line

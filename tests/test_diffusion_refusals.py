@@ -159,7 +159,7 @@ def _offline(*_: object, **__: object) -> str:
 
 
 def test_the_documents_download_what_the_registered_names_download() -> None:
-    text = (Path(__file__).parent.parent / "docs/ko-clip.md").read_text("utf-8")
+    text = (Path(__file__).parent.parent / "docs/how-to/public-checkpoints.md").read_text("utf-8")
     for name, public in PUBLIC.items():
         assert f"hf download {public.hub_id} --local-dir models/{name}" in text
 

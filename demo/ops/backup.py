@@ -3,7 +3,7 @@
     database.sqlite  files/ab/<id>.<stage>.<suffix>  secret_key  admin_token  manifest.json
 
 A backup is made while the studio runs (SQLite's backup API) and is verified: SQLite's check, and every file against
-the SHA-256 that its row promises. It holds what was deleted afterwards: see docs/demo.md, Backups.
+the SHA-256 that its row promises. It holds what was deleted afterwards: see docs/how-to/serve.md, Damage and backups.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -112,7 +113,9 @@ class JobQueue:
             attempts = {job.id: job.attempt for job in jobs}
             return {id for id, attempt in session.execute(query) if attempts[id] == attempt}
 
-    def report(self, job_ids: Iterable[str], progress: dict, previews: Mapping[str, Sequence[bytes]]) -> None:
+    def report(
+        self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]
+    ) -> None:
         """Write one step of a batch: progress, event and the pictures so far."""
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
@@ -184,7 +187,7 @@ def requeue(session: Session, row: Generation) -> None:
     events.append(session, row.id, "queued")
 
 
-def end(session: Session, row: Generation, status: str, error: dict | None = None) -> None:
+def end(session: Session, row: Generation, status: str, error: dict[str, Any] | None = None) -> None:
     """Bring a job to its one end state. Raises ValueError if it has one."""
     if row.status in ENDED:
         raise ValueError(f"job {row.id} has ended as {row.status}, it cannot become {status}")

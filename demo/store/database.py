@@ -128,7 +128,7 @@ class Database:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.touch(mode=0o600, exist_ok=False)
         with self.engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
-            connection.connection.driver_connection.backup(copy)
+            _driver(connection).backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
             found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
@@ -224,7 +224,7 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: object, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: see _begin_sqlite
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
@@ -242,12 +242,18 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 
+def _driver(connection: Connection) -> sqlite3.Connection:
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
+
+
 def _begun_at_once(connection: Connection) -> bool:
     """Take the turn to write as soon as it is free; False where it cannot be had, for SQLite to say why.
 
     SQLite's own handler sleeps up to 100 ms between two looks, while others take turn after turn.
     """
-    raw, ends = connection.connection.driver_connection, time.monotonic() + BUSY_MILLISECONDS / 1000
+    raw, ends = _driver(connection), time.monotonic() + BUSY_MILLISECONDS / 1000
     raw.execute("PRAGMA busy_timeout=0")
     try:
         while True:

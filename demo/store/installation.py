@@ -8,6 +8,7 @@ that was new where pictures lay already never says that they are its own.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from sqlalchemy import select
 
@@ -41,10 +42,10 @@ def belong_together(database: Database, storage: Storage) -> bool:
     if theirs != note["id"]:
         logger.warning("the storage belongs to %s, the database is %s: no file there is removed; restore a backup of "
                        "its database, or set STORAGE_URL", theirs or "nobody known", note["id"])  # fmt: skip
-    return theirs == note["id"]
+    return bool(theirs == note["id"])
 
 
-def _note(database: Database, storage: Storage) -> dict:
+def _note(database: Database, storage: Storage) -> dict[str, Any]:
     """`id`, and `alone`: no other database's pictures lay in the storage when this one was first opened."""
     with database.read() as session:
         note = session.get(Note, NOTE)

@@ -68,7 +68,7 @@ class Storage:
         """The bytes of a file, checked against its row. Raises FileNotFoundError, DamagedFile."""
         key = str(file["key"])
         try:
-            data = self.fs.cat_file(self._path(key))
+            data: bytes = self.fs.cat_file(self._path(key))
         except FileNotFoundError:
             self._move(f"{QUARANTINE}/{key}", key)  # a row names it after all
             data = self.fs.cat_file(self._path(key))
@@ -78,7 +78,7 @@ class Storage:
 
     def holds(self, key: str) -> bool:
         """Whether there is a file under a key."""
-        return self.fs.exists(self._path(key))
+        return bool(self.fs.exists(self._path(key)))
 
     def remove(self, key: str) -> None:
         """Remove a file, from the quarantine too; one that is gone already is no error."""
@@ -159,7 +159,7 @@ class Storage:
 
     def _list(self, path: str) -> list[dict[str, object]]:
         try:
-            return self.fs.ls(path, detail=True)
+            return list(self.fs.ls(path, detail=True))
         except FileNotFoundError:
             return []
 

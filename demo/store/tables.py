@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from functools import partial
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -32,7 +33,7 @@ def new_picture_id(generation_id: str) -> str:
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict: JSON, list: JSON, str: Text, bytes: LargeBinary}
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, str: Text, bytes: LargeBinary}
 
 
 class Owner(Base):
@@ -87,17 +88,17 @@ class Generation(Base):
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
     n: Mapped[int]
     seed: Mapped[int] = mapped_column(Count)
-    spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
+    spec: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
     index_id: Mapped[str] = mapped_column(unique=True)
-    warnings: Mapped[list]
-    timings: Mapped[dict]
-    progress: Mapped[dict | None]
-    error: Mapped[dict | None]
+    warnings: Mapped[list[Any]]
+    timings: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]  # a mark that changes while its worker lives: see demo/queue/leases.py
@@ -122,9 +123,9 @@ class Image(Base):
     height: Mapped[int]
     seed: Mapped[int | None] = mapped_column(Count)
     media_type: Mapped[str]
-    recipe: Mapped[dict | None]
+    recipe: Mapped[dict[str, Any] | None]
     source_type: Mapped[str | None]  # IPTC digital source type
-    files: Mapped[dict]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
+    files: Mapped[dict[str, Any]]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
     bytes: Mapped[int] = mapped_column(Count)
 
 
@@ -137,7 +138,7 @@ class Event(Base):
     generation_id: Mapped[str]
     number: Mapped[int]  # within its generation
     kind: Mapped[str]
-    data: Mapped[dict]
+    data: Mapped[dict[str, Any]]
 
 
 class Preview(Base):
@@ -168,7 +169,7 @@ class Receipt(Base):
     created_at: Mapped[float]
     generations: Mapped[int]
     images: Mapped[int]
-    vectors: Mapped[list]  # index ids not yet known to be gone from every index file
+    vectors: Mapped[list[Any]]  # index ids not yet known to be gone from every index file
     completed_at: Mapped[float | None]
 
 
@@ -197,7 +198,7 @@ class WorkerRow(Base):
     __tablename__ = "workers"
     name: Mapped[str] = mapped_column(primary_key=True)  # machine, process id and a random part: demo/queue/identity.py
     state: Mapped[str]  # starting, ready, missing
-    detail: Mapped[dict]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
+    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
     heartbeat: Mapped[float]
 
 
@@ -206,7 +207,7 @@ class Note(Base):
 
     __tablename__ = "notes"
     name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[dict]
+    value: Mapped[dict[str, Any]]
 
 
 class Counter(Base):

@@ -1,4 +1,4 @@
-"""JSON as it comes in, and what the services answer as the JSON of docs/api.md."""
+"""JSON as it comes in, and what the services answer as the JSON of docs/reference/api.md."""
 
 from __future__ import annotations
 
