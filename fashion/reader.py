@@ -9,7 +9,7 @@ import unicodedata
 
 from fashion.meant import Reading, as_meant, readings
 from fashion.negation import negative_words, unwanted, wanted
-from fashion.vocabulary import unknown_words
+from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
 
 
@@ -43,6 +43,10 @@ class FashionReader:
             one for one in readings(_without(prompt)) if not any(u.start <= one.start < u.end for u in unwanted(prompt))
         ]
         return sorted([*loose, *kept], key=lambda one: one.start)
+
+    def outside(self, prompt: str) -> bool:
+        """Whether a prompt that is not empty names no garment."""
+        return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(self.read(prompt)))
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""

@@ -28,11 +28,27 @@ from fashion.reader import FashionReader
 
 STEPS = 2
 PROMPTS = (
-    "한복을 입은 사람", "초록 모자", "채크무늬 원피스", "빨간 원피스", "노란 신발을 신은 사람",
-    "분홍 모자와 채크무늬 치마", "파란 상의에 하의", "겉옷", "a hat", "red shoes", "hanbok", "a green hanbok in a courtyard", "모자 달린 재킷",
-    "모자이크 무늬 셔츠", "검은 코트, 눈 오는 거리", "호피무늬 퍼 코트", "수묵화로 그린 검은 갓", "우주를 나는 고래",
-    "빨간 (원피스:1.3)", "ㅋㅋ 귀여운 양말",
-)  # fmt: skip
+    "한복을 입은 사람",
+    "초록 모자",
+    "채크무늬 원피스",
+    "빨간 원피스",
+    "노란 신발을 신은 사람",
+    "분홍 모자와 채크무늬 치마",
+    "파란 상의에 하의",
+    "겉옷",
+    "a hat",
+    "red shoes",
+    "hanbok",
+    "a green hanbok in a courtyard",
+    "모자 달린 재킷",
+    "모자이크 무늬 셔츠",
+    "검은 코트, 눈 오는 거리",
+    "호피무늬 퍼 코트",
+    "수묵화로 그린 검은 갓",
+    "우주를 나는 고래",
+    "빨간 (원피스:1.3)",
+    "ㅋㅋ 귀여운 양말",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +58,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def studio(settings: Settings) -> Iterator[Studio]:
-    """A studio with the checkpoint that ships, its worker in a thread; bytes depend on torch's threads: all have one."""
+    """A studio with the checkpoint that ships, its worker in a thread; bytes depend on torch's threads, so all have
+    one.
+    """
     alone = pytest.MonkeyPatch()
     alone.setattr("demo.worker.drawing.os.cpu_count", lambda: 1)
     torch.set_num_threads(1)

@@ -18,7 +18,6 @@ from demo.store.tables import Generation, Idempotency, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
 from demo.studio.generations import Generations
-from demo.studio.outside import outside
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Asked
@@ -116,7 +115,7 @@ class Asking:
             return []
         facts = self._readiness.facts()
         reader, encoder = prompts.reader_for(self._readiness.domain()), self._searcher.require()
-        found = [Warned("outside")] if outside(job.prompt, self._readiness.domain()) else []
+        found = [Warned("outside")] if reader.outside(job.prompt) else []
         found += prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
         found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
         if job.style in prompts.prompt_styles() and job.style_weight != 1.0:

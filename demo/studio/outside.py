@@ -25,9 +25,7 @@ BEFORE = ("color", "pattern", "material")  # fields that stand before a garment,
 
 def outside(prompt: str, domain: str = DOMAIN) -> bool:
     """Whether a prompt that is not empty names no garment; never for a checkpoint of another domain or of none."""
-    if domain != DOMAIN or not prompt.strip():
-        return False
-    return not any(span.field == "garment" for span in known_words(READER.read(prompt)))
+    return domain == DOMAIN and READER.outside(prompt)
 
 
 def near_examples(prompt: str, language: str, vector: Callable[[str], np.ndarray] | None) -> list[str]:

@@ -48,6 +48,10 @@ class DomainReader(Protocol):
         """What is read otherwise than it was typed."""
         ...
 
+    def outside(self, prompt: str) -> bool:
+        """Whether nothing in a prompt can be drawn."""
+        ...
+
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
         ...
@@ -70,6 +74,9 @@ class AsTyped:
 
     def readings(self, prompt: str) -> list[Reading]:
         return []
+
+    def outside(self, prompt: str) -> bool:
+        return False
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         return []

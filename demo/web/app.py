@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from apiflask import APIFlask
 from flask import Blueprint
-from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from demo.store.settings import Settings
@@ -15,21 +12,8 @@ from demo.web import problems, security
 from demo.web.api import about, admin, generations, images, people, prompts, reference, status
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
+from demo.web.present import StrictJSON
 from demo.web.streams import Streams
-
-
-class StrictJSON(DefaultJSONProvider):
-    """JSON as the standard has it: no NaN, no recursion without end; Korean stays readable."""
-
-    ensure_ascii = False
-
-    def loads(self, text: str | bytes, **kwargs: object) -> object:
-        try:
-            if isinstance(text, bytes):
-                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
-            return json.loads(text, parse_constant=_refuse, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
 
 
 def create_app(settings: Settings, services: Services | None = None) -> APIFlask:
@@ -57,7 +41,3 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
 
 def _register(app: APIFlask, blueprint: Blueprint) -> None:
     app.register_blueprint(blueprint)
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
