@@ -100,12 +100,16 @@ class CorpusRecipe:
 
 @dataclass(frozen=True)
 class TextStage:
-    """Distillation on text alone: the teacher's hidden states and pooled embedding, slot by slot."""
+    """Distillation on text alone: the teacher's hidden states and pooled embedding, slot by slot.
+
+    `warmup`: steps over which the learning rate rises, but at most `warmup_share` of a plan (of the U-Net stage's too).
+    """
 
     steps: int = 20000
     batch: int = 96
     learning_rate: float = 1e-3
     warmup: int = 300
+    warmup_share: float = 0.1
     cooldown: float = 0.3
     weight_decay: float = 0.01
     ema: float = 0.998
@@ -127,8 +131,9 @@ class TextStage:
         for name in ("steps", "batch", "pad_slots", "evaluate_every", "pool", "parts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"text.{name} is {getattr(self, name)}: give at least 1")
-        if not 0 <= self.cooldown <= 1:
-            raise ValueError(f"text.cooldown is {self.cooldown}: give a share of the steps from 0 to 1")
+        for name in ("cooldown", "warmup_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"text.{name} is {getattr(self, name)}: give a share of the steps from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a stranger is told does not change when somebody else does something private, and files tell no more than that."""
+"""What a stranger is told does not change when somebody else acts privately, and files tell no more than that."""
 
 from __future__ import annotations
 

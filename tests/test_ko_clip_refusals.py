@@ -243,7 +243,7 @@ def test_opening_prints_nothing_and_leaves_other_libraries_as_talkative_as_they_
 
 
 def documented_export() -> str:
-    text = (ROOT / "docs/ko-clip.md").read_text("utf-8")
+    text = (ROOT / "docs/how-to/train-an-encoder.md").read_text("utf-8")
     return re.search(r"^python -m ko_clip\.export .*$", text, re.MULTILINE)[0].partition("#")[0]
 
 

@@ -19,6 +19,7 @@ from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+from jobspec import KINDS
 
 MOST_PREVIEWS = 100
 
@@ -105,8 +106,12 @@ class Generations:
             return row
 
     def set_visibility(self, viewer: Viewer, generation_id: str, visibility: str) -> Generation:
+        """Show an own generation to everyone, or to oneself alone. Raises not_found, publishing_rejected."""
         with self.database.write() as session:
             row = find(session, viewer, generation_id, own=True)
+            if visibility == "public":
+                beside = KINDS[row.kind].OTHER_TEXTS if row.kind in KINDS else ()
+                prompts.check_publishing(row.prompt, (str(row.spec.get(name, "")) for name in beside))
             row.visibility = visibility
             self._reindex(session, row)
             return row
@@ -141,7 +146,7 @@ class Generations:
     def _reindex(self, session: Session, row: Generation) -> None:
         if row.status == "succeeded":
             index = self._searcher.index
-            index.set_visibility(row.index_id, bool(is_public(row)), connection=session.connection())
+            index.set_visibility(row.index_id, is_public(row), connection=session.connection())
 
 
 def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:

@@ -69,6 +69,12 @@ def judge(text: str, publishing: bool = False) -> Rule | None:
     return broken
 
 
+def judge_beside(text: str) -> Rule | None:
+    """The rule that a text breaks which strangers read beside a picture but which is not drawn: a negative prompt."""
+    rules = load_rules()
+    return _first(rules.publishing, rules.harmless_published.sub(" ", text.lower()))
+
+
 @cache
 def load_rules(path: Path = RULES) -> Rules:
     """Read the rules. Raises ValueError naming what is wrong."""

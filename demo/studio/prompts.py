@@ -36,6 +36,10 @@ class DomainReader(Protocol):
 
     def read(self, prompt: str) -> str: ...
 
+    def unwanted(self, prompt: str) -> str:
+        """What a prompt says should not be there, for the negative prompt."""
+        ...
+
     def read_negative(self, prompt: str) -> str: ...
 
     def complete(self, prompt: str, seed: int, negative: str) -> str: ...
@@ -54,6 +58,9 @@ class AsTyped:
 
     def read(self, prompt: str) -> str:
         return prompt
+
+    def unwanted(self, prompt: str) -> str:
+        return ""
 
     def read_negative(self, prompt: str) -> str:
         return prompt
@@ -85,6 +92,7 @@ class Analysis:
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
     readings: list[Reading]
+    unwanted: str
     warnings: list[Warned]
     rejected: moderation.Rule | None
 
@@ -97,6 +105,16 @@ def accept(text: str, field: str = "prompt") -> str:
     if (rule := moderation.judge(prompt)) is not None:
         raise ServiceError("prompt_rejected", field, reason=rule.reason[language()])
     return prompt
+
+
+def check_publishing(prompt: str, beside: Iterable[str]) -> None:
+    """Refuse to show strangers a prompt, or a text beside it, that has no place there.
+
+    Raises ServiceError publishing_rejected.
+    """
+    found = [moderation.judge(prompt, publishing=True), *map(moderation.judge_beside, beside)]
+    if (broken := next((rule for rule in found if rule), None)) is not None:
+        raise ServiceError("publishing_rejected", "visibility", reason=broken.reason[language()])
 
 
 def clean(text: str, field: str = "prompt") -> str:
@@ -119,7 +137,8 @@ def analyze(text: str, meter: Meter | None, reader: DomainReader) -> Analysis:
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, reader.unknown_words(prompt), reader.readings(prompt), found, rule)
+    unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
+    return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
 def warnings(prompt: str, asked: str, meter: Meter | None, reader: DomainReader) -> list[Warned]:

@@ -245,6 +245,7 @@ class AnalysisOut(Answer):
     max_tokens: int | None
     unknown_words: list[UnknownWord]
     read_as: list[ReadAs]
+    unwanted: str = Field(description="What the prompt says should not be there; it goes to the negative prompt.")
     warnings: list[Note]
     allowed: bool
     outside: bool = Field(description="Nothing in it is a garment that can be drawn.")

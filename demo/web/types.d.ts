@@ -114,6 +114,7 @@ export interface Analysis {
   max_tokens: number | null;
   unknown_words: UnknownWord[];
   read_as: ReadAs[];
+  unwanted: string;
   warnings: Note[];
   allowed: boolean;
   outside: boolean;

@@ -41,7 +41,7 @@ def suggest(asked: schemas.SuggestQuery) -> dict:
 @blueprint.doc(summary="How much of the limit a prompt uses, and what is unknown in it")
 def analyze(asked: schemas.Analyze) -> dict:
     known = services().asking.analyze(asked.prompt)
-    strange = outside(known.normalized)
+    strange = outside(known.normalized, services().readiness.domain())
     return {
         "normalized": known.normalized,
         "characters": len(known.normalized),
@@ -50,6 +50,7 @@ def analyze(asked: schemas.Analyze) -> dict:
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
         "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
+        "unwanted": known.unwanted,
         "warnings": [present.warning(vars(one)) for one in known.warnings],
         "allowed": known.rejected is None,
         "outside": strange,

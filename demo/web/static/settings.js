@@ -2,6 +2,7 @@
  * What is set in the form: the body of a request and back, sliders that rest until touched, the picture to start from, the draft.
  */
 import { Problem, connection, get } from "./api.js";
+import { crop } from "./crop.js";
 import { h, icon, one } from "./dom.js";
 import { alt } from "./pictures.js";
 import { complain } from "./say.js";
@@ -14,6 +15,7 @@ const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
 const [low, high, step] = limits.ranges.vary.strength.slider;
 /** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
+const STRENGTH = 0.8; // of the picture started from: at 0.6 its old colour shows through a new one, at 0.8 it does not
 const DRAFT = "draft";
 
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
@@ -24,8 +26,8 @@ const chosen = new Set();
 const usual = { style_weight: WEIGHT.default };
 /** @type {Picture | null} */
 let source = null;
-let strength = defaults.strength;
-/** @type {{id: string, kind: string}[]} */
+let strength = STRENGTH;
+/** @type {{id: string, kind: string, label: string}[]} */
 let styles = [];
 
 /** Take up the draft of this tab, and listen. */
@@ -141,9 +143,9 @@ async function styled() {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
     const select = one("#style");
     const wanted = select.value || select.dataset.wanted;
-    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind }));
+    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
     select.append(
-      ...offered.styles.map((s) => h("option", { value: s.name }, s.label[lang])),
+      ...styles.map((s) => h("option", { value: s.id }, s.label)),
     );
     select.value = styles.some((s) => s.id === wanted) ? wanted : "";
     for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
@@ -153,6 +155,9 @@ async function styled() {
     else complain(error);
   }
 }
+
+/** @param {string} id @returns {string} what people call a drawing style: 수묵화 for ink_wash */
+export const styleName = (id) => styles.find((s) => s.id === id)?.label ?? id;
 
 /** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
 export function attach(picture) {
@@ -189,10 +194,23 @@ export function attach(picture) {
         },
         icon("close"),
       ),
+      picture.width === picture.height ? "" : squared(picture),
     );
   } else place.replaceChildren();
   keep();
 }
+
+/** @param {Picture} picture  one that is not square: what is drawn from, and a way to choose it */
+const squared = (picture) =>
+  h(
+    "p.squared",
+    {},
+    w("source.square"),
+    h("button.link", { onclick: () => crop(picture).then((cut) => cut && attach(cut)) }, w("source.crop")),
+  );
+
+/** @param {string} id  a photo that is gone is not started from */
+export const forget = (id) => source?.id === id && attach(null);
 
 const strengthSaid = () => `${Math.round(strength * 100)}%`;
 
