@@ -81,7 +81,8 @@ class _Matching:
             if name not in self.owner and place not in claimants[name]:
                 claimants[name].append(place)
         for name, places in claimants.items():
-            alike = all(self.says(self.records[place]) == self.says(self.records[places[0]]) for place in places)
+            first = self.records[places[0]]
+            alike = all(self.says(self.records[place]) == self.says(first) for place in places[1:])
             self.owner[name] = places[0] if alike else None
             if not alike:
                 self.told.update(places)
@@ -138,11 +139,12 @@ class _Matching:
         for place, record in enumerate(self.records):
             every[key(record.id)].append(place)
         every.pop("", None)
+        begun = {id[: place + 1] for id in every for place, sign in enumerate(id) if sign in _SEPARATORS}
         with_picture = {place for place in self.owner.values() if place is not None} | self.told
         for picture in self.pictures:
             *folders, name = key(picture).split("/")
             stem = name.rsplit(".", 1)[0]
-            for called in (stem, _numbered(stem, every), *reversed(folders)):
+            for called in (stem, _numbered(stem, every, begun), *reversed(folders)):
                 if called in every:  # the first that is a product's decides, whether that has its picture or not
                     yield from ((place, picture) for place in every[called] if place not in with_picture)
                     break
@@ -182,16 +184,15 @@ class _Matching:
         return tails
 
 
-def _numbered(stem: str, ids: Collection[str]) -> str:
+def _numbered(stem: str, ids: Collection[str], begun: Collection[str]) -> str:
     """The longest id that a stem begins with, before a separator: 123 of 123_2.
 
-    None ("") where ids themselves go on that way: beside AB-12, AB-99 is rather a product than a picture of AB.
+    None ("") where ids themselves go on that way (`begun`): beside AB-12, AB-99 is rather a product than a picture of
+    AB.
     """
     for end in range(len(stem) - 1, 0, -1):
-        called = stem[:end]
-        if stem[end] in _SEPARATORS and called in ids:
-            longer = any(other.startswith(called + stem[end]) for other in ids)
-            return "" if longer else called
+        if stem[end] in _SEPARATORS and stem[:end] in ids:
+            return "" if stem[: end + 1] in begun else stem[:end]
     return ""
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fashion.shop_words import PLAIN, Entry, entries, is_hanbok
 
@@ -88,7 +89,8 @@ def _known(word: str, alone: bool, hanbok: bool) -> Entry | None:
     return found
 
 
-def _cut(word: str, hanbok: bool) -> Iterator[Token]:
+@lru_cache(maxsize=20_000)  # a shop's words come again and again
+def _cut(word: str, hanbok: bool) -> tuple[Token, ...]:
     """The tokens of one Hangul word."""
     for particle in ("", *_JOINING, *_PARTICLES, _USE):
         stem = word.removesuffix(particle) if particle else word
@@ -98,13 +100,9 @@ def _cut(word: str, hanbok: bool) -> Iterator[Token]:
         if pieces is None:
             continue
         if particle == _USE:
-            yield Token(word, PLAIN)
-            return
-        yield from pieces
-        if particle:
-            yield Token(particle, AND if particle in _JOINING else PLAIN)
-        return
-    yield Token(word, _last_garment(word, hanbok))
+            return (Token(word, PLAIN),)
+        return (*pieces, *([Token(particle, AND if particle in _JOINING else PLAIN)] if particle else []))
+    return (Token(word, _last_garment(word, hanbok)),)
 
 
 def _covered(word: str, hanbok: bool) -> list[Token] | None:
