@@ -43,16 +43,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser("python -m index", description=__doc__, epilog=PARAMETERS,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = argparse.ArgumentParser(
+        "python -m index", description=__doc__, epilog=PARAMETERS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--index", required=True, metavar="FOLDER", help="the index folder")
     shared.add_argument("--database", required=True, metavar="URL", help="as in sqlite:///data/studio.db")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, parents=[shared], help=text, description=text, epilog=PARAMETERS,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+        one = commands.add_parser(
+            name,
+            parents=[shared],
+            help=text,
+            description=text,
+            epilog=PARAMETERS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         one.set_defaults(run=run)
         return one
 
@@ -64,8 +71,14 @@ def parser() -> argparse.ArgumentParser:
     command("verify", verify, "read every file anew and count against the database; exit status 1 if wrong")
     command("stats", stats, "print counts, sizes and parameters")
     tuning = command("tune", tune, "measure recall and time over n_trees and search_k, and keep the best setting")
-    tuning.add_argument("--trees", type=int, nargs="+", default=[12, 24, 48, 96], metavar="N",
-                        help="numbers of trees to try (default: 12 24 48 96)")
+    tuning.add_argument(
+        "--trees",
+        type=int,
+        nargs="+",
+        default=[12, 24, 48, 96],
+        metavar="N",
+        help="numbers of trees to try (default: 12 24 48 96)",
+    )
     tuning.add_argument("--recall", type=float, default=DEFAULTS["recall"], help="the target (default %(default)s)")
     return top
 
@@ -100,8 +113,11 @@ def tune(index: PromptIndex, arguments: argparse.Namespace) -> int:
     for trial in measure(index, arguments.trees, target):
         trials.append(trial)
         search_k = trial.search_k or "exact"
-        print(f"| {trial.n_trees} | {search_k} | {trial.recall:.3f} | {trial.sure:.3f} "
-              f"| {trial.milliseconds:.2f} | {trial.build_seconds:.1f} | {trial.megabytes:.0f} |", flush=True)
+        print(
+            f"| {trial.n_trees} | {search_k} | {trial.recall:.3f} | {trial.sure:.3f} "
+            f"| {trial.milliseconds:.2f} | {trial.build_seconds:.1f} | {trial.megabytes:.0f} |",
+            flush=True,
+        )
     best = choose(trials, target)
     keep(index, best, target)
     print(f"kept: n_trees {best.n_trees}, recall {target}; the next build uses it (python -m index build)")

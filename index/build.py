@@ -69,14 +69,26 @@ def reachable(url: sa.URL) -> bool:
 
 
 def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, lease: int) -> None:
-    orders = {"url": store.engine.url.render_as_string(hide_password=False), "folder": str(folder.path),
-              "dim": store.dim, "encoder_id": store.encoder_id, "options": asdict(options)}
+    orders = {
+        "url": store.engine.url.render_as_string(hide_password=False),
+        "folder": str(folder.path),
+        "dim": store.dim,
+        "encoder_id": store.encoder_id,
+        "options": asdict(options),
+    }
     package_root = str(Path(__file__).resolve().parents[1])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    child = subprocess.run([sys.executable, "-m", "index.build"], input=json.dumps(orders), text=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
-                           pass_fds=(lease,), check=False)
+    child = subprocess.run(
+        [sys.executable, "-m", "index.build"],
+        input=json.dumps(orders),
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        pass_fds=(lease,),
+        check=False,
+    )
     if child.returncode != 0:
         folder.sweep_unfinished()
         lines = child.stderr.strip().splitlines() or [f"signal {-child.returncode}; is the disk full?"]
@@ -105,10 +117,21 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
     files = {path.name: _sealed(path) for path in sorted(target.iterdir())}
     text_bytes = files.pop(TEXT)["size"]
     del files[SUMS]
-    manifest = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
-                "store_id": store.store_id, "seq": seq, "n_trees": options.trees, "recall": options.target,
-                "count": len(rows.numbers), "scopes": scopes, "files": files, "text_bytes": text_bytes,
-                "seconds": round(time.monotonic() - started, 3)}
+    manifest = {
+        "format": FORMAT,
+        "metric": METRIC,
+        "dim": store.dim,
+        "encoder_id": store.encoder_id,
+        "store_id": store.store_id,
+        "seq": seq,
+        "n_trees": options.trees,
+        "recall": options.target,
+        "count": len(rows.numbers),
+        "scopes": scopes,
+        "files": files,
+        "text_bytes": text_bytes,
+        "seconds": round(time.monotonic() - started, 3),
+    }
     content = json.dumps(manifest, ensure_ascii=False).encode()
     (target / MANIFEST).write_bytes(content)
     for path in (target / MANIFEST, target, target.parent):
@@ -118,8 +141,15 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
 
 def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
     point = choose_search_k(AnnoyFile(path, dim, count, 0), options.target)[-1]
-    logger.info("index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f", path.name,
-                count, options.trees, point.search_k, point.recall, point.sure)
+    logger.info(
+        "index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f",
+        path.name,
+        count,
+        options.trees,
+        point.search_k,
+        point.recall,
+        point.sure,
+    )
     return point.search_k
 
 

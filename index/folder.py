@@ -1,10 +1,10 @@
 """The index folder: which generation is current, who may build the next, and what can be deleted.
 
-    CURRENT                        names a generation, with the SHA-256 of its manifest; swapped by rename
-    lease                          locked by whoever builds (the kernel frees it when that process ends)
-    generations/<seq>-<random>/    one generation each; the name says what it has seen of the store
-    private/                       copies that processes are just making for themselves (see generation.py)
-    erase                          since when a removed record's vector waits to leave the files
+CURRENT                        names a generation, with the SHA-256 of its manifest; swapped by rename
+lease                          locked by whoever builds (the kernel frees it when that process ends)
+generations/<seq>-<random>/    one generation each; the name says what it has seen of the store
+private/                       copies that processes are just making for themselves (see generation.py)
+erase                          since when a removed record's vector waits to leave the files
 """
 
 from __future__ import annotations

@@ -180,8 +180,13 @@ def key_hash(scope: str, group: str) -> int:
 
 def check_manifest(manifest: dict[str, Any], store: Store) -> None:
     """Raise Damaged unless the manifest describes this store, as this encoder sees it, now or in the past."""
-    wanted = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
-              "store_id": store.store_id}
+    wanted = {
+        "format": FORMAT,
+        "metric": METRIC,
+        "dim": store.dim,
+        "encoder_id": store.encoder_id,
+        "store_id": store.store_id,
+    }
     for name, value in wanted.items():
         if manifest[name] != value:
             raise Damaged(f"manifest has {name} {manifest[name]!r}, the store {value!r}")

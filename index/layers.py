@@ -92,8 +92,12 @@ class Layers:
 
     def _take_in(self, changes: list[Change]) -> None:
         """Let newer records lead their groups; ask the store who leads those that lost their leader."""
-        lost = {key for change in changes for key in self._left_by(change)
-                if self._view(key[0]).leader(key[1]) == change.number}
+        lost = {
+            key
+            for change in changes
+            for key in self._left_by(change)
+            if self._view(key[0]).leader(key[1]) == change.number
+        }
         heirs = self._store.leaders(lost) if lost else {}
         self._newest = max([self._newest, *(heir.number for heir in heirs.values())])
         standing: dict[tuple[str, str], Leader | None] = dict.fromkeys(lost) | heirs

@@ -33,7 +33,6 @@ class IndexOptions:
         if not 0 <= self.fresh_share <= 1 or self.erase_within < 0:
             raise ValueError("fresh_share must be from 0 to 1 and erase_within not negative")
 
-
     @property
     def trees(self) -> int:
         """`n_trees`, or the default where it is left open."""

@@ -35,8 +35,9 @@ BUILD_SHARE = 2.0  # removals have the file rebuilt for a third of the time at m
 class PromptIndex:
     """An index in the folder `path` over the records in `engine`'s database; threads may share it."""
 
-    def __init__(self, path: str | Path, engine: sa.Engine, dim: int, encoder_id: str,
-                 options: IndexOptions | None = None) -> None:
+    def __init__(
+        self, path: str | Path, engine: sa.Engine, dim: int, encoder_id: str, options: IndexOptions | None = None
+    ) -> None:
         self.options = options or IndexOptions()
         self.store = Store(engine, dim, encoder_id)
         self.folder = IndexFolder(path)
@@ -48,8 +49,9 @@ class PromptIndex:
 
     # Writing: by any thread of any process; on a connection that is handed in, the caller commits
 
-    def add(self, id: str, group: str, vector: np.ndarray, owner: str, public: bool,
-            connection: sa.Connection | None = None) -> None:
+    def add(
+        self, id: str, group: str, vector: np.ndarray, owner: str, public: bool, connection: sa.Connection | None = None
+    ) -> None:
         """Add a record, or give a known one a new vector and visibility. Raises ValueError, RefusedRecord."""
         self.store.add([Record(id, group, vector, owner, public)], connection)
 

@@ -121,9 +121,16 @@ class Store:
         """Return the records that changed after a sequence number, oldest change first."""
         with self.engine.connect() as connection:
             rows = connection.execute(self._changes, {"after": after, "most": limit}).all()
-        return [Change(seq, number, owner, group, _leader(number, id, group, scope, vector)
-                       if encoder == self.encoder else None)
-                for seq, owner, encoder, number, id, group, scope, vector in rows]
+        return [
+            Change(
+                seq,
+                number,
+                owner,
+                group,
+                _leader(number, id, group, scope, vector) if encoder == self.encoder else None,
+            )
+            for seq, owner, encoder, number, id, group, scope, vector in rows
+        ]
 
     def leaders(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Leader]:
         """Return the newest live record of each (scope, group) that has one."""
@@ -284,8 +291,10 @@ class Store:
                 insert_once(self.engine, sa.insert(encoders).values(values))
                 continue
             if row.dim != self.dim:
-                raise ValueError(f"index has dim {row.dim} for encoder {self.encoder_id!r}, {self.dim} came: "
-                                 "give another encoder id to another encoder")
+                raise ValueError(
+                    f"index has dim {row.dim} for encoder {self.encoder_id!r}, {self.dim} came: "
+                    "give another encoder id to another encoder"
+                )
             return int(row.number)
         raise RuntimeError("the encoder could not be registered")
 

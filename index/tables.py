@@ -11,19 +11,22 @@ metadata = sa.MetaData()
 Count = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows only in INTEGER columns
 
 counter = sa.Table(
-    "prompt_index", metadata,
+    "prompt_index",
+    metadata,
     sa.Column("seq", Count, nullable=False),
     sa.Column("store_id", sa.Text, nullable=False),
     sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
 )
 encoders = sa.Table(
-    "prompt_encoders", metadata,
+    "prompt_encoders",
+    metadata,
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("encoder_id", sa.Text, nullable=False, unique=True),
     sa.Column("dim", sa.Integer, nullable=False),
 )
 prompts = sa.Table(
-    "prompt_vectors", metadata,
+    "prompt_vectors",
+    metadata,
     sa.Column("number", Count, primary_key=True),  # grows with every new id: a group's newest is highest
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("seq", Count, nullable=False, unique=True),  # grows with every change

@@ -109,7 +109,8 @@ class FakePipeline:
         made = {"checkpoint": self.checkpoint_id}
         recipes = [
             {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
-            | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative} | made
+            | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}
+            | made
             for shot in shots
         ]
         base = [_picture(shot, 64) for shot in shots] if refine else images
@@ -173,6 +174,7 @@ def die_in_turn(kills: Path, stages: Sequence[str], most: int) -> None:
     from demo.store.storage import Storage
     from demo.studio.asking import Asking
     from demo.worker.finishing import Finisher
+
     def reached(stage: str) -> None:
         with kills.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -301,11 +301,13 @@ def test_a_database_is_kept_before_it_is_migrated_and_those_who_waited_keep_thei
             connection.execute(text(
                 "INSERT INTO generations (id, owner_id, created_at, status, prompt, prompt_key, negative_prompt, n,"
                 " seed, refine, style_weight, visibility, hidden, shape, encoder_id, index_id, warnings, timings,"
-                f" attempt) VALUES ('job{i}', 'a', {1000 + i}, 'queued', '코트', '코트', '', 1, 7, 1, 1.0, 'private', 0,"
+                f" attempt) VALUES ('job{i}', 'a', {1000 + i}, 'queued', '코트', '코트', '', 1, 7, 1, 1.0,"
+                " 'private', 0,"
                 f" '()', 'e', 'i{i}', '[]', '{{}}', 0)"))  # fmt: skip
         connection.execute(
             text(
-                "INSERT INTO workers (name, incarnation, state, detail, heartbeat) VALUES ('worker-1', 'w', 'x', '{}', 1)"
+                "INSERT INTO workers (name, incarnation, state, detail, heartbeat)"
+                " VALUES ('worker-1', 'w', 'x', '{}', 1)"
             )
         )
         connection.commit()

@@ -113,9 +113,7 @@ class JobQueue:
             attempts = {job.id: job.attempt for job in jobs}
             return {id for id, attempt in session.execute(query) if attempts[id] == attempt}
 
-    def report(
-        self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]
-    ) -> None:
+    def report(self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]) -> None:
         """Write one step of a batch: progress, event and the pictures so far."""
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)

@@ -46,9 +46,7 @@ class Marks:
 class Leases:
     """Lets jobs wait again whose worker has gone; one object per process, asked every few seconds."""
 
-    def __init__(
-        self, database: Database, lease_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, database: Database, lease_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._seconds = database, lease_seconds
         self._jobs, self._workers = Marks(clock), Marks(clock)
 

@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 class Finisher:
     """Stores what was made for a job and ends it, at most once."""
 
-    def __init__(
-        self, database: Database, storage: Storage, searcher: Searcher, queue: JobQueue, space: Space
-    ) -> None:
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher, queue: JobQueue, space: Space) -> None:
         self._database, self._storage, self._searcher, self._queue = database, storage, searcher, queue
         self._space = space
 
