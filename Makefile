@@ -32,7 +32,7 @@ run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) wit
 test: $(VENV)/.dev  ## run every test but the long proofs
 	$(PY) -m pytest -q -m "not slow"
 
-test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full-size layouts (an hour)
+test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full disks, full-size layouts (hours)
 	$(PY) -m pytest -q -m slow --timeout 3600
 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds

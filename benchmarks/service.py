@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _folder(arguments.folder) as folder:
         environment = dict(os.environ) | _models(folder, arguments.random) | {
             "DATA_DIR": str(folder / "data"), "PORT": str(arguments.port), "LOG_LEVEL": "WARNING",
-            "RATE_NEWCOMERS": "100000/hour", "RATE_WRITES": "100000/minute",
+            "RATE_NEWCOMERS": "100000/hour", "RATE_WRITES": "100000/minute", "RATE_ADDRESS": "1000000/minute",
+            "CONNECTIONS_PER_ADDRESS": "0",
         }  # fmt: skip
         mark, filled = folder / f"{arguments.prompts}-prompts", 0.0
         if arguments.prompts and not mark.exists():
@@ -111,12 +112,12 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(environment: dict[str, str], folder: Path) -> object:
+def serving(environment: dict[str, str], folder: Path, checkout: Path = REPOSITORY) -> object:
     """A server for the time of the block; gives the seconds until it was ready, and what its busiest child worked."""
     started = time.perf_counter()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "demo", "serve"], env=environment, stdout=log, stderr=log,
-                                   cwd=REPOSITORY)  # fmt: skip
+                                   cwd=checkout)  # fmt: skip
         try:
             while Browser(int(environment["PORT"])).call("GET", "/readyz")[0] != 200:
                 if process.poll() is not None or time.perf_counter() - started > 600:

@@ -66,9 +66,9 @@ def _record(row: _Row, found: Mapping[str, str]) -> Record:
 def _with_columns(
     path: Path, tables: Sequence[Sequence[_Row]], columns: Mapping[str, str]
 ) -> tuple[Sequence[_Row], dict[str, str]]:
-    """The rows of the first table that has the columns, the longest coming first, and these."""
+    """The rows of the first table that has the columns, and these."""
     wrong: ValueError | None = None
-    for rows in sorted(tables, key=len, reverse=True):
+    for rows in tables:
         if rows:
             try:
                 return rows, _find_columns(rows, columns)
@@ -100,7 +100,7 @@ def _find_columns(rows: Sequence[_Row], columns: Mapping[str, str]) -> dict[str,
 
 
 def _tables(path: Path, on_fault: Fault) -> list[list[_Row]]:
-    """Everything in the file that may be its list of products."""
+    """Everything in the file that may be its list of products, the likeliest first."""
 
     def fault(number: int, reason: str) -> None:
         on_fault(f"{path.name} line {number} {reason}")
@@ -125,7 +125,8 @@ def _tables(path: Path, on_fault: Fault) -> list[list[_Row]]:
             )
             raise ValueError(f"{path} is neither JSON nor JSON lines: {said}") from None
         return [[row for _, row in json_line_objects(io.StringIO(text, newline=None), on_fault=fault)]]
-    tables = [_objects(path, values, on_fault) for values in _lists(data)]
+    found = sorted(_lists(data), key=lambda one: (one[0], -len(one[1])))
+    tables = [_objects(path, values, on_fault) for _, values in found]
     if isinstance(data, dict) and not any(tables):
         tables = [[data]]  # a file of one product
     if not tables or (isinstance(data, list) and data and not any(tables)):
@@ -150,14 +151,14 @@ def _begins_with_object_line(text: str) -> bool:
         return False
 
 
-def _lists(data: object, depth: int = 0) -> Iterator[list[object]]:
-    """Every list of a JSON value that may hold the products, and objects that hold them by id."""
+def _lists(data: object, depth: int = 0) -> Iterator[tuple[int, list[object]]]:
+    """(depth, values) of every list of a JSON value that may hold the products, and of objects that hold them by id."""
     if isinstance(data, list):
-        yield data
+        yield depth, data
     elif isinstance(data, dict) and depth < _DEEPEST:
-        keyed: list[object] = [{"id": key, **value} for key, value in data.items() if isinstance(value, dict)]
-        if keyed:
-            yield keyed
+        values = [value for value in data.values() if isinstance(value, dict)]
+        if values and set.intersection(*(set(value) for value in values)):
+            yield depth, [{"id": key, **value} for key, value in data.items() if isinstance(value, dict)]
         for value in data.values():
             yield from _lists(value, depth + 1)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from index.options import DEFAULTS, IndexOptions
 from index.prompt_index import PromptIndex
-from index.store import newest_encoder
+from index.tables import newest_encoder
 from index.tune import choose, keep, measure
 
 PARAMETERS = f"""\
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = sa.create_engine(arguments.database)
     try:
         index = PromptIndex(arguments.index, engine, *newest_encoder(engine), IndexOptions(background=False))
-        return arguments.run(index, arguments)
+        return int(arguments.run(index, arguments))
     except (ValueError, OSError, RuntimeError, sa.exc.SQLAlchemyError) as error:
         print(f"index: {error}", file=sys.stderr)
         return 1
@@ -94,7 +94,7 @@ def stats(index: PromptIndex, arguments: argparse.Namespace) -> int:
 
 
 def tune(index: PromptIndex, arguments: argparse.Namespace) -> int:
-    target = IndexOptions(recall=arguments.recall).recall
+    target = IndexOptions(recall=arguments.recall).target
     print("| n_trees | search_k | recall@10 | surely | ms | build s | file MB |\n|---|---|---|---|---|---|---|")
     trials = []
     for trial in measure(index, arguments.trees, target):

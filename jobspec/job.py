@@ -25,8 +25,8 @@ class Job(BaseModel):
     ALSO_SHOWN: ClassVar[tuple[str, ...]] = ()  # fields of other kinds that answers of this one name, as null
 
     kind: str
-    n: Count = Field(4, description="How many pictures.")
-    seed: Seed | None = Field(None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
+    n: Count = Field(default=4, description="How many pictures.")
+    seed: Seed | None = Field(default=None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
     visibility: Visibility = "private"
 
     @property

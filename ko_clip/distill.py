@@ -40,6 +40,7 @@ def trainer_settings(stage: TextStage, seed: int, minutes: float | None, finish:
     """The trainer's settings for a stage of a recipe."""
     return TrainerSettings(
         steps=stage.steps, minutes=minutes, finish=finish, learning_rate=stage.learning_rate, warmup=stage.warmup,
+        warmup_share=stage.warmup_share,
         cooldown=stage.cooldown, weight_decay=stage.weight_decay, ema=stage.ema, seed=seed,
         save_minutes=stage.save_minutes, log_every=_LOG_STEPS, sample_every=stage.evaluate_every, sample_at_end=True,
     )  # fmt: skip

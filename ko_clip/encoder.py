@@ -134,11 +134,15 @@ class PromptEncoder:
 
     @torch.inference_mode()
     def _compute(self, heads: list[str], prompts: Sequence[WeightedText]) -> dict[str, list[list[HeadOutput]]]:
+        """What a drawing is told is computed prompt by prompt: in a batch its last bits would depend on the others, and
+        so on which of them were kept from before.
+        """
+        size = 1 if set(heads) & set(self.teachers) else _BATCH
         parts = [self._parts(prompt) for prompt in prompts]
         flat = [part for each in parts for part in each]
         rows: dict[str, list[HeadOutput]] = {head: [] for head in heads}
-        for start in range(0, len(flat), _BATCH):
-            some = flat[start : start + _BATCH]
+        for start in range(0, len(flat), size):
+            some = flat[start : start + size]
             ids = pad([part[0].ids for part in some], self.tokenizer.pad_id).to(self.model.device)
             weighted = any(part[1] is not None for part in some)
             weights = _pad_weights([part[1] for part in some], ids) if weighted else None

@@ -119,8 +119,10 @@ def read_scored(path: Path) -> list[tuple[float, str, str]]:
         raise ValueError(f"{path.name} needs the columns score, ko1 and ko2: it has {', '.join(columns) or 'none'}")
     found = []
     for number, row in enumerate(rows, 2):
+        if row[names[0]] is None or row[names[1]] is None:
+            raise ValueError(f"{path}, line {number} is cut: give score, {names[0]} and {names[1]}")
         try:
-            found.append((float(row["score"]), str(row[names[0]]), str(row[names[1]])))
+            found.append((float(row["score"]), row[names[0]], row[names[1]]))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}, line {number}: score is {row['score']!r}, give a number") from error
     return found

@@ -36,6 +36,9 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
     """A student as the recipe starts it; heads that a former student already had are kept."""
     if wrong := [key for key in recipe.student if key not in _SIZES]:
         raise ValueError(f"student has no size {wrong[0]!r}: use {', '.join(_SIZES)}")
+    for key, value in recipe.student.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise ValueError(f"student.{key} is {value!r}: give a number")
     specs = head_specs(teachers)
     sizes = {"max_tokens": tokenizer.max_tokens, **recipe.student}
     common = {

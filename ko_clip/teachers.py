@@ -52,7 +52,7 @@ class ClipTeacher:
         with quietly(), naming(self.folder):
             model, found = kind.from_pretrained(
                 self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
-                variant=weights_files(self.folder)[1] or None,
+                variant=weights_files(self.folder)[1] or None, ignore_mismatched_sizes=True,
             )  # fmt: skip
         check_whole(model, found, self.folder)
         if len(self.tokenizer) > model.config.vocab_size:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from demo.importing import read_folder
+from demo.studio.importing import read_folder
 
 
 def folder_of(path: Path, *names: str, **texts: bytes) -> Path:

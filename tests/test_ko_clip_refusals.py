@@ -29,6 +29,7 @@ from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 ROOT = Path(__file__).parents[1]
 HEADS = {"base": {"dim": 32, "teacher": "sha256:aa"}, "refiner": {"dim": 32, "pooled": 24, "teacher": "sha256:aa"}}
+MINE = "teacher: clip\ncorpus: pairs.csv\n"
 TEXTS = ["빨간 모자", "red hat", "하얀 원피스를 입은 사람", "분홍 모자와 주황 재킷"]
 OPEN = """
 import sys, numpy
@@ -82,7 +83,7 @@ def set_width(path: Path) -> None:
         (
             "model.safetensors",
             lambda path: with_tensor(path, lambda s: {k: v for k, v in s.items() if k != "decoder.queries"}),
-            "lacks 1 weights that its config.json asks for, decoder.queries",
+            "lacks 1 weights that config.json asks for, decoder.queries",
         ),
         (
             "model.safetensors",
@@ -157,13 +158,14 @@ def test_a_path_that_cannot_be_used_is_named(
 @pytest.mark.parametrize(
     "recipe",
     [
-        "teacher: nowhere\ncorpus: pairs.csv\n", "teacher: clip\ncorpus: nowhere.csv\n", "teacher: [clip]\n", "5", "{",
-        "teacher: clip\ncorpus: pairs.csv\ntext: {steps: many}\n", "teacher: clip\ncorpora: [5]\n",
-        "teacher: clip\ncorpus: pairs.csv\nstudent: 5\n", "teacher: clip\ncorpus: pairs.csv\nseed: x\n",
-        "teacher: clip\ncorpus: pairs.csv\nstudent: {width: 5}\n", "teacher: clip\ncorpus: pairs.csv\nrun: 5\n",
-        "heads: {base: 5}\ncorpus: pairs.csv\n", "heads: {base: {teacher: 5}}\ncorpus: pairs.csv\n",
-        "teacher: clip\ncorpus: pairs.csv\ntokenizer: {korean_pieces: 1}\n", "teacher: clip\ncorpus: pairs.csv\nrun: pairs.csv\n",
-        "teacher: clip\ncorpus: pairs.csv\nstart: hub\nstart_path: clip\n", "teacher: clip\ncorpus: pairs.csv\nstart: student\nstart_path: clip\n",
+        "5", "{", "teacher: [clip]\n", "teacher: nowhere\ncorpus: pairs.csv\n", "teacher: clip\ncorpus: nowhere.csv\n",
+        "teacher: clip\ncorpora: [5]\n", "heads: {base: 5}\ncorpus: pairs.csv\n",
+        "heads: {base: {teacher: 5}}\ncorpus: pairs.csv\n", MINE + "text: {steps: many}\n", MINE + "student: 5\n",
+        MINE + "text: {steps: [1]}\n", "teacher: clip\ncorpora: [{path: pairs.csv, heads: base}]\n",
+        MINE + "student: {width: wide}\n",
+        MINE + "seed: x\n", MINE + "student: {width: 5}\n", MINE + "run: 5\n", MINE + "run: pairs.csv\n",
+        MINE + "tokenizer: {korean_pieces: 1}\n", MINE + "start: hub\nstart_path: clip\n",
+        MINE + "start: student\nstart_path: clip\n",
     ],
 )  # fmt: skip
 def test_a_recipe_that_cannot_be_trained_is_one_line(
@@ -241,7 +243,7 @@ def test_opening_prints_nothing_and_leaves_other_libraries_as_talkative_as_they_
 
 
 def documented_export() -> str:
-    text = (ROOT / "docs/ko-clip.md").read_text("utf-8")
+    text = (ROOT / "docs/how-to/train-an-encoder.md").read_text("utf-8")
     return re.search(r"^python -m ko_clip\.export .*$", text, re.MULTILINE)[0].partition("#")[0]
 
 

@@ -46,7 +46,7 @@ def test_every_word_that_is_asked_for_exists_and_every_one_that_exists_is_asked_
 
 
 def test_every_code_of_the_api_is_explained_with_what_to_do() -> None:
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     table = text[text.index("| status | codes |") : text.index("## Generations")]
     codes = set(re.findall(r"`([a-z_]{5,})`", table)) - {"error"}
     programs = {  # what a page cannot meet, or (streams) meets without a word: it polls

@@ -25,7 +25,7 @@ LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back a
 Hear = Callable[[Sequence[Event]], None]
 
 
-def append(session: Session, generation_id: str, kind: str, data: dict | None = None) -> None:
+def append(session: Session, generation_id: str, kind: str, data: dict[str, object] | None = None) -> None:
     """Add one event in the caller's transaction, under the generation's next number."""
     counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
     counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)

@@ -67,6 +67,11 @@ REFUSALS: dict[str, Sentence] = {
     "queue_full": Sentence(
         "기다리는 사람이 많습니다. 잠시 뒤에 다시 하세요.", "The queue is full; try again in a while.", 15
     ),
+    "address_full": Sentence(
+        "이 주소에서 기다리는 작업이 많아요. 잠시 뒤에 다시 해 주세요.",
+        "Many jobs from this address are waiting; try again in a while.",
+        15,
+    ),
     "too_many_jobs": Sentence(
         "기다리는 내 작업이 너무 많습니다.", "You have too many jobs waiting; let some finish.", 15
     ),
@@ -80,6 +85,11 @@ REFUSALS: dict[str, Sentence] = {
         "열린 연결이 많습니다. 상태를 물어봐 주세요.", "Too many event streams; poll the generation instead.", 5
     ),
     "database_busy": Sentence("데이터베이스가 바쁩니다.", "The database is busy.", 2),
+    "database_damaged": Sentence(
+        "데이터베이스를 읽을 수 없어요 ({detail}). 서버를 운영하는 사람이 백업을 되돌려야 해요.",
+        "The database is damaged ({detail}). Stop the server and run `python -m demo restore BACKUP`.",
+        30,
+    ),
     "storage_unavailable": Sentence("지금은 저장할 수 없습니다.", "Storage is unavailable at the moment.", 10),
     "disk_full": Sentence("저장 공간이 가득 찼습니다.", "The disk space for pictures is used up.", 60),
     # what only a job ends with

@@ -9,7 +9,8 @@ import time
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from demo.queue import events, jobs
+from demo.queue import jobs
+from demo.queue.wake import Wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -31,10 +32,11 @@ class Asking:
     """Takes jobs of every kind; safe from any thread."""
 
     def __init__(
-        self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness, generations: Generations
-    ) -> None:
+        self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness,
+        generations: Generations, wake: Wake,
+    ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
-        self._readiness, self._generations = readiness, generations
+        self._readiness, self._generations, self._wake = readiness, generations, wake
         self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
@@ -42,15 +44,16 @@ class Asking:
         digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
         if key and (row := self._used(viewer, key, digest)) is not None:
             return self._replayed(row, viewer)
-        self._readiness.require()
+        self._readiness.require(asked.n)
         row = self._new_row(viewer, asked)
         found = self._embed(row, viewer)
         try:
-            self._commit(lambda session: self._enter(session, row, key, digest))
+            self._commit(lambda session: self._enter(session, viewer, row, key, digest))
         except IntegrityError as error:  # the same key came twice at once, and the other was quicker
             if key and (other := self._used(viewer, key, digest)) is not None:
                 return self._replayed(other, viewer)
             raise ServiceError("database_busy") from error
+        self._wake.ring()
         return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
 
     def analyze(self, prompt: str) -> prompts.Analysis:
@@ -132,12 +135,10 @@ class Asking:
         row.timings = {"encode": round(encoded - started, 4), "search": round(time.perf_counter() - encoded, 4)}
         return found
 
-    def _enter(self, session: Session, row: Generation, key: str | None, digest: str) -> None:
-        jobs.admit(session, self._settings, row.owner_id)
+    def _enter(self, session: Session, viewer: Viewer, row: Generation, key: str | None, digest: str) -> None:
+        turn = jobs.admit(session, self._settings, row.owner_id, viewer.address)
         row.owner_id = ensure_owner(session, row.owner_id)
         if key:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
-        session.add(row)
-        session.flush()
-        events.append(session, row.id, "queued")
+        jobs.line_up(session, row, turn, viewer.address)

@@ -123,6 +123,9 @@ class Generations:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
                 raise ServiceError("not_found")
+            known = select(Report.id).where(Report.generation_id == row.id, Report.reporter == (viewer.owner_id or ""))
+            if session.scalar(known.limit(1)) is not None:  # once is enough from anybody, known or not
+                return
             session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
                                created_at=time.time()))  # fmt: skip
 
@@ -143,7 +146,7 @@ class Generations:
     def _reindex(self, session: Session, row: Generation) -> None:
         if row.status == "succeeded":
             index = self._searcher.index
-            index.set_visibility(row.index_id, bool(is_public(row)), connection=session.connection())
+            index.set_visibility(row.index_id, is_public(row), connection=session.connection())
 
 
 def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import time
@@ -37,6 +38,7 @@ class Owners:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         key = settings.secret_key or _kept_secret(settings.data_dir / "secret_key")
+        self._address_key = hashlib.sha256(b"address " + key.encode()).digest()
         self._signer = Signer(key, salt="owner-cookie", digest_method=hashlib.sha256)
         self._known: dict[str, tuple[Viewer, float]] = {}  # owner id of a cookie -> who that is, until when
         self._admin = settings.admin_token or _kept_secret(settings.data_dir / "admin_token")
@@ -87,6 +89,16 @@ class Owners:
 
     def cookie(self, owner_id: str) -> str:
         return self._signer.sign(owner_id.encode()).decode()
+
+    def address_of(self, client: str | None) -> str | None:
+        """A client's address (IPv6: its network of 64 bits) as a keyed hash: no address can be read from it."""
+        try:
+            parsed = ipaddress.ip_address((client or "").partition("%")[0])
+        except ValueError:
+            return None
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        network = ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False)
+        return hmac.new(self._address_key, network.network_address.packed, hashlib.sha256).hexdigest()[:32]
 
     @staticmethod
     def newcomer() -> Viewer:

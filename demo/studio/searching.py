@@ -76,6 +76,8 @@ class Index(Protocol):
 
     def outdated(self, limit: int) -> list[str]: ...
 
+    def live_count(self) -> int: ...
+
     def close(self) -> None: ...
 
 
@@ -175,7 +177,7 @@ class Searcher:
             self._index.close()
 
     def _last_index(self) -> Index | None:
-        from index.store import newest_encoder
+        from index.tables import newest_encoder
 
         try:
             dim, encoder_id = newest_encoder(self._database.engine)

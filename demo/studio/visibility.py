@@ -8,7 +8,8 @@ truth. Every query, view, search result and source picture uses it; the index, w
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, overload
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -18,10 +19,14 @@ from demo.store.tables import Generation, Image, Owner
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin."""
+    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin.
+
+    `address`: a keyed hash of where the request comes from, for turns in the queue; says nothing of what may be seen.
+    """
 
     owner_id: str | None = None
     kind: str = "anonymous"
+    address: str | None = field(default=None, compare=False)
 
     def owns(self, owner_id: str) -> bool:
         return self.owner_id is not None and self.owner_id == owner_id
@@ -35,15 +40,25 @@ def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation)
     return table.owner_id == (viewer.owner_id or "")
 
 
-def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def is_public(generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def is_public(generation: Generation) -> bool: ...
+def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """Public by its owner's word, and not hidden by the admin."""
-    return (generation.visibility == "public") & (generation.hidden == False)  # type: ignore[return-value]  # noqa: E712
+    row: Any = generation
+    return (row.visibility == "public") & (row.hidden == False)  # type: ignore[no-any-return]  # noqa: E712
 
 
-def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def visible_to(viewer: Viewer, generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def visible_to(viewer: Viewer, generation: Generation) -> bool: ...
+def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """One's own, and what is public once it has succeeded."""
-    finished = generation.status == "succeeded"
-    return (generation.owner_id == (viewer.owner_id or "")) | (is_public(generation) & finished)  # type: ignore[return-value]
+    row: Any = generation
+    mine = row.owner_id == (viewer.owner_id or "")
+    return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
@@ -56,7 +71,7 @@ def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
     """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
     row = session.get(Owner, owner_id)
     if row is None:
-        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
+        session.add(Owner(id=owner_id, created_at=time.time(), member=member))
         session.flush()
     elif row.moved_to:
         return row.moved_to

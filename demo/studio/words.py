@@ -40,7 +40,7 @@ class Suggestion:
     completed: str
 
 
-def chips() -> list[dict]:
+def chips() -> list[dict[str, object]]:
     """What can be drawn, by kind, a standard word each in both languages."""
     return [
         {

@@ -139,7 +139,7 @@ class Bridge:
         try:
             reply, first = await in_thread(_begin, self._application, environ)
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            if pushed and reply.status == 200:
+            if pushed and reply.status == 200 and scope["method"] == "GET":
                 await _push(pushed[0], send, connection)
             else:
                 await _send_all(reply, first, send, connection, in_thread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import current_app, g, request
@@ -41,7 +42,7 @@ def owner() -> Viewer:
     if g.viewer.owner_id is None:
         if services().settings.token_access:
             raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
+        g.viewer = replace(services().owners.newcomer(), address=g.viewer.address)
         g.set_cookie = True
     if not getattr(g, "counted", False):
         g.counted = True

@@ -1,4 +1,4 @@
-"""What the services answer as the JSON of docs/api.md."""
+"""What the services answer as the JSON of docs/reference/api.md."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import logging
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -43,6 +43,7 @@ STATUS: dict[str, int] = {
     "image_too_large": 422,
     "rate_limited": 429,
     "queue_full": 429,
+    "address_full": 429,
     "too_many_jobs": 429,
     "internal": 500,
     "not_ready": 503,
@@ -50,6 +51,7 @@ STATUS: dict[str, int] = {
     "encoder_missing": 503,
     "too_many_streams": 503,
     "database_busy": 503,
+    "database_damaged": 503,
     "storage_unavailable": 503,
     "disk_full": 507,
     "worker_died": 500,
@@ -112,17 +114,20 @@ def _invalid(error: HTTPError) -> Response:
         name = ".".join(map(str, first["loc"]))
         detail = f"{name}: {reason}" if name else reason
         return problem(ServiceError("invalid_request", name or None, detail=detail))
-    return problem(ServiceError(HTTP_CODES.get(error.status_code, "bad_request")))
+    return _of_status(error.status_code)
 
 
 def _http(error: HTTPException) -> Response:
     if (error.code or 500) < 400:
         return error.get_response()
-    reply = problem(
-        ServiceError(HTTP_CODES.get(error.code or 500, "bad_request" if (error.code or 500) < 500 else "internal"))
-    )
-    if error.code == 405:
-        reply.headers["Allow"] = ", ".join(error.valid_methods or ())
+    return _of_status(error.code or 500)
+
+
+def _of_status(status: int) -> Response:
+    reply = problem(ServiceError(HTTP_CODES.get(status, "bad_request" if status < 500 else "internal")))
+    if status == 405:
+        adapter = current_app.create_url_adapter(request)  # the error that Flask hands on does not know
+        reply.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods() if adapter else ()))
     return reply
 
 

@@ -7,6 +7,7 @@ once start the same one, and the second is answered 500 ("threads can only be st
 from __future__ import annotations
 
 import ipaddress
+import logging
 import threading
 import time
 from functools import lru_cache
@@ -17,6 +18,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from demo.store.errors import ServiceError
 
+logger = logging.getLogger(__name__)
 LOCAL = "counts://"
 SWEEP_SECONDS = 60.0
 IPV6_BITS = 64  # what one customer of a provider has
@@ -89,7 +91,12 @@ class Rates:
 
     def count(self, rate: str, what: str, whose: str) -> None:
         """Count one more of `what`; `rate` like 240/minute. Raises ServiceError rate_limited."""
-        if not self._strategy.hit(_parsed(rate), what, whose):
+        try:
+            within = self._strategy.hit(_parsed(rate), what, whose)
+        except self.storage.base_exceptions as error:  # kept elsewhere: better uncounted than refused
+            logger.warning("%s are not counted: %s", what, error)
+            return
+        if not within:
             raise ServiceError("rate_limited")
 
 

@@ -10,9 +10,10 @@ from flask import Response, request
 from demo.store.errors import ServiceError
 from demo.web import present, schemas
 from demo.web.bridge import PUSH
-from demo.web.current import owner, services, streams, viewer
+from demo.web.current import limit, owner, services, streams, viewer
 from jobspec import AnyJob, Job
 
+REPORTS = "60/hour"  # from one address
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
@@ -132,6 +133,7 @@ def get_preview(generation_id: str, place: int) -> Response:
 @blueprint.output(schemas.Reported, status_code=202)
 @blueprint.doc(summary="Say that a public generation should not be there")
 def report_generation(generation_id: str, report: schemas.NewReport) -> dict:
+    limit("reports", REPORTS)
     services().generations.report(viewer(), generation_id, report.reason)
     return {"reported": True}
 
