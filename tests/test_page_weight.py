@@ -32,16 +32,21 @@ def _alone(world: World) -> Iterator[None]:
     world.leave()
 
 
-@pytest.fixture
-def owner(world: World) -> Page:
-    """Somebody with eight drawings, who has read the notice."""
+@pytest.fixture(scope="module")
+def cookies(world: World) -> dict:
+    """Of somebody with eight drawings, who has read the notice."""
     page = world.person()
     page.click("#notice-ok")
     page.evaluate("""async () => { const headers = {'Content-Type': 'application/json'};
         for (let i = 0; i < 8; i += 1) await fetch('/api/v1/generations', {method: 'POST', headers,
             body: JSON.stringify({prompt: `하늘색 치마 ${i}`, n: i < 6 ? 8 : 4})}); }""")
     until(page, "fetch('/api/v1/me').then((r) => r.json()).then((me) => me.active === 0)")
-    return page
+    return page.context.storage_state()
+
+
+@pytest.fixture
+def owner(world: World, cookies: dict) -> Page:
+    return world.person(storage_state=cookies)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
