@@ -1,5 +1,5 @@
 /**
- * What the page's modules are given: the JSON of /api/v1 (docs/api.md) and the facts that come with the page
+ * What the page's modules are given: the JSON of /api/v1 (docs/reference/api.md) and the facts that come with the page
  * (`_page_data` in demo/web/pages.py). Read by `make lint-js` alone; never sent to a browser.
  * A test compares the API's shapes, field by field, with the OpenAPI document.
  */
