@@ -44,15 +44,15 @@ def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
     if shape is not None and shape not in fitting:
         raise ValueError(f"shape {shape!r} does not fit: use one of {', '.join(fitting)}")
     name = shape or fitting[int(rng.random() * len(fitting))]
-    speech = _Speech(said, rng)
+    speech = Speech(said, rng)
     text = SHAPES[name](speech)
     if shape is None and len(said.scene.garments) > 1 and estimated_tokens(text) > _MAX_TOKENS:
         name = "keywords"
-        text = _keywords(_Speech(said, rng))
+        text = _keywords(Speech(said, rng))
     return text, name
 
 
-class _Speech:
+class Speech:
     """One caption in the making: picks words, and knows what is still to be said about place and style."""
 
     def __init__(self, said: Said, rng: random.Random) -> None:
@@ -91,7 +91,7 @@ class _Speech:
     def with_article(self, text: str, kind: GarmentKind) -> str:
         if kind.plural:
             return f"a pair of {text}" if self.chance() < 0.25 else text
-        return _article(text)
+        return article(text)
 
     def all(self, article: bool = True) -> list[str]:
         return [self.phrase(garment, fields, article) for garment, fields in self.garments]
@@ -137,7 +137,7 @@ class _Speech:
         return "".join(f", {part}" for part in parts if part)
 
 
-def _keywords(s: _Speech) -> str:
+def _keywords(s: Speech) -> str:
     background = s.pick(word("background", s.background).en) if s.background else ""
     s.background = None
     person = s.pick(("worn by a model", "outfit on a figure", "on a person")) if s.figure else ""
@@ -145,35 +145,35 @@ def _keywords(s: _Speech) -> str:
     return ", ".join([*s.all(article=False), *(e for e in extra if e)])
 
 
-def _noun(s: _Speech) -> str:
+def _noun(s: Speech) -> str:
     text = s.person() + (s.place() if s.chance() < 0.6 else "")
     return text + s.rest()
 
 
-def _sentence_noun(s: _Speech) -> str:
+def _sentence_noun(s: Speech) -> str:
     text = s.person() + s.place() + s.rest()
     return text[0].upper() + text[1:] + "."
 
 
-def _request(s: _Speech) -> str:
+def _request(s: Speech) -> str:
     start = s.pick(_REQUESTS)
     style = f" as {_medium(s.style_name())}" if s.style and s.chance() < 0.5 else ""
     return f"{start} {s.person()}{s.place()}{style}{s.rest()}"
 
 
-def _question(s: _Speech) -> str:
+def _question(s: Speech) -> str:
     start = s.pick(("can you draw", "could you draw", "would you paint", "could I see", "can you show me"))
     style = f" as {_medium(s.style_name())}" if s.style else ""
     return f"{start} {s.person()}{s.place()}{style}?"
 
 
-def _picture_of(s: _Speech) -> str:
+def _picture_of(s: Speech) -> str:
     medium = s.style_name() or s.pick(("picture", "drawing", "image", "fashion sketch", "illustration"))
     medium = f"{medium} picture" if medium.endswith(" art") else medium
-    return f"{_article(medium)} of {s.person()}{s.place()}"
+    return f"{article(medium)} of {s.person()}{s.place()}"
 
 
-def _shop_copy(s: _Speech) -> str:
+def _shop_copy(s: Speech) -> str:
     garment, fields = s.garments[0]
     plural = GARMENT_BY_ID[garment.kind].plural
     line = s.pick(_ESSENTIALS)
@@ -187,14 +187,14 @@ def _shop_copy(s: _Speech) -> str:
     return f"{this} {s.phrase(garment, fields, article=False)} {line}{model}{place}{s.rest()}."
 
 
-def _shop_outfit(s: _Speech) -> str:
+def _shop_outfit(s: Speech) -> str:
     first, *others = s.all()
     start = s.pick(("Our model pairs", "Style", "Pair", "Complete the look:"))
     joint = ", " if start == "Complete the look:" else " with "
     return f"{start} {first}{joint}{_and(others)}{s.place()}{s.rest()}."
 
 
-def _sentences(s: _Speech) -> str:
+def _sentences(s: Speech) -> str:
     """The dress is red, plaid and cotton, with a v-neck. The bag is …"""
     texts = []
     for garment, fields in s.garments:
@@ -211,7 +211,7 @@ def _sentences(s: _Speech) -> str:
     return start + ". ".join(texts) + s.rest()
 
 
-def _tags(s: _Speech) -> str:
+def _tags(s: Speech) -> str:
     """dress (red, plaid, cotton), bag (black): brackets bind."""
     items = []
     for garment, fields in s.garments:
@@ -222,7 +222,7 @@ def _tags(s: _Speech) -> str:
     return ", ".join(items) + person + s.rest()
 
 
-def _in_cloth(s: _Speech) -> str:
+def _in_cloth(s: Speech) -> str:
     """A dress in red plaid cotton with short sleeves and a v-neck."""
     garment, fields = s.garments[0]
     kind = GARMENT_BY_ID[garment.kind]
@@ -235,36 +235,36 @@ def _in_cloth(s: _Speech) -> str:
     return text + on + s.rest()
 
 
-def _there_is(s: _Speech) -> str:
+def _there_is(s: Speech) -> str:
     person = s.person()
     plural = not s.figure and GARMENT_BY_ID[s.garments[0][0].kind].plural
     verb = "there are" if plural and not person.startswith("a pair") else "there is"
     return f"{verb} {person}{s.place()}{s.rest()}"
 
 
-def _style_first(s: _Speech) -> str:
+def _style_first(s: Speech) -> str:
     style = s.style_name() or s.pick(("fashion illustration", "sketchbook page", "clothing design"))
     return f"{style}: {s.person()}{s.place()}"
 
 
-def _place_first(s: _Speech) -> str:
+def _place_first(s: Speech) -> str:
     place = s.place().strip()
     return f"{place}, {s.person()}{s.rest()}" if place else _noun(s)
 
 
-def _outfit(s: _Speech) -> str:
+def _outfit(s: Speech) -> str:
     sign = s.pick((" + ", ", ", " and "))
     start = s.pick(("outfit: ", "look of the day: ", "an outfit of ", "styled together: "))
     return start + sign.join(s.all(article=start == "an outfit of ")) + s.rest()
 
 
-def _wears(s: _Speech) -> str:
+def _wears(s: Speech) -> str:
     who = s.pick(("the person", "the model", "someone", "the figure"))
     wears, carries = s.pick((("wears", "carries"), ("is wearing", "is carrying"), ("is in", "holds")))
     return f"{who} {s.worn(wears, carries)}{s.place()}{s.rest()}"
 
 
-def _slots(s: _Speech) -> str:
+def _slots(s: Speech) -> str:
     """hat: pink bucket hat; top: white t-shirt."""
     items = [f"{_SLOT_NAMES[_slot(g)]}: {s.phrase(g, fields, article=False)}" for g, fields in s.garments]
     return "; ".join(items) + s.rest()
@@ -278,12 +278,12 @@ def _and(items: list[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def _article(noun: str) -> str:
+def article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" and not noun.startswith(("one", "uni")) else f"a {noun}"
 
 
 def _medium(style: str) -> str:
-    return style if style.endswith(" art") else _article(style)
+    return style if style.endswith(" art") else article(style)
 
 
 def estimated_tokens(text: str) -> int:
@@ -291,7 +291,7 @@ def estimated_tokens(text: str) -> int:
     return 2 + len(text.split()) + 2 * text.count("-") + sum(map(text.count, ",.:;()+"))
 
 
-SHAPES: dict[str, Callable[[_Speech], str]] = {
+SHAPES: dict[str, Callable[[Speech], str]] = {
     "keywords": _keywords, "noun": _noun, "sentence_noun": _sentence_noun, "request": _request,
     "question": _question, "picture_of": _picture_of, "shop_copy": _shop_copy, "shop_outfit": _shop_outfit,
     "sentences": _sentences, "tags": _tags, "in_cloth": _in_cloth, "there_is": _there_is,

@@ -18,7 +18,8 @@ from hangul.particles import PAIRS, attach, fitting
 # general word → the kinds that it is read as
 GENERAL: dict[str, tuple[str, ...]] = {
     "모자": ("bucket_hat",), "신발": ("sneakers",), "상의": ("t_shirt",), "하의": ("trousers",), "겉옷": ("jacket",),
-    "한복": ("jeogori", "hanbok_skirt"), "hat": ("bucket_hat",), "shoes": ("sneakers",),
+    "한복": ("jeogori", "hanbok_skirt"), "개량한복": ("jeogori", "hanbok_skirt"), "생활한복": ("jeogori", "hanbok_skirt"),
+    "치마저고리": ("jeogori", "hanbok_skirt"), "hat": ("bucket_hat",), "shoes": ("sneakers",),
     "hanbok": ("jeogori", "hanbok_skirt"),
 }  # fmt: skip
 _PARTS = ("달린", "없는")  # 모자 달린 재킷: a hood, and no hat
@@ -67,7 +68,7 @@ def _changes(text: str, general: bool = True) -> Iterator[tuple[Reading, Reading
         if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):
             continue
         taken |= slots
-        meant = _name(kinds, korean=piece.text[0] >= "가")
+        meant = _name(kinds, _looks(text, found[:place], piece.start), korean=piece.text[0] >= "가")
         yield Reading(piece.start, piece.end, piece.text, meant), _agreeing(after, meant)
 
 
@@ -83,9 +84,21 @@ def _goes_on(piece: Piece, after: Sequence[Piece]) -> bool:
     return False
 
 
-def _name(kinds: Sequence[str], *, korean: bool) -> str:
-    """저고리와 한복 치마; jeogori and hanbok skirt."""
+def _looks(text: str, before: Sequence[Piece], end: int) -> str:
+    """The colour, pattern and material right before a word, with their blanks: 보라 in 보라 한복."""
+    start = end
+    for piece in reversed(before):
+        if piece.entry is None or piece.entry[0] not in ("color", "pattern", "material"):
+            break
+        start = piece.start
+    looks = text[start:end]
+    return looks if not looks or looks[-1].isspace() else f"{looks} "
+
+
+def _name(kinds: Sequence[str], looks: str, *, korean: bool) -> str:
+    """저고리와 한복 치마; jeogori and hanbok skirt. What stands before the word goes for both: 보라 저고리와 보라 한복 치마."""
     names = [(GARMENT_BY_ID[kind].ko if korean else GARMENT_BY_ID[kind].en)[0] for kind in kinds]
+    names = [names[0], *(looks + name for name in names[1:])]
     return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from fashion.completion import completed
 from fashion.meant import Reading, as_meant, readings
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.vocabulary import known_words, unknown_words
@@ -14,7 +15,13 @@ from hangul.jamo import loose_runs
 
 
 class FashionReader:
-    """Reads prompts in Korean and English; the same text is always read the same."""
+    """Reads prompts in Korean and English; the same text is always read the same, and completed the same by one seed.
+
+    `completes=False`: what a prompt leaves open stays open, and every seed draws the mean of what it may be.
+    """
+
+    def __init__(self, completes: bool = True) -> None:
+        self._completes = completes
 
     def read(self, prompt: str) -> str:
         """The prompt with slips corrected, general words made definite (모자 → 버킷햇), loose letters put together
@@ -32,8 +39,8 @@ class FashionReader:
         return as_meant(prompt, general=False)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
-        """The read prompt as it is: nothing is added to what it leaves open."""
-        return prompt
+        """The read prompt with what it leaves open: background, style, sleeves and the like, by the seed."""
+        return completed(prompt, seed, negative).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""

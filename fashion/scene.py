@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -111,6 +111,11 @@ def is_held_out_outfit(garments: tuple[Garment, ...]) -> bool:
     return kinds >= HELD_OUT_OUTFIT_KINDS and colors == HELD_OUT_OUTFIT_COLORS
 
 
+def goes_without_saying(garment: Garment, named: tuple[str, ...] = ()) -> bool:
+    """Whether the bare noun means this colour: jeans, and denim that is named, are blue; a gat is black."""
+    denim = garment.kind == "jeans" or (garment.material == "denim" and "material" in named)
+    return (denim and garment.color == "blue") or (garment.kind == "gat" and garment.color == "black")
+
 def sample_scene(seed: int, split: str = "train", count: int | None = None) -> Scene:
     """Draw one scene from a seed. `count` fixes the number of garments.
 
@@ -120,13 +125,13 @@ def sample_scene(seed: int, split: str = "train", count: int | None = None) -> S
         raise ValueError(f"split {split!r}: use {', '.join(SPLITS)}")
     rng = random.Random(f"scene/{seed}/{split}/{count}")
     number = count or rng.choices((1, 2, 3), weights=(50, 25, 25))[0]
-    style = _style(rng)
+    style = sample_style(rng)
     while True:
         garments = _sample_garments(rng, number, style)
         if split == "any" or _belongs(garments, split):
             break
     layout = "figure" if number > 1 or rng.random() < 0.3 else "alone"
-    return Scene(garments, layout, _background(rng), style, rng.randrange(2**31))
+    return Scene(garments, layout, sample_background(rng), style, rng.randrange(2**31))
 
 
 def scenes(seed: int, number: int, split: str = "train", count: int | None = None) -> Iterator[Scene]:
@@ -160,6 +165,11 @@ def _sample_garments(rng: random.Random, number: int, style: str) -> tuple[Garme
         kind = rng.choice(GARMENTS)
         if not any(conflicts(kind.slot, other.slot) for other in kinds):
             kinds.append(kind)
+    return garments_of(rng, kinds, style)
+
+
+def garments_of(rng: random.Random, kinds: Sequence[GarmentKind], style: str = "flat") -> tuple[Garment, ...]:
+    """One garment of each kind, with what the domain gives such garments together."""
     slots = {kind.slot for kind in kinds}
     return tuple(_sample_garment(rng, kind, _prints(kind, slots, style)) for kind in kinds)
 
@@ -189,9 +199,11 @@ def _sample_garment(rng: random.Random, kind: GarmentKind, prints: tuple[str, ..
     )  # fmt: skip
 
 
-def _background(rng: random.Random) -> str:
+def sample_background(rng: random.Random) -> str:
+    """The id of a background, as often as the domain has it."""
     return rng.choices([w.id for w in BACKGROUNDS], weights=(24, 16, 16, 10, 8, 8, 9, 9))[0]
 
 
-def _style(rng: random.Random) -> str:
+def sample_style(rng: random.Random) -> str:
+    """The id of a style, as often as the domain has it."""
     return rng.choices([w.id for w in STYLES], weights=(60, 10, 10, 10, 10))[0]

@@ -28,7 +28,8 @@ _KOREAN_FILLING = """
     선 놓인 놓여 앞 위 안 배경 스타일 느낌 풍 코디 착장 조합 매치 매치한 더한 옷차림 옷 의상 룩 데일리룩 오늘 상의 하의
     겉옷 신발 모자 목 손 색 무늬 소재 소매 기장 목선 디테일 다른 건 없이 만 제목 좀 더 아주 예쁜 예쁘게 멋진 멋있는
     귀여운 이 그 저 것 거 및 또는 달린 없는 된 패션 스케치 도안 신상 추천 탄 타고 앉은 앉아 뛰는 웃는 달리는 걷는
-    춤추는 먹는 보는 나는 입을 입으면 입기 차림 한복 연필로 색연필로 물감으로
+    춤추는 먹는 보는 나는 입을 입으면 입기 입혀 입혀줘 차림 한복 개량한복 생활한복 치마저고리 모습 들어간 찍은 듯한 말고
+    그려줘요 스타일링 착장으로 하게 으로만 벌
     입니다 이에요 예요 이야 이고 인데 임 ㅋㅋ ㅎㅎ ㅠㅠ ㄱㄱ
 """
 _ENGLISH_FILLING = """
@@ -37,12 +38,13 @@ _ENGLISH_FILLING = """
     figure someone man woman girl boy people wearing wears worn dressed carrying carries holding holds pair pairs
     outfit look day styled together background against front is are has have this that these those there it its one
     clothes clothing garment garments hanbok hat hats shoes headwear footwear
+    over under plus out tucked into full both rainbow sketch
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """
 # what says that a word is not wanted, behind it or in front of it (fashion.negation)
 NEGATIONS_AFTER = ("없이", "없는", "말고", "빼고", "아닌", "아니고", "제외하고", "제외한")
 NEGATIONS_BEFORE = ("without", "no", "not", "except", "excluding", "minus")
-_MORE_PARTICLES = "의 에 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+_MORE_PARTICLES = "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
 _DRAWN = "을그린 를그린 로그린 으로그린"  # drawn, where 그린 could be green
 _ALONE = ("아", "이고", "이에요")  # pairs that are not particles of a garment, or stand in the list above
 _PARTICLES = frozenset(f"{_MORE_PARTICLES} {_DRAWN}".split()) | {
@@ -154,9 +156,9 @@ def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestio
 def forms(word: Word, language: str) -> tuple[str, ...]:
     """Every form of a word in a language, the standard ones first, each once."""
     if language == "en":
-        return tuple(dict.fromkeys((*word.en_before, *word.en)))
+        return tuple(dict.fromkeys((*word.en_before, *word.en, *word.everyday_en)))
     backdrop = (f"배경은 {word.backdrop}",) if isinstance(word, Background) else ()
-    return tuple(dict.fromkeys((*word.ko_before, *word.ko, *word.loan, *backdrop)))
+    return tuple(dict.fromkeys((*word.ko_before, *word.ko, *word.loan, *word.everyday, *backdrop)))
 
 
 def _begins(typed: str, form: str) -> bool:

@@ -13,7 +13,10 @@ import random
 from dataclasses import replace
 
 from fashion import captions_english
+from fashion.caption_noise import add_noise
 from fashion.captions import Caption, Said, caption, say
+from fashion.captions_everyday import everyday
+from fashion.captions_everyday import say as say_everyday
 from fashion.lexicon import GARMENTS
 from fashion.scene import Scene, sample_scene
 from ko_clip.recipe import CorpusRecipe
@@ -22,6 +25,7 @@ _BODY = ("head", "neck", "outer", "top", "whole", "bottom", "feet", "hand")
 _RANK = {kind.id: (_BODY.index(kind.slot), place) for place, kind in enumerate(GARMENTS)}
 # Kinds of noise and how often each is met: a wrong jamo is the hardest to read; NFD the tokenizer composes again.
 _TYPING = (("no_spaces", "jamo", "konglish", "ending", "emoji"), (1, 3, 1, 1, 1))
+_TYPED = (("no_spaces", "jamo", "ending", "emoji"), (1, 2, 1, 1))  # the same for prompts as people type them
 _SCENES_PER_SEED = 10**7  # as fashion.scene.scenes counts them
 
 
@@ -35,6 +39,7 @@ class DrawnCorpus:
         self.recipe, self.name, self.heads = recipe, recipe.name, recipe.heads
         english = "\n".join(self.pair(i, 0)[1] for i in range(min(len(self), 64)))
         settings = repr((recipe.seed, recipe.split, recipe.short, recipe.garments, recipe.korean_share == 0))
+        settings += repr(recipe.everyday) if recipe.everyday else ""
         self.identity = hashlib.sha256((settings + english).encode("utf-8")).hexdigest()[:16]
 
     def __len__(self) -> int:
@@ -45,13 +50,19 @@ class DrawnCorpus:
         recipe = self.recipe
         scene = sample_scene(recipe.seed * _SCENES_PER_SEED + index, recipe.split, recipe.garments or None)
         own = random.Random(f"{recipe.seed}/{index}")
+        if recipe.everyday and own.random() < recipe.everyday and (prompt := everyday(scene, own)):
+            draw = random.Random(f"{recipe.seed}/{index}/{epoch}")
+            language = "ko" if draw.random() < recipe.korean_share else "en"
+            text = say_everyday(prompt, language, draw)
+            typed = draw.choices(*_TYPED)[0] if draw.random() < recipe.noise / 2 else ""
+            return add_noise(text, typed, language, draw) if typed else text, canonical(prompt.said)
         spoken = caption(scene, "en", seed=own.randrange(2**31), short=own.random() < recipe.short)
         if recipe.korean_share == 0:
             return spoken.text, spoken.text
         said, draw = said_by(spoken, scene), random.Random(f"{recipe.seed}/{index}/{epoch}")
         english = canonical(said)
         if draw.random() >= recipe.korean_share:
-            return captions_english.say(said, draw, None)[0], english
+            return say(said, "en", draw)[0], english
         return korean(said, draw, recipe.noise), english
 
 

@@ -80,6 +80,7 @@ class CorpusRecipe:
     garments: int = 0
     noise: float = 0.35
     short: float = 0.2
+    everyday: float = 0.0  # of a drawn corpus, the share of prompts as people type them (fashion.captions_everyday)
 
     def __post_init__(self) -> None:
         _one_of("corpus kind", self.kind, ("file", "drawn"))

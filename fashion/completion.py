@@ -1,0 +1,170 @@
+"""Say what a prompt leaves open, another way for every seed: 빨간 원피스 becomes 빨간 긴팔 미디 원피스, 공원, 수채화.
+
+In: a prompt as it was meant (`fashion.meant`) and a seed. Out: a `Completion`: the text that is drawn, and what was
+added. Who names a red dress and nothing else asks for any red dress; a network that is told no more draws the mean of
+them, four times over. So what is open (background, style, worn or laid out, sleeves, length, neckline, material, a
+colour) is drawn from the domain's own distribution by the seed, and named in the prompt's own language.
+
+Nothing that the prompt says is touched, and nothing is added beside a word that the domain does not know, since that
+word may be the place or the style. The same prompt and seed always give the same text; each part is drawn by itself,
+so that another word in the prompt leaves the other parts as they were. Of parts that the negative prompt names none is
+added.
+"""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fashion.lexicon import COLORS, GARMENT_BY_ID, GarmentKind, word
+from fashion.scene import sample_background, sample_style
+from fashion.vocabulary import Piece, known_words, pieces
+
+PARTS = ("background", "style", "wearer", "color", "material", "sleeve", "neckline", "hem")
+_WORN = 0.3  # of single garments are worn, as in the scenes that the checkpoint was trained on
+_COTTON = 0.6  # of materials that nobody names are the kind's first, the commonest
+_ATTRIBUTES = ("color", "pattern", "material", "sleeve", "hem", "neckline", "detail")
+_WEARERS = frozenset(
+    ["입은", "입고", "입는", "입어", "입을", "입으면", "입기", "걸친", "걸치고", "쓴", "쓰고", "신은", "신고", "든", "들고", "두른", "두르고", "착용", "착용한", "착용샷", "사람", "모델", "인물", "여자", "남자", "소녀", "소년", "아이", "명", "한명", "모습", "코디", "착장", "옷차림", "차림", "놓인", "놓여", "person", "model", "figure", "someone", "man", "woman", "girl", "boy", "people", "wearing", "wears", "worn", "dressed", "carrying", "carries", "holding", "holds"]
+)
+_NOUNLESS = {("material", "knit"): "knit", ("neckline", "turtleneck"): "knit"}  # 회색 니트, 흰 목폴라: a sweater
+_NATURAL = {  # colours that go without saying: those of the thing itself, where the prompt names none
+    "cheetah": ("brown", "beige", "orange", "yellow"), "camouflage": ("green", "brown", "beige", "gray"),
+    "leaves": ("green", "mint", "white", "beige"), "dancheong": ("green", "red", "navy", "white"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Addition:
+    """One thing that the prompt left open: its field and id in the lexicon, and the words that say it."""
+
+    field: str
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Completion:
+    """`text` is what is drawn, in NFC; `added` what of it the prompt does not say, in no particular order."""
+
+    text: str
+    added: tuple[Addition, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A garment of the prompt, where its noun begins, and the fields that the prompt may have named of it."""
+
+    kind: GarmentKind
+    start: int
+    fields: frozenset[str]
+    pattern: str | None
+
+
+def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS) -> Completion:
+    """The prompt with `parts` of what it leaves open, chosen by the seed."""
+    text = unicodedata.normalize("NFC", prompt)
+    found = pieces(text)
+    garments = _garments(found)
+    if not garments or any(piece.kind == "unknown" and piece.text.isalpha() for piece in found):
+        return Completion(text)
+    korean = any("가" <= letter <= "힣" for letter in text)
+    unwanted = {(span.field, span.id) for span in known_words(negative)} if negative else set()
+    said = {piece.entry[0] for piece in found if piece.entry}
+    if any(_means_ground(piece, found[:place]) for place, piece in enumerate(found)):
+        said.add("background")
+    before: list[tuple[int, Addition]] = []
+    for garment in garments:
+        for field, id in _open(garment, seed, parts):
+            if (field, id) not in unwanted:
+                before.append((garment.start, Addition(field, id, _modifier(field, id, korean))))
+    behind = []
+    worn = any(piece.text.lower() in _WEARERS for piece in found)
+    if len(garments) == 1 and not worn and "wearer" in parts and _rng(seed, "wearer").random() < _WORN:
+        behind.append(Addition("wearer", "figure", "입은 사람" if korean else "worn by a person"))
+    for field, sample in (("background", sample_background), ("style", sample_style)):
+        id = sample(_rng(seed, field))
+        if field in parts and field not in said and id not in ("white", "flat") and (field, id) not in unwanted:
+            entry = word(field, id)
+            behind.append(Addition(field, id, (entry.ko if korean else entry.en)[0]))
+    return Completion(_with(text, before, behind), (*(addition for _, addition in before), *behind))
+
+
+def _garments(found: Sequence[Piece]) -> list[_Named]:
+    """The garments that are named, each kind once, with the attributes before them and those behind the last one."""
+    groups: list[tuple[str, int, list[Piece]]] = []
+    waiting: list[Piece] = []
+    for place, piece in enumerate(found):
+        kind = _kind_of(piece, found[place + 1 : place + 2])
+        if kind:
+            groups.append((kind, piece.start, waiting))
+            waiting = []
+        elif piece.entry and piece.entry[0] in _ATTRIBUTES:
+            waiting.append(piece)
+    kinds = {kind for kind, _, _ in groups}
+    named: dict[str, _Named] = {}
+    for kind, start, before in groups:
+        if kind == "skirt" and "jeogori" in kinds:
+            kind = "hanbok_skirt"
+        told = [piece.entry for piece in (*before, *waiting) if piece.entry]
+        former = named.get(kind)
+        fields = frozenset(field for field, _ in told) | (former.fields if former else frozenset())
+        pattern = next((id for field, id in told if field == "pattern"), former.pattern if former else None)
+        named[kind] = _Named(GARMENT_BY_ID[kind], former.start if former else start, fields, pattern)
+    return list(named.values())
+
+
+def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
+    """배경은 하늘색으로 asks for one that the domain does not have; brown boots on white."""
+    if piece.text.lower() in ("배경", "background"):
+        return True
+    return bool(before) and before[-1].text.lower() in ("on", "against") and bool(piece.entry) and piece.entry[0] == "color"
+
+
+def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:
+    if piece.entry is None:
+        return None
+    if piece.entry[0] == "garment":
+        return piece.entry[1]
+    goes_on = bool(after) and after[0].entry is not None and after[0].entry[0] not in ("background", "style")
+    return None if goes_on else _NOUNLESS.get(piece.entry)
+
+
+def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, str]]:
+    """What is said of one garment that the prompt does not say: fields and ids, in the order of a caption."""
+    kind = garment.kind
+    found = []
+    for field, options in (("color", tuple(color.id for color in COLORS)), ("material", kind.materials),
+                           ("sleeve", kind.sleeves), ("neckline", kind.necklines), ("hem", kind.hems)):  # fmt: skip
+        if field not in parts or field in garment.fields or len(options) < 2:
+            continue
+        if field == "sleeve" and "detail" in garment.fields:
+            continue  # one shoulder has its own
+        rng = _rng(seed, kind.id, field)
+        if field == "color":
+            if kind.id in ("jeans", "gat") or "material" in garment.fields:
+                continue  # 청바지, 청치마: the noun says it
+            options = _NATURAL.get(garment.pattern or "", options)
+        first = field == "material" and rng.random() < _COTTON
+        found.append((field, options[0] if first else rng.choice(options)))
+    return found
+
+
+def _modifier(field: str, id: str, korean: bool) -> str:
+    entry = word(field, id)
+    return (entry.modifiers if korean else entry.en_modifiers)[0]
+
+
+def _with(text: str, before: Sequence[tuple[int, Addition]], behind: Sequence[Addition]) -> str:
+    """The text with additions before its nouns, from right to left, and the others behind it."""
+    for start in sorted({start for start, _ in before}, reverse=True):
+        said = " ".join(addition.text for at, addition in before if at == start)
+        gap = " " if start and not text[start - 1].isspace() else ""
+        text = f"{text[:start]}{gap}{said} {text[start:]}"
+    return ", ".join((text.rstrip(" ,.!~"), *(addition.text for addition in behind))) if behind else text
+
+
+def _rng(seed: int, *what: str) -> random.Random:
+    return random.Random("/".join(("completion", str(seed), *what)))
