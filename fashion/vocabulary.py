@@ -44,7 +44,9 @@ _ENGLISH_FILLING = """
 # what says that a word is not wanted, behind it or in front of it (fashion.negation)
 NEGATIONS_AFTER = ("없이", "없는", "말고", "빼고", "아닌", "아니고", "제외하고", "제외한")
 NEGATIONS_BEFORE = ("without", "no", "not", "except", "excluding", "minus")
-_MORE_PARTICLES = "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+_MORE_PARTICLES = (
+    "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+)
 _DRAWN = "을그린 를그린 로그린 으로그린"  # drawn, where 그린 could be green
 _ALONE = ("아", "이고", "이에요")  # pairs that are not particles of a garment, or stand in the list above
 _PARTICLES = frozenset(f"{_MORE_PARTICLES} {_DRAWN}".split()) | {

@@ -42,9 +42,7 @@ class Morpheme:
         return self.tag.startswith("VCP")
 
 
-def morphemes(
-    text: str, words: Iterable[str] = (), nouns: Sequence[tuple[int, int]] = ()
-) -> list[Morpheme]:
+def morphemes(text: str, words: Iterable[str] = (), nouns: Sequence[tuple[int, int]] = ()) -> list[Morpheme]:
     """Take an NFC text apart. `words` are nouns that the dictionary may lack: 버킷햇, 단청무늬.
 
     `nouns` are places of this text, (start, end), that are known to be one noun each. Raises ValueError where the

@@ -110,7 +110,9 @@ def test_products_by_id_json_lines_and_nested_cells(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", "no products"), ("{oops", "neither JSON"), ('[{"price": 3}]', "the catalogue has price"),
+        ("[]", "no products"),
+        ("{oops", "neither JSON"),
+        ('[{"price": 3}]', "the catalogue has price"),
         ("[3]", "list of products"),
     ],
 )

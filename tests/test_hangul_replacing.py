@@ -43,8 +43,13 @@ def test_several_words_at_once():
 
 @pytest.mark.parametrize(
     ("text", "old"),
-    [("고양이가 있다", "고양"), ("티셔츠를 입고", "티"), ("코트디부아르", "코트"), ("그린다면", "면"),
-     ("입은 옷", "입")],
+    [
+        ("고양이가 있다", "고양"),
+        ("티셔츠를 입고", "티"),
+        ("코트디부아르", "코트"),
+        ("그린다면", "면"),
+        ("입은 옷", "입"),
+    ],
 )
 def test_part_of_a_word_is_no_word(text, old):
     assert replace_word(text, old, "개") == text
