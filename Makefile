@@ -32,7 +32,7 @@ run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) wit
 test: $(VENV)/.dev  ## run every test but the long proofs
 	$(PY) -m pytest -q -m "not slow"
 
-test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full-size layouts (an hour)
+test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full disks, full-size layouts (hours)
 	$(PY) -m pytest -q -m slow --timeout 3600
 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
@@ -58,7 +58,7 @@ figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write thei
 	$(PY) -m benchmarks.figures run $(FIGURES)
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
-	@for name in drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
+	@for name in shop_titles drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)

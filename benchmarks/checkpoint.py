@@ -123,9 +123,7 @@ def strengths_table(pipeline: TwoStagePipeline, scorer: Scorer, asked: Sequence[
     return lines
 
 
-def color_fixes_table(
-    pipeline: TwoStagePipeline, scorer: Scorer, groups: Mapping[str, Sequence[Scene]]
-) -> list[str]:
+def color_fixes_table(pipeline: TwoStagePipeline, scorer: Scorer, groups: Mapping[str, Sequence[Scene]]) -> list[str]:
     """What stays right, and how sharp it gets, by what of the base's picture is held: the same pictures, drawn with
     nothing held, then given the base's low frequencies."""
     refiner = pipeline.stages["refiner"]
@@ -143,9 +141,7 @@ def color_fixes_table(
         seen = [scorer.detect(what.final) for what in fixed]
         found, last = refined(scorer, fixed, seen), fixed[-1].asked
         color = rate(judged(last, seen[-1]), "color", last)[0]
-        lines.append(
-            f"| {sigma} | {found.kept:.1f} % | {found.mended:.1f} % | {color:.1f} % | {found.sharp:.2f} |"
-        )
+        lines.append(f"| {sigma} | {found.kept:.1f} % | {found.mended:.1f} % | {color:.1f} % | {found.sharp:.2f} |")
     return lines
 
 

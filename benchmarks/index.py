@@ -81,16 +81,36 @@ def kind(folder: Path, source: Source) -> None:
     limits = ("≤ 1 / 3 ms" if source.rows <= 200_000 else "≤ 5 / 15 ms") if source.kind == "variants" else ""
     unseen = recall(ours["ids"], source.truth(queries))
     seen = 1 - 1.1 * (1 - recall(ours["stored"], source.truth(stored, 11)))  # 11 with itself, which is always found
-    row(f"{name}: recall@10", f"{unseen:.3f}", f"of stored ones {seen:.3f}, exact 1.000",
-        f"{(1 - unseen) / max(1 - seen, 1e-9):.1f}× the misses", "≥ 0.95")
-    row(f"{name}: one query, p50 / p99", f"{both(cpu)} ({both(wall)} wall)",
-        f"exact NumPy {exact_cpu:.1f} ms ({exact_wall:.1f} wall)", f"{exact_cpu / np.median(cpu):.1f}× faster", limits)
-    row(f"{name}: memory beyond mapped files", f"{ours['anonymous']:.0f} MB",
-        f"the vectors {4e-6 * source.rows * source.dim:.0f} MB", "", "≤ 300 MB at 1 M")
+    row(
+        f"{name}: recall@10",
+        f"{unseen:.3f}",
+        f"of stored ones {seen:.3f}, exact 1.000",
+        f"{(1 - unseen) / max(1 - seen, 1e-9):.1f}× the misses",
+        "≥ 0.95",
+    )
+    row(
+        f"{name}: one query, p50 / p99",
+        f"{both(cpu)} ({both(wall)} wall)",
+        f"exact NumPy {exact_cpu:.1f} ms ({exact_wall:.1f} wall)",
+        f"{exact_cpu / np.median(cpu):.1f}× faster",
+        limits,
+    )
+    row(
+        f"{name}: memory beyond mapped files",
+        f"{ours['anonymous']:.0f} MB",
+        f"the vectors {4e-6 * source.rows * source.dim:.0f} MB",
+        "",
+        "≤ 300 MB at 1 M",
+    )
     row(f"{name}: one generation", f"{ours['megabytes']:.0f} MB of disk", ours["parameters"], "", "stated")
     build = json.loads((place / BUILT).read_text())
-    row(f"{name}: its build, one core", f"{build['processor']:.0f} s, {build['anonymous']:.0f} MB beyond mapped files",
-        "", "", "bounded")
+    row(
+        f"{name}: its build, one core",
+        f"{build['processor']:.0f} s, {build['anonymous']:.0f} MB beyond mapped files",
+        "",
+        "",
+        "bounded",
+    )
 
 
 def built(folder: Path, source: Source) -> Path:
@@ -148,9 +168,15 @@ def search_alone(place: Path, queries: np.ndarray, stored: np.ndarray, dim: int)
     answers, cpu, wall = timed(lambda query: index.search(query, 10, "b"), np.tile(queries, (3, 1)))
     anonymous = next(line for line in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in line)
     stats, others = index.stats(), (index.search(query, 11, "b") for query in stored)
-    return {"ids": numbers(answers[: len(queries)]), "stored": numbers(others), "cpu": cpu, "wall": wall,
-            "anonymous": int(anonymous.split()[1]) / 1024, "megabytes": stats["generation_bytes"] / 1e6,
-            "parameters": f"n_trees {stats['n_trees']}, search_k {stats['search_k'] or 'exact'}"}
+    return {
+        "ids": numbers(answers[: len(queries)]),
+        "stored": numbers(others),
+        "cpu": cpu,
+        "wall": wall,
+        "anonymous": int(anonymous.split()[1]) / 1024,
+        "megabytes": stats["generation_bytes"] / 1e6,
+        "parameters": f"n_trees {stats['n_trees']}, search_k {stats['search_k'] or 'exact'}",
+    }
 
 
 def numbers(answers: Iterable[list[Hit]]) -> list[list[int]]:
@@ -187,26 +213,41 @@ def hnsw(folder: Path, rows: int) -> None:
             break
     index = open_index(built(folder, source))
     _, ours, _ = timed(lambda query: index.search(query, 10, "b"), queries)
-    row(f"{rows:,} × {DIM} variants: one query, p50 / p99", both(ours),
+    row(
+        f"{rows:,} × {DIM} variants: one query, p50 / p99",
+        both(ours),
         f"hnswlib (M 16, ef {ef}, recall {found:.3f}, build {seconds:.0f} s) {both(theirs)}",
-        f"{np.median(theirs) / np.median(ours):.2f}×", "")
+        f"{np.median(theirs) / np.median(ours):.2f}×",
+        "",
+    )
 
 
 def load(folder: Path, rows: int) -> None:
     """1,000 adds and 200 removes a second, a rebuild, and four threads that query; then commits being found."""
     source = Source("variants", rows, DIM)
     idle, busy, pace = under_load(copied(folder, source, "load"), source)
-    row(f"4 threads query {4 * PACE} times a second, a rebuild runs; a second",
+    row(
+        f"4 threads query {4 * PACE} times a second, a rebuild runs; a second",
         f"{pace.adds:.0f} adds, {pace.removes:.0f} removes",
-        f"50 and 10 of them take the writer {pace.milliseconds:.1f} ms", "", "1,000 and 200")
-    for said, quiet, loaded in (("processor time", idle.processor, busy.processor),
-                                ("wall clock", idle.milliseconds, busy.milliseconds)):
+        f"50 and 10 of them take the writer {pace.milliseconds:.1f} ms",
+        "",
+        "1,000 and 200",
+    )
+    for said, quiet, loaded in (
+        ("processor time", idle.processor, busy.processor),
+        ("wall clock", idle.milliseconds, busy.milliseconds),
+    ):
         ratio = np.percentile(loaded, 99) / np.percentile(quiet, 99)
         row(f"… one query, p50 / p99, {said}", both(loaded), f"idle {both(quiet)}", f"p99 {ratio:.1f}×", "p99 ≤ 3×")
     row("… wrong answers", f"{busy.wrong} of {len(busy.milliseconds):,}", "", "", "0")
     found = while_rebuilding(copied(folder, source, "found"), source)
-    row("1,000 adds a second, a rebuild: committed → found, p50 / p99, processor (wall)",
-        f"{both(found.processor)} ({both(found.milliseconds)})", f"not found: {found.wrong}", "", "≤ 5 ms")
+    row(
+        "1,000 adds a second, a rebuild: committed → found, p50 / p99, processor (wall)",
+        f"{both(found.processor)} ({both(found.milliseconds)})",
+        f"not found: {found.wrong}",
+        "",
+        "≤ 5 ms",
+    )
 
 
 def trees(folder: Path, rows: int) -> None:
@@ -214,9 +255,13 @@ def trees(folder: Path, rows: int) -> None:
     index = open_index(built(folder, Source("variants", rows, DIM)))
     for n_trees, trials in itertools.groupby(measure(index, (12, 24, 48, 96), 0.95), lambda trial: trial.n_trees):
         *_, last = trials
-        row(f"{rows:,} × {DIM} variants: n_trees {n_trees}, wall clock",
+        row(
+            f"{rows:,} × {DIM} variants: n_trees {n_trees}, wall clock",
             f"search_k {last.search_k or 'exact'}, recall@10 {last.recall:.3f}, {last.milliseconds:.2f} ms",
-            f"build {last.build_seconds:.0f} s, {last.megabytes:.0f} MB", "", "recall surely ≥ 0.95")
+            f"build {last.build_seconds:.0f} s, {last.megabytes:.0f} MB",
+            "",
+            "recall surely ≥ 0.95",
+        )
 
 
 def fresh(folder: Path, rows: int) -> None:

@@ -108,18 +108,18 @@ def _tell_training(what: str, ours: float, theirs: float) -> None:
 
 def _our_pace(context: TrainingContext, wanted: str, steps: int) -> float:
     from ko_clip.distill import trainer_settings
-    from ko_clip.text_lesson import TextLesson
+    from ko_clip.text_objective import TextObjective
     from training.processes import open_accelerator
     from training.trainer import Trainer
 
     recipe, accelerator = context.recipe, open_accelerator(wanted, torch.get_num_threads())
-    lesson = TextLesson(context, accelerator, recipe.text)
+    objective = TextObjective(context, accelerator, recipe.text)
     settings = trainer_settings(recipe.text, recipe.seed, None, False)
-    trainer = Trainer(lesson.model, lesson.losses, settings, context.folder, accelerator=accelerator)
-    lesson.student.train()
+    trainer = Trainer(objective.model, objective.losses, settings, context.folder, accelerator=accelerator)
+    objective.student.train()
     for step in range(steps + 1):  # every row's targets are asked once before the clock runs
-        for batch in lesson.sampler.parts_at(step, 1):
-            for targets in lesson.targets[batch.corpus]:
+        for batch in objective.sampler.parts_at(step, 1):
+            for targets in objective.targets[batch.corpus]:
                 targets.fill(batch.indices, batch.texts)
     return _pace(trainer.train_step, recipe.text.batch, steps)
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from benchmarks.service_load import Browser, load_rows
 from demo.store.settings import REPOSITORY, Settings
+from jobspec import Draw
 
 CHUNK = 2000
 PARTS = ("stages", "search", "load")
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _folder(arguments.folder) as folder:
         environment = dict(os.environ) | _models(folder, arguments.random) | {
             "DATA_DIR": str(folder / "data"), "PORT": str(arguments.port), "LOG_LEVEL": "WARNING",
-            "RATE_NEWCOMERS": "100000/hour", "RATE_WRITES": "100000/minute",
+            "RATE_NEWCOMERS": "100000/hour", "RATE_WRITES": "100000/minute", "RATE_ADDRESS": "1000000/minute",
+            "CONNECTIONS_PER_ADDRESS": "0",
         }  # fmt: skip
         mark, filled = folder / f"{arguments.prompts}-prompts", 0.0
         if arguments.prompts and not mark.exists():
@@ -72,8 +74,8 @@ def fill(settings: Settings, count: int) -> float:
     from sqlalchemy import insert
 
     from demo.store.tables import Generation
-    from demo.studio.owners import ensure_owner
     from demo.studio.services import open_encoder, open_services, open_worker_index
+    from demo.studio.visibility import ensure_owner
     from index import Record
 
     started = time.perf_counter()
@@ -110,12 +112,12 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving(environment: dict[str, str], folder: Path) -> object:
+def serving(environment: dict[str, str], folder: Path, checkout: Path = REPOSITORY) -> object:
     """A server for the time of the block; gives the seconds until it was ready, and what its busiest child worked."""
     started = time.perf_counter()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "demo", "serve"], env=environment, stdout=log, stderr=log,
-                                   cwd=REPOSITORY)  # fmt: skip
+                                   cwd=checkout)  # fmt: skip
         try:
             while Browser(int(environment["PORT"])).call("GET", "/readyz")[0] != 200:
                 if process.poll() is not None or time.perf_counter() - started > 600:
@@ -200,8 +202,9 @@ def _milliseconds(seconds: Sequence[float]) -> str:
 def _row(i: int, vector: np.ndarray, encoder_id: str) -> dict:
     return {
         "id": f"{i:032x}", "owner_id": "b" * 32, "created_at": 1e9 + i, "started_at": None, "finished_at": 1e9 + i,
-        "status": "succeeded", "prompt": f"past {i}", "prompt_key": f"past {i}", "negative_prompt": "",
-        "n": 1, "seed": i, "refine": True, "style_weight": 1.0, "visibility": "public", "hidden": False, "shape": "",
+        "status": "succeeded", "prompt": f"past {i}", "prompt_key": f"past {i}",
+        "kind": "draw", "n": 1, "seed": i, "spec": Draw(prompt=f"past {i}", n=1, seed=i).to_row(),
+        "visibility": "public", "hidden": False, "batch_key": "",
         "vector": vector.tobytes(), "encoder_id": encoder_id, "index_id": f"{i:032x}", "warnings": [], "timings": {},
         "attempt": 1,
     }  # fmt: skip

@@ -76,9 +76,9 @@ class Load:
     events: int = 0
 
 
-def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
-    """Clients post and poll, others hold streams."""
-    load, deadline = Load(), time.monotonic() + arguments.seconds
+def run_load(arguments: argparse.Namespace, load: Load) -> None:
+    """Let clients post and poll and others hold streams, for `arguments.seconds`."""
+    deadline = time.monotonic() + arguments.seconds
     kinds = [(_post_and_poll, i) for i in range(arguments.clients)] + [(_stream, i) for i in range(arguments.streams)]
     threads = [threading.Thread(target=kind, args=(arguments.port, i, load, deadline)) for kind, i in kinds]
     np.random.default_rng(7).shuffle(threads)
@@ -87,6 +87,12 @@ def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
         time.sleep(arguments.arrive / len(threads))
     for thread in threads:
         thread.join()
+
+
+def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
+    """What clients who post and poll meet while others hold streams."""
+    load = Load()
+    run_load(arguments, load)
     bad = sum(count for status, count in load.statuses.items() if status >= 500 or status == 0)
     came = f"who come within {arguments.arrive:g} s" if arguments.arrive else "who come at once"
     title = f"{arguments.clients} clients and {arguments.streams} streams {came}, {arguments.seconds} s"

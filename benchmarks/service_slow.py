@@ -21,7 +21,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import numpy as np
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-POST = b"POST /api/v1/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+POST = (
+    b"POST /api/v1/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 100000\r\n\r\n"
+)
 LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 DRIP_SECONDS = 1.0
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -169,8 +169,11 @@ def diversity_table(
 
     sets = [[true_drawing(any_scene(prompt, 100 * k + s)) for prompt in SHORT for s in range(EIGHT)] for k in range(4)]
     truth = np.mean([apart(pictures) for pictures in sets], axis=0)
-    lines = ["| pictures of | pixels at 64 px, levels | of the drawings' | scorer features | of the drawings' |",
-             "|---|---:|---:|---:|---:|", f"| true drawings | {truth[0]:.1f} | 100 % | {truth[1]:.4f} | 100 % |"]  # fmt: skip
+    lines = [
+        "| pictures of | pixels at 64 px, levels | of the drawings' | scorer features | of the drawings' |",
+        "|---|---:|---:|---:|---:|",
+        f"| true drawings | {truth[0]:.1f} | 100 % | {truth[1]:.4f} | 100 % |",
+    ]
     for way in ways:
         rows = [(way.text(prompt, seed), seed) for prompt in SHORT for seed in range(EIGHT)]
         what = DrawnSet(f"seeds, {way.name}", [], [text for text, _ in rows], [seed for _, seed in rows])
@@ -178,8 +181,14 @@ def diversity_table(
         lines.append(f"| {way.name} | {pixels:.1f} | {100 * pixels / truth[0]:.0f} % | {features:.4f} "
                      f"| {100 * features / truth[1]:.0f} % |")  # fmt: skip
         if grids:
-            pairs = [row for i in range(0, len(rows), EIGHT) for row in (sets[0][i : i + EIGHT], what.final[i : i + EIGHT])]
-            save_grid([p for row in pairs for p in row], grids / f"seeds-{way.name.replace(' ', '-').replace(',', '')}.jpg", EIGHT)
+            pairs = [
+                row for i in range(0, len(rows), EIGHT) for row in (sets[0][i : i + EIGHT], what.final[i : i + EIGHT])
+            ]
+            save_grid(
+                [p for row in pairs for p in row],
+                grids / f"seeds-{way.name.replace(' ', '-').replace(',', '')}.jpg",
+                EIGHT,
+            )
     return lines
 
 

@@ -16,13 +16,15 @@ from diffusion.request import Shot
 class PromptReader(Protocol):
     """Reads a prompt as its domain means it. Weights such as (red:1.3) stay in the text.
 
-    `read`: slips corrected, general words made definite. `read_negative`: slips corrected, general words left general
-    (no hats: none of any kind). `complete`: what a read prompt
-    leaves open, chosen by the seed of its picture and none of it named by the negative prompt; the same arguments
-    always give the same text.
+    `read`: slips corrected, general words made definite, what is not wanted left out. `unwanted`: what that is (모자 of
+    모자 없이), for the negative prompt, or "". `read_negative`: slips corrected, general words left general (no hats:
+    none of any kind). `complete`: what a read prompt leaves open, chosen by the seed of its picture and none of it
+    named by the negative prompt; the same arguments always give the same text.
     """
 
     def read(self, prompt: str) -> str: ...
+
+    def unwanted(self, prompt: str) -> str: ...
 
     def read_negative(self, prompt: str) -> str: ...
 
@@ -34,6 +36,9 @@ class AsTyped:
 
     def read(self, prompt: str) -> str:
         return prompt
+
+    def unwanted(self, prompt: str) -> str:
+        return ""
 
     def read_negative(self, prompt: str) -> str:
         return prompt
@@ -88,7 +93,9 @@ def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
 
     def fill(shot: Shot) -> Shot:
         prompt, negative = shot.drawn_prompt, shot.drawn_negative
-        negative = once(reader.read_negative, shot.negative_prompt) if negative is None else negative
+        if negative is None:
+            unwanted = (shot.negative_prompt, once(reader.unwanted, shot.prompt))
+            negative = once(reader.read_negative, ", ".join(text for text in unwanted if text))
         prompt = reader.complete(once(reader.read, shot.prompt), shot.seed, negative) if prompt is None else prompt
         return replace(shot, drawn_prompt=prompt, drawn_negative=negative)
 

@@ -10,20 +10,25 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-SEEDS = 2**32
-MAX_PICTURES = 10
+from jobspec import SEEDS, bounds, fields
+
+MAX_PICTURES = int(bounds(fields.Count)[1])
 SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim")
 
 RANGES: dict[str, tuple[float, float]] = {
-    "steps": (1, 150),
-    "refine_steps": (1, 150),
-    "guidance_scale": (1.0, 30.0),
-    "refine_guidance": (1.0, 30.0),
-    "size": (16, 2048),
-    "refine_strength": (0.01, 1.0),
-    "strength": (0.01, 1.0),
-    "style_weight": (-2.0, 2.0),
+    name: bounds(field)
+    for name, field in {
+        "steps": fields.Steps,
+        "refine_steps": fields.Steps,
+        "guidance_scale": fields.GuidanceScale,
+        "refine_guidance": fields.GuidanceScale,
+        "size": fields.Side,
+        "refine_strength": fields.RefineStrength,
+        "strength": fields.Strength,
+        "style_weight": fields.StyleWeight,
+    }.items()
 }
+WHOLE = ("steps", "refine_steps", "size")
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class DrawSettings:
     scheduler: str | None = None
     style: str | None = None
     style_weight: float = 1.0
-    strength: float = 0.6
+    strength: float = fields.DEFAULT_STRENGTH
     refine_steps: int | None = None
     refine_guidance: float | None = None
 
@@ -79,7 +84,7 @@ class DrawSettings:
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None:
-                _check_number(name, value, low, high, whole=isinstance(low, int))
+                _check_number(name, value, low, high, whole=name in WHOLE)
         for name in ("strength", "style_weight"):
             if getattr(self, name) is None:
                 raise ValueError(f"{name} is None: give a number")

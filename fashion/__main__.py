@@ -12,13 +12,13 @@ from fashion.catalogue import USUAL_NAMES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0, 2 for what the user can cure, 130 for Ctrl-C."""
+    """Run one command; return the exit status: 0, 2 for wrong data (in one line), 130 for Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped: nothing was written", file=sys.stderr)
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     prepare = commands.add_parser("prepare", help="turn a shop's catalogue and pictures into the same form")
-    prepare.add_argument("catalogue", type=Path, help="product_data.json, JSON lines, CSV or TSV")
+    prepare.add_argument("catalogue", type=Path, help="product_data.json, JSON lines, CSV, TSV or XLSX")
     prepare.add_argument("images", type=Path, help="the folder of its pictures")
     prepare.add_argument("folder", type=Path, help="where to write: empty, or not there yet")
     prepare.add_argument("--size", type=int, default=512, help="longer side in pixels (default 512)")

@@ -24,8 +24,14 @@ _NAMED = {"color": 0.93, "pattern": 1.0, "material": 0.15, "sleeve": 0.15, "hem"
 _PLACE, _STYLE, _WORN = 0.3, 0.3, 0.3  # how often background, style and, of one garment, a wearer are named
 _TRIES = 20
 _USUAL = 0.55  # of the outfits are put together as people put them together
-_TOPS, _BOTTOMS = ("t_shirt", "shirt", "blouse", "knit", "hoodie", "crop_top"), ("trousers", "jeans", "jeans", "skirt", "shorts")
-_OUTER, _MORE = ("jacket", "coat", "cardigan", "padding", "vest"), ("sneakers", "boots", "bag", "scarf", "cap", "bucket_hat", "beanie")
+_TOPS, _BOTTOMS = (
+    ("t_shirt", "shirt", "blouse", "knit", "hoodie", "crop_top"),
+    ("trousers", "jeans", "jeans", "skirt", "shorts"),
+)
+_OUTER, _MORE = (
+    ("jacket", "coat", "cardigan", "padding", "vest"),
+    ("sneakers", "boots", "bag", "scarf", "cap", "bucket_hat", "beanie"),
+)
 _OUTFITS: tuple[tuple[float, tuple[tuple[str, ...], ...]], ...] = (  # how often, and what each place is taken from
     (5, (_TOPS, _BOTTOMS)), (2, (_OUTER, _TOPS, _BOTTOMS)), (2, (_TOPS, _BOTTOMS, _MORE)), (2, (_OUTER, ("dress",))),
     (1.5, (("dress",), _MORE)), (1.5, (_OUTER, _TOPS)), (1.5, (_OUTER, _BOTTOMS)), (1.5, (_OUTER, _MORE)),

@@ -27,9 +27,62 @@ _WORN = 0.3  # of single garments are worn, as in the scenes that the checkpoint
 _COTTON = 0.6  # of materials that nobody names are the kind's first, the commonest
 _ATTRIBUTES = ("color", "pattern", "material", "sleeve", "hem", "neckline", "detail")
 _WEARERS = frozenset(
-    "입은 입고 입는 입어 입을 입으면 입기 걸친 걸치고 쓴 쓰고 신은 신고 든 들고 두른 두르고 착용 착용한 착용샷 사람 모델 인물 여자 남자 소녀 소년"
-    " 아이 명 한명 모습 코디 착장 옷차림 차림 놓인 놓여 person model figure someone man woman girl boy people wearing wears worn dressed"
-    " carrying carries holding holds".split()
+    [
+        "입은",
+        "입고",
+        "입는",
+        "입어",
+        "입을",
+        "입으면",
+        "입기",
+        "걸친",
+        "걸치고",
+        "쓴",
+        "쓰고",
+        "신은",
+        "신고",
+        "든",
+        "들고",
+        "두른",
+        "두르고",
+        "착용",
+        "착용한",
+        "착용샷",
+        "사람",
+        "모델",
+        "인물",
+        "여자",
+        "남자",
+        "소녀",
+        "소년",
+        "아이",
+        "명",
+        "한명",
+        "모습",
+        "코디",
+        "착장",
+        "옷차림",
+        "차림",
+        "놓인",
+        "놓여",
+        "person",
+        "model",
+        "figure",
+        "someone",
+        "man",
+        "woman",
+        "girl",
+        "boy",
+        "people",
+        "wearing",
+        "wears",
+        "worn",
+        "dressed",
+        "carrying",
+        "carries",
+        "holding",
+        "holds",
+    ]
 )
 _NOUNLESS = {("material", "knit"): "knit", ("neckline", "turtleneck"): "knit"}  # 회색 니트, 흰 목폴라: a sweater
 _NATURAL = {  # colours that go without saying: those of the thing itself, where the prompt names none
@@ -122,7 +175,12 @@ def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
     """배경은 하늘색으로 asks for one that the domain does not have; brown boots on white."""
     if piece.text.lower() in ("배경", "background"):
         return True
-    return bool(before) and before[-1].text.lower() in ("on", "against") and bool(piece.entry) and piece.entry[0] == "color"
+    return (
+        bool(before)
+        and before[-1].text.lower() in ("on", "against")
+        and bool(piece.entry)
+        and piece.entry[0] == "color"
+    )
 
 
 def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:

@@ -20,6 +20,8 @@ from tqdm import tqdm
 from fashion.captions import caption
 from fashion.scene import SPLITS, Scene, sample_scene
 from fashion.whole_folder import whole_folder
+from hangul.files import text_stream
+from hangul.rows import json_line_objects
 
 logger = logging.getLogger(__name__)
 
@@ -71,16 +73,23 @@ def scene_of(settings: ExportSettings, index: int) -> Scene:
 
 
 def read_metadata(folder: Path) -> Iterator[dict[str, object]]:
-    """The rows of an imagefolder. Raises FileNotFoundError where there is no metadata, ValueError for a bad line."""
+    """The rows of an imagefolder, in UTF-8 or CP949.
+
+    Raises FileNotFoundError where there is no metadata, ValueError that names the line of a row that is no object.
+    """
     path = Path(folder) / METADATA
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: make a data set with python -m fashion export or prepare")
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number} is no JSON: {error.msg}") from None
+
+    def refuse(number: int, reason: str) -> None:
+        raise ValueError(f"{path}, line {number} {reason}")
+
+    try:
+        with path.open("rb") as file, text_stream(str(path), file) as lines:
+            for _, row in json_line_objects(lines, on_fault=refuse):
+                yield row
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not {error.encoding} throughout: save it as UTF-8") from error
 
 
 def _write_one(job: _Job) -> dict[str, object]:

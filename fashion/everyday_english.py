@@ -83,7 +83,11 @@ class _Talk(Speech):
             given.remove("neckline")
             noun = "turtleneck"
         else:
-            noun = self.pick(_NOUNS[garment.kind]) if garment.kind in _NOUNS and self.chance() < 0.6 else self.pick(kind.en)
+            noun = (
+                self.pick(_NOUNS[garment.kind])
+                if garment.kind in _NOUNS and self.chance() < 0.6
+                else self.pick(kind.en)
+            )
         order = ["color", "pattern", "material", "sleeve", "neckline", "hem", "details"]
         if self.chance() < 0.3:
             order = ["sleeve", "hem", "pattern", "color", "material", "neckline", "details"]
@@ -129,10 +133,20 @@ class _Talk(Speech):
         id = self.background or ""
         name = self.pick(word("background", id).en)
         bare = name.removeprefix("a ").removesuffix(" background")
-        ways = [f", {bare} background", f" with a {bare} background", f", background: {bare}", f", {bare} background please"]
+        ways = [
+            f", {bare} background",
+            f" with a {bare} background",
+            f", background: {bare}",
+            f", {bare} background please",
+        ]
         if id in ("room", "street", "park", "hanok"):
             on = "on" if id == "street" else "in"
-            ways += [f" {on} {name}", f" {on} the {bare}", f", {bare}", f" {'at' if id != 'street' else 'out on'} the {bare}"]
+            ways += [
+                f" {on} {name}",
+                f" {on} the {bare}",
+                f", {bare}",
+                f" {'at' if id != 'street' else 'out on'} the {bare}",
+            ]
             ways += [" in front of a hanok"] if id == "hanok" else [" at home"] if id == "room" else []
         else:
             ways += [f" on {bare}", f" on {name}", f" against {name}"]

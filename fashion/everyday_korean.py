@@ -43,7 +43,22 @@ _ENDS = (
     " 매치", " 룩", " 입은 사람 그려줘", " 보여줘", " 입고 있는 모습", " 스타일링",
 )  # fmt: skip
 _LOOKS = ("", "", "", "", "", " 코디", " 입은 사람", " 입은 모습", " 차림")
-_ENDS_ALONE = ("", "", "", "", "", "", " 하나", " 그려줘", " 그려 주세요", " 부탁해요", " 그림", " 보여줘", " 하나만 그려줘", " 사진")
+_ENDS_ALONE = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    " 하나",
+    " 그려줘",
+    " 그려 주세요",
+    " 부탁해요",
+    " 그림",
+    " 보여줘",
+    " 하나만 그려줘",
+    " 사진",
+)
 _WORN = (" 입은 사람", " 입은 모습", ", 착용샷", " 입은 모델", " 착용한 사람", " 입고 있는 사람", " 착용샷")
 _STYLES = {
     "ink_wash": ("수묵화로", "수묵화 느낌으로", "수묵화풍으로", "수묵화 스타일", "먹그림으로", "수묵화", "수묵으로"),
@@ -204,7 +219,14 @@ class _Talk(Speech):
                 f" 배경 {backdrop}", f", 배경은 {attach(backdrop, '으로')} 해줘", f", 배경 {backdrop}"]  # fmt: skip
         if id in SCENIC:
             short = name.removesuffix(" 안").removesuffix(" 마당")
-            ways += [f", {name}에서", f" {name}에서", f" {short} 배경", f", {short} 배경으로", f" {short} 배경으로", f", {name}"]
+            ways += [
+                f", {name}에서",
+                f" {name}에서",
+                f" {short} 배경",
+                f", {short} 배경으로",
+                f" {short} 배경으로",
+                f", {name}",
+            ]
             ways += [f" {short} 앞에서"] if id in ("hanok", "street") else [f" {short}에 있는"]
         else:
             ways += [f", {name}", f" {name}", f" {name}에", f", {name}으로", f" {name}으로", f" {name} 위에"]

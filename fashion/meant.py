@@ -18,7 +18,8 @@ from hangul.particles import PAIRS, attach, fitting
 # general word → the kinds that it is read as
 GENERAL: dict[str, tuple[str, ...]] = {
     "모자": ("bucket_hat",), "신발": ("sneakers",), "상의": ("t_shirt",), "하의": ("trousers",), "겉옷": ("jacket",),
-    "한복": ("jeogori", "hanbok_skirt"), "개량한복": ("jeogori", "hanbok_skirt"), "생활한복": ("jeogori", "hanbok_skirt"),
+    "한복": ("jeogori", "hanbok_skirt"), "개량한복": ("jeogori", "hanbok_skirt"),
+    "생활한복": ("jeogori", "hanbok_skirt"),
     "치마저고리": ("jeogori", "hanbok_skirt"), "hat": ("bucket_hat",), "shoes": ("sneakers",),
     "hanbok": ("jeogori", "hanbok_skirt"),
 }  # fmt: skip
@@ -96,7 +97,7 @@ def _looks(text: str, before: Sequence[Piece], end: int) -> str:
 
 
 def _name(kinds: Sequence[str], looks: str, *, korean: bool) -> str:
-    """저고리와 한복 치마; jeogori and hanbok skirt. What stands before the word goes for both: 보라 저고리와 보라 한복 치마."""
+    """저고리와 한복 치마; jeogori and hanbok skirt. What stands before it goes for both: 보라 저고리와 보라 치마."""
     names = [(GARMENT_BY_ID[kind].ko if korean else GARMENT_BY_ID[kind].en)[0] for kind in kinds]
     names = [names[0], *(looks + name for name in names[1:])]
     return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)

@@ -5,9 +5,13 @@ A checkpoint whose manifest names the domain `fashion` is drawn with it (`load_p
 
 from __future__ import annotations
 
+import unicodedata
+
 from fashion.completion import completed
 from fashion.meant import Reading, as_meant, readings
-from fashion.vocabulary import unknown_words
+from fashion.negation import negative_words, unwanted, wanted
+from fashion.vocabulary import known_words, unknown_words
+from hangul.jamo import loose_runs
 
 
 class FashionReader:
@@ -20,8 +24,15 @@ class FashionReader:
         self._completes = completes
 
     def read(self, prompt: str) -> str:
-        """The prompt with slips corrected and general words made definite (모자 → 버킷햇)."""
-        return as_meant(prompt)
+        """The prompt with slips corrected, general words made definite (모자 → 버킷햇), loose letters put together
+        (ㅃㅏㄹㄱㅏㄴ → 빨간), and without what it does not want."""
+        whole = _put_together(prompt)
+        left = wanted(whole)
+        return as_meant(left, general=left != whole or not unwanted(whole))
+
+    def unwanted(self, prompt: str) -> str:
+        """What a prompt says should not be there (모자 없이), for the negative prompt; "" where it says nothing."""
+        return negative_words(_put_together(prompt))
 
     def read_negative(self, prompt: str) -> str:
         """A negative prompt with slips corrected; a general word stays: who wants no hats means every hat."""
@@ -32,9 +43,43 @@ class FashionReader:
         return completed(prompt, seed, negative).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
-        """What is read otherwise than it was typed."""
-        return readings(prompt)
+        """What is read otherwise than it was typed, from left to right."""
+        prompt = unicodedata.normalize("NFC", prompt)
+        loose = [Reading(start, end, prompt[start:end], as_meant(made)) for start, end, made in loose_runs(prompt)]
+        kept = [
+            one for one in readings(_without(prompt)) if not any(u.start <= one.start < u.end for u in unwanted(prompt))
+        ]
+        return sorted([*loose, *kept], key=lambda one: one.start)
+
+    def outside(self, prompt: str) -> bool:
+        """Whether a prompt that is not empty names no garment."""
+        return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(self.read(prompt)))
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
-        return [(span.text, span.start, span.end) for span in unknown_words(prompt)]
+        prompt = unicodedata.normalize("NFC", prompt)
+        loose = [
+            (prompt[start:end], start, end) for start, end, made in loose_runs(prompt) if unknown_words(as_meant(made))
+        ]
+        return sorted(
+            [*loose, *((span.text, span.start, span.end) for span in unknown_words(_without(prompt)))], key=_place
+        )
+
+
+def _put_together(prompt: str) -> str:
+    """The prompt in NFC with loose letters that make syllables put together."""
+    prompt = unicodedata.normalize("NFC", prompt)
+    for start, end, made in reversed(loose_runs(prompt)):
+        prompt = prompt[:start] + made + prompt[end:]
+    return prompt
+
+
+def _without(prompt: str) -> str:
+    """The prompt with blanks in place of such letters, so that places stay the same."""
+    for start, end, _ in loose_runs(prompt):
+        prompt = prompt[:start] + " " * (end - start) + prompt[end:]
+    return prompt
+
+
+def _place(found: tuple[str, int, int]) -> int:
+    return found[1]

@@ -116,6 +116,7 @@ def goes_without_saying(garment: Garment, named: tuple[str, ...] = ()) -> bool:
     denim = garment.kind == "jeans" or (garment.material == "denim" and "material" in named)
     return (denim and garment.color == "blue") or (garment.kind == "gat" and garment.color == "black")
 
+
 def sample_scene(seed: int, split: str = "train", count: int | None = None) -> Scene:
     """Draw one scene from a seed. `count` fixes the number of garments.
 

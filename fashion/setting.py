@@ -1,10 +1,10 @@
 """Say before what and in which style a picture is drawn.
 
-In: pictures. Out: for each the ids of a background and of a style. A linear reading, fitted by logistic regression to
-true drawings, of what the reporting scorer's own features say of the whole picture and of its border, beside the picture
-itself at 8 × 8 pixels. Every drawing is shown as it is and shrunk to half its size and enlarged again, so that a style is
-told by more than its finest lines, which a generated picture has differently. It is measured on held-out drawings where it is fitted, took part in no training of what draws,
-and is as large as a small picture.
+In: pictures. Out: for each the ids of a background and of a style. The reading is linear: logistic regression on true
+drawings, over the reporting scorer's own features of the whole picture and of its border, and the picture itself at
+8 × 8 pixels. Every drawing is shown as it is and reduced to half its size and enlarged again, so that a style is told
+by more than its finest lines, which differ in a generated picture. It is measured on held-out drawings where it is
+fitted, and takes part in no training of what draws.
 
     python -m fashion.setting --pool runs/pool      # fit it anew: minutes
 """

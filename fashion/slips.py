@@ -2,7 +2,7 @@
 
 In: the lexicon's Korean forms. Out: what each may have been typed as, and what was meant. A typed form that is a real
 word (노트, one key beside 토트) is nobody's slip: `fashion/real_words.txt` holds those that the morphological analyser
-knows, `python -m fashion.slips` writes it anew.
+knows, `python -m fashion.real_words` writes it anew.
 """
 
 from __future__ import annotations
@@ -37,29 +37,3 @@ def one_slip(form: str) -> Iterator[str]:
         if is_syllable(character):
             for wrong in slips(character):
                 yield form[:place] + wrong + form[place + 1 :]
-
-
-def real_words(candidates: Iterable[str]) -> list[str]:
-    """Those that the analyser knows: a noun, name (하연), pronoun, verb, adverb or the like, with its endings."""
-    from hangul.analyser import morphemes
-
-    found = []
-    for text in sorted(set(candidates)):
-        parts = morphemes(text)
-        stem = parts[0]
-        known = stem.in_dictionary and stem.tag[0] in "NVMIX"
-        if known and all(part.tag.startswith("E") for part in parts[1:]):
-            found.append(text)
-    return found
-
-
-def main() -> None:
-    from fashion.vocabulary import slip_targets
-
-    lexicon, taken = slip_targets()
-    candidates = {typed for form in lexicon for typed in one_slip(form)} - set(taken)
-    REAL_WORDS.write_text("\n".join(real_words(candidates)) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

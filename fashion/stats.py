@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from tqdm import tqdm
 
 from fashion import charts
 from fashion.dataset import read_metadata
-from fashion.lexicon import COLORS, GARMENTS, PATTERNS, SLEEVES, WORDS, Word
+from fashion.lexicon import COLORS, GARMENTS, PATTERNS, SLEEVES, WORD_BY_ID, WORDS, Word
+from fashion.shop_words import entries
 from fashion.whole_folder import whole_folder
 from hangul.normalize import clean
 
@@ -57,7 +59,7 @@ def count(rows: Iterable[Mapping[str, object]]) -> Counts:
         if "text" not in row:
             raise ValueError(f"row {counts.rows} has no column 'text': it has {', '.join(row)}")
         for garment in _garments(row):
-            _count_garment(counts, garment)
+            _count_garment(counts, garment, counts.rows)
         for language, column in (("en", "text"), ("ko", "text_ko")):
             words = split_words(str(row.get(column) or ""), language)
             counts.words[language].update(words)
@@ -71,7 +73,7 @@ def split_words(text: str, language: str) -> list[str]:
         return [word for word in re.findall(r"[a-z][a-z'-]*", text.lower()) if word not in _ENGLISH_STOP]
     from hangul.analyser import content_words
 
-    return [word for word in content_words(clean(text), _domain_nouns()) if word not in _KOREAN_STOP]
+    return [word for word in content_words(clean(text), domain_nouns()) if word not in _KOREAN_STOP]
 
 
 def row_shares(counts: Counter[tuple[str, str]], rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
@@ -133,8 +135,12 @@ def _garments(row: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [garment for garment in garments or [] if isinstance(garment, Mapping)]
 
 
-def _count_garment(counts: Counts, garment: Mapping[str, object]) -> None:
+def _count_garment(counts: Counts, garment: Mapping[str, object], row: int) -> None:
+    """Raises ValueError for an id that the lexicon lacks."""
     kind = str(garment.get("kind"))
+    for name, value in (("garment", kind), *((name, garment.get(name)) for name in ("color", "pattern", "sleeve"))):
+        if value is not None and str(value) not in WORD_BY_ID[name]:
+            raise ValueError(f"row {row}: {name} {value!r} is not in the lexicon: correct it, or add the word there")
     counts.garments[kind] += 1
     for name, counter, pairs in (
         ("color", counts.colors, counts.garment_color), ("pattern", counts.patterns, None),
@@ -155,10 +161,13 @@ def _named(counter: Counter[str], words: Sequence[Word], labels: charts.Labels) 
     return [(names[id], number) for id, number in counter.most_common()]
 
 
-def _domain_nouns() -> tuple[str, ...]:
-    """Nouns of the domain that a dictionary may cut in two: 버킷햇, 단청무늬."""
-    fields = ("garment", "pattern", "color", "neckline", "style")
-    names = {name for key in fields for word in WORDS[key] for name in word.ko}
+@cache
+def domain_nouns() -> tuple[str, ...]:
+    """Every Korean noun of the lexicon, whatever its field, and shops' colours: 버킷햇, 민소매, 코튼, 차콜."""
+    names = {name for words in WORDS.values() for word in words for name in (*word.ko, *word.loan)}
+    inflected = {form for words in WORDS.values() for word in words for form in word.ko_before}
+    shades = {form for form, entry in entries().items() if entry.field == "color"} - inflected
+    names |= {shade for shade in shades if not any(shade != other and shade.endswith(other) for other in shades)}
     return tuple(sorted(name for name in names if len(name) > 1 and name.isalpha() and not name.isascii()))
 
 

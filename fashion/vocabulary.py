@@ -41,7 +41,12 @@ _ENGLISH_FILLING = """
     over under plus out tucked into full both rainbow sketch
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """
-_MORE_PARTICLES = "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+# what says that a word is not wanted, behind it or in front of it (fashion.negation)
+NEGATIONS_AFTER = ("없이", "없는", "말고", "빼고", "아닌", "아니고", "제외하고", "제외한")
+NEGATIONS_BEFORE = ("without", "no", "not", "except", "excluding", "minus")
+_MORE_PARTICLES = (
+    "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"
+)
 _DRAWN = "을그린 를그린 로그린 으로그린"  # drawn, where 그린 could be green
 _ALONE = ("아", "이고", "이에요")  # pairs that are not particles of a garment, or stand in the list above
 _PARTICLES = frozenset(f"{_MORE_PARTICLES} {_DRAWN}".split()) | {
@@ -51,6 +56,8 @@ _PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
 # what may be taken off the end of an unknown word; 이 and 가 end too many nouns (고양이, 화가) for short words
 _ENDING_LIST = "으로 에서 에게 까지 부터 처럼 이랑 을 를 은 는 과 와 로 에 의 도"
 _ENDINGS = tuple(_ENDING_LIST.split())
+_SHORT = "은는도에의로"  # particles that also end nouns and verbs
+_FAMILY_NAMES = "김이박최정강조윤장임한오서신권황안송류홍"
 _HANGUL = re.compile("[가-힣ㄱ-ㅣ]")
 _PIECE = re.compile(r"[가-힣ㄱ-ㅣ]+|[A-Za-z][A-Za-z']*|[0-9]+")
 _UNKNOWN_START, _UNKNOWN_EACH, _TORN_WORD = 4.0, 1.0, 8.0
@@ -116,11 +123,13 @@ def unknown_words(text: str) -> list[Span]:
 def slip_targets() -> tuple[list[str], list[str]]:
     """The Korean words that a slip may have meant, squeezed, and every word that is none.
 
-    Words of one syllable are left out: most that are one key away are words too (찐, beside 진).
+    Words of one syllable are left out: most that are one key away are words too (찐, beside 진). So are negations: a
+    slip must not turn what is wanted into what is not.
     """
     lexicon, plain, _ = _tables()
-    known = [*lexicon, *plain]
-    return sorted(word for word in known if _HANGUL.match(word) and len(word) > (1 if word in lexicon else 2)), known
+    known, rest = [*lexicon, *plain], plain - frozenset(NEGATIONS_AFTER)
+    long = (*(word for word in lexicon if len(word) > 1), *(word for word in rest if len(word) > 2))
+    return sorted(word for word in long if _HANGUL.match(word)), known
 
 
 def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestion]:
@@ -315,6 +324,8 @@ def _without_particle(word: str) -> str:
     """고양이를 without 를, as far as the particle fits what is before it."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
+        if ending in _SHORT and (len(stem) < 2 or (ending == "은" and word[0] in _FAMILY_NAMES and len(word) == 3)):
+            continue  # 독도, 닮은 and 김정은 are words as they are
         if ending == "는" and stem.endswith("하"):
             return word  # 산책하는: a verb, and no particle
         if stem not in ("", word) and (ending not in _PAIRED or fitting(stem, ending) == ending):
@@ -334,7 +345,7 @@ def _tables() -> tuple[dict[str, tuple[str, str]], frozenset[str], int]:
                 squeezed, _, _ = _squeeze(unicodedata.normalize("NFC", form))
                 for variant in {squeezed, _without_article(form)}:
                     lexicon.setdefault(variant, (field, word.id))
-    plain = frozenset(_KOREAN_FILLING.split()) | frozenset(_ENGLISH_FILLING.split())
+    plain = frozenset((*_KOREAN_FILLING.split(), *_ENGLISH_FILLING.split(), *NEGATIONS_AFTER, *NEGATIONS_BEFORE))
     return lexicon, plain - lexicon.keys(), max(map(len, (*lexicon, *plain)))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kiwipiepy import Kiwi
 
 _CONTENT_TAGS = ("NNG", "NNP", "NR", "SL", "XR", "VA", "VV", "MAG")
+_USER_WORD_SCORE = 6.0  # 긴바지 is one word and not 긴 and 바지; beyond about 10, words are found inside others
 _lock = threading.Lock()
 
 
@@ -41,9 +42,7 @@ class Morpheme:
         return self.tag.startswith("VCP")
 
 
-def morphemes(
-    text: str, words: Iterable[str] = (), nouns: Sequence[tuple[int, int]] = ()
-) -> list[Morpheme]:
+def morphemes(text: str, words: Iterable[str] = (), nouns: Sequence[tuple[int, int]] = ()) -> list[Morpheme]:
     """Take an NFC text apart. `words` are nouns that the dictionary may lack: 버킷햇, 단청무늬.
 
     `nouns` are places of this text, (start, end), that are known to be one noun each. Raises ValueError where the
@@ -59,9 +58,12 @@ def morphemes(
 
 def content_words(text: str, words: Iterable[str] = ()) -> list[str]:
     """The words that carry meaning, in dictionary form, verbs and adjectives with 다: 원피스, 빨갛다, 입다."""
-    found = []
-    for morpheme in morphemes(text, words):
-        if morpheme.tag.split("-")[0] in _CONTENT_TAGS:
+    known, found = frozenset(words), []
+    for morpheme in morphemes(text, sorted(known)):
+        written = text[morpheme.start : morpheme.end]
+        if written in known:
+            found.append(written)  # its dictionary would rather have blanks in it: 스카이 블루
+        elif morpheme.tag.split("-")[0] in _CONTENT_TAGS:
             found.append(morpheme.form + ("다" if morpheme.tag.startswith("V") else ""))
     return found
 
@@ -72,5 +74,5 @@ def _kiwi(words: tuple[str, ...]) -> Kiwi:
 
     kiwi = Kiwi(num_workers=1)
     for word in words:
-        kiwi.add_user_word(word, "NNP", 3.0)
+        kiwi.add_user_word(word, "NNP", _USER_WORD_SCORE)
     return kiwi

@@ -7,6 +7,7 @@ Ref: The Unicode Standard, section 3.12, Conjoining Jamo Behavior; KS X 5002 (th
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -59,6 +60,40 @@ def keys(text: str) -> str:
         letters = split(character) if is_syllable(character) else (character,)
         typed += [_TWO_KEYS.get(letter, letter) for letter in letters]
     return "".join(typed)
+
+
+def loose_runs(text: str) -> list[tuple[int, int, str]]:
+    """Runs of loose letters that make whole syllables: (start, end, syllables). ㅃㅏㄹㄱㅏㄴ is 빨간, ㅋㅋ none."""
+    found = []
+    for match in re.finditer("[ㄱ-ㅣ]{2,}", text):
+        if (syllables := _composed(keys(match[0]))) is not None:
+            found.append((match.start(), match.end(), syllables))
+    return found
+
+
+def _composed(typed: str) -> str | None:
+    """The syllables that a run of keys types; None where a letter would be left over."""
+    made, rest = [], typed
+    while rest:
+        medials = [rest[1:n] for n in (3, 2) if _one_letter(rest[1:n]) in MEDIALS and rest[1:n]]
+        if rest[0] not in INITIALS or not medials:
+            return None
+        medial, rest_after = medials[0], rest[1 + len(medials[0]) :]
+        length = next((n for n in (2, 1) if _closes(rest_after, n)), 0)
+        made.append(join(rest[0], _one_letter(medial), _one_letter(rest_after[:length])))
+        rest = rest_after[length:]
+    return "".join(made)
+
+
+def _closes(rest: str, length: int) -> bool:
+    """Whether so many letters are the final of a syllable: the next one begins with a consonant, or nothing follows."""
+    final, after = _one_letter(rest[:length]), rest[length:]
+    return len(rest) >= length and final in FINALS and (not after or (after[0] in INITIALS and after[1:2] in MEDIALS))
+
+
+def _one_letter(typed: str) -> str:
+    """ㅗㅏ is ㅘ; one key is itself; what is no letter stays as it is."""
+    return next((letter for letter, two in _TWO_KEYS.items() if two == typed), typed)
 
 
 def initials(text: str) -> str:

@@ -23,9 +23,7 @@ _PICTURE = (
     "\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
 )
 _ONE_EMOJI = f"{_PICTURE}[\U0001f3fb-\U0001f3ff]?[\ufe0e\ufe0f]?"
-_SEQUENCE = (
-    f"\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f|[0-9#*]\ufe0f?\u20e3|{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})*"
-)
+_SEQUENCE = f"\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f|[0-9#*]\ufe0f?\u20e3|{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})*"
 _JOINERS = "[\u200d\ufe00-\ufe0f\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 _EMOJI_OR_JOINER = re.compile(f"({_SEQUENCE})|{_JOINERS}")
 _EMOJI = re.compile(f"{_SEQUENCE}|[\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hangul.analyser import Morpheme, morphemes
 from hangul.particles import PAIRS, ending_of, fitting
@@ -18,6 +18,8 @@ _WRITTEN_BOTH = {
     both: pair for pair in PAIRS for both in (pair[2], f"{pair[0]}({pair[1]})", f"{pair[1]}({pair[0]})")
 }  # fmt: skip
 _HANGUL = re.compile("[가-힣]+")
+_PARTS_OF_NOUNS = ("N", "XR", "XPN", "SL", "UN", "IC", "W")  # tags of what makes one word with a noun beside it
+_AFTER_NOUNS = (*_BY_FORM, *_WRITTEN_BOTH, "의", "에", "도", "만", "들", "처럼", "까지", "부터", "보다")  # 버킷햇의
 _TAILS = ("서", "써", "부터")  # 으로서, 으로써, 으로부터
 # the copula after a vowel and after a consonant, longest first; 이다 and its like may drop 이 after a vowel
 _COPULA = (
@@ -27,11 +29,13 @@ _COPULA = (
 )  # fmt: skip
 
 
-def replace_words(text: str, replacements: Mapping[str, str]) -> str:
+def replace_words(text: str, replacements: Mapping[str, str], words: Iterable[str] = ()) -> str:
     """Return the text with every whole word replaced and the particle after it made to agree.
 
     Keys may be several words (흰 배경) or inflected forms (빨간); where two fit, the longer wins. What is replaced once
-    is not looked at again. Raises ValueError for an empty key.
+    is not looked at again. A noun that is written together with another is a part of a word and stays (차 in 차콜,
+    진 in 스키니진), unless that other is replaced too. `words`: nouns that the dictionary may lack. Raises ValueError
+    for an empty key.
     """
     text = unicodedata.normalize("NFC", text)
     wanted = {unicodedata.normalize("NFC", old): new for old, new in replacements.items()}
@@ -39,12 +43,13 @@ def replace_words(text: str, replacements: Mapping[str, str]) -> str:
         raise ValueError("an empty word cannot be replaced: give at least one letter")
     if not any(old in text for old in wanted):
         return text
-    found = morphemes(text)
+    words = tuple(words)
+    found = morphemes(text, words)
     if split_wrongly := _split_wrongly(text, wanted, found):
-        found = morphemes(text, nouns=split_wrongly)
+        found = morphemes(text, words, split_wrongly)
     starts, ends = {m.start for m in found}, {m.end for m in found if not _is_stem(m, found)}
     pieces, position = [], 0
-    for start, end, new in _matches(text, wanted, starts, ends):
+    for start, end, new in _whole(_matches(text, wanted, starts, ends), found):
         pieces += [text[position:start], new]
         position = end
         old_tail, new_tail = _particle(text, end, text[start:end], new, found)
@@ -58,16 +63,15 @@ def replace_word(text: str, old: str, new: str) -> str:
     return replace_words(text, {old: new})
 
 
-def _split_wrongly(
-    text: str, wanted: Mapping[str, str], found: list[Morpheme]
-) -> list[tuple[int, int]]:
+def _split_wrongly(text: str, wanted: Mapping[str, str], found: list[Morpheme]) -> list[tuple[int, int]]:
     """Places of words that the analyser does not know and joined to what follows: 버킷햇과 as 버킷 and 햇과.
 
     A morpheme that runs past the word's end, or is a verb's stem with its ending there (도트는 as 도, 트다), is such a
-    mistake if it begins inside the word or is a guess; a longer word of the dictionary is none (티 in 티셔츠, 고양 in
-    고양이, 입 in 입은).
+    mistake if it begins inside the word or is a guess, and the rest can be a particle; a longer word of the
+    dictionary is none (티 in 티셔츠, 고양 in 고양이, 입 in 입은).
     """
-    starts, ends, places = {m.start for m in found}, {m.end for m in found if not _is_stem(m, found)}, []
+    starts, ends = {m.start for m in found}, {m.end for m in found if not _is_stem(m, found)}
+    places: list[tuple[int, int]] = []
     for old in sorted(wanted, key=len, reverse=True):
         start = text.find(old)
         while start >= 0:
@@ -75,7 +79,8 @@ def _split_wrongly(
             beyond = next((m for m in found if m.start < end < m.end or (m.end == end and _is_stem(m, found))), None)
             mistaken = beyond is not None and (beyond.start > start or not beyond.in_dictionary)
             taken = any(s < end and start < e for s, e in places)
-            if start in starts and end not in ends and mistaken and not taken:
+            ended = text.startswith(_AFTER_NOUNS, end)
+            if start in starts and end not in ends and mistaken and ended and not taken:
                 places.append((start, end))
             start = text.find(old, start + 1)
     return sorted(places)
@@ -87,9 +92,7 @@ def _is_stem(morpheme: Morpheme, found: list[Morpheme]) -> bool:
     return stem and any(m.tag.startswith("E") and m.start == morpheme.end for m in found)
 
 
-def _matches(
-    text: str, wanted: Mapping[str, str], starts: set[int], ends: set[int]
-) -> list[tuple[int, int, str]]:
+def _matches(text: str, wanted: Mapping[str, str], starts: set[int], ends: set[int]) -> list[tuple[int, int, str]]:
     """Places of whole words from left to right, the longest first where several begin."""
     keys = sorted(wanted, key=len, reverse=True)
     matches, i = [], 0
@@ -101,6 +104,25 @@ def _matches(
                 break
         i += 1
     return matches
+
+
+def _whole(matches: list[tuple[int, int, str]], found: list[Morpheme]) -> list[tuple[int, int, str]]:
+    """The matches that no noun is written together with, other matches aside."""
+    nouns = [m for m in found if m.tag.startswith(_PARTS_OF_NOUNS) and m.end > m.start]
+    before = {m.end for m in nouns} | _ends_of_unwritten_copulas(found)
+    after = {m.start for m in nouns}
+    while True:
+        begins, ends = {start for start, _, _ in matches}, {end for _, end, _ in matches}
+        kept = [m for m in matches if m[0] not in before - ends and m[1] not in after - begins]
+        if len(kept) == len(matches):
+            return matches
+        matches = kept
+
+
+def _ends_of_unwritten_copulas(found: list[Morpheme]) -> set[int]:
+    """Where the analyser made a noun's tail into the ending of a copula that nobody wrote: 스키니, as 스키 and 이다."""
+    copulas = {m.end for m in found if m.is_copula and m.start == m.end}
+    return {m.end for m in found if m.tag.startswith("E") and m.start in copulas}
 
 
 def _particle(text: str, end: int, old: str, new: str, found: list[Morpheme]) -> tuple[str, str]:

@@ -3,6 +3,6 @@
 from index.options import IndexOptions
 from index.prompt_index import PromptIndex
 from index.records import Hit, Record, RefusedRecord, UnknownId
-from index.store import metadata
+from index.tables import metadata
 
 __all__ = ["Hit", "IndexOptions", "PromptIndex", "Record", "RefusedRecord", "UnknownId", "metadata"]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from index.options import DEFAULTS, IndexOptions
 from index.prompt_index import PromptIndex
-from index.store import newest_encoder
+from index.tables import newest_encoder
 from index.tune import choose, keep, measure
 
 PARAMETERS = f"""\
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = sa.create_engine(arguments.database)
     try:
         index = PromptIndex(arguments.index, engine, *newest_encoder(engine), IndexOptions(background=False))
-        return arguments.run(index, arguments)
+        return int(arguments.run(index, arguments))
     except (ValueError, OSError, RuntimeError, sa.exc.SQLAlchemyError) as error:
         print(f"index: {error}", file=sys.stderr)
         return 1
@@ -43,16 +43,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser("python -m index", description=__doc__, epilog=PARAMETERS,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = argparse.ArgumentParser(
+        "python -m index", description=__doc__, epilog=PARAMETERS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--index", required=True, metavar="FOLDER", help="the index folder")
     shared.add_argument("--database", required=True, metavar="URL", help="as in sqlite:///data/studio.db")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, parents=[shared], help=text, description=text, epilog=PARAMETERS,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+        one = commands.add_parser(
+            name,
+            parents=[shared],
+            help=text,
+            description=text,
+            epilog=PARAMETERS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         one.set_defaults(run=run)
         return one
 
@@ -64,8 +71,14 @@ def parser() -> argparse.ArgumentParser:
     command("verify", verify, "read every file anew and count against the database; exit status 1 if wrong")
     command("stats", stats, "print counts, sizes and parameters")
     tuning = command("tune", tune, "measure recall and time over n_trees and search_k, and keep the best setting")
-    tuning.add_argument("--trees", type=int, nargs="+", default=[12, 24, 48, 96], metavar="N",
-                        help="numbers of trees to try (default: 12 24 48 96)")
+    tuning.add_argument(
+        "--trees",
+        type=int,
+        nargs="+",
+        default=[12, 24, 48, 96],
+        metavar="N",
+        help="numbers of trees to try (default: 12 24 48 96)",
+    )
     tuning.add_argument("--recall", type=float, default=DEFAULTS["recall"], help="the target (default %(default)s)")
     return top
 
@@ -94,14 +107,17 @@ def stats(index: PromptIndex, arguments: argparse.Namespace) -> int:
 
 
 def tune(index: PromptIndex, arguments: argparse.Namespace) -> int:
-    target = IndexOptions(recall=arguments.recall).recall
+    target = IndexOptions(recall=arguments.recall).target
     print("| n_trees | search_k | recall@10 | surely | ms | build s | file MB |\n|---|---|---|---|---|---|---|")
     trials = []
     for trial in measure(index, arguments.trees, target):
         trials.append(trial)
         search_k = trial.search_k or "exact"
-        print(f"| {trial.n_trees} | {search_k} | {trial.recall:.3f} | {trial.sure:.3f} "
-              f"| {trial.milliseconds:.2f} | {trial.build_seconds:.1f} | {trial.megabytes:.0f} |", flush=True)
+        print(
+            f"| {trial.n_trees} | {search_k} | {trial.recall:.3f} | {trial.sure:.3f} "
+            f"| {trial.milliseconds:.2f} | {trial.build_seconds:.1f} | {trial.megabytes:.0f} |",
+            flush=True,
+        )
     best = choose(trials, target)
     keep(index, best, target)
     print(f"kept: n_trees {best.n_trees}, recall {target}; the next build uses it (python -m index build)")

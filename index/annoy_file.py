@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from annoy import AnnoyIndex
 
-METRIC = "angular"
+METRIC: Final = "angular"
 _NODE_HEAD = 12
 _SEED = 20_261  # the same vectors give the same file
 _EXACT_IS_CHEAPER = 1 / 2  # share of items: beyond it, random access costs more than reading all in order
@@ -143,9 +144,9 @@ def _measure(file: AnnoyFile, search_k: int, rows: np.ndarray, truth: np.ndarray
     for row, expected in zip(rows, truth, strict=True):
         query = file.vectors[row]
         started = time.perf_counter()
-        near, _ = file.nearest(query, fetched(k))
+        found = file.nearest(query, fetched(k))
         seconds.append(time.perf_counter() - started)
-        top = [candidate for candidate in near if candidate != row][:k]
+        top = [candidate for candidate in (found[0] if found else []) if candidate != row][:k]
         recalls.append(len(set(top) & set(expected.tolist())) / k)
     mean, error = float(np.mean(recalls)), float(np.std(recalls)) / len(recalls) ** 0.5
     sure = 1 - _UNSEEN * (1 - mean + 3 * error)

@@ -27,10 +27,11 @@ import sqlalchemy as sa
 
 from index.annoy_file import METRIC, AnnoyFile, build_annoy, choose_search_k
 from index.folder import IndexFolder, flush
-from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, TEXT, Generation, key_hash
+from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, Generation, key_hash
 from index.options import IndexOptions, tuned
 from index.records import Leader
 from index.store import Store
+from index.texts import SUMS, TEXT, write_sums
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def build_here(folder: IndexFolder, store: Store, options: IndexOptions) -> None
     folder.require_space(_bytes_needed(sizes, store.dim, options))
     target = folder.new_generation(store.sequence())
     try:
-        sha256 = _write(target, store, options, sizes)
+        sha256 = _write(target, store, options, sizes, started)
         rows = len(Generation(target, sha256, store))  # verified as every reader will
     except BaseException:
         rmtree(target, ignore_errors=True)
@@ -68,14 +69,26 @@ def reachable(url: sa.URL) -> bool:
 
 
 def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, lease: int) -> None:
-    orders = {"url": store.engine.url.render_as_string(hide_password=False), "folder": str(folder.path),
-              "dim": store.dim, "encoder_id": store.encoder_id, "options": asdict(options)}
+    orders = {
+        "url": store.engine.url.render_as_string(hide_password=False),
+        "folder": str(folder.path),
+        "dim": store.dim,
+        "encoder_id": store.encoder_id,
+        "options": asdict(options),
+    }
     package_root = str(Path(__file__).resolve().parents[1])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    child = subprocess.run([sys.executable, "-m", "index.build"], input=json.dumps(orders), text=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
-                           pass_fds=(lease,), check=False)
+    child = subprocess.run(
+        [sys.executable, "-m", "index.build"],
+        input=json.dumps(orders),
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        pass_fds=(lease,),
+        check=False,
+    )
     if child.returncode != 0:
         folder.sweep_unfinished()
         lines = child.stderr.strip().splitlines() or [f"signal {-child.returncode}; is the disk full?"]
@@ -83,10 +96,10 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
     logger.info("%s", (child.stderr.strip().splitlines() or ["index: built"])[-1])
 
 
-def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int]) -> str:
+def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int], started: float) -> str:
     """Write all files of a generation, flushed; return the SHA-256 of its manifest."""
     seq = int(target.name.split("-")[0])
-    scopes = []
+    scopes: list[list[object]] = []
     with (target / FLAT).open("wb") as flat, (target / TEXT).open("wb") as text:
         rows = _Rows(text)
         for scope, leaders in itertools.groupby(store.every_leader(), key=lambda leader: leader.scope):
@@ -94,16 +107,31 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
             vectors = rows.note(leaders)
             if sizes.get(scope, 0) >= options.exact_below:
                 annoy_name = f"{len(scopes)}.ann"
-                build_annoy(target / annoy_name, vectors, store.dim, options.n_trees)
+                build_annoy(target / annoy_name, vectors, store.dim, options.trees)
                 search_k = _search_k(target / annoy_name, store.dim, len(rows.numbers) - start, options)
             else:
                 flat.writelines(vector.astype("<f4").tobytes() for vector in vectors)
             scopes.append([scope, start, len(rows.numbers) - start, annoy_name, search_k])
     rows.write_arrays(target)
-    manifest = {"format": FORMAT, "metric": METRIC, "dim": store.dim, "encoder_id": store.encoder_id,
-                "store_id": store.store_id, "seq": seq, "n_trees": options.n_trees, "recall": options.recall,
-                "count": len(rows.numbers), "scopes": scopes,
-                "files": {path.name: _sealed(path) for path in sorted(target.iterdir())}}
+    write_sums(target)
+    files = {path.name: _sealed(path) for path in sorted(target.iterdir())}
+    text_bytes = files.pop(TEXT)["size"]
+    del files[SUMS]
+    manifest = {
+        "format": FORMAT,
+        "metric": METRIC,
+        "dim": store.dim,
+        "encoder_id": store.encoder_id,
+        "store_id": store.store_id,
+        "seq": seq,
+        "n_trees": options.trees,
+        "recall": options.target,
+        "count": len(rows.numbers),
+        "scopes": scopes,
+        "files": files,
+        "text_bytes": text_bytes,
+        "seconds": round(time.monotonic() - started, 3),
+    }
     content = json.dumps(manifest, ensure_ascii=False).encode()
     (target / MANIFEST).write_bytes(content)
     for path in (target / MANIFEST, target, target.parent):
@@ -112,9 +140,16 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
 
 
 def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
-    point = choose_search_k(AnnoyFile(path, dim, count, 0), options.recall)[-1]
-    logger.info("index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f", path.name,
-                count, options.n_trees, point.search_k, point.recall, point.sure)
+    point = choose_search_k(AnnoyFile(path, dim, count, 0), options.target)[-1]
+    logger.info(
+        "index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f",
+        path.name,
+        count,
+        options.trees,
+        point.search_k,
+        point.recall,
+        point.sure,
+    )
     return point.search_k
 
 
@@ -143,10 +178,10 @@ class _Rows:
             values.astype(kind).tofile(target / name)
 
 
-def _sealed(path: Path) -> dict:
-    """Flush a file, make it read-only, and return its size and SHA-256."""
+def _sealed(path: Path) -> dict[str, int | str]:
+    """Flush a file, make it read-only (but for the texts, parts of which are erased), return its size and SHA-256."""
     flush(path)
-    path.chmod(0o444)
+    path.chmod(0o600 if path.name in (TEXT, SUMS) else 0o400)
     with path.open("rb") as file:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
@@ -154,7 +189,7 @@ def _sealed(path: Path) -> dict:
 def _bytes_needed(sizes: dict[str, int], dim: int, options: IndexOptions) -> int:
     """Estimate a generation's largest size while it is written: Annoy grows its file by 1.3."""
     annoy_rows = sum(rows for rows in sizes.values() if rows >= options.exact_below)
-    nodes = annoy_rows * (1 + 4 * options.n_trees / dim)  # leaves hold about dim items, half full
+    nodes = annoy_rows * (1 + 4 * options.trees / dim)  # leaves hold about dim items, half full
     flat_rows = sum(sizes.values()) - annoy_rows
     return int(1.3 * nodes * (12 + 4 * dim)) + flat_rows * 4 * dim + 256 * sum(sizes.values()) + (8 << 20)
 
@@ -163,6 +198,7 @@ def main() -> None:
     """Carry out the orders on stdin."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     os.nice(10)
+    os.umask(0o077)
     orders = json.load(sys.stdin)
     engine = sa.create_engine(orders["url"])
     store = Store(engine, orders["dim"], orders["encoder_id"])

@@ -34,9 +34,11 @@ class Layers:
         self.generation = generation
         self.seq = generation.seq if generation else 0  # every change up to here is in
         self.fresh = 0  # rows in all tails
+        self.removed: set[int] = set()  # numbers of removed records whose texts the generation may still hold
         self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
         self._tails: dict[str, Tail] = {}
+        self._no_tail = Tail(store.dim)
         self._newest = generation.newest() if generation else 0  # no record that was seen has a higher number
         self._keys: dict[int, tuple[str, str]] = {}  # number → what it led last, for the tails' rows
         self._catching_up, self._moment = threading.Lock(), threading.Lock()
@@ -70,18 +72,32 @@ class Layers:
 
     def sizes(self) -> dict[str, int]:
         """Return how many groups each scope shows."""
-        shelves = self.generation.shelves if self.generation else {}
-        sizes = Counter({scope: len(shelf.vectors) for scope, shelf in shelves.items()})
+        sizes = Counter[str]()
+        if (generation := self.generation) is not None:
+            for scope, shelf in generation.shelves.items():
+                sizes[scope] = len(shelf.vectors) - generation.erased_in(scope)
         for scope in list(self._tails):
             view = self._view(scope)
             for group in set(view.tail.groups[: view.rows]):
                 sizes[scope] += (view.leader(group) >= 0) - (view.in_generation(group) is not None)
         return {scope: size for scope, size in sizes.items() if size}
 
+    def erase_texts(self) -> set[int]:
+        """Overwrite the texts of removed records in this process's copy; return their numbers, for other copies."""
+        with self._catching_up:
+            numbers, self.removed = self.removed, set()
+            if self.generation is not None:
+                self.generation.erase(numbers)
+        return numbers
+
     def _take_in(self, changes: list[Change]) -> None:
         """Let newer records lead their groups; ask the store who leads those that lost their leader."""
-        lost = {key for change in changes for key in self._left_by(change)
-                if self._view(key[0]).leader(key[1]) == change.number}
+        lost = {
+            key
+            for change in changes
+            for key in self._left_by(change)
+            if self._view(key[0]).leader(key[1]) == change.number
+        }
         heirs = self._store.leaders(lost) if lost else {}
         self._newest = max([self._newest, *(heir.number for heir in heirs.values())])
         standing: dict[tuple[str, str], Leader | None] = dict.fromkeys(lost) | heirs
@@ -111,21 +127,22 @@ class Layers:
 
     def _left_by(self, change: Change) -> list[tuple[str, str]]:
         """Return every (scope, group) that the changed record may have led here and leads no more."""
-        if change.group is None and self.generation and self.erasing_since is None:
-            self.erasing_since = time.monotonic()
+        if change.group is None and self.generation:
+            self.removed.add(change.number)
+            self.erasing_since = self.erasing_since or time.monotonic()
         if change.number > self._newest:  # no record of it was ever seen
             return []
         if change.group is not None:
             here = change.now.scope if change.now else None
-            return [(scope, change.group) for scope in (PUBLIC, change.owner) if scope != here]
+            return [(scope, change.group) for scope in (PUBLIC, change.owner) if scope is not None and scope != here]
         keys = [self._keys[change.number]] if change.number in self._keys else []
-        rows = self.generation.rows_of(change.number) if self.generation is not None else ()
-        return keys + [self.generation.key(row) for row in rows]
+        generation = self.generation
+        return keys + ([generation.key(row) for row in generation.rows_of(change.number)] if generation else [])
 
     def _view(self, scope: str) -> _View:
-        tail = self._tails.get(scope)
+        tail = self._tails.get(scope, self._no_tail)
         shelf = self.generation.shelves.get(scope) if self.generation else None
-        return _View(scope, self.generation, shelf, tail, len(tail) if tail else 0)
+        return _View(scope, self.generation, shelf, tail, len(tail))
 
     def _tail(self, scope: str) -> Tail:
         if scope not in self._tails:
@@ -148,23 +165,26 @@ class _View:
     scope: str
     generation: Generation | None
     shelf: Shelf | None
-    tail: Tail | None
+    tail: Tail
     rows: int
 
     def leader(self, group: str) -> int:
         """Return the number of the record that stands for `group` here, -1 if none does."""
-        row = self.tail.latest(group, self.rows) if self.tail else None
+        row = self.tail.latest(group, self.rows) if self.rows else None
         if row is not None:
             return self.tail.numbers[row]
-        row = self.in_generation(group)
-        return -1 if row is None else int(self.generation.numbers[row])
+        if self.generation is None or (row := self.in_generation(group)) is None:
+            return -1
+        return int(self.generation.numbers[row])
 
     def in_generation(self, group: str) -> int | None:
-        return self.generation.find(self.scope, group) if self.shelf else None
+        return None if self.shelf is None or self.generation is None else self.generation.find(self.scope, group)
 
     def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
         """Return at least the `k` best, if there are that many, leaving out groups that `rival` has newer."""
-        found = self._from_generation(query, k, rival) if self.shelf else []
+        found: list[_Candidate] = []
+        if self.shelf is not None and self.generation is not None:
+            found = self._from_generation(self.shelf, self.generation, query, k, rival)
         least = float(found[k - 1].vector @ query) if len(found) >= k else None  # what the tail has to reach
         return found + (self._from_tail(query, k, rival, least) if self.rows else [])
 
@@ -182,26 +202,31 @@ class _View:
         rows, scores = tail.scores(query, self.rows, least)
         return _walk(scores, k, lambda i: candidate(int(rows[i])))
 
-    def _from_generation(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
-        shelf, generation = self.shelf, self.generation
-
+    def _from_generation(
+        self, shelf: Shelf, generation: Generation, query: np.ndarray, k: int, rival: _View | None
+    ) -> list[_Candidate]:
         def candidate(row: int) -> _Candidate | None:
             number, group = int(generation.numbers[shelf.start + row]), generation.group(shelf.start + row)
             if self.rows and self.tail.latest(group, self.rows) is not None:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            return _Candidate(number, generation.id(shelf.start + row), group, shelf.vectors[row])
+            if (id := generation.id(shelf.start + row)).startswith("\0"):  # was removed: nothing of it is left
+                return None
+            return _Candidate(number, id, group, shelf.vectors[row])
 
         for effort in _EFFORTS if shelf.annoy else ():
-            near = shelf.annoy.nearest(query, effort * fetched(k), effort)
+            near = shelf.annoy.nearest(query, effort * fetched(k), effort) if shelf.annoy else None
             if near is None:
                 break
-            rows, scores = near
-            found = _walk(scores, k, lambda i, rows=rows: candidate(rows[i]))
+            found = _walk(near[1], k, _at(near[0], candidate))
             if len(found) >= k:
                 return found
         return _walk(shelf.vectors @ query, k, candidate)
+
+
+def _at(rows: list[int], candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
+    return lambda place: candidate(rows[place])
 
 
 def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | None]) -> list[_Candidate]:

@@ -19,7 +19,7 @@ class IndexOptions:
     n_trees: int | None = None  # trees of an Annoy file: more find more, and cost disk and build time
     recall: float | None = None  # recall@10 that a build makes sure of when it chooses search_k
     fresh_share: float = 0.02  # of the file's rows: beyond it (and exact_below) the file is rebuilt
-    erase_within: float = 3_600.0  # seconds until a rebuild takes a removed record's vector out of the file
+    erase_within: float = 60.0  # seconds until a rebuild takes a removed record's vector out of the file is due
     background: bool = True  # rebuild and clean from a thread of this process
     own_process: bool = True  # build in a child process, where the database can be reached from one
 
@@ -33,8 +33,18 @@ class IndexOptions:
         if not 0 <= self.fresh_share <= 1 or self.erase_within < 0:
             raise ValueError("fresh_share must be from 0 to 1 and erase_within not negative")
 
+    @property
+    def trees(self) -> int:
+        """`n_trees`, or the default where it is left open."""
+        return int(DEFAULTS["n_trees"]) if self.n_trees is None else self.n_trees
 
-DEFAULTS = {"n_trees": 48, "recall": 0.95}
+    @property
+    def target(self) -> float:
+        """`recall`, or the default where it is left open."""
+        return DEFAULTS["recall"] if self.recall is None else self.recall
+
+
+DEFAULTS: dict[str, float] = {"n_trees": 48, "recall": 0.95}
 
 
 def tuned(options: IndexOptions, folder: Path) -> IndexOptions:

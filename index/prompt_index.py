@@ -29,25 +29,29 @@ from index.records import Hit, Record, check_k, check_name, unit
 from index.store import Store
 
 logger = logging.getLogger(__name__)
+BUILD_SHARE = 2.0  # removals have the file rebuilt for a third of the time at most
 
 
 class PromptIndex:
     """An index in the folder `path` over the records in `engine`'s database; threads may share it."""
 
-    def __init__(self, path: str | Path, engine: sa.Engine, dim: int, encoder_id: str,
-                 options: IndexOptions | None = None) -> None:
+    def __init__(
+        self, path: str | Path, engine: sa.Engine, dim: int, encoder_id: str, options: IndexOptions | None = None
+    ) -> None:
         self.options = options or IndexOptions()
         self.store = Store(engine, dim, encoder_id)
         self.folder = IndexFolder(path)
         self._opening = threading.Lock()
         self._layers: Layers | None = None
         self._refused: tuple[str, str] | None = None  # the damaged generation that need not be read again
+        self._erased: set[int] = set()  # numbers whose texts this process has overwritten in every file
         self._keeper = Keeper(self.tend) if self.options.background else None
 
     # Writing: by any thread of any process; on a connection that is handed in, the caller commits
 
-    def add(self, id: str, group: str, vector: np.ndarray, owner: str, public: bool,
-            connection: sa.Connection | None = None) -> None:
+    def add(
+        self, id: str, group: str, vector: np.ndarray, owner: str, public: bool, connection: sa.Connection | None = None
+    ) -> None:
         """Add a record, or give a known one a new vector and visibility. Raises ValueError, RefusedRecord."""
         self.store.add([Record(id, group, vector, owner, public)], connection)
 
@@ -68,9 +72,25 @@ class PromptIndex:
         self.store.remove(ids, connection)
 
     def removed(self, id: str) -> bool:
-        """Say whether a removed record has left every file of this folder too. Raises UnknownId."""
-        seq = self.store.removal(id)
-        return seq is not None and self.folder.all_have_seen(seq)
+        """Say whether a removed record has left every file of this folder too. Raises UnknownId.
+
+        Where its vector has not yet, its texts are overwritten now, and a rebuild is due soon.
+        """
+        removal = self.store.removal(id)
+        if removal is None:
+            return False
+        if self.folder.all_have_seen(removal.seq):
+            return True
+        if removal.number not in self._erased:
+            self.folder.note_removal()
+            if self._layers is not None:
+                self._caught_up()
+                self._erase_texts()
+            self.folder.erase_texts([removal.number])
+            self._erased.add(removal.number)
+        if self._keeper:
+            self._keeper.watch()
+        return False
 
     # Reading
 
@@ -100,9 +120,13 @@ class PromptIndex:
             "generation": generation.name if generation else None,
             "generation_rows": len(generation) if generation else 0,
             "generation_bytes": generation.bytes_on_disk if generation else 0,
-            "annoy_files": len(annoy), "n_trees": generation.n_trees if annoy else None,
+            "annoy_files": len(annoy), "n_trees": generation.n_trees if generation and annoy else None,
             "search_k": max(annoy) if annoy else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
+
+    def live_count(self) -> int:
+        """Return how many records there are, removed ones not counted."""
+        return self.store.count_live()
 
     def verify(self) -> list[str]:
         """Read every file anew and count against the store; return what is wrong, in words."""
@@ -127,12 +151,14 @@ class PromptIndex:
     def rebuild(self) -> None:
         """Build a generation of all that is committed now, and use it. Raises OSError, RuntimeError."""
         with self.folder.lease(wait=True) as lease:
+            assert lease is not None  # it waited
             self._build(lease)
 
     def tend(self) -> None:
         """Take over another process's generation; rebuild and delete what is due, if nobody else does."""
         sound = self.refresh()
         layers = self._caught_up()
+        self._erase_texts()
         using = layers.generation.name if layers.generation else None
         due = not sound or self._wants_rebuild(layers)
         del layers  # lets the generation go once no search uses it
@@ -168,7 +194,9 @@ class PromptIndex:
             self._keeper.stop()
 
     def _build(self, lease: int) -> None:
+        self.folder.forget_removal()  # one that comes while this is built is noted anew
         build(self.folder, self.store, self.options, lease)
+        self._erased.clear()
         self.refresh()
         using = self._current_layers().generation
         self.folder.sweep(using.name if using else None)
@@ -178,7 +206,18 @@ class PromptIndex:
         if layers.fresh > max(self.options.exact_below, self.options.fresh_share * rows):
             return True
         since = layers.erasing_since
-        return since is not None and time.monotonic() - since >= self.options.erase_within
+        if since is None or layers.generation is None:
+            return False
+        within = self.options.erase_within
+        patience = within and max(within, BUILD_SHARE * layers.generation.seconds)
+        return time.monotonic() - since >= patience - self.folder.removal_age(patience)
+
+    def _erase_texts(self) -> None:
+        """Overwrite what the files still say of removed records: in this process's copy, then on the disk."""
+        layers = self._layers
+        if layers is not None and layers.removed:
+            self.folder.note_removal()
+            self.folder.erase_texts(layers.erase_texts())
 
     def _current_layers(self) -> Layers:
         if self._layers is None:

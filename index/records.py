@@ -78,7 +78,8 @@ def check_k(k: int) -> int:
 
 def unit(vector: np.ndarray, dim: int) -> np.ndarray:
     """Return (dim,) float32 of length 1; raise ValueError for another shape, NaN, infinity or zero."""
-    return unit_rows([vector], dim)[0]
+    row: np.ndarray = unit_rows([vector], dim)[0]
+    return row
 
 
 def unit_rows(vectors: Sequence[np.ndarray], dim: int) -> np.ndarray:
@@ -92,4 +93,4 @@ def unit_rows(vectors: Sequence[np.ndarray], dim: int) -> np.ndarray:
         raise ValueError("vector holds NaN or infinity: only finite numbers have a direction")
     if (lengths < 1e-12).any():
         raise ValueError("vector is zero: it has no direction to compare")
-    return (rows / lengths).astype("<f4")
+    return np.asarray(rows / lengths, dtype="<f4")

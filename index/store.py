@@ -7,47 +7,16 @@ in their own order, and "everything after number n" misses nothing. A scope is w
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from index.records import PUBLIC, Leader, Record, RefusedRecord, UnknownId, check_name, unit_rows
+from index.tables import SEQUENCE, counter, create_tables, encoders, insert_once, prompts
 
-metadata = sa.MetaData()
-Count = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows only in INTEGER columns
-
-counter = sa.Table(
-    "prompt_index", metadata,
-    sa.Column("seq", Count, nullable=False),
-    sa.Column("store_id", sa.Text, nullable=False),
-    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
-)
-encoders = sa.Table(
-    "prompt_encoders", metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("encoder_id", sa.Text, nullable=False, unique=True),
-    sa.Column("dim", sa.Integer, nullable=False),
-)
-prompts = sa.Table(
-    "prompt_vectors", metadata,
-    sa.Column("number", Count, primary_key=True),  # grows with every new id: a group's newest is highest
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("seq", Count, nullable=False, unique=True),  # grows with every change
-    sa.Column("encoder", sa.Integer),  # NULL once removed, like all that follow
-    sa.Column("scope", sa.Text),  # PUBLIC or the owner
-    sa.Column("group", sa.Text),
-    sa.Column("owner", sa.Text),
-    sa.Column("vector", sa.LargeBinary),  # dim × float32, little-endian, length 1
-    sa.Index("prompt_vectors_leaders", "encoder", "scope", "group", "number"),
-    sqlite_autoincrement=True,
-)
-
-_SEQUENCE = sa.select(counter.c.seq)
 _NUMBER = prompts.c.number == sa.bindparam("number_")
 _CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be checkpointed between them
 
@@ -60,6 +29,13 @@ class Change(NamedTuple):
     owner: str | None
     group: str | None
     now: Leader | None  # the record, if it is there for this encoder; it may lead its group or not
+
+
+class Removal(NamedTuple):
+    """A removal: its sequence number, and the number of the record that was removed."""
+
+    seq: int
+    number: int
 
 
 class Store:
@@ -78,7 +54,7 @@ class Store:
     def sequence(self) -> int:
         """Return the sequence number of the last committed change; 0 for a new store."""
         with self.engine.connect() as connection:
-            return connection.execute(_SEQUENCE).scalar_one()
+            return int(connection.execute(SEQUENCE).scalar_one())
 
     # Writing
 
@@ -110,34 +86,51 @@ class Store:
                 raise UnknownId(f"id {id!r} is not in the index")
 
     def remove(self, ids: Sequence[str], connection: sa.Connection | None = None) -> None:
-        """Erase all of some records but their ids, all or none. A second removal changes nothing. Raises UnknownId."""
+        """Erase all of some records but their ids, all or none. A second removal changes nothing. Raises UnknownId.
+
+        Who leads a removed record's group now counts as changed too: a reader whose file has lost the text of the
+        group learns of the heir by that.
+        """
         wanted = list(dict.fromkeys(check_name("id", id) for id in ids))
         erased = dict.fromkeys(("scope", "group", "owner", "vector", "encoder"), sa.null())
-        with self._writing(connection, len(wanted)) as (writer, first):
+        with self._writing(connection, 2 * len(wanted)) as (writer, first):
             if self.engine.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
-            live = [{"number_": number, "seq": first + i} for i, number in enumerate(self._live(writer, wanted))]
-            if live:
-                writer.execute(sa.update(prompts).where(_NUMBER).values(erased), live)
+            numbers = self._live(writer, wanted)
+            groups = self._groups(writer, numbers)
+            if numbers:
+                rows = [{"number_": number, "seq": first + i} for i, number in enumerate(numbers)]
+                writer.execute(sa.update(prompts).where(_NUMBER).values(erased), rows)
+            if heirs := self._heirs(writer, groups):
+                rows = [{"number_": number, "seq": first + len(wanted) + i} for i, number in enumerate(heirs)]
+                writer.execute(sa.update(prompts).where(_NUMBER).values(seq=sa.bindparam("seq")), rows)
 
     # Reading
 
-    def removal(self, id: str, connection: sa.Connection | None = None) -> int | None:
-        """Return the sequence number of an id's removal, None while it lives. Raises UnknownId."""
-        statement = sa.select(prompts.c.seq, prompts.c.scope).where(prompts.c.id == check_name("id", id))
+    def removal(self, id: str, connection: sa.Connection | None = None) -> Removal | None:
+        """Return the removal of an id, None while it lives. Raises UnknownId."""
+        columns = (prompts.c.seq, prompts.c.scope, prompts.c.number)
+        statement = sa.select(*columns).where(prompts.c.id == check_name("id", id))
         with self._reading(connection) as reader:
             row = reader.execute(statement).one_or_none()
         if row is None:
             raise UnknownId(f"id {id!r} is not in the index")
-        return row.seq if row.scope is None else None
+        return Removal(row.seq, row.number) if row.scope is None else None
 
     def changes(self, after: int, limit: int) -> list[Change]:
         """Return the records that changed after a sequence number, oldest change first."""
         with self.engine.connect() as connection:
             rows = connection.execute(self._changes, {"after": after, "most": limit}).all()
-        return [Change(seq, number, owner, group, _leader(number, id, group, scope, vector)
-                       if encoder == self.encoder else None)
-                for seq, owner, encoder, number, id, group, scope, vector in rows]
+        return [
+            Change(
+                seq,
+                number,
+                owner,
+                group,
+                _leader(number, id, group, scope, vector) if encoder == self.encoder else None,
+            )
+            for seq, owner, encoder, number, id, group, scope, vector in rows
+        ]
 
     def leaders(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Leader]:
         """Return the newest live record of each (scope, group) that has one."""
@@ -181,6 +174,11 @@ class Store:
         with self.engine.connect() as connection:
             return list(connection.execute(statement).scalars())
 
+    def count_live(self) -> int:
+        """Return how many live records there are, of every encoder."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).where(prompts.c.scope.is_not(None))).scalar_one()
+
     def count_outdated(self) -> int:
         """Return how many live records another encoder made."""
         other = prompts.c.encoder != self.encoder
@@ -198,22 +196,23 @@ class Store:
 
     # Below: how
 
-    def _newest(self, *conditions: sa.ColumnElement[bool]) -> sa.Select:
+    def _newest(self, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         """Select scope, group and the highest number of each key, from the index on them alone."""
         key = (prompts.c.scope, prompts.c.group)
         mine = sa.and_(prompts.c.encoder == self.encoder, *conditions)  # a removed record has no encoder
         return sa.select(*key, sa.func.max(prompts.c.number).label("number")).where(mine).group_by(*key)
 
-    def _of(self, newest: sa.Subquery) -> sa.Select:
+    def _of(self, newest: sa.Subquery) -> sa.Select[Any]:
         """Select what makes a Leader of each row of `newest`."""
         columns = (prompts.c.number, prompts.c.id, prompts.c.group, prompts.c.scope, prompts.c.vector)
         return sa.select(*columns).join(newest, prompts.c.number == newest.c.number)
 
-    def _prepared(self) -> tuple[sa.Select, sa.Select]:
+    def _prepared(self) -> tuple[sa.Select[Any], sa.Select[Any]]:
         c = prompts.c
         columns = (c.seq, c.owner, c.encoder, c.number, c.id, c.group, c.scope, c.vector)
         changes = sa.select(*columns).where(c.seq > sa.bindparam("after")).order_by(c.seq)
-        groups, scopes = sa.bindparam("groups", expanding=True), sa.bindparam("scopes", expanding=True)
+        groups: sa.BindParameter[list[str]] = sa.bindparam("groups", expanding=True)
+        scopes: sa.BindParameter[list[str]] = sa.bindparam("scopes", expanding=True)
         leaders = self._of(self._newest(c.group.in_(groups), c.scope.in_(scopes)).subquery())
         return changes.limit(sa.bindparam("most", type_=sa.Integer)), leaders
 
@@ -242,6 +241,23 @@ class Store:
         if unknown := [id for id in ids if id not in known]:
             raise UnknownId(f"id {unknown[0]!r} is not in the index")
         return [number for number, scope in map(known.__getitem__, ids) if scope is not None]
+
+    def _groups(self, writer: sa.Connection, numbers: Sequence[int]) -> set[tuple[int, str, str]]:
+        """Return (encoder, scope, group) of live records."""
+        c, found = prompts.c, set()
+        for start in range(0, len(numbers), 500):
+            some = sa.select(c.encoder, c.scope, c.group).where(c.number.in_(numbers[start : start + 500]))
+            found |= {tuple(row) for row in writer.execute(some)}
+        return found
+
+    def _heirs(self, writer: sa.Connection, groups: Iterable[tuple[int, str, str]]) -> list[int]:
+        """Return the number of the newest record of each (encoder, scope, group) that has one."""
+        c = prompts.c
+        newest = sa.select(sa.func.max(c.number)).where(
+            c.encoder == sa.bindparam("e"), c.scope == sa.bindparam("s"), c.group == sa.bindparam("g")
+        )
+        found = (writer.execute(newest, {"e": e, "s": s, "g": g}).scalar() for e, s, g in groups)
+        return [number for number in found if number is not None]
 
     def _update_live(self, writer: sa.Connection, id: str, **values: object) -> bool:
         live = sa.and_(prompts.c.id == check_name("id", id), prompts.c.scope.is_not(None))
@@ -272,45 +288,16 @@ class Store:
                 row = connection.execute(mine).one_or_none()
             if row is None:
                 values = {"encoder_id": self.encoder_id, "dim": self.dim}
-                _insert_once(self.engine, sa.insert(encoders).values(values))
+                insert_once(self.engine, sa.insert(encoders).values(values))
                 continue
             if row.dim != self.dim:
-                raise ValueError(f"index has dim {row.dim} for encoder {self.encoder_id!r}, {self.dim} came: "
-                                 "give another encoder id to another encoder")
-            return row.number
+                raise ValueError(
+                    f"index has dim {row.dim} for encoder {self.encoder_id!r}, {self.dim} came: "
+                    "give another encoder id to another encoder"
+                )
+            return int(row.number)
         raise RuntimeError("the encoder could not be registered")
-
-
-def create_tables(engine: sa.Engine) -> None:
-    """Make the tables and the counter row where they are absent; safe while another process does the same."""
-    try:
-        metadata.create_all(engine)
-    except (OperationalError, ProgrammingError):  # another process was quicker, or there is no database
-        metadata.create_all(engine)
-    with engine.connect() as connection:
-        empty = connection.execute(_SEQUENCE).one_or_none() is None
-    if empty:
-        _insert_once(engine, sa.insert(counter).values(key=1, seq=0, store_id=uuid.uuid4().hex))
-
-
-def newest_encoder(engine: sa.Engine) -> tuple[int, str]:
-    """Return (dim, encoder_id) of the encoder registered last. Raises ValueError for an empty store."""
-    create_tables(engine)
-    statement = sa.select(encoders.c.dim, encoders.c.encoder_id).order_by(encoders.c.number.desc()).limit(1)
-    with engine.connect() as connection:
-        row = connection.execute(statement).one_or_none()
-    if row is None:
-        raise ValueError("this database holds no prompt index yet: the studio makes it when it starts")
-    return row.dim, row.encoder_id
 
 
 def _leader(number: int, id: str, group: str, scope: str, vector: bytes) -> Leader:
     return Leader(number, id, group, scope, np.frombuffer(vector, dtype="<f4"))
-
-
-def _insert_once(engine: sa.Engine, statement: sa.Insert) -> None:
-    try:
-        with engine.begin() as connection:
-            connection.execute(statement)
-    except IntegrityError:
-        pass  # another process was quicker, with the same row

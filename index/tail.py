@@ -51,7 +51,8 @@ class Tail:
         return None if row < 0 else row
 
     def vector(self, row: int) -> np.ndarray:
-        return self._blocks[row // _BLOCK].vectors[row % _BLOCK]
+        vector: np.ndarray = self._blocks[row // _BLOCK].vectors[row % _BLOCK]
+        return vector
 
     def scores(self, query: np.ndarray, rows: int, least: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the first `rows` rows that can score `least` or more, few others with them, and their scores.
@@ -59,14 +60,14 @@ class Tail:
         A third of each vector is read. The rest adds no more than the product of the lengths that are left
         (Cauchy-Schwarz), so nothing is missed. Where that leaves out too little, all of every row is read.
         """
-        bounded, found = least is not None, []
+        bound, found = least, list[tuple[np.ndarray, np.ndarray]]()
         for start, block in self._until(rows):
             n = min(rows - start, _BLOCK)
-            near = block.near(query, n, least) if bounded else None
-            bounded = near is not None and len(near) < n / 2
-            if bounded:
+            near = block.near(query, n, bound) if bound is not None else None
+            if near is not None and len(near) < n / 2:
                 found.append((start + near, block.vectors[near] @ query))
             else:
+                bound = None
                 found.append((np.arange(start, start + n), block.vectors[:n] @ query))
         which, scores = zip(*found, strict=True)
         return np.concatenate(which), np.concatenate(scores)

@@ -38,8 +38,11 @@ def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator
     sizes = index.store.scope_sizes()
     scope = max(sizes, key=sizes.__getitem__, default=None)
     if scope is None or sizes[scope] < MIN_ROWS:
-        raise ValueError(f"the largest scope has {sizes.get(scope, 0)} vectors: tuning takes {MIN_ROWS} or more, "
-                         "below that search is exact anyway")
+        largest = max(sizes.values(), default=0)
+        raise ValueError(
+            f"the largest scope has {largest} vectors: tuning takes {MIN_ROWS} or more, below that search "
+            "is exact anyway"
+        )
     index.folder.path.mkdir(parents=True, exist_ok=True)
     for n_trees in trees:
         with tempfile.TemporaryDirectory(dir=index.folder.path, prefix="tune-") as folder:

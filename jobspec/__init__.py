@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from jobspec.draw import Draw, Vary
 from jobspec.fields import SEEDS, bounds
-from jobspec.job import ID, Job
-from jobspec.kinds import KINDS, of_row, parse, register, removed, schema
+from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
 from jobspec.running import Cancelled, Order, Progress, Result, ResultPicture, Runner, Warned
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "Cancelled", "Draw", "Job", "Order", "Progress", "Result", "ResultPicture", "Runner",
-    "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
+    "ID", "KINDS", "SEEDS", "AnyJob", "Cancelled", "Draw", "Job", "Order", "Progress", "Result", "ResultPicture",
+    "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
 ]  # fmt: skip

@@ -17,8 +17,7 @@ from jobspec.fields import (
     StyleWeight,
     Text,
 )
-from jobspec.job import Job
-from jobspec.kinds import register
+from jobspec.job import Job, register
 
 
 @register
@@ -32,13 +31,13 @@ class Draw(Job):
 
     kind: Literal["draw"] = "draw"
     prompt: Text = Field(min_length=1, examples=["빨간 체크무늬 원피스"], description="What to draw.")
-    negative_prompt: Text = Field("", description="What should not be there.")
-    steps: Steps | None = Field(None, description="Steps of the base stage.")
-    guidance_scale: GuidanceScale | None = Field(None, description="How closely the words are followed.")
-    refine: bool = Field(True, description="Refine what the base stage drew.")
-    refine_strength: RefineStrength | None = Field(None, description="How much the refiner draws anew.")
-    style: StyleName | None = Field(None, description="A style's name.")
-    style_weight: StyleWeight = Field(1.0, description="The weight of a LoRA style.")
+    negative_prompt: Text = Field(default="", description="What should not be there.")
+    steps: Steps | None = Field(default=None, description="Steps of the base stage.")
+    guidance_scale: GuidanceScale | None = Field(default=None, description="How closely the words are followed.")
+    refine: bool = Field(default=True, description="Refine what the base stage drew.")
+    refine_strength: RefineStrength | None = Field(default=None, description="How much the refiner draws anew.")
+    style: StyleName | None = Field(default=None, description="A style's name.")
+    style_weight: StyleWeight = Field(default=1.0, description="The weight of a LoRA style.")
 
     def batch_key(self) -> str:
         """A style's weight tells nothing where there is no style."""
@@ -64,4 +63,4 @@ class Vary(Draw):
 
     kind: Literal["vary"] = "vary"  # type: ignore[assignment]
     source_image: PictureId = Field(description="Any picture the caller may see, uploads included.")
-    strength: Strength | None = Field(None, description="How much of the source is drawn anew.")
+    strength: Strength | None = Field(default=None, description="How much of the source is drawn anew.")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 SEEDS = 2**32
+DEFAULT_STRENGTH = 0.6  # of a source picture, how much is drawn anew where nothing is asked
 MAX_TEXT = 12_000  # code points before normalising: 2,000 syllables in NFD and something over
 
 
@@ -18,7 +19,7 @@ def _slider(low: float, high: float, step: float) -> dict[str, object]:
     return {"x-slider": [low, high, step]}
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Text = Annotated[str, Field(max_length=MAX_TEXT, description="At most 2,000 characters once normalised (NFC).")]
 Count = Annotated[int, Field(ge=1, le=10)]
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Steps = Annotated[int, Field(ge=1, le=150, json_schema_extra=_slider(1, 50, 1))]

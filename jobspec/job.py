@@ -1,11 +1,12 @@
-"""What every kind of job has in common. A job is frozen and checked where it is made; its JSON form is the row's."""
+"""A job: what every kind has in common, and the registry of kinds. A job is frozen and checked where it is made."""
 
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jobspec.fields import Count, Seed, Visibility
 
@@ -24,12 +25,12 @@ class Job(BaseModel):
     ALSO_SHOWN: ClassVar[tuple[str, ...]] = ()  # fields of other kinds that answers of this one name, as null
 
     kind: str
-    n: Count = Field(4, description="How many pictures.")
-    seed: Seed | None = Field(None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
+    n: Count = Field(default=4, description="How many pictures.")
+    seed: Seed | None = Field(default=None, description="Picture i has seed + i modulo 2³²; rolled when absent.")
     visibility: Visibility = "private"
 
     @property
-    def text(self) -> str:
+    def main_text(self) -> str:
         """The words that the job is found by."""
         return str(getattr(self, self.TEXT))
 
@@ -41,7 +42,7 @@ class Job(BaseModel):
         """Jobs with one key may be run in one batch."""
         return json.dumps([self.kind, *(getattr(self, name) for name in self.BATCH)])
 
-    def pictures(self) -> dict[str, str]:
+    def source_pictures(self) -> dict[str, str]:
         """The ids of the pictures that the job starts from, by field."""
         named = {name: getattr(self, name) for name in picture_fields(type(self))}
         return {name: id for name, id in named.items() if id is not None}
@@ -49,6 +50,65 @@ class Job(BaseModel):
     def to_row(self) -> dict[str, object]:
         """The JSON form that the database keeps; `jobspec.of_row` reads it."""
         return self.model_dump(mode="json", exclude={"visibility"})
+
+
+KINDS: dict[str, type[Job]] = {}
+J = TypeVar("J", bound=Job)
+
+
+def register(kind: type[J]) -> type[J]:
+    """Add a kind (a class decorator). Raises ValueError for a name that is taken."""
+    name = kind.model_fields["kind"].default
+    if KINDS.get(name, kind) is not kind:
+        raise ValueError(f"kind {name!r} is {KINDS[name].__name__}: choose another name than {', '.join(KINDS)}")
+    KINDS[name] = kind
+    return kind
+
+
+def removed(name: str) -> type[Job]:
+    """Take a kind away again; returns its class."""
+    return KINDS.pop(name)
+
+
+def parse(body: object) -> Job:
+    """The job that a request's JSON asks for; without `kind`, vary where it names a source picture, else draw.
+
+    Raises pydantic.ValidationError.
+    """
+    if not isinstance(body, Mapping):
+        return KINDS["draw"].model_validate(body)
+    name = body.get("kind", "draw" if body.get("source_image") is None else "vary")
+    if name not in KINDS if isinstance(name, str) else True:
+        expected = " or ".join(repr(known) for known in KINDS)
+        wrong = {"type": "literal_error", "loc": ("kind",), "input": name, "ctx": {"expected": expected}}
+        raise ValidationError.from_exception_data("Job", [wrong])  # type: ignore[list-item]
+    return KINDS[name].model_validate(body)
+
+
+def of_row(spec: Mapping[str, object]) -> Job:
+    """The job of a database row. Raises ValueError for a kind that is no longer there or values no longer allowed."""
+    kind = KINDS.get(str(spec.get("kind")))
+    if kind is None:
+        raise ValueError(f"no kind of job is called {spec.get('kind')!r}: there are {', '.join(KINDS)}")
+    return kind.model_validate(dict(spec))
+
+
+class AnyJob(BaseModel):
+    """What a request may hold: a job of any kind. Which there are is looked up when it is asked, not at import."""
+
+    @classmethod
+    def model_validate(cls, obj: object, **_: object) -> Job:  # type: ignore[override]
+        return parse(obj)
+
+    @classmethod
+    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:  # type: ignore[override]
+        return schema(ref_template)
+
+
+def schema(ref_template: str = "#/$defs/{model}") -> dict[str, object]:
+    """The JSON schema of every request: one of the kinds, told apart by `kind`."""
+    union = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]  # noqa: UP007
+    return TypeAdapter(union).json_schema(ref_template=ref_template) | {"title": "Job"}
 
 
 def properties(kind: type[Job]) -> dict[str, dict[str, object]]:

@@ -23,7 +23,7 @@ from ko_clip.table_files import SUFFIXES
 from ko_clip.tables import Report, read_pairs
 
 logger = logging.getLogger(__name__)
-_MOST_HELD, _LEAST_HELD = 500, 8
+_MOST_HELD, _LEAST_HELD = 500, 100  # of 100 sentences one more that is found is 1 %
 _READER = 2  # changes when tables are read otherwise, so that what was kept is read anew
 
 

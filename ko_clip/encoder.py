@@ -7,7 +7,6 @@ In: prompts, Korean or English, with weights such as (단어:1.3). Out: base sta
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from collections import OrderedDict
@@ -19,6 +18,7 @@ import torch
 
 from ko_clip.batches import pad
 from ko_clip.model import HeadOutput, KoClipModel
+from ko_clip.opening import open_student
 from ko_clip.tokenizer import Encoded, PromptTokenizer
 from ko_clip.weights import WeightedText, parse_weights
 
@@ -51,16 +51,10 @@ class PromptEncoder:
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu", long: str = "cut") -> PromptEncoder:
-        """Open an encoder's folder. Raises FileNotFoundError naming what is missing."""
+        """Open an encoder's folder. Raises FileNotFoundError or ValueError naming what is missing or wrong."""
         folder = Path(path)
-        for name in ("config.json", "model.safetensors"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder / name} is missing: give the folder of a trained ko_clip encoder")
-        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
-        if kind != KoClipModel.config_class.model_type:
-            raise ValueError(f"{folder} holds a model of type {kind!r}: give the folder of a trained ko_clip encoder")
+        model = open_student(folder).to(device)
         tokenizer = PromptTokenizer.load(folder)
-        model = KoClipModel.from_pretrained(folder, dtype=torch.float32).to(device)
         if model.config.vocab_size < tokenizer.vocab_size:
             raise ValueError(
                 f"{folder}: the model knows {model.config.vocab_size} tokens, the tokenizer {tokenizer.vocab_size}: "
@@ -140,11 +134,15 @@ class PromptEncoder:
 
     @torch.inference_mode()
     def _compute(self, heads: list[str], prompts: Sequence[WeightedText]) -> dict[str, list[list[HeadOutput]]]:
+        """What a drawing is told is computed prompt by prompt: in a batch its last bits would depend on the others, and
+        so on which of them were kept from before.
+        """
+        size = 1 if set(heads) & set(self.teachers) else _BATCH
         parts = [self._parts(prompt) for prompt in prompts]
         flat = [part for each in parts for part in each]
         rows: dict[str, list[HeadOutput]] = {head: [] for head in heads}
-        for start in range(0, len(flat), _BATCH):
-            some = flat[start : start + _BATCH]
+        for start in range(0, len(flat), size):
+            some = flat[start : start + size]
             ids = pad([part[0].ids for part in some], self.tokenizer.pad_id).to(self.model.device)
             weighted = any(part[1] is not None for part in some)
             weights = _pad_weights([part[1] for part in some], ids) if weighted else None

@@ -14,19 +14,24 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if __package__ in (None, ""):  # python ko_clip/evaluate.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.encoder import PromptEncoder
+from ko_clip.command import told
 from ko_clip.measures import CharacterTfidf, relative_error, retrieval, spearman
 from ko_clip.recipe import HeadRecipe
 from ko_clip.tables import Report, read_pairs
-from ko_clip.teachers import ClipTeacher, fingerprint
 from ko_clip.train import quiet_libraries
+
+if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
+    from ko_clip.encoder import PromptEncoder
+    from ko_clip.teachers import ClipTeacher
 
 Table = list[dict[str, str | float]]
 _CHUNK = 64
@@ -38,20 +43,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
     quiet_libraries()
-    try:
-        tables = evaluate(args)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return told(lambda: _evaluate_and_write(args))
+
+
+def _evaluate_and_write(args: argparse.Namespace) -> None:
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)  # told before anything is measured
+    tables = evaluate(args)
     for title, rows in tables.items():
         print(f"\n### {title}\n\n{markdown(rows)}")
     if args.out:
         write(tables, Path(args.out))
-    return 0
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, Table]:
     """Every table that the arguments give data for."""
+    from ko_clip.encoder import PromptEncoder
+
+    if not (args.pairs or args.scored or args.drawn):
+        raise ValueError("nothing to evaluate on: give --pairs, --scored or --drawn")
     encoder = PromptEncoder.load(args.encoder)
     tables: dict[str, Table] = {}
     found = [row for path in args.pairs for row in pair_retrieval(encoder, Path(path), args.most)]
@@ -65,14 +75,15 @@ def evaluate(args: argparse.Namespace) -> dict[str, Table]:
         tables["Drawn captions, Korean to English"] = drawn_retrieval(encoder, teacher, drawn)
         tables["Agreement with the teacher"] = agreement(encoder, teacher, drawn)
         tables["Robustness"] = robustness(encoder, teacher, drawn)
-    if not tables:
-        raise ValueError("nothing to evaluate on: give --pairs, --scored or --drawn")
     return tables
 
 
 def pair_retrieval(encoder: PromptEncoder, path: Path, most: int) -> Table:
     """Both directions over a table of pairs, student against student."""
-    pairs = list(read_pairs(path, Report()))[:most]
+    report = Report()
+    pairs = list(islice(read_pairs(path, report), most))
+    if not pairs:
+        raise ValueError(f"{path} gave no pair: {report.summary()}")
     korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
     ours = [in_chunks(encoder.search, texts) for texts in (korean, english)]
     return [
@@ -97,13 +108,24 @@ def read_scored(path: Path) -> list[tuple[float, str, str]]:
     """(score, Korean, Korean) rows of a TSV with columns score, ko1, ko2 (or sentence1, sentence2)."""
     if not path.is_file():
         raise FileNotFoundError(f"scored pairs {path} are missing: give a TSV with score, ko1 and ko2")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a TSV in UTF-8 ({error})") from error
     columns = list(rows[0]) if rows else []
     names = next((n for n in (("ko1", "ko2"), ("sentence1", "sentence2")) if set(n) <= set(columns)), None)
     if names is None or "score" not in columns:
         raise ValueError(f"{path.name} needs the columns score, ko1 and ko2: it has {', '.join(columns) or 'none'}")
-    return [(float(row["score"]), row[names[0]], row[names[1]]) for row in rows]
+    found = []
+    for number, row in enumerate(rows, 2):
+        if row[names[0]] is None or row[names[1]] is None:
+            raise ValueError(f"{path}, line {number} is cut: give score, {names[0]} and {names[1]}")
+        try:
+            found.append((float(row["score"]), row[names[0]], row[names[1]]))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {number}: score is {row['score']!r}, give a number") from error
+    return found
 
 
 class DrawnPairs:
@@ -248,6 +270,8 @@ def _shown(value: str | float) -> str:
 
 def _teacher(encoder: PromptEncoder, folder: str | None) -> ClipTeacher:
     """The CLIP that the encoder reproduces; another one is refused."""
+    from ko_clip.teachers import ClipTeacher, fingerprint
+
     if not folder:
         raise ValueError("--drawn needs --teacher, the CLIP that the encoder was trained with")
     known = {"base": HeadRecipe(folder), "refiner": HeadRecipe(folder, output="penultimate", pooled=True)}

@@ -1,94 +1,89 @@
 """The search head as a sentence-transformers model: `python -m ko_clip.export --encoder DIR --out DIR`.
 
-An encoder without one, as a recipe of three lines makes it, gives its refiner's pooled embedding at unit length.
-Out: a folder that `SentenceTransformer(folder)` opens where `ko_clip` is installed, giving the same unit vectors.
+Out: a folder that sentence-transformers opens anywhere, without an installation of ours. Where the head has words
+(`ko_clip.lexical`) it holds stock modules alone: what the words say by themselves, which leaves out the network's two
+hundredths and with them which word belongs to which. An encoder without words, as a recipe of three lines makes it, or
+`--exact`: the very vectors (of the refiner's pooled embedding where there is no search head), computed by the few files
+of ours that then lie in the folder; opening it needs `trust_remote_code=True`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import InputModule
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):  # python ko_clip/export.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.batches import pad
-from ko_clip.encoder import PromptEncoder
-from ko_clip.train import quiet_libraries
+from ko_clip.command import told
+
+if TYPE_CHECKING:  # opened late, so that --help comes at once
+    from torch import nn
+
+    from ko_clip.encoder import PromptEncoder
+
+CODE = ("search_module", "model", "model_config", "layers", "ragged", "tokenizer")  # what the folder brings along
+ENTRY = "search_module.SearchModule"
 
 
-class SearchModule(InputModule):
-    """A whole encoder as the first and only module: text in, unit vectors out."""
+def export(encoder: str | Path, out: str | Path, exact: bool = False) -> bool:
+    """Write the sentence-transformers folder of an encoder; returns whether opening it needs the code in it.
 
-    save_in_root = True
+    Raises FileNotFoundError or ValueError naming what is wrong.
+    """
+    from sentence_transformers import SentenceTransformer
 
-    def __init__(self, folder: str | Path) -> None:
-        super().__init__()
-        self.encoder = PromptEncoder.load(folder)
-        self.head, self.dimension = self.encoder.search_head, self.encoder.search_dim
-        if not self.head:
-            raise ValueError(
-                f"{folder} has no search head and no pooled embedding: train it with a recipe that names one"
-            )
-        self.model, self.tokenizer = self.encoder.model, self.encoder.tokenizer.tokenizer
-        self.max_seq_length = self.encoder.tokenizer.max_tokens
+    from ko_clip.encoder import PromptEncoder
+    from ko_clip.opening import quietly
+    from ko_clip.search_module import SearchModule, search_head
 
-    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs) -> dict[str, Tensor]:
-        """Ids and mask of the texts, padded to the longest."""
-        texts = [(prompt or "") + text for text in inputs]
-        rows = [each.ids for each in self.encoder.tokenizer.encode_all(texts)]
-        ids = pad(rows, self.encoder.tokenizer.pad_id)
-        return {"input_ids": ids, "attention_mask": self.model.mask(ids).long()}
-
-    def forward(self, features: dict[str, Tensor], **kwargs) -> dict[str, Tensor]:
-        found = self.model.encode(features["input_ids"], [self.head])[self.head]
-        return {**features, "sentence_embedding": nn.functional.normalize(found.pooled.float(), dim=-1)}
-
-    def get_embedding_dimension(self) -> int:
-        """Numbers in a vector, as sentence-transformers asks for it."""
-        return self.dimension
-
-    def save(self, output_path: str, *args, safe_serialization: bool = True, **kwargs) -> None:
-        """Write the encoder in float16, as it ships."""
-        from ko_clip.student import save_encoder
-
-        target = Path(output_path)
-        staging = target / "encoder"
-        save_encoder(self.model, self.encoder.tokenizer, staging)
-        for file in staging.iterdir():
-            file.replace(target / file.name)
-        staging.rmdir()
-
-    @classmethod
-    def load(cls, model_name_or_path: str, subfolder: str = "", **kwargs) -> SearchModule:
-        return cls(Path(model_name_or_path) / subfolder)
+    opened, target = PromptEncoder.load(encoder), Path(out)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "modules.json").is_file())):
+        raise ValueError(f"{target} holds something else than an export: name another --out")
+    head = search_head(opened.model)
+    coded = exact or not opened.model.heads[head].spec.words
+    modules = [SearchModule(opened.model, opened.tokenizer, head)] if coded else _words(opened, head)
+    with quietly():
+        model = SentenceTransformer(modules=modules, device="cpu", similarity_fn_name="cosine")
+        model.save(str(target), create_model_card=False)
+    if coded:
+        _bring_code(target)
+    return coded
 
 
-def export(encoder: str | Path, out: str | Path) -> Path:
-    """Write the sentence-transformers folder of an encoder."""
-    model = SentenceTransformer(modules=[SearchModule(encoder)], device="cpu", similarity_fn_name="cosine")
-    model.save(str(out), create_model_card=False)
-    return Path(out)
+def _words(encoder: PromptEncoder, head: str) -> list[nn.Module]:
+    """The mean of the words' meanings at unit length, which is the direction of their sum."""
+    from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+
+    meanings = encoder.model.heads[head].words @ encoder.model.heads[head].word_meanings  # (vocabulary, dim)
+    return [StaticEmbedding(encoder.tokenizer.tokenizer, embedding_weights=meanings), Normalize()]
+
+
+def _bring_code(folder: Path) -> None:
+    """Put the files that compute the vectors into the folder, and name them as where its module comes from."""
+    for name in CODE:
+        source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+        (folder / f"{name}.py").write_text(source.replace("from ko_clip.", "from ."), "utf-8")
+    modules = folder / "modules.json"
+    entries = [{**each, "type": ENTRY} for each in json.loads(modules.read_text("utf-8"))]
+    modules.write_text(json.dumps(entries, indent=2), "utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ko_clip.export", description=__doc__)
     parser.add_argument("--encoder", required=True, help="folder of the encoder")
     parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--exact", action="store_true", help="the network's share too, with the code that computes it")
     args = parser.parse_args(argv)
-    quiet_libraries()
-    try:
-        print(export(args.encoder, args.out))
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return told(lambda: print(_opened_by(args.out, export(args.encoder, args.out, args.exact))))
+
+
+def _opened_by(folder: str, coded: bool) -> str:
+    return f'SentenceTransformer("{folder}"{", trust_remote_code=True" if coded else ""})'
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import torch
 from transformers import CLIPModel
 
 from ko_clip.clip_folder import clip_fingerprint, finetuned_facts, open_clip, write_clip
+from ko_clip.command import told
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
@@ -96,13 +97,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    try:
-        outcome = finetune(FinetuneSettings(**{f.name: getattr(args, f.name) for f in fields(FinetuneSettings)}))
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(outcome.line)
-    return 0 if outcome.promoted else 3
+    found: list[Outcome] = []
+
+    def work() -> None:
+        settings = FinetuneSettings(**{f.name: getattr(args, f.name) for f in fields(FinetuneSettings)})
+        try:
+            found.append(finetune(settings))
+        except FloatingPointError as error:  # a loss that is no number
+            raise ValueError(str(error)) from error
+        print(found[0].line)
+
+    return told(work) or (0 if found[0].promoted else 3)
 
 
 def finetune(settings: FinetuneSettings) -> Outcome:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,10 +21,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from fashion.dataset import METADATA, read_metadata
+from hangul.files import file_named
 from pictures import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
 
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no tokenizer takes them
 _LEAST_TRAINED = 4  # two pairs to train on, two to follow the training by
 _MOST_WATCHED = 500
 
@@ -56,7 +59,8 @@ def read_pairs(folder: Path, columns: Sequence[str]) -> tuple[list[Pair], list[s
     texts: dict[str, list[str]] = {}
     left_out = []
     for number, row in enumerate(rows, start=1):
-        said = [text.strip() for name in columns if isinstance(text := row.get(name), str) and text.strip()]
+        values = [_HALVES.sub("", value).strip() for name in columns if isinstance(value := row.get(name), str)]
+        said = [value for value in values if value]
         if reason := _wrong_name(row.get("file_name")) or ("no text" if not said else None):
             left_out.append(f"row {number}: {reason}")
         else:
@@ -70,6 +74,11 @@ def _wrong_name(name: object) -> str | None:
         return "no file_name"
     path = PurePosixPath(name.replace("\\", "/"))
     return f"{name} lies outside the folder" if path.is_absolute() or ".." in path.parts else None
+
+
+def _path(folder: Path, name: str) -> Path:
+    """A picture's file, whichever Unicode form the disk has its name in."""
+    return file_named(folder, name) or folder / name
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,16 @@ class Preprocessing:
         if found is None:
             logger.info("%s has no preprocessor_config.json: pictures go in as -1..1, shorter side %d", folder, size)
             return cls(size, size, (size, size), resample=Image.Resampling.BOX)
+        try:
+            return cls._told(found, folder, size)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{folder}: its preprocessor_config.json is not one of a CLIP ({type(error).__name__}: {error}): "
+                "copy it again, or remove it to read pictures as -1..1"
+            ) from error
+
+    @classmethod
+    def _told(cls, found: Mapping[str, object], folder: Path, size: int) -> Preprocessing:
         asked = found.get("size", size)
         shortest = asked if isinstance(asked, int) else asked.get("shortest_edge")
         resized = (0, 0) if shortest else (asked["height"], asked["width"])
@@ -162,10 +181,13 @@ class Preprocessing:
 
 
 def _settings(folder: Path) -> Mapping[str, object] | None:
-    if (path := folder / "preprocessor_config.json").is_file():
-        return json.loads(path.read_text("utf-8"))
-    if (path := folder / "processor_config.json").is_file():
-        return json.loads(path.read_text("utf-8")).get("image_processor")
+    for name, key in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
+        if (path := folder / name).is_file():
+            try:
+                found = json.loads(path.read_text("utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{path} is not JSON ({error}): copy it again") from error
+            return found if key is None or not isinstance(found, dict) else found.get(key)
     return None
 
 
@@ -222,7 +244,7 @@ def _keep(folder: Path, pairs: Sequence[Pair], preprocessing: Preprocessing, pat
     unreadable = {}
     for place, pair in enumerate(tqdm(pairs, desc="pictures", unit="picture", disable=None)):
         try:
-            levels[place] = preprocessing.crop(open_picture(folder / pair.file_name))
+            levels[place] = preprocessing.crop(open_picture(_path(folder, pair.file_name)))
         except (OSError, UnreadablePicture) as error:
             unreadable[pair.file_name] = f"{type(error).__name__}: {error}".splitlines()[0][:120]
     levels.flush()
@@ -235,7 +257,7 @@ def _key(folder: Path, pairs: Sequence[Pair], preprocessing: Preprocessing) -> s
     """Changes with the rows, the pictures' files and the settings they are read by."""
     digest = hashlib.sha256(repr(preprocessing).encode())
     for pair in pairs:
-        path = Path(folder) / pair.file_name
+        path = _path(Path(folder), pair.file_name)
         facts = path.stat() if path.is_file() else None
         digest.update(repr((pair, (facts.st_size, facts.st_mtime_ns) if facts else None)).encode())
     return digest.hexdigest()

@@ -18,20 +18,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from scipy import sparse
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.linear_model import Ridge
 
+from ko_clip.command import told
 from ko_clip.corpora import Corpus, StoredCorpus, open_corpora
-from ko_clip.model import KoClipModel
 from ko_clip.recipe import Recipe, load_recipe
-from ko_clip.student import save_encoder
-from ko_clip.teachers import Teacher, open_teachers
 from ko_clip.tokenizer import PromptTokenizer
 from ko_clip.train import quiet_libraries
+
+if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
+    from scipy import sparse
+
+    from ko_clip.model import KoClipModel
+    from ko_clip.teachers import Teacher
 
 logger = logging.getLogger(__name__)
 RANK = 104  # what the encoder that ships has room for
@@ -41,6 +42,8 @@ _MOST = 20_000  # pairs of a corpus
 
 def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> sparse.csr_matrix:
     """How often each token stands in each text: (texts, vocabulary) float32. Begin and end do not count."""
+    from scipy import sparse
+
     special = {tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id}
     found = [[i for i in each.ids if i not in special] for each in tokenizer.encode_all(texts)]
     rows = np.repeat(np.arange(len(texts)), [len(ids) for ids in found])
@@ -52,6 +55,9 @@ def fit_words(counted: sparse.csr_matrix, said: np.ndarray, rank: int = RANK) ->
     """`words` (vocabulary, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
     in the direction of what the teacher said of it. In: n bags and their n vectors (n, d).
     """
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.linear_model import Ridge
+
     if not 1 <= rank <= said.shape[1]:
         raise ValueError(f"rank is {rank}: the teacher's vectors have {said.shape[1]} dimensions, give 1 to as many")
     weigh = TfidfTransformer()
@@ -77,9 +83,14 @@ def pairs_of(corpora: Sequence[Corpus], head: str, kept_out: set[str]) -> Iterat
 
 def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -> None:
     """Put the words into the head of an encoder's folder; raises ValueError where it has no such unit head."""
+    import torch
+
+    from ko_clip.opening import open_student
+    from ko_clip.student import save_encoder
+
     teacher = _teacher(recipe, head)
     tokenizer = PromptTokenizer.load(encoder)
-    student = _with_words(KoClipModel.from_pretrained(encoder, dtype=torch.float32), head, rank)
+    student = _with_words(open_student(encoder), head, rank)
     work = Path(recipe.run) / "corpora"
     corpora = open_corpora(recipe.corpora, work, "all" if recipe.held_out else "training")
     held = open_corpora(recipe.held_out, work / "held_out") if recipe.held_out else []
@@ -99,11 +110,15 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -
 def _teacher(recipe: Recipe, head: str) -> Teacher:
     if head not in recipe.heads:
         raise ValueError(f"the recipe has no head {head!r}: it has {', '.join(recipe.heads)}")
+    from ko_clip.teachers import open_teachers
+
     return next(iter(open_teachers({head: recipe.heads[head]}).values()))
 
 
 def _with_words(student: KoClipModel, head: str, rank: int) -> KoClipModel:
     """The same student with room for words in one head."""
+    from ko_clip.model import KoClipModel
+
     specs = student.config.head_specs()
     if head not in specs:
         raise ValueError(f"the encoder has no head {head!r}: it has {', '.join(specs)}")
@@ -124,12 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    try:
-        fit(load_recipe(args.config), args.encoder, args.head, args.rank)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return told(lambda: fit(load_recipe(args.config), args.encoder, args.head, args.rank))
 
 
 if __name__ == "__main__":

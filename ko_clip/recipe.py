@@ -24,6 +24,10 @@ KINDS = ("clip", "sentence")
 STARTS = ("nothing", "teacher", "hub", "student")
 PRECISIONS = ("auto", "float32", "bfloat16")
 CACHES = ("auto", "full", "pooled", "none")
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, "text"), "bool": (bool, "true or false"), "Mapping": (Mapping, "names with values"),
+    "tuple[str": ((list, tuple), "a list of names"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,16 @@ class CorpusRecipe:
 
 @dataclass(frozen=True)
 class TextStage:
-    """Distillation on text alone: the teacher's hidden states and pooled embedding, slot by slot."""
+    """Distillation on text alone: the teacher's hidden states and pooled embedding, slot by slot.
+
+    `warmup`: steps over which the learning rate rises, but at most `warmup_share` of a plan (of the U-Net stage's too).
+    """
 
     steps: int = 20000
     batch: int = 96
     learning_rate: float = 1e-3
     warmup: int = 300
+    warmup_share: float = 0.1
     cooldown: float = 0.3
     weight_decay: float = 0.01
     ema: float = 0.998
@@ -124,8 +132,9 @@ class TextStage:
         for name in ("steps", "batch", "pad_slots", "evaluate_every", "pool", "parts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"text.{name} is {getattr(self, name)}: give at least 1")
-        if not 0 <= self.cooldown <= 1:
-            raise ValueError(f"text.cooldown is {self.cooldown}: give a share of the steps from 0 to 1")
+        for name in ("cooldown", "warmup_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"text.{name} is {getattr(self, name)}: give a share of the steps from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -241,17 +250,29 @@ def _build(kind: type[Kind], values: object, where: str) -> Kind:
     if wrong := [str(key) for key in values if key not in known]:
         raise ValueError(f"{where} has no key {wrong[0]!r}: it knows {', '.join(known)}")
     kinds = {f.name: f.type for f in fields(kind)}  # type: ignore[arg-type]
-    values = {k: _number(v, f"{where}.{k}", str(kinds[k])) for k, v in values.items()}
+    values = {k: _value(v, f"{where}.{k}", str(kinds[k])) for k, v in values.items()}
     try:
         return kind(**values)
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
+def _value(value: object, where: str, kind: str) -> object:
+    """A value of the kind that a key asks for; raises ValueError naming the key."""
+    if kind in ("float", "int"):
+        return _number(value, where, kind)
+    asked = next((each for each in _KINDS if kind.startswith(each)), "")
+    if asked and not isinstance(value, _KINDS[asked][0]) and not (value is None and kind.endswith("| None")):
+        raise ValueError(f"{where} is {value!r}: give {_KINDS[asked][1]}")
+    return value
+
+
 def _number(value: object, where: str, kind: str) -> object:
     """YAML 1.1 reads 3e-5 as text: what is a number all the same becomes one, a whole one where those are counted."""
-    if kind not in ("float", "int") or not isinstance(value, (str, float)):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if not isinstance(value, (str, float)):
+        raise ValueError(f"{where} is {value!r}: give a number")
     try:
         number = float(value)
     except ValueError as error:

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel
 
 from ko_clip.corpora import Corpus
 from ko_clip.model import HeadSpec, KoClipConfig, KoClipModel
+from ko_clip.opening import naming, open_student, quietly
 from ko_clip.recipe import Recipe
 from ko_clip.teachers import ClipTeacher, Teacher, resolve
 from ko_clip.tokenizer import PromptTokenizer
@@ -35,6 +36,9 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
     """A student as the recipe starts it; heads that a former student already had are kept."""
     if wrong := [key for key in recipe.student if key not in _SIZES]:
         raise ValueError(f"student has no size {wrong[0]!r}: use {', '.join(_SIZES)}")
+    for key, value in recipe.student.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise ValueError(f"student.{key} is {value!r}: give a number")
     specs = head_specs(teachers)
     sizes = {"max_tokens": tokenizer.max_tokens, **recipe.student}
     common = {
@@ -72,7 +76,7 @@ def _plain(config: object) -> dict:
 
 def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
     """Load another student; each head must have the width that its teacher now has."""
-    student = KoClipModel.from_pretrained(folder, dtype=torch.float32)
+    student = open_student(folder)
     known = student.config.head_specs()
     for name, spec in specs.items():
         had = known.get(name)
@@ -96,14 +100,16 @@ def _from_hub(folder: Path, common: Mapping[str, object], sizes: Mapping[str, ob
         raise FileNotFoundError(
             f"{folder} has no safetensors: open it once with transformers' AutoModel and save_pretrained it there"
         )
-    hub = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with naming(folder):
+        hub = AutoConfig.from_pretrained(folder, local_files_only=True)
     room = getattr(hub, "max_position_embeddings", 10**6) - 2  # RoBERTa counts positions from 2
     if int(sizes["max_tokens"]) > room:  # type: ignore[call-overload]
         raise ValueError(f"student.max_tokens is {sizes['max_tokens']}, {folder} has room for {room}: give no more")
     student = KoClipModel(KoClipConfig(**{**common, **sizes}, backbone=_plain(hub)))  # type: ignore[arg-type]
-    student.backbone.encoder = AutoModel.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    with quietly(), naming(folder):
+        student.backbone.encoder = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
     return student
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ import torch
 from safetensors import safe_open
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from ko_clip.opening import check_whole, naming, quietly, read_settings
 from ko_clip.recipe import HeadRecipe
 
-_WEIGHTS = ("model.safetensors", "model.fp16.safetensors")
+_VARIANTS = ("", ".fp16")
 _KEPT_LENGTHS = 200_000  # texts, about 40 MB
 _TOWER = "text_model."
 _NOT_TOWER = ("text_projection.weight", "position_ids")  # fitted to the image tower; counted, not learnt
@@ -43,11 +43,24 @@ class ClipTeacher:
     def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
         self.folder, self.heads, self.device = resolve(folder), dict(heads), device
         self.fingerprint, self.file_hash = fingerprint(self.folder), file_hash(self.folder)
-        self.tokenizer = CLIPTokenizer.from_pretrained(_tokenizer_folder(self.folder))
+        words = _tokenizer_folder(self.folder)
+        with naming(words):
+            self.tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
         self._lengths: dict[str, int] = {}
         projected = any(head.pooled for head in heads.values())
         kind = CLIPTextModelWithProjection if projected and self._has_projection() else CLIPTextModel
-        self.model = kind.from_pretrained(self.folder, dtype=torch.float32).eval().requires_grad_(False).to(device)
+        with quietly(), naming(self.folder):
+            model, found = kind.from_pretrained(
+                self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
+                variant=weights_files(self.folder)[1] or None, ignore_mismatched_sizes=True,
+            )  # fmt: skip
+        check_whole(model, found, self.folder)
+        if len(self.tokenizer) > model.config.vocab_size:
+            raise ValueError(
+                f"{words} has {len(self.tokenizer)} tokens, {self.folder} has embeddings for "
+                f"{model.config.vocab_size}: the tokenizer has grown; use the one that the checkpoint came with"
+            )
+        self.model = model.eval().requires_grad_(False).to(device)
         if projected and kind is CLIPTextModel:
             name = next(name for name, head in heads.items() if head.pooled)
             raise ValueError(
@@ -88,8 +101,8 @@ class ClipTeacher:
         }
 
     def _has_projection(self) -> bool:
-        names = json.loads((self.folder / "config.json").read_text("utf-8")).get("architectures") or []
-        return any(name in ("CLIPModel", "CLIPTextModelWithProjection") for name in names)
+        names = read_settings(self.folder / "config.json").get("architectures") or []
+        return any(name in ("CLIPModel", "CLIPTextModelWithProjection") for name in names)  # type: ignore[attr-defined]
 
 
 class SentenceTeacher:
@@ -102,7 +115,8 @@ class SentenceTeacher:
 
         self.folder, self.heads = resolve(folder), dict(heads)
         self.fingerprint = self.file_hash = file_hash(self.folder)
-        self.model = SentenceTransformer(str(self.folder), device=device)
+        with quietly(), naming(self.folder):
+            self.model = SentenceTransformer(str(self.folder), device=device)
 
     def widths(self, name: str) -> tuple[int, int]:
         return 0, int(self.model.get_embedding_dimension() or 0)
@@ -142,11 +156,17 @@ def resolve(folder: str | Path) -> Path:
     return path
 
 
-def weights_file(folder: Path) -> Path:
-    """The one safetensors file of a model folder."""
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
+def weights_files(folder: Path) -> tuple[list[Path], str]:
+    """The safetensors files of a model folder, several if sharded, and the variant that they are ("fp16" or "")."""
+    for variant in _VARIANTS:
+        index, single = folder / f"model.safetensors.index{variant}.json", folder / f"model{variant}.safetensors"
+        if index.is_file():
+            places = read_settings(index).get("weight_map")
+            if not isinstance(places, dict) or any(Path(str(name)).name != name for name in places.values()):
+                raise ValueError(f"{index} names no files beside it: copy the checkpoint again")
+            return [folder / name for name in sorted(set(places.values()))], variant[1:]
+        if single.is_file():
+            return [single], variant[1:]
     raise FileNotFoundError(f"{folder} has no model.safetensors: pickled weights are not opened, convert them first")
 
 
@@ -156,25 +176,30 @@ def fingerprint(folder: str | Path) -> str:
     diffusion.weights.text_fingerprint says the same of a checkpoint's text encoder.
     """
     place = resolve(folder)
-    kind = str(json.loads((place / "config.json").read_text("utf-8")).get("model_type", ""))
-    return _tower_hash(weights_file(place)) if kind.startswith("clip") else file_hash(place)
+    kind = str(read_settings(place / "config.json").get("model_type", ""))
+    return _tower_hash(weights_files(place)[0]) if kind.startswith("clip") else file_hash(place)
 
 
 def file_hash(folder: str | Path) -> str:
-    """ "sha256:…" of the bytes of the weights' file."""
-    with weights_file(resolve(folder)).open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    """ "sha256:…" of the bytes of the weights' file; of a sharded one, of its shards' sums in name order."""
+    sums = []
+    for path in weights_files(resolve(folder))[0]:
+        with path.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return f"sha256:{sums[0] if len(sums) == 1 else hashlib.sha256(''.join(sums).encode()).hexdigest()}"
 
 
-def _tower_hash(path: Path) -> str:
+def _tower_hash(paths: Sequence[Path]) -> str:
+    tensors: dict[str, torch.Tensor] = {}
+    for path in paths:
+        with naming(path), safe_open(path, framework="pt") as file:
+            tensors |= {key: file.get_tensor(key).contiguous() for key in file.keys()}  # noqa: SIM118 - no dictionary
+    whole = any(key.startswith(_TOWER) for key in tensors)
+    kept = [key for key in tensors if (key.startswith(_TOWER) or not whole) and not key.endswith(_NOT_TOWER)]
     digest = hashlib.sha256()
-    with safe_open(path, framework="pt") as file:
-        whole = any(key.startswith(_TOWER) for key in file.keys())  # noqa: SIM118 - not a dictionary
-        kept = [key for key in file.keys() if key.startswith(_TOWER) or not whole]  # noqa: SIM118
-        for key in sorted(key for key in kept if not key.endswith(_NOT_TOWER)):
-            tensor = file.get_tensor(key).contiguous()
-            digest.update(f"{key.removeprefix(_TOWER)} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.view(torch.uint8).numpy())
+    for key in sorted(kept):
+        digest.update(f"{key.removeprefix(_TOWER)} {tensors[key].dtype} {tuple(tensors[key].shape)}\n".encode())
+        digest.update(tensors[key].view(torch.uint8).numpy())
     return f"sha256:{digest.hexdigest()}"
 
 

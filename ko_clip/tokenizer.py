@@ -35,6 +35,7 @@ _NAMES = (SPECIAL, ("[PAD]", "[CLS]", "[SEP]", "[UNK]"))  # ours and RoBERTa's; 
 _WORD_START = "▁"
 _CONTROLS = "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 _SPLIT = r"▁?[a-z]+|[가-힣]+|\p{N}|[^\p{N}a-z가-힣▁\s]+|."
+_USUAL_LIMIT = 128
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PUNCTUATION = ".,!?'\"-():;%&/~+#@*"
 
@@ -88,9 +89,16 @@ class PromptTokenizer:
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: give the folder of a trained ko_clip encoder")
-        settings = Path(folder) / "tokenizer_config.json"
-        limit = json.loads(settings.read_text("utf-8")).get("max_tokens", 128) if settings.is_file() else 128
-        return cls(Tokenizer.from_file(str(path)), limit)
+        settings, limit = Path(folder) / "tokenizer_config.json", _USUAL_LIMIT
+        if settings.is_file():
+            try:
+                limit = int(json.loads(settings.read_text("utf-8")).get("max_tokens", _USUAL_LIMIT))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ValueError(f"{settings} cannot be read ({error}): copy it again") from error
+        try:
+            return cls(Tokenizer.from_file(str(path)), limit)
+        except Exception as error:  # tokenizers raises bare ones
+            raise ValueError(f"{path} cannot be opened ({error}): copy it again") from error
 
     def save(self, folder: str | Path) -> None:
         """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers opens it."""

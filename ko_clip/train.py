@@ -15,7 +15,8 @@ from pathlib import Path
 if __package__ in (None, ""):  # python ko_clip/train.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.recipe import load_recipe, with_text
+from ko_clip.command import told
+from ko_clip.recipe import Recipe, load_recipe, with_text
 from training.folders import runs_folder
 
 STAGES = ("text", "unet", "all")
@@ -26,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    try:
-        print(train(args))
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return told(lambda: print(train(args)))
 
 
 def quiet_libraries() -> None:
@@ -62,7 +58,23 @@ def train(args: argparse.Namespace) -> Path:
         return folder
     if stage in ("unet", "all"):
         folder = distil_through_unet(recipe, args.minutes, args.finish)
+    _say_how_to_go_on(recipe, folder)
     return folder
+
+
+def _say_how_to_go_on(recipe: Recipe, folder: Path) -> None:
+    """What can be done with what a leg left, as commands."""
+    from training.state import read_progress
+
+    progress = read_progress(folder.parent)
+    if progress is not None and progress.finished:
+        done = progress.step
+        logging.info("the stage is over after %d steps; to go on: the same command with --steps %d", done, 2 * done)
+    elif progress is not None:
+        logging.info("step %d of %d: the same command goes on", progress.step, progress.steps)
+    pairs = Path(recipe.run) / "held_out.tsv"
+    if pairs.is_file():
+        logging.info("to measure it: python -m ko_clip.evaluate --encoder %s --pairs %s", folder, pairs)
 
 
 def in_runs_folder(run: Path, runs: Path) -> Path:

@@ -21,7 +21,7 @@ from ko_clip.batches import Batch, Sampler, pad
 from ko_clip.distill import train_student, trainer_settings
 from ko_clip.frozen_unet import Denoised, FrozenUNet
 from ko_clip.recipe import Recipe
-from ko_clip.text_lesson import TextLesson, with_sum
+from ko_clip.text_objective import TextObjective, with_sum
 from ko_clip.training_context import TrainingContext, open_context
 from training.processes import open_accelerator
 from training.state import STATE_FILE, load_average
@@ -48,11 +48,13 @@ def distil_through_unet(recipe: Recipe, minutes: float | None = None, finish: bo
         ema=stage.ema, save_minutes=stage.save_minutes, cooldown=0.5,
     )  # fmt: skip
     context = replace(context, recipe=replace(recipe, text=text), folder=folder)
-    lesson = UNetLesson(context, accelerator)
-    return train_student(context, lesson.text, lesson.losses, trainer_settings(text, recipe.seed, minutes, finish))
+    objective = UNetObjective(context, accelerator)
+    return train_student(
+        context, objective.text, objective.losses, trainer_settings(text, recipe.seed, minutes, finish)
+    )
 
 
-class UNetLesson:
+class UNetObjective:
     """Steps of two kinds in turn, by the corpus drawn: through the U-Net where it trains the head, else text alone."""
 
     def __init__(self, context: TrainingContext, accelerator: Accelerator) -> None:
@@ -60,7 +62,7 @@ class UNetLesson:
         stage = self.stage
         self.unet = FrozenUNet(stage.unet, stage.scheduler, stage.size, str(accelerator.device))
         self.unet.check(context.student.config.head_specs()[stage.head].dim, stage.head)
-        self.text = TextLesson(context, accelerator, context.recipe.text)
+        self.text = TextObjective(context, accelerator, context.recipe.text)
         self.drawn = [number for number in range(len(context.corpora)) if stage.head in context.heads_of(number)]
         if not self.drawn:
             raise ValueError(f"no corpus trains the head {stage.head!r} that the U-Net attends to")

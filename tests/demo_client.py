@@ -29,8 +29,8 @@ class Studio:
     def person(self) -> Person:
         return Person(self)
 
-    def start_worker(self) -> None:
-        self.worker = fake_worker(self.settings, self.pipeline)
+    def start_worker(self, worker: object = None) -> None:
+        self.worker = worker or fake_worker(self.settings, self.pipeline)
         self.thread = threading.Thread(target=self.worker.run, daemon=True)
         self.thread.start()
 

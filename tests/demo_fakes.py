@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
@@ -24,6 +25,7 @@ from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
+from index import IndexOptions, PromptIndex
 from jobspec import Runner
 
 DIM = 64
@@ -107,7 +109,8 @@ class FakePipeline:
         made = {"checkpoint": self.checkpoint_id}
         recipes = [
             {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
-            | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative} | made
+            | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}
+            | made
             for shot in shots
         ]
         base = [_picture(shot, 64) for shot in shots] if refine else images
@@ -121,7 +124,14 @@ def _picture(shot: Shot, size: int) -> Image.Image:
 
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
-    return open_services(settings, lambda path: FakeEncoder(encoder_id), open_index)
+    opened = small_index if "FAKE_KILLS" in os.environ else open_index
+    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened)
+
+
+def small_index(settings: Settings, database: Database, encoder: FakeEncoder) -> PromptIndex:
+    """An index that is built anew after a few prompts, in its process, so that this can be killed meanwhile."""
+    options = IndexOptions(exact_below=5, erase_within=0.5, own_process=False)
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
 def fake_worker(
@@ -151,16 +161,67 @@ def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:
     return {"checkpoint": str(folder / "checkpoint"), "encoder": str(folder / "encoder")}
 
 
+def die_in_turn(kills: Path, stages: Sequence[str], most: int) -> None:
+    """Have this process kill itself (SIGKILL) at the stage whose turn it is, one process a turn, before or after it.
+
+    `kills` lists the stages at which processes have died so far.
+    """
+    import fcntl
+    import signal
+
+    import demo.store.storage
+    from demo.queue import jobs
+    from demo.store.storage import Storage
+    from demo.studio.asking import Asking
+    from demo.worker.finishing import Finisher
+
+    def reached(stage: str) -> None:
+        with kills.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            died = file.read().split()
+            if len(died) < most and stages[len(died) % len(stages)] == stage:
+                file.write(f"{stage}\n")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(owner: object, name: str, before: str | None, after: str | None = None) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*given: object, **named: object) -> object:
+            if before:
+                reached(before)
+            result = inner(*given, **named)
+            if after and result is not False and result != []:
+                reached(after)
+            return result
+
+        setattr(owner, name, outer)
+
+    wrap(Asking, "_enter", None, "accept")  # written, not committed
+    wrap(Asking, "ask", None, "answer")  # committed, not answered
+    wrap(jobs.JobQueue, "claim", None, "claim")
+    wrap(jobs.JobQueue, "report", None, "step")
+    wrap(Storage, "put", None, "file")
+    wrap(demo.store.storage, "_write_durably", "rename")
+    wrap(jobs, "end", "commit")  # files are there, rows are not committed
+    wrap(Finisher, "_commit", None, "end")
+    wrap(PromptIndex, "_build", "index", None)
+
+
 def main(arguments: list[str]) -> int:
     import logging
 
+    from demo.ops import supervisor
     from demo.ops.processes import run_web, run_worker
     from demo.ops.supervisor import serve
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname).1s %(name)s: %(message)s")
     settings = Settings.from_env()
     if arguments[0] == "serve":
+        supervisor.HUNG_SECONDS = float(os.environ.get("FAKE_HUNG_SECONDS", supervisor.HUNG_SECONDS))
         return serve(settings, (sys.executable, str(Path(__file__).resolve())))
+    if kills := os.environ.get("FAKE_KILLS"):
+        die_in_turn(Path(kills), os.environ["FAKE_STAGES"].split(","), int(os.environ["FAKE_MOST_KILLS"]))
     values = dict(zip(arguments[1::2], map(int, arguments[2::2]), strict=True))
     if arguments[0] == "web":
         return run_web(settings, values["--fd"], values.get("--parent"), fake_services)

@@ -51,11 +51,16 @@ class Model:
         self.live[record.id] = record  # a known id keeps its place
 
     def search(self, vector: np.ndarray, k: int, viewer: str | None) -> list[Hit]:
-        newest = {record.group: (place, record) for place, record in enumerate(self.live.values())
-                  if record.public or record.owner == viewer}
+        newest = {
+            record.group: (place, record)
+            for place, record in enumerate(self.live.values())
+            if record.public or record.owner == viewer
+        }
         query = unit(vector).astype(np.float64)
-        scored = [(round(float(unit(record.vector).astype(np.float64) @ query), 6), place, record)
-                  for place, record in newest.values()]
+        scored = [
+            (round(float(unit(record.vector).astype(np.float64) @ query), 6), place, record)
+            for place, record in newest.values()
+        ]
         scored.sort(key=lambda row: (-row[0], -row[1]))
         return [Hit(record.id, record.group, score) for score, _, record in scored[:k]]
 

@@ -27,7 +27,9 @@ def test_every_garment_must_be_there_in_its_colour():
 
 
 def test_a_print_that_nobody_asked_for_is_told_apart():
-    right = judged(wording("흰 셔츠에 초록 바지"), [seen("shirt", "white", "dots"), seen("trousers", "green")], "white", "flat")
+    right = judged(
+        wording("흰 셔츠에 초록 바지"), [seen("shirt", "white", "dots"), seen("trousers", "green")], "white", "flat"
+    )
     assert right["garments"] and not right["no print unasked"] and not right["everything"]
     asked = judged(wording("꽃무늬 원피스"), [seen("dress", "red", "floral")], "white", "flat")
     assert asked["everything"]

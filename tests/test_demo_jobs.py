@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,12 @@ from demo_client import Studio, open_studio, wait_for
 from demo_fakes import FakePipeline, fake_worker
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from demo.queue import jobs
-from demo.queue.jobs import JobQueue, Waiting, choose_batch, fair_order
+from demo.queue.fairness import Waiting, choose_batch, fair_order
+from demo.queue.jobs import JobQueue
+from demo.queue.leases import Leases
 from demo.store.tables import Event, Generation, Image
 
 
@@ -30,7 +31,7 @@ def waiting(owner: str, moment: float, shape: str = "a", n: int = 1, attempt: in
 
 def test_people_take_turns() -> None:
     many = [waiting("a", float(i)) for i in range(100)]
-    order = fair_order([*many, waiting("b", 200.0), waiting("c", 201.0)], {"a": 10.0})
+    order = fair_order([*many, waiting("b", 200.0), waiting("c", 201.0)], {"a": 205.0})  # a's last job began just now
     assert [job.owner_id for job in order[:5]] == ["b", "c", "a", "a", "a"]
 
 
@@ -64,7 +65,7 @@ def test_somebody_with_one_job_waits_for_at_most_two_of_anothers_hundred(studio:
     one = modest.draw("코트", n=1)
     assert one["position"] == 0 or one["position"] <= 2
     worker = fake_worker(studio.settings, FakePipeline(0))
-    worker._take_over()
+    worker._begin()
     worker._open()
     drawn = 0
     while modest.get(f"/generations/{one['id']}").json["status"] != "succeeded":
@@ -135,10 +136,13 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_late_worker_commits_nothing(
     slow = fake_worker(studio.settings, pipeline)
     slow._open()
     late = slow._queue.claim()
-    with studio.services.database.write() as session:
-        session.execute(update(Generation).values(lease_until=time.time() - 1))
-    with studio.services.database.write() as session:
-        assert jobs.take_back(session) == 1
+    now = [0.0]
+    leases = Leases(studio.services.database, studio.settings.lease_seconds, lambda: now[0])
+    assert leases.take_back() == 0
+    while now[0] < studio.settings.lease_seconds:
+        now[0] += 2.0
+        taken = leases.take_back()
+    assert taken == 1
     quick = fake_worker(studio.settings, FakePipeline(0))
     quick._open()
     assert quick.work_once()
@@ -162,7 +166,7 @@ def test_a_job_ends_once(studio: Studio) -> None:
 
 
 def test_the_queue_is_bounded_and_says_when_to_come_back(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, worker=False, queue=3, jobs_per_owner=2)
+    studio = open_studio(tmp_path, worker=False, queue=3, jobs_per_owner=2, address_share=1.0)
     first, second = studio.person(), studio.person()
     first.draw("a")
     first.draw("b")

@@ -20,12 +20,12 @@ from schemathesis.specs.openapi.checks import (
 
 from demo.store.messages import REFUSALS
 
-DOCUMENTATION = Path(__file__).parent.parent / "docs" / "api.md"
+DOCUMENTATION = Path(__file__).parent.parent / "docs" / "reference" / "api.md"
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    rates = dict.fromkeys(("rate_writes", "rate_reads", "rate_newcomers"), "100000/minute")
+    rates = dict.fromkeys(("rate_writes", "rate_reads", "rate_newcomers", "rate_address"), "100000/minute")
     folder = tmp_path_factory.mktemp("openapi")
     studio = open_studio(folder, queue=100_000, jobs_per_owner=50_000, step_seconds=0.0, **rates)
     yield studio
@@ -84,3 +84,20 @@ def test_the_documentation_page_loads_nothing_from_elsewhere(studio: Studio) -> 
     page = studio.person().get("//docs").text
     assert "/api/v1/generations" in page and not re.search(r"(src|href)=\"(https?:)?//", page)
     assert "<script" not in page
+
+
+def test_the_document_says_what_is_checked(studio: Studio) -> None:
+    spec = studio.person().get("//openapi.json").json
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            answers, parameters = operation["responses"], operation.get("parameters", [])
+            assert {"413", "414", "431"} <= set(answers), (method, path)
+            assert operation.get("requestBody", {"required": True})["required"], (method, path)
+            for parameter in parameters:
+                schema = parameter["schema"]
+                if parameter["in"] == "path":
+                    assert schema.get("pattern") or schema.get("maximum"), (path, parameter["name"])
+                elif parameter["in"] == "header":
+                    assert schema["pattern"], (path, parameter["name"])
+    key = spec["paths"]["/api/v1/generations"]["post"]["parameters"][0]["schema"]
+    assert key == {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"}

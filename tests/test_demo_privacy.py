@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pytest
 from demo_client import Person, Studio, open_studio
 from PIL import Image
+from sqlalchemy import select
+
+from demo.store.tables import Generation
+from demo.studio.visibility import Viewer, visible_to
 
 NOTHING = "0" * 32
-BODIES = {
-    "PATCH /api/v1/generations/{generation_id}": {"visibility": "public"},
-    "POST /api/v1/generations/{generation_id}/report": {"reason": "x"},
-    "POST /api/v1/admin/generations/{generation_id}/hide": {"hidden": True},
-    "POST /api/v1/generations": {"prompt": "분홍 저고리", "source_image": "{image_id}"},
-    "POST /api/v1/admin/forget": {"owner": NOTHING},
-    "POST /api/v1/prompts/analyze": {"prompt": "비밀"},
-    "POST /api/v1/me/claim": {"code": "ABCD-EFGH-JKMN-PQRS"},
-    "POST /api/v1/me/tokens": {"name": "t"},
-}
+ID = "^[0-9a-f]{32}$"
+TEXTS = {"prompt": "분홍 저고리", "code": "ABCD-EFGH-JKMN-PQRS", "reason": "x", "name": "t", "q": "두루마기"}
 SECRET = "아무도 모르는 자주색 두루마기"
 
 
@@ -36,12 +35,8 @@ def png() -> bytes:
     return out.getvalue()
 
 
-def operations(studio: Studio) -> list[tuple[str, str, dict]]:
-    spec = studio.person().get("//openapi.json").json
-    return [(method.upper(), path, one) for path, item in spec["paths"].items() for method, one in item.items()]
-
-
 def names_of(studio: Studio, person: Person) -> dict[str, str]:
+    """The ids of everything that a person may have, by the name that a path gives them."""
     done = person.finished(SECRET, n=1)
     person.upload(png())
     token = person.post("/me/tokens", {"name": "mine"}).json
@@ -49,28 +44,111 @@ def names_of(studio: Studio, person: Person) -> dict[str, str]:
             "receipt_id": NOTHING}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the OpenAPI document, with requests that it allows."""
+
+    method: str
+    path: str
+    parameters: list[dict]
+    bodies: list[dict]  # the schemas of its JSON bodies, one a kind
+
+    def fields(self) -> list[str]:
+        return re.findall(r"{(\w+)}", self.path)
+
+    def url(self, ids: Iterable[str], names: dict[str, str]) -> str:
+        """The path with ids filled in; query parameters that are required, or an id, too."""
+        path, known = self.path.format(**names), next(iter(ids))
+        queries = [one for one in self.parameters if one["in"] == "query"]
+        asked = [one for one in queries if one.get("required") or is_id(one["schema"])]
+        query = {one["name"]: known if is_id(one["schema"]) else TEXTS.get(one["name"], "1") for one in asked}
+        return "/" + path + (f"?{urlencode(query)}" if query else "")
+
+
+def operations(studio: Studio) -> list[Operation]:
+    """Everything that the document has, so that a route that is new is walked too."""
+    spec = studio.person().get("//openapi.json").json
+    found = []
+    for path, item in spec["paths"].items():
+        for method, one in item.items():
+            parameters = [*item.get("parameters", []), *one.get("parameters", [])] if method != "parameters" else []
+            contents = one.get("requestBody", {}).get("content", {})
+            schema = contents.get("application/json", {}).get("schema")
+            found.append(Operation(method.upper(), path, parameters, kinds_of(spec, schema) if schema else []))
+    return found
+
+
+def kinds_of(spec: dict, schema: dict) -> list[dict]:
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    if "oneOf" in schema:
+        return [inner for one in schema["oneOf"] for inner in kinds_of(spec, one)]
+    return [schema]
+
+
+def is_id(schema: dict) -> bool:
+    return schema.get("pattern") == ID or any(is_id(one) for one in schema.get("anyOf", ()))
+
+
+def body_of(schema: dict, id: str) -> dict:
+    """A body that the schema allows: what is required, and every field that is an id."""
+    fields = schema.get("properties", {})
+    wanted = [name for name in fields if name in schema.get("required", ()) or is_id(fields[name])]
+    return {name: id if is_id(fields[name]) else value_of(name, fields[name]) for name in wanted}
+
+
+def value_of(name: str, schema: dict) -> object:
+    if "enum" in schema or "const" in schema:
+        return schema.get("const", schema.get("enum", [None])[-1])
+    values = {"boolean": True, "integer": schema.get("minimum", 1), "number": schema.get("minimum", 1.0)}
+    assert schema.get("type") in values or name in TEXTS, f"a body has {name}: give TEXTS a text for it"
+    return values.get(schema.get("type"), TEXTS.get(name))
+
+
 def test_every_route_with_another_persons_ids_answers_as_if_they_did_not_exist(studio: Studio) -> None:
     owner, other = studio.person(), studio.person()
     names = names_of(studio, owner)
+    ids = [names["generation_id"], names["image_id"], names["token_id"], owner.get("/me").json["owner"]]
     other.finished("다른 사람의 바지", n=1)
-    walked = 0
-    for method, path, _ in operations(studio):
-        fields = [field for field in names if f"{{{field}}}" in path]
-        body = BODIES.get(f"{method} {path}")
-        if body:
-            body = {key: value.format(**names) if isinstance(value, str) else value for key, value in body.items()}
-        theirs = other.call(method, "/" + path.format(**names), body)
-        text = theirs.data.decode("utf-8", "replace")
-        assert SECRET not in text and names["generation_id"] not in text, (method, path)
-        if fields:
-            walked += 1
-            missing = other.call(method, "/" + path.format(**dict.fromkeys(names, NOTHING)), body)
-            expected = 403 if "/admin/" in path else 404
-            assert theirs.status_code == missing.status_code == expected, (method, path, text)
-            assert theirs.json["error"] == missing.json["error"]
-    assert walked >= 12
+    walked = asked = 0
+    for operation in operations(studio):
+        fields, key = operation.fields(), (operation.method, operation.path)
+        assert set(fields) <= set(names), f"{key} has a path parameter that this test knows nobody's own of"
+        for id in ids:
+            for schema in operation.bodies or [None]:
+                body = None if schema is None else body_of(schema, id)
+                theirs = other.call(operation.method, operation.url([id], names), body)
+                text = theirs.data.decode("utf-8", "replace")
+                assert SECRET not in text and names["generation_id"] not in text, key
+                nothing = dict.fromkeys(names, NOTHING)
+                other_body = None if schema is None else body_of(schema, NOTHING)
+                missing = other.call(operation.method, operation.url([NOTHING], nothing), other_body)
+                if fields:
+                    walked += 1
+                    expected = 403 if "/admin/" in operation.path else 404
+                    assert theirs.status_code == missing.status_code == expected, (key, text)
+                    assert theirs.json["error"] == missing.json["error"], key
+                elif body and NOTHING in other_body.values():
+                    asked += 1
+                    assert theirs.status_code == missing.status_code, key
+                    assert theirs.json.get("error") == missing.json.get("error"), key
+    assert walked >= 12 * len(ids) and asked >= 2 * len(ids)
     assert owner.get(f"/generations/{names['generation_id']}").json["status"] == "succeeded"
     assert len(owner.get("/me/tokens").json["tokens"]) == 1
+
+
+def test_everybody_is_shown_what_the_one_expression_allows(studio: Studio) -> None:
+    """Row by row: what the database says of `visible_to`, and what each person is answered."""
+    owner, other = studio.person(), studio.person()
+    kept, shown = owner.finished("회색 조끼", n=1), owner.finished("회색 모자", n=1, visibility="public")
+    with studio.services.database.read() as session:
+        for person in (owner, other, studio.person()):
+            viewer = Viewer(person.get("/me").json["owner"], "browser")
+            allowed = set(session.scalars(select(Generation.id).where(visible_to(viewer))))
+            for id in (kept["id"], shown["id"]):
+                row = session.get_one(Generation, id)
+                answered = person.get(f"/generations/{id}").status_code == 200
+                assert answered == (id in allowed) == visible_to(viewer, row)
 
 
 def test_nothing_in_a_search_depends_on_what_others_keep_to_themselves(studio: Studio) -> None:

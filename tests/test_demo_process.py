@@ -13,12 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo_fakes import fake_services
+from demo_people import check_promises, start_people
 from demo_server import PATIENCE, Client, Server, quote
 
 from demo.ops.supervisor import ORPHAN_SECONDS
-from demo.store.settings import Settings
-from demo.studio.verifying import problems
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -136,74 +134,14 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     server.environment |= {"FAKE_STEP_SECONDS": "0.03", "RATE_WRITES": "100000/minute"}
     server.start()
     stop, chance = threading.Event(), random.Random(seed)
-    people = [_Busy(server, i, stop) for i in range(3)]
-    threads = [threading.Thread(target=person.live) for person in people]
-    for thread in threads:
-        thread.start()
+    people, threads = start_people(server, stop)
     try:
         for _ in range(times):
             time.sleep(chance.uniform(0.05, 1.2))
             _kill(server, chance.choice(("worker", "worker", "web", "answering", "all")))
     finally:
         stop.set()
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-    for person in people:
-        person.check()
-    server.stop()
-    services = fake_services(Settings.from_env(server.environment))
-    services.searcher.open()
-    from demo.ops.upkeep import remove_strays
-
-    remove_strays(services.storage, services, older_than=0)  # half-made files of killed workers
-    services.deletion.sweep()
-    assert problems(services) == []
-    services.close()
-
-
-class _Busy:
-    """Somebody who draws and deletes without pause, and remembers what was promised."""
-
-    def __init__(self, server: Server, number: int, stop: threading.Event) -> None:
-        self.client, self.number, self.stop = Client(server.url), number, stop
-        self.promised: dict[str, str] = {}
-        self.deleted: set[str] = set()
-        self.client.patiently("POST", "/me/code")  # a cookie, before anything is asked
-
-    def live(self) -> None:
-        i = 0
-        while not self.stop.is_set():
-            i += 1
-            prompt, key = f"사람 {self.number} 그림 {i}", f"{self.number}-{i}"
-            body = {"prompt": prompt, "n": 1}
-            status, told = self.client.patiently("POST", "/generations", body, Idempotency_Key=key)
-            if status == 202:
-                assert told["prompt"] == prompt
-                self.promised[told["id"]] = prompt
-            if i % 4 == 0:
-                id = next(iter(self.promised))
-                status, _ = self.client.patiently("DELETE", f"/generations/{id}")
-                assert status in (200, 404)
-                self.deleted.add(id)
-                del self.promised[id]
-            time.sleep(0.15)
-
-    def check(self) -> None:
-        for id, prompt in self.promised.items():
-            done = self.client.until_end(id)
-            assert done["prompt"] == prompt
-            assert done["status"] == "succeeded" or done["error"]["code"] == "worker_died", done
-            assert len(done["images"]) == (done["status"] == "succeeded")
-            found = self.client.call("GET", f"/search?scope=all&k=50&q={quote(prompt)}")[1]["results"]
-            if done["status"] == "succeeded":
-                assert id in [one["generation_id"] for one in found]
-        for id in self.deleted:
-            assert self.client.call("GET", f"/generations/{id}")[0] == 404
-        status, mine = self.client.call("GET", "/generations?limit=100")
-        assert status == 200
-        prompts = [one["prompt"] for one in mine["items"]]
-        assert len(prompts) == len(set(prompts)), "a retried request made two generations"
+    check_promises(server, people, threads)
 
 
 def _kill(server: Server, kind: str) -> None:

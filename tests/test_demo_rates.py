@@ -28,7 +28,8 @@ def test_many_requests_at_once_are_counted_and_none_fails(tmp_path: Path, monkey
 
 def test_a_count_ends_and_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(demo.web.rates.time, "time", lambda: now[0])
+    for clock in ("time", "monotonic"):
+        monkeypatch.setattr(demo.web.rates.time, clock, lambda: now[0])
     storage = storage_from_string("counts://")
     assert [storage.incr("a", 60) for _ in range(3)] == [1, 2, 3] and storage.get_expiry("a") == 1060.0
     now[0] = 1061.0

@@ -83,7 +83,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_max_disk_bounds_what_is_kept(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, max_disk=1)
+    studio = open_studio(tmp_path, max_disk=4000)  # one picture takes about 2,500
     person = studio.person()
     first = person.finished("원피스", n=1)
     wait_for(lambda: studio.services.readiness.used_bytes() > 1)
@@ -209,13 +209,13 @@ def test_behind_a_trusted_proxy_the_client_counts_and_without_one_nobody_is_beli
     studio.close()
 
 
-def test_a_second_worker_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     from demo.ops.supervisor import hold
 
     settings = Settings(data_dir=tmp_path)
-    with hold(settings, "worker"), pytest.raises(SettingsError, match="another worker process"):
-        hold(settings, "worker")
-    hold(settings, "worker").close()
+    with hold(settings, "serve"), pytest.raises(SettingsError, match="another serve process"):
+        hold(settings, "serve")
+    hold(settings, "serve").close()
 
 
 def test_another_encoder_embeds_what_is_there_anew(tmp_path: Path) -> None:
@@ -243,9 +243,7 @@ def _png() -> bytes:
     return out.getvalue()
 
 
-
-
 def test_every_setting_is_written_down() -> None:
-    written = (Path(__file__).parent.parent / "docs" / "demo.md").read_text("utf-8")
+    written = (Path(__file__).parent.parent / "docs" / "reference" / "service.md").read_text("utf-8")
     for line in settings_table().splitlines():
         assert f"`{line.split()[0]}`" in written, line

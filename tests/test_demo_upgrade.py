@@ -55,7 +55,7 @@ def test_every_row_is_there_and_its_job_says_what_the_columns_said(studio: Studi
             old["owner_id"], old["prompt"], old["visibility"], old["status"],
         )  # fmt: skip
         assert type(job) is (Draw if old["source_image"] is None else Vary) and job.kind == row.kind
-        assert job.text == old["prompt"] and job.refine == bool(old["refine"])  # type: ignore[attr-defined]
+        assert job.main_text == old["prompt"] and job.refine == bool(old["refine"])  # type: ignore[attr-defined]
         assert {name: getattr(job, name) for name in JOB_FIELDS} == {name: old[name] for name in JOB_FIELDS}
         if isinstance(job, Vary):
             assert (job.source_image, job.strength) == (old["source_image"], old["strength"])

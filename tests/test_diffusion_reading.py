@@ -34,6 +34,9 @@ class Corrects:
         self.asked.append(prompt)
         return prompt.replace("hat", "bucket hat")
 
+    def unwanted(self, prompt: str) -> str:
+        return ""
+
     def read_negative(self, prompt: str) -> str:
         return self.read(prompt)
 

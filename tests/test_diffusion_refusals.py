@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.random_checkpoint import copy_checkpoint, write_checkpoint, write_sdxl_refiner, write_stable_diffusion
+from demo.studio.readiness import missing_checkpoint
 from diffusion.__main__ import main
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, DrawWarning, Shot, TwoStagePipeline
@@ -132,6 +133,8 @@ def test_a_folder_with_a_plus_in_its_name_is_a_base(
     assert split(f"{base}+sdxl-refiner") == [base, "sdxl-refiner"]
     assert split("sd15+sdxl-refiner") == ["sd15", "sdxl-refiner"]
     assert split(str(base)) == [base]
+    assert missing_checkpoint(f"{base}+{xl}") is None and missing_checkpoint(str(base)) is None
+    assert missing_checkpoint(str(tmp_path / "nowhere")) is not None
     monkeypatch.chdir(tmp_path)
     assert load_pipeline("sd15+hanbok", dtype="float32").draw([Shot("a")], FAST).images
 
@@ -156,7 +159,7 @@ def _offline(*_: object, **__: object) -> str:
 
 
 def test_the_documents_download_what_the_registered_names_download() -> None:
-    text = (Path(__file__).parent.parent / "docs/ko-clip.md").read_text("utf-8")
+    text = (Path(__file__).parent.parent / "docs/how-to/public-checkpoints.md").read_text("utf-8")
     for name, public in PUBLIC.items():
         assert f"hf download {public.hub_id} --local-dir models/{name}" in text
 

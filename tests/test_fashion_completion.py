@@ -72,7 +72,9 @@ def test_a_background_that_the_domain_does_not_have_stays_the_only_one():
 
 
 def test_who_wears_it_is_not_said_twice():
-    assert not [a for seed in range(30) for a in completed("빨간 원피스를 입은 사람", seed).added if a.field == "wearer"]
+    assert not [
+        a for seed in range(30) for a in completed("빨간 원피스를 입은 사람", seed).added if a.field == "wearer"
+    ]
 
 
 def test_what_the_negative_prompt_names_is_not_added():
@@ -83,7 +85,9 @@ def test_what_the_negative_prompt_names_is_not_added():
 
 def test_parts_can_be_left_out():
     parts = [part for part in PARTS if part not in ("background", "style")]
-    assert {a.field for seed in range(60) for a in completed("빨간 원피스", seed, parts=parts).added} == set(parts) - {"color"}
+    assert {a.field for seed in range(60) for a in completed("빨간 원피스", seed, parts=parts).added} == set(parts) - {
+        "color"
+    }
 
 
 def test_another_word_leaves_the_other_parts_as_they_were():

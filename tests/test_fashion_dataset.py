@@ -68,7 +68,9 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"count": 0}, "at least 1"), ({"size": 32}, "64 to 1024"), ({"split": "x"}, "held_out"),
+        ({"count": 0}, "at least 1"),
+        ({"size": 32}, "64 to 1024"),
+        ({"split": "x"}, "held_out"),
         ({"workers": 0}, "workers"),
     ],
 )

@@ -55,7 +55,12 @@ def test_the_garments_that_a_reader_finds_are_those_of_the_scene(language):
         asked = {garment.kind for garment in prompt.said.scene.garments}
         count += len(asked)
         missed.update(asked - kinds)
-    for kind in ("hanbok_skirt", "jeogori", "knit", "t_shirt"):  # 치마 beside 저고리, 한복, 니트, 반팔: read by what is beside them
+    for kind in (
+        "hanbok_skirt",
+        "jeogori",
+        "knit",
+        "t_shirt",
+    ):  # 치마 beside 저고리, 한복, 니트, 반팔: read by what is beside them
         missed.pop(kind, None)
     assert sum(missed.values()) < 0.01 * count, missed
 

@@ -6,8 +6,9 @@ import pytest
 
 from fashion.captions import caption
 from fashion.meant import as_meant, readings
+from fashion.real_words import real_words
 from fashion.scene import scenes
-from fashion.slips import REAL_WORDS, one_slip, real_words, typed_for
+from fashion.slips import REAL_WORDS, one_slip, typed_for
 from fashion.vocabulary import known_words, slip_targets, unknown_words
 
 

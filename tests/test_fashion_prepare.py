@@ -9,7 +9,8 @@ from PIL import Image
 from fashion.__main__ import main
 from fashion.catalogue import Record, read_catalogue
 from fashion.dataset import read_metadata
-from fashion.prepare import PrepareSettings, describe, prepare
+from fashion.prepare import PrepareSettings, prepare
+from fashion.shop_captions import describe
 
 PRODUCTS = [
     {"id": "a1", "title": "Timeless Red Striped Dress", "category": "Dresses", "color": "Scarlet",
@@ -109,7 +110,9 @@ def test_products_by_id_json_lines_and_nested_cells(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", "no products"), ("{oops", "neither JSON"), ('[{"price": 3}]', "the catalogue has price"),
+        ("[]", "no products"),
+        ("{oops", "neither JSON"),
+        ('[{"price": 3}]', "the catalogue has price"),
         ("[3]", "list of products"),
     ],
 )

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from fashion import charts
+from fashion.__main__ import main
 from fashion.captions import caption
 from fashion.dataset import ExportSettings
-from fashion.lexicon import COLORS, GARMENTS, SLEEVES
+from fashion.lexicon import COLORS, GARMENTS, SLEEVES, WORDS
 from fashion.scene import scenes
-from fashion.stats import count, draw_charts, row_shares, split_words
+from fashion.stats import count, domain_nouns, draw_charts, row_shares, split_words
 
 CHARTS = {"garments", "colors", "patterns", "sleeves", "garment_color", "garment_sleeve",
           "words_en", "words_ko", "bigrams_en", "bigrams_ko"}  # fmt: skip
@@ -94,3 +95,30 @@ def test_a_shop_without_sleeves_has_empty_charts_not_errors(tmp_path):
     (folder / "metadata.jsonl").write_text(json.dumps({"text": "Gift card", "attributes": {"garments": []}}) + "\n")
     assert (draw_charts(folder, progress=False) / "sleeves.png").is_file()
     assert ExportSettings(folder, 1).size == 256
+
+
+def test_words_of_every_field_of_the_lexicon_are_counted_whole():
+    nouns = domain_nouns()
+    assert {"민소매", "나시", "긴소매", "코튼", "새틴", "미니", "단추", "브이넥", "차콜", "아이보리"} <= set(nouns)
+    for words in WORDS.values():
+        for word in words:
+            for name in {*word.ko, *word.loan} & set(nouns):
+                assert split_words(f"{name} 원피스", "ko") == [name, "원피스"]
+    assert split_words("코튼 셔츠와 코트", "ko") == ["코튼", "셔츠", "코트"]
+    said = split_words("나시를 입은 긴소매 카키 코트디부아르", "ko")
+    assert said == ["나시", "입다", "긴소매", "카키", "코트디부아르"]
+
+
+@pytest.mark.parametrize("row", [
+    {"text": "x", "attributes": {"garments": [{"kind": "spaceship"}]}},
+    {"text": "x", "attributes": {"garments": [{}]}},
+    {"text": "x", "attributes": {"garments": [{"kind": "dress", "color": "infrared"}]}},
+])  # fmt: skip
+def test_a_row_with_a_word_that_the_lexicon_lacks_is_named(tmp_path, capsys, row):
+    (tmp_path / "set").mkdir()
+    lines = [json.dumps({"text": "a hat", "attributes": {"garments": []}}), json.dumps(row)]
+    (tmp_path / "set/metadata.jsonl").write_text("\n".join(lines), "utf-8")
+    assert main(["stats", str(tmp_path / "set")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "row 2" in said
+    assert not (tmp_path / "set-stats").exists()

@@ -43,8 +43,13 @@ def test_several_words_at_once():
 
 @pytest.mark.parametrize(
     ("text", "old"),
-    [("고양이가 있다", "고양"), ("티셔츠를 입고", "티"), ("코트디부아르", "코트"), ("그린다면", "면"),
-     ("입은 옷", "입")],
+    [
+        ("고양이가 있다", "고양"),
+        ("티셔츠를 입고", "티"),
+        ("코트디부아르", "코트"),
+        ("그린다면", "면"),
+        ("입은 옷", "입"),
+    ],
 )
 def test_part_of_a_word_is_no_word(text, old):
     assert replace_word(text, old, "개") == text
@@ -70,3 +75,21 @@ def test_the_analyser_wants_nfc_and_gives_dictionary_forms():
     with pytest.raises(ValueError, match="NFC"):
         morphemes(unicodedata.normalize("NFD", "원피스"))
     assert content_words("빨간 원피스를 입은 고양이") == ["빨갛다", "원피스", "입다", "고양이"]
+
+
+@pytest.mark.parametrize(
+    ("text", "replacements"),
+    [
+        ("차콜 코트를 입은", {"차": "커피"}), ("스키니진을 입은", {"진": "치마"}), ("스키니진", {"스키니": "와이드"}),
+        ("코튼 셔츠", {"코트": "재킷"}), ("민소매 블라우스", {"소매": "단추"}), ("청바지", {"바지": "치마"}),
+        ("체크무늬 원피스", {"무늬": "모자", "체크": "도트"}), ("버킷햇", {"버킷": "가방"}), ("후드티", {"티": "코트"}),
+        ("꽃무늬원피스를", {"꽃": "별"}), ("털모자", {"모자": "가방", "털": "면"}), ("운동화", {"운동": "수영"}),
+    ],
+)  # fmt: skip
+def test_a_part_of_an_unbroken_word_is_never_replaced(text, replacements):
+    assert replace_words(text, replacements) == text
+
+
+def test_words_that_stand_together_are_replaced_where_each_is_named_as_one():
+    assert replace_words("체크무늬원피스를", {"체크무늬": "물방울무늬", "원피스": "재킷"}) == "물방울무늬재킷을"
+    assert replace_words("빨간원피스들과", {"원피스": "재킷"}) == "빨간재킷들과"

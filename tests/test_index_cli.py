@@ -56,8 +56,12 @@ def test_tune_prints_the_curve_and_keeps_a_setting(there: list[str], capsys: pyt
 
 def test_mistakes_are_one_line(tmp_path: Path, there: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     empty = ["--index", str(tmp_path / "i"), "--database", f"sqlite:///{tmp_path / 'empty.db'}"]
-    for argv, said in ((["stats", *empty], "no prompt index yet"), (["query", "nobody", *there], "not in the index"),
-                       (["query", "r0", "-k", "0", *there], "k is 0"), (["tune", "--recall", "2", *there], "recall")):
+    for argv, said in (
+        (["stats", *empty], "no prompt index yet"),
+        (["query", "nobody", *there], "not in the index"),
+        (["query", "r0", "-k", "0", *there], "k is 0"),
+        (["tune", "--recall", "2", *there], "recall"),
+    ):
         assert main(argv) == 1
         error = capsys.readouterr().err
         assert said in error

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from index_model import SMALL, clustered, open_index, unit
 
 from index import IndexOptions, PromptIndex, Record
-from index.store import prompts
+from index.tables import prompts
 
 VECTORS = clustered(4_096)
 CHILD = IndexOptions(exact_below=50, background=False, own_process=True)

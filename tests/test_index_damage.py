@@ -156,8 +156,18 @@ def test_five_hundred_damaged_files(ground: Ground) -> None:
         check(ground, f"{seed}: {damage_one(ground, random.Random(seed))}")
 
 
-@pytest.mark.parametrize(("field", "value"), [("dim", 16), ("metric", "dot"), ("encoder_id", "other"), ("format", 9),
-                                              ("store_id", "another's"), ("seq", 10**9), ("count", None)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dim", 16),
+        ("metric", "dot"),
+        ("encoder_id", "other"),
+        ("format", 9),
+        ("store_id", "another's"),
+        ("seq", 10**9),
+        ("count", None),
+    ],
+)
 def test_a_consistent_folder_of_another_kind_is_refused(ground: Ground, field: str, value: object) -> None:
     generation = ground.restore()
     manifest = json.loads((generation / "manifest.json").read_text())
@@ -189,8 +199,16 @@ def test_a_mismatch_is_one_log_line(ground: Ground, caplog: pytest.LogCaptureFix
     assert [record.getMessage().startswith("index: not opened") for record in caplog.records] == [True]
 
 
-@pytest.mark.parametrize("pointer", ["", "[]", "{}", '{"generation": "../../x-12345678", "manifest_sha256": ""}',
-                                     '{"generation": 7, "manifest_sha256": "x"}'])
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"generation": "../../x-12345678", "manifest_sha256": ""}',
+        '{"generation": 7, "manifest_sha256": "x"}',
+    ],
+)
 def test_a_pointer_that_leads_elsewhere_is_not_followed(ground: Ground, pointer: str) -> None:
     ground.restore()
     (ground.live / "CURRENT").write_text(pointer)

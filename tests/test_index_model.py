@@ -157,8 +157,10 @@ class Approximate(Exact):
 
 
 TestExact = Exact.TestCase
-TestExact.settings = settings(max_examples=40, stateful_step_count=30, deadline=None,
-                              suppress_health_check=list(HealthCheck))
+TestExact.settings = settings(
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
 TestApproximate = Approximate.TestCase
-TestApproximate.settings = settings(max_examples=6, stateful_step_count=25, deadline=None,
-                                    suppress_health_check=list(HealthCheck))
+TestApproximate.settings = settings(
+    max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -20,8 +20,10 @@ from index import IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
 VECTORS = clustered(200)
 
 
-@pytest.mark.parametrize("vector", [np.zeros(DIM), np.full(DIM, np.nan), np.full(DIM, np.inf), np.ones(DIM + 1),
-                                    np.ones((1, DIM)), np.ones(0)])
+@pytest.mark.parametrize(
+    "vector",
+    [np.zeros(DIM), np.full(DIM, np.nan), np.full(DIM, np.inf), np.ones(DIM + 1), np.ones((1, DIM)), np.ones(0)],
+)
 def test_a_vector_without_a_direction_here_is_refused(tmp_path: Path, vector: np.ndarray) -> None:
     index = open_index(tmp_path)
     before = index.store.sequence()
@@ -40,10 +42,12 @@ def test_k_out_of_range_is_refused(tmp_path: Path, k: object) -> None:
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 513, None, 7])
 def test_names_that_no_database_can_keep_are_refused(tmp_path: Path, name: object) -> None:
     index = open_index(tmp_path)
-    for act in (lambda: index.add(name, "g", VECTORS[0], "a", True),
-                lambda: index.add("i", name, VECTORS[0], "a", True),
-                lambda: index.add("i", "g", VECTORS[0], name, True),
-                lambda: index.remove(name)):
+    for act in (
+        lambda: index.add(name, "g", VECTORS[0], "a", True),
+        lambda: index.add("i", name, VECTORS[0], "a", True),
+        lambda: index.add("i", "g", VECTORS[0], name, True),
+        lambda: index.remove(name),
+    ):
         with pytest.raises(ValueError, match="it must be text|cannot be stored"):
             act()
     assert index.stats()["groups"] == 0

@@ -9,7 +9,7 @@ from ko_clip.distill import trainer_settings
 from ko_clip.losses import contrast_loss, pooled_loss, sequence_loss, slot_plan
 from ko_clip.recipe import HeadRecipe, TextStage, recipe_from
 from ko_clip.teachers import Target
-from ko_clip.text_lesson import TextLesson
+from ko_clip.text_objective import TextObjective
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 # diffusers hands torch tensors to numpy 2 the old way
@@ -123,10 +123,10 @@ def _contrast_of(rows, wanted, texts, rank, world):
         context=SimpleNamespace(recipe=SimpleNamespace(heads={"search": head})), stage=TextStage(),
         student=SimpleNamespace(heads={"search": SimpleNamespace(spec=SimpleNamespace(unit=True))}),
     )  # fmt: skip
-    me._of_everyone = partial(TextLesson._of_everyone, me)
+    me._of_everyone = partial(TextObjective._of_everyone, me)
     batch = Batch(0, tuple(range(rank, 6, world)), torch.zeros(0), tuple(texts[rank::world]), tuple(texts))
     target = Target(None, wanted[rank::world])
-    return TextLesson._pooled_losses(me, "search", rows[rank::world], target, batch)["search.contrast"]
+    return TextObjective._pooled_losses(me, "search", rows[rank::world], target, batch)["search.contrast"]
 
 
 def test_student_and_teacher_of_different_width_are_refused():

@@ -18,7 +18,7 @@ from ko_clip.recipe import HeadRecipe, load_recipe
 from ko_clip.scene_reading import SceneReader, agreement_loss, save_reader, saved_reader
 from ko_clip.teachers import ClipTeacher
 from ko_clip.training_context import open_context
-from ko_clip.unet_stage import UNetLesson, distil_through_unet
+from ko_clip.unet_stage import UNetObjective, distil_through_unet
 from training.processes import open_accelerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -129,10 +129,10 @@ def test_a_late_step_of_the_unet_stage_costs_no_walk_over_the_former_ones(
     two_stages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(two_stages / "recipe.yaml")
-    lesson, calls = UNetLesson(open_context(recipe), open_accelerator("float32")), []
+    objective, calls = UNetObjective(open_context(recipe), open_accelerator("float32")), []
     corpus_of = Sampler.corpus_of
     monkeypatch.setattr(Sampler, "corpus_of", lambda self, step: calls.append(step) or corpus_of(self, step))
-    assert torch.isfinite(lesson.losses(20_000)["loss"])
+    assert torch.isfinite(objective.losses(20_000)["loss"])
     assert len(calls) < 10
 
 

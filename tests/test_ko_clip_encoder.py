@@ -1,6 +1,7 @@
 import logging
 import threading
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,15 @@ def test_a_prompt_says_the_same_alone_and_in_a_batch(encoder, folder):
     alone = encoder.base(["빨간 모자"])[0]
     among = other.base(["파란 원피스 하얀 치마 가방", "빨간 모자", ""])[1]
     assert torch.allclose(alone, among, atol=1e-5)
+
+
+def test_the_bits_of_a_conditioning_do_not_depend_on_what_was_asked_before():
+    """With the encoder that ships: the tiny ones of these tests sum too few numbers to differ."""
+    shipped = Path(__file__).parent.parent / "checkpoints" / "korean"
+    fresh, used = PromptEncoder.load(shipped), PromptEncoder.load(shipped)
+    used.base(["초록 버킷햇", ""])
+    for text in ("초록 버킷햇, 플랫 일러스트", "빨간 체크무늬 원피스, 한옥 마당", "a red dress"):
+        assert torch.equal(fresh.base([text, "모자", "a much longer text than both"])[0], used.base([text, ""])[0])
 
 
 def test_a_prompt_asked_twice_is_computed_once(encoder, monkeypatch):

@@ -68,6 +68,7 @@ def test_bags_count_words_and_neither_begin_nor_end(trained):
 
 def test_the_words_find_what_a_hardly_trained_network_does_not(trained, fitted):
     """Five prompts find their English first among five, which the network alone does not manage."""
+
     def found(folder):
         encoder = PromptEncoder.load(folder)
         pairs = [("빨간 원피스", "red dress"), ("파란 모자", "blue hat"), ("초록색 치마", "green skirt"),

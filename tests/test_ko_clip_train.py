@@ -23,7 +23,7 @@ from ko_clip.distill import distil
 from ko_clip.encoder import PromptEncoder
 from ko_clip.recipe import load_recipe, recipe_from, standard_heads
 from ko_clip.teachers import fingerprint
-from ko_clip.train import main
+from ko_clip.train import in_runs_folder, main
 
 # diffusers hands torch tensors to numpy 2 the old way
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -278,6 +278,12 @@ def test_the_command_is_a_script_too_and_a_recipe_that_is_no_yaml_is_named(tmp_p
     )
     assert found.returncode == 2
     assert found.stderr.startswith("error: r.yaml is not YAML in UTF-8: ") and found.stderr.count("\n") == 1
+
+
+def test_the_runs_of_recipes_lie_where_the_runs_folder_is():
+    assert in_runs_folder(Path("runs/ko_clip/small"), Path("/states")) == Path("/states/ko_clip/small")
+    for elsewhere in (Path("mine/run"), Path("/runs/mine")):
+        assert in_runs_folder(elsewhere, Path("/states")) == elsewhere
 
 
 def test_whole_numbers_written_as_text_stay_whole():

@@ -20,7 +20,18 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["우주를 나는 고래", "아이유 닮은 사람", "ㅋㅋㅋㅋ", "1+1=?", "예쁜 옷", "노란 리본", "체크무늬", "수묵화로 그린 한옥 마당", "a whale in space"],
+    [
+        "우주를 나는 고래",
+        "아이유 닮은 사람",
+        "ㅋㅋㅋㅋ",
+        "1+1=?",
+        "예쁜 옷",
+        "노란 리본",
+        "체크무늬",
+        "수묵화로 그린 한옥 마당",
+        "모자 없이",
+        "a whale in space",
+    ],
 )
 def test_a_prompt_without_a_garment_is_outside(prompt: str) -> None:
     assert outside(prompt)
@@ -29,7 +40,9 @@ def test_a_prompt_without_a_garment_is_outside(prompt: str) -> None:
         assert len(set(near)) == 2 and not any(outside(one) or unknown_words(one) for one in near)
 
 
-@pytest.mark.parametrize("prompt", ["빨간 원피스", "한복", "모자 쓴 사람", "버킷햇을 쓴 고양이", "a red dress", "shoes", "", " "])
+@pytest.mark.parametrize(
+    "prompt", ["빨간 원피스", "한복", "모자 쓴 사람", "버킷햇을 쓴 고양이", "a red dress", "shoes", "", " "]
+)
 def test_a_prompt_with_a_garment_or_nothing_is_not(prompt: str) -> None:
     assert not outside(prompt)
 
@@ -61,3 +74,15 @@ def test_a_refusal_is_told_as_its_reason_alone(studio: Studio) -> None:
     seen = studio.person().post("/prompts/analyze", {"prompt": "자살하고 싶다"}).json
     [warning] = [one for one in seen["warnings"] if one["code"] == "prompt_rejected"]
     assert warning["message"].startswith("많이 힘드신가요?") and "109" in warning["message"]
+
+
+def test_a_checkpoint_of_another_domain_is_told_nothing_of_clothes() -> None:
+    assert not outside("우주를 나는 고래", "") and not outside("우주를 나는 고래", "landscapes")
+
+
+def test_a_drawing_of_what_is_outside_keeps_the_warning(studio: Studio) -> None:
+    person = studio.person()
+    made = person.post("/generations", {"prompt": "우주를 나는 고래"}).json
+    assert [one["code"] for one in made["warnings"]][:2] == ["outside", "unknown_words"]
+    within = person.post("/generations", {"prompt": "빨간 원피스"}).json
+    assert within["warnings"] == []

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("refines", [True, False])
 def test_refining_is_offered_shown_and_told_only_where_it_can_be_done(tmp_path: Path, refines: bool) -> None:
-    stages = ["차례", "밑그림", "다듬기"][: 2 + refines]
+    stages = ["대기", "밑그림", "다듬기"][: 2 + refines]
     with open_world(tmp_path, 1.0, FAKE_REFINES=str(int(refines))) as world:
         page = world.person(path="#draw?prompt=빨간 코트&n=1&refine=true&refine_strength=0.5")
         page.click("#more summary")

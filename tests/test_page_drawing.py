@@ -61,7 +61,7 @@ def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> No
     sheet = draw(page, "보라 코트")
     expect(sheet).to_have_attribute("data-status", "running")
     world.server.kill()
-    expect(page.locator("#connection")).to_contain_text("다시 잇고 있어요")
+    expect(page.locator("#connection")).to_contain_text("다시 연결하고 있어요")
     page.fill("#prompt", "회색 바지")
     page.press("#prompt", "Enter")
     expect(page.locator("#prompt-note")).to_contain_text("연결을 기다리고")
@@ -88,7 +88,7 @@ def test_a_failed_drawing_is_explained_and_can_be_tried_again(world: World) -> N
     sheet = draw(page, "crash 원피스")
     expect(sheet).to_have_attribute("data-status", "failed")
     expect(sheet).to_contain_text("그리다가 문제가 생겼어요")
-    sheet.get_by_role("button", name="다시 그리기").click()
+    sheet.get_by_role("button", name="다시 시도").click()
     expect(page.locator(".sheet")).to_have_count(2)
     flagged = draw(page, "flag 원피스")
     expect(flagged).to_have_attribute("data-status", "failed")
@@ -104,7 +104,7 @@ def test_nothing_moves_when_pictures_arrive(world: World) -> None:
         new PerformanceObserver(take).observe({type: 'layout-shift'}); }""")
     sheet = page.locator(".sheet").first
     box = sheet.bounding_box()
-    sheet.get_by_role("button", name="새로 그리기").click()
+    sheet.get_by_role("button", name="다른 그림으로 다시").click()
     second = page.locator(".sheet").first
     expect(page.locator(".sheet")).to_have_count(2)
     page.wait_for_timeout(700)

@@ -24,7 +24,7 @@ def test_a_newcomer_is_led_to_the_code_and_let_in(tmp_path: Path) -> None:
         page.fill("[name=code]", re.findall("[A-Z0-9-]{19}", code)[-1])
         with page.expect_navigation():  # let in, the page opens anew
             page.press("[name=code]", "Enter")
-        expect(page.locator("#me-figures")).to_contain_text("그림 0장")
+        expect(page.locator("#me-figures")).to_contain_text("그림과 사진 0장")
         page.click("[data-place=draw]")
         drawn(page, "초대받은 치마")
         assert page.errors == []

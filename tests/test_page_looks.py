@@ -99,7 +99,7 @@ def viewer(page: Page) -> None:
     drawn(page, "red dress")
     page.locator(".sheet .tile").first.click()
     page.locator("#viewer .facts-more summary").click()
-    page.get_by_role("button", name=re.compile("견주기|Compare")).click()
+    page.get_by_role("button", name=re.compile("비교|Compare")).click()
     expect(page.locator("#viewer .before")).to_be_visible()
 
 
@@ -186,7 +186,8 @@ def test_focus_is_always_visible(world: World) -> None:
         page.keyboard.press("Tab")
         ring = page.evaluate("""() => { const e = document.activeElement;
             const ringed = (x) => x && getComputedStyle(x).outlineStyle !== 'none';
-            return [e, e.closest('.box, .tool, label'), e.nextElementSibling].some(ringed) || e.outerHTML; }""")
+            const all = [e, e.closest('.box, .tool, label'), e.nextElementSibling];
+            return e === document.body || all.some(ringed) || e.outerHTML; }""")  # the body: past the last stop
         assert ring is True, ring
 
 

@@ -67,9 +67,9 @@ def test_another_ones_public_picture_can_be_used_and_reported_but_not_deleted(wo
     bora.fill("#prompt", "초록 배자")
     card = bora.locator("#similar .past").first
     expect(card).to_contain_text("초록 배자 입은 사람")
-    card.get_by_role("button", name="문장 쓰기").click()
+    card.get_by_role("button", name="이 문장 가져오기").click()
     expect(bora.locator("#prompt")).to_have_value("초록 배자 입은 사람")
-    card.get_by_role("button", name="이 그림에서 시작").click()
+    card.get_by_role("button", name="이 그림으로 시작").click()
     expect(bora.locator("#source img")).to_be_visible()
     bora.get_by_role("button", name="시작 그림 빼기").click()
     card.locator(".piece").click()
@@ -79,7 +79,7 @@ def test_another_ones_public_picture_can_be_used_and_reported_but_not_deleted(wo
     viewer.get_by_role("button", name="신고").click()
     bora.fill("#ask textarea", "저작권 문제")
     bora.click("#ask button[value=yes]")
-    expect(bora.locator("#toasts")).to_contain_text("고맙습니다")
+    expect(bora.locator("#toasts")).to_contain_text("고마워요")
 
 
 def test_a_similar_picture_is_drawn_again_with_everything_it_was_drawn_with(world: World) -> None:
@@ -132,9 +132,9 @@ def test_everything_of_mine_is_deleted_after_a_question(world: World) -> None:
     page = world.person()
     drawn(page, "모두 지울 그림")
     page.click("[data-place=me]")
-    expect(page.locator("#me-figures")).to_contain_text("그림 4장")
+    expect(page.locator("#me-figures")).to_contain_text("그림과 사진 4장")
     page.click("#forget")
-    page.get_by_role("button", name="그만두기").click()
+    page.get_by_role("button", name="취소").click()
     assert len(generations(page)) == 1
     page.click("#forget")
     page.locator("#ask").get_by_role("button", name="모두 지우기").click()
@@ -156,7 +156,7 @@ def test_a_code_moves_ones_pictures_to_another_browser(world: World) -> None:
     expect(new.locator("#toasts")).to_contain_text("없는 코드")
     new.fill("[name=code]", code.lower())
     new.press("[name=code]", "Enter")
-    expect(new.locator("#toasts")).to_contain_text("옮겨 왔어요")
+    expect(new.locator("#toasts")).to_contain_text("연결했어요")
     new.click("[data-place=mine]")
     expect(new.locator("#mine-list")).to_contain_text("옮길 하늘색 저고리")
 

@@ -76,7 +76,7 @@ def test_back_closes_the_viewer_and_the_address_opens_it(page: Page, viewer: obj
 
 
 def test_both_stages_lie_under_a_slider(page: Page, viewer: object) -> None:
-    viewer.get_by_role("button", name="밑그림과 견주기").click()
+    viewer.get_by_role("button", name="밑그림과 비교").click()
     slider = viewer.get_by_role("slider", name="밑그림과 다듬은 그림 사이")
     slider.focus()
     page.keyboard.press("Home")
@@ -85,7 +85,7 @@ def test_both_stages_lie_under_a_slider(page: Page, viewer: object) -> None:
     assert viewer.locator(".picture").evaluate("f => f.style.getPropertyValue('--cut')") == "100%"
     loaded = "img => img.complete && img.naturalWidth"
     until(page, f"({loaded})(document.querySelector('#viewer .before')) === 64")
-    viewer.get_by_role("button", name="밑그림과 견주기").click()
+    viewer.get_by_role("button", name="밑그림과 비교").click()
     expect(viewer.locator(".before")).to_have_count(0)
 
 
@@ -133,7 +133,7 @@ def test_a_link_fills_the_page_to_draw_the_same_and_no_server_sees_it(page: Page
 def test_one_click_gives_variations(page: Page, viewer: object) -> None:
     source = generations(page)[0]["images"][0]["id"]
     count = page.locator(".sheet").count()
-    viewer.get_by_role("button", name="변주 4장 그리기").click()
+    viewer.get_by_role("button", name="비슷한 그림 4장 더").click()
     expect(viewer).to_be_hidden()
     expect(page.locator(".sheet")).to_have_count(count + 1)
     expect(page.locator(".sheet").first).to_have_attribute("data-status", "succeeded")

@@ -113,7 +113,7 @@ def test_words_that_cannot_be_drawn_are_named_but_not_while_they_are_being_typed
 
 def test_what_is_read_otherwise_than_typed_is_said(page: Page) -> None:
     page.fill("#prompt", "분홍 채크무늬 모자")
-    expect(page.locator("#prompt-note")).to_contain_text("‘채크무늬’→‘체크무늬’, ‘모자’→‘버킷햇’")
+    expect(page.locator("#prompt-note")).to_contain_text("‘채크무늬’는 ‘체크무늬’로, ‘모자’는 ‘버킷햇’으로 그릴게요")
     expect(page.locator("#prompt")).to_have_value("분홍 채크무늬 모자")
 
 
@@ -149,7 +149,7 @@ def test_an_empty_prompt_is_answered_with_what_to_do(page: Page) -> None:
 def test_a_rejected_prompt_says_so_and_stays_for_mending(page: Page) -> None:
     page.fill("#prompt", "벌거벗은 사람")
     page.press("#prompt", "Enter")
-    expect(page.locator("#prompt-note")).to_contain_text("다른 말로 바꿔 주세요")
+    expect(page.locator("#prompt-note")).to_contain_text("노골적인 성적 표현은 그려 드릴 수 없어요")
     expect(page.locator("#prompt")).to_have_value("벌거벗은 사람")
     expect(page.locator(".sheet")).to_have_count(0)
 

@@ -25,7 +25,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
     drawn(neighbour, "빨간 체크무늬 치마")
 
     page = world.person()
-    expect(page.locator("#notice")).to_contain_text("인공지능")
+    expect(page.locator("#notice")).to_contain_text("생성형 AI")
     page.click("#notice-ok")
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.locator("#prompt")).to_be_focused()
@@ -64,7 +64,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
 
     page.click("[data-place=mine]")
     page.locator("#mine-search").press_sequentially("체크 원피스", delay=30)
-    expect(page.locator("#mine-count")).to_contain_text("비슷한 순서로")
+    expect(page.locator("#mine-count")).to_contain_text("관련도순")
     first = page.locator("#mine-list .piece").first
     expect(first).to_contain_text("빨간 체크무늬 원피스")
     first.click()
@@ -75,7 +75,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
 def test_with_the_keyboard_alone_a_picture_is_drawn_and_looked_at(world: World) -> None:
     page = world.person()
     page.keyboard.press("Tab")
-    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip").first).to_be_focused()
     for _ in range(40):
         if page.evaluate("document.activeElement.id") == "prompt":
             break

@@ -234,7 +234,7 @@ def test_filters_of_warnings_are_left_as_they_are() -> None:
 
 # Files that were made here a moment ago, or whose text chunks are wanted and not their pixels.
 OUR_OWN = {
-    "demo/pictures.py": "decode: the studio's own files, checked by their hash",
+    "demo/studio/pictures.py": "decode: the studio's own files, checked by their hash",
     "diffusion/recipe.py": "read_recipe: the recipe in a PNG's text",
     "fashion/drawing/raster.py": "what the renderer returns",
     "fashion/scorer_training.py": "pictures of the pool",

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,7 +116,16 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
     assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "minutes": 0.0}, {"steps": 5, "ema": 1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"steps": 5, "minutes": 0.0},
+        {"steps": 5, "ema": 1.0},
+        {"steps": 5, "finish": True},
+        {"steps": 5, "cooldown": 2},
+    ],
+)
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give"):
         TrainerSettings(**wrong)
@@ -138,6 +149,14 @@ def test_states_lie_where_runs_dir_or_the_command_line_says(monkeypatch: pytest.
     monkeypatch.setenv("RUNS_DIR", str(tmp_path))
     assert (options().runs, options().pool) == (tmp_path, tmp_path / "pool")
     assert options("--runs", "elsewhere").runs == Path("elsewhere")
+
+
+def test_the_training_that_the_document_shows_runs(tmp_path: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "how-to" / "train-the-checkpoint.md").read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert read_progress(tmp_path / "runs" / "mine").finished
 
 
 # --- what a step is -------------------------------------------------------------------------------------------------

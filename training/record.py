@@ -38,6 +38,7 @@ class Record:
     def __init__(self, folder: Path, step: int, steps: int, smoothed: dict[str, float], writes: bool = True) -> None:
         self.smoothed, self._folder, self._writes = smoothed, folder, writes
         self._first, self._steps, self._start, self._line = step, steps, time.monotonic(), float("-inf")
+        self._done = step
         self._bar = tqdm(total=steps, initial=step, unit="step", disable=not (writes and os.isatty(2)))
         self._events = self._open_events() if writes else None
 
@@ -54,6 +55,12 @@ class Record:
         if steps != self._steps:
             self._steps = self._bar.total = steps
         self._bar.update()
+        self._done += 1
+        since = time.monotonic() - max(self._line, self._start)
+        if self._writes and self._bar.disable and since >= LINE_SECONDS:  # steps may be slower than rows are asked for
+            self._line = time.monotonic()
+            pace = (self._done - self._first) / (self._line - self._start)
+            logger.info("step %d/%d, %.3g steps/s", self._done, self._steps, pace)
 
     def losses(self, step: int, losses: Mapping[str, float], seconds_left: float | None) -> None:
         """A row of losses after `step` steps; `seconds_left` of the leg, None where only the schedule ends it."""

@@ -14,7 +14,8 @@ class TrainerSettings:
 
     `steps`: length of the schedule. `minutes`: how long this leg may take (None: until the last step); with `finish`,
     the schedule is shortened so that it ends in these minutes, cool-down included. The learning rate rises linearly
-    over `warmup` steps, stays, and falls linearly to 0 over the last `cooldown` (share) of the steps. `ema`: decay of
+    over `warmup` steps, but at most over `warmup_share` of all (a schedule of 50 steps would never leave a warm-up of
+    300), stays, and falls linearly to 0 over the last `cooldown` (share) of the steps. `ema`: decay of
     the averaged weights per step. `seed`: of torch's global generator, which is seeded anew at every step.
     `save_minutes`: time between two writes of the state. `log_every`, `sample_every`: in steps, 0 for never;
     `sample_at_end`: sample after the last step of a leg too.
@@ -27,6 +28,7 @@ class TrainerSettings:
     finish: bool = False
     learning_rate: float = 1e-3
     warmup: int = 100
+    warmup_share: float = 1.0
     cooldown: float = 0.3
     weight_decay: float = 0.01
     ema: float = 0.999
@@ -45,6 +47,8 @@ class TrainerSettings:
             raise ValueError("finish needs minutes: give the minutes in which the schedule is to end")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}: give 0 or more and less than 1")
+        if not 0 <= self.warmup_share <= 1:
+            raise ValueError(f"warmup_share is {self.warmup_share}: give a share of the steps from 0 to 1")
         if not 0 <= self.cooldown <= 1:
             raise ValueError(f"cooldown is {self.cooldown}: give a share of the steps from 0 to 1")
 
@@ -52,4 +56,8 @@ class TrainerSettings:
         """Share of the learning rate, 0 to 1, at `step` of `steps` (default: those of the settings)."""
         steps = self.steps if steps is None else steps
         left = max(0, steps - step) / max(1.0, steps * self.cooldown)
-        return min(1.0, (step + 1) / max(1, self.warmup), left)
+        return min(1.0, (step + 1) / self.warmup_steps(steps), left)
+
+    def warmup_steps(self, steps: int) -> int:
+        """Over how many of `steps` the learning rate rises, at least one."""
+        return max(1, min(self.warmup, round(self.warmup_share * steps)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -77,10 +77,12 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Read what `write_state` or a former version wrote. Raises FileNotFoundError where nothing was saved yet."""
+    """Read what `write_state` or a former version wrote. Raises FileNotFoundError where nothing was saved yet,
+    ValueError where the file is damaged.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: train first, or wait for the first save")
-    with safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         state = TrainingState(Progress.from_metadata(file.metadata()))
         for name in file.keys():  # noqa: SIM118 - not a dictionary
             _sort_in(state, name, file.get_tensor(name))
@@ -92,8 +94,16 @@ def read_progress(folder: Path) -> Progress | None:
     path = folder / STATE_FILE
     if not path.exists():
         return None
-    with safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         return Progress.from_metadata(file.metadata())
+
+
+def _opened(path: Path) -> safe_open:
+    """A state file; raises ValueError naming one that is damaged."""
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it, and the run begins anew") from error
 
 
 def finished(folder: Path) -> bool:

@@ -29,6 +29,8 @@ from training.state import STATE_FILE, Facts, Progress, TrainingState, read_stat
 
 logger = logging.getLogger(__name__)
 _FINISH_SHARE = 0.97  # of the time left that a plan fills with steps
+_PLAN_SHARES = (0.25, 0.5, 0.75)  # of the minutes: where the pace is measured again
+_PLAN_CHANGE = 0.03  # a plan that would change by less is kept
 Losses: TypeAlias = Mapping[str, Tensor]
 # "loss" is minimised, the others are followed. Several mappings are micro-batches of one step: their gradients and
 # values add up, so each is scaled by its share of the rows.
@@ -72,6 +74,8 @@ class Trainer:
         self.settings, self.folder, self._losses, self._on_sample = settings, folder, losses, on_sample
         self.step, self.steps, self.facts = first_step, settings.steps, dict(facts or {})
         self._planned = 0.0  # minutes that `steps` was planned for
+        self._plan_times: list[float] = []  # seconds of this leg at which its end is planned, the first ones over
+        self._measured = (0.0, 0)  # seconds and step since which the pace is measured
         self._smoothed: dict[str, float] = {}
 
     def run(self) -> TrainingResult:
@@ -85,7 +89,7 @@ class Trainer:
             Record(self.folder, self.step, self.steps, self._smoothed, main) as record,
         ):
             self._run_leg(budget, record)
-            if self.settings.sample_at_end and self.step % max(1, self.settings.sample_every):
+            if self.settings.sample_at_end and not self._samples_at(self.step):
                 self._sample(record)
         if self.step > first or not (self.folder / STATE_FILE).exists():
             self._save()
@@ -110,30 +114,53 @@ class Trainer:
         return found
 
     def _run_leg(self, budget: TimeBudget, record: Record) -> None:
-        settings, first, saved, over = self.settings, self.step, 0.0, False
+        settings, saved, over = self.settings, 0.0, False
+        self._plan_times, self._measured = self._times_to_plan(), (0.0, self.step)
         while self.step < self.steps and not over:
             losses = self.train_step()
             seconds, over = budget.now()
-            self._plan(seconds, first)
+            self._plan(seconds)
             record.step(self.steps)
             if (settings.log_every and self.step % settings.log_every == 0) or self.step >= self.steps:
                 left = None if settings.minutes is None else 60 * settings.minutes - seconds
                 record.losses(self.step, self._reduced(losses), left)
-            if settings.sample_every and self.step % settings.sample_every == 0:
+            if self._samples_at(self.step):
                 self._sample(record)
             if seconds - saved > 60 * settings.save_minutes:
                 self._save()
                 saved = seconds
 
-    def _plan(self, seconds: float, first: int) -> None:
-        """With `finish`, set the end of the schedule to where the minutes end at this pace, once the pace is known."""
+    def _samples_at(self, step: int) -> bool:
+        return self.settings.sample_every > 0 and step % self.settings.sample_every == 0
+
+    def _times_to_plan(self) -> list[float]:
+        """Seconds after which a leg with `finish` plans its end; none where a plan for these minutes was kept."""
         minutes = self.settings.minutes
-        if not self.settings.finish or minutes is None or self._planned or seconds <= 60 * min(1.0, minutes / 10):
+        if not self.settings.finish or minutes is None or self._planned:
+            return []
+        first = min(60.0, 6 * minutes)
+        return [first, *(each for share in _PLAN_SHARES if (each := 60 * minutes * share) > first)]
+
+    def _plan(self, seconds: float) -> None:
+        """With `finish`, set the end of the schedule to where the minutes end at the pace measured of late: what is
+        slow at first (kept targets, other work on the machine) must not decide how far a run goes.
+        """
+        if not self._plan_times or seconds <= self._plan_times[0] or self.settings.minutes is None:
             return
-        pace = (self.step - first) / seconds
-        self.steps = self.step + max(1, int(pace * (60 * minutes - seconds) * _FINISH_SHARE))
-        self._planned = minutes
-        logger.info("at this pace the schedule ends after %d steps", self.steps)
+        self._plan_times = [each for each in self._plan_times if each >= seconds]
+        since, first = self._measured
+        pace, left = (self.step - first) / (seconds - since), 60 * self.settings.minutes - seconds
+        steps = self.step + max(1, int(pace * left * _FINISH_SHARE))
+        self._measured = (seconds, self.step)
+        if self._planned and abs(steps - self.steps) < _PLAN_CHANGE * self.steps:
+            return
+        self.steps, self._planned = steps, self.settings.minutes
+        cooling = round(steps * (1 - self.settings.cooldown))
+        logger.info(
+            "plan: %d steps, as %.1f minutes are left and a step takes %.3g s; warm-up until step %d, cool-down from "
+            "step %d; the schedule asks for %d steps", steps, left / 60, 1 / max(pace, 1e-9),
+            self.settings.warmup_steps(steps), cooling, self.settings.steps,
+        )  # fmt: skip
 
     def _reduced(self, losses: Losses) -> dict[str, float]:
         """The means over all processes."""

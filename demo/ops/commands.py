@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.ops.job_commands import accepted, add_job_commands, open_runner
+from demo.store.errors import ServiceError
 from demo.store.settings import Settings, SettingsError, settings_table
 
 if TYPE_CHECKING:
@@ -28,10 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         )  # fmt: skip
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        os.umask(0o077)
         with ExitStack() as arguments.closing:
             return arguments.run(settings, arguments)
+    except ServiceError as error:
+        print(f"error: {_message_of(error)}", file=sys.stderr)
+        return 2
     except (SettingsError, ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise
+        print(f"error: {error}: make DATA_DIR ({settings.data_dir}) writable, or set another", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -68,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     letting = command(token, "token", "Make an API token for a program (shown once).")
     letting.add_argument("--owner", help="for this owner (default: a new one)")
     letting.add_argument("--name", default="command line")
+    keeping = command(back_up, "backup", "Copy database, pictures and secrets into a folder, while the studio runs.")
+    keeping.add_argument("-o", "--out", type=Path, help="new folder (default DATA_DIR/backups/TIME)")
+    returning = command(restore, "restore", "Put a backup in the place of what is there (the studio must not run).")
+    returning.add_argument("folder", type=Path)
     inviting = command(code, "code", "Make a code that lets one browser in, or moves an owner to it.")
     inviting.add_argument("--owner", help="for this owner (default: a new one)")
     command(show_settings, "settings", "List every setting with its default.")
@@ -76,13 +92,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_children(commands: argparse._SubParsersAction) -> None:
-    """The processes that `serve` starts; not for people."""
-    for name, run in (("web", _web), ("worker", _worker)):
-        child = commands.add_parser(name)
+    """The processes that `serve` starts; a worker may be started by people too."""
+    web = commands.add_parser("web")
+    web.add_argument("--fd", type=int, required=True)
+    text = "Draw for a studio that runs elsewhere, with the same DATABASE_URL and STORAGE_URL, until Ctrl-C."
+    worker = commands.add_parser("worker", help=text, description=text)
+    for child, run in ((web, _web), (worker, _worker)):
         child.set_defaults(run=run)
-        child.add_argument("--parent", type=int)
-        if name == "web":
-            child.add_argument("--fd", type=int, required=True)
+        child.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
@@ -194,6 +211,27 @@ def token(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def back_up(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.ops.backup import back_up, default_folder
+    from demo.store.database import open_database
+    from demo.store.storage import Storage
+
+    database = open_database(settings)
+    arguments.closing.callback(database.close)
+    folder = arguments.out or default_folder(settings)
+    made = back_up(settings, database, Storage(settings.files_url), folder)
+    print(f"{made.folder}: {made.pictures} pictures, {made.bytes / 1e6:.1f} MB, {len(made.missing)} cannot be read")
+    return 1 if made.missing else 0
+
+
+def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.ops.backup import restore
+
+    made = restore(settings, arguments.folder)
+    print(f"{made.pictures} pictures are back; what was there is in {settings.data_dir / 'backups'}")
+    return 0
+
+
 def code(settings: Settings, arguments: argparse.Namespace) -> int:
     made, _ = _services(settings, arguments, encoder=False).owners.make_code(_owner_id(arguments.owner))
     print(made)
@@ -207,7 +245,6 @@ def show_settings(_settings: Settings, _arguments: argparse.Namespace) -> int:
 
 def _services(settings: Settings, arguments: argparse.Namespace, encoder: bool = True) -> Services:
     """The services, with the encoder opened (or known to be missing) unless it is not needed."""
-    from demo.store.errors import ServiceError
     from demo.studio.services import open_encoder, open_services, open_worker_index
 
     services = open_services(settings, open_encoder, open_worker_index)

@@ -59,7 +59,7 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path]) 
         data = {name: path.read_bytes() for name, path in files.items()}
         ids = {name: hashlib.sha256(each).hexdigest()[:32] for name, each in data.items()}
         job = kind.model_validate(given | ids)
-        texts = {job.TEXT: prompts.accept(job.text, job.TEXT)}
+        texts = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
         texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
         return job.changed(**texts), {name: pictures.read_upload(each) for name, each in data.items()}
     except ServiceError as error:

@@ -1,4 +1,7 @@
-"""The two children of the supervisor: the process that answers HTTP, and the worker process."""
+"""The two children of the supervisor: the process that answers HTTP, and the worker process.
+
+Neither ends, to be started again and again, because the database is damaged: both say so, and wait for another one.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,17 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 
-from demo.ops.supervisor import follow_parent, hold
+from demo.ops.supervisor import follow_parent
+from demo.store.errors import ServiceError, message
 from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
+LOOK_AGAIN = 5.0  # seconds between attempts to open a damaged database
 
 
 def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | None = None) -> int:
@@ -24,7 +32,12 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     from demo.web.security import body_limit
 
     follow_parent(parent)
-    services = (make or open_services)(settings)
+    os.umask(0o077)
+    try:
+        services = (make or open_services)(settings)
+    except ServiceError as error:
+        return _serve_damage(settings, fd, error)
+    logs = _log_in_a_thread()
     app, stop = create_app(settings, services), threading.Event()
     services.warm_up()
     threading.Thread(target=keep_up, args=(services, stop), name="upkeep", daemon=True).start()
@@ -39,21 +52,65 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     services.close()
     if not ended:
         logger.warning("a request still ran %d s after the end was asked for, and is cut off", server.GRACE_SECONDS)
+    logs.stop()
+    if not ended:
         logging.shutdown()
         os._exit(0)  # the interpreter would wait for its thread
     return 0
 
 
+def _log_in_a_thread() -> QueueListener:
+    """Let one thread write what all log: threads that answer must not wait for each other at the file."""
+    root, lines = logging.getLogger(), SimpleQueue[logging.LogRecord]()
+    listener = QueueListener(lines, *root.handlers, respect_handler_level=True)
+    root.handlers = [QueueHandler(lines)]
+    listener.start()
+    return listener
+
+
 def run_worker(settings: Settings, parent: int | None, make: Callable | None = None) -> int:
     """Draw until told to stop; `make(settings)` gives the worker."""
     follow_parent(parent)
-    with hold(settings, "worker", wait=20.0):
-        if hasattr(os, "nice"):
-            os.nice(5)  # answering goes before drawing
-        worker = (make or make_worker)(settings)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: worker.stop())
-        worker.run()
+    os.umask(0o077)
+    if hasattr(os, "nice"):
+        os.nice(5)  # answering goes before drawing
+    worker, said = None, False
+    while worker is None:
+        try:
+            worker = (make or make_worker)(settings)
+        except ServiceError as error:
+            if not said:
+                logger.error("%s", message(error.code, error.values))
+            said = True
+            time.sleep(LOOK_AGAIN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+    return 0
+
+
+def _serve_damage(settings: Settings, fd: int, error: ServiceError) -> int:
+    """Say what is wrong until the database can be opened; the supervisor then starts a process that uses it."""
+    from demo.store.database import open_database
+    from demo.web import server
+    from demo.web.damaged import create_damaged_app
+
+    logger.error("%s", message(error.code, error.values))
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(LOOK_AGAIN):
+            try:
+                open_database(settings).close()
+            except Exception as still:
+                logger.debug("the database is still damaged: %s", still)
+                continue
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="database", daemon=True).start()
+    listener = socket.socket(fileno=fd)
+    app = create_damaged_app(error)
+    server.run(app, listener, server.limits_of(settings), lambda _path: 0, settings.data_dir, stop.set)
     return 0
 
 

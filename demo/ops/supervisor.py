@@ -1,16 +1,21 @@
 """One parent that starts and watches two children: the web server and the worker.
 
 The parent holds the listening socket, so that requests wait instead of failing while the web process is restarted. A
-child that dies is started again; both end when the parent does, however it ends (each watches a pipe that only the
-parent holds).
+child that dies is started again, and so is one that hangs: each sends a byte every two seconds through a line that only
+it and the parent hold. Both end when the parent does, however it ends: the line then breaks.
+
+Of our own rather than gunicorn's arbiter: that one watches the processes it forked itself and no others, so the worker
+would need a second parent; it forks after threads were started; and it passes no kill test that this does not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -28,6 +33,9 @@ GRACE_SECONDS = 12.0
 ORPHAN_SECONDS = 60.0  # how long the children of a killed parent may take to notice, while they load
 SHORT_LIFE = 10.0  # a child that lived for less is started again ever more slowly
 BACKLOG = 512
+BEAT_SECONDS = 2.0
+HUNG_SECONDS = 60.0  # a child that has spoken and is silent for so long is killed, and started again
+STARTING_SECONDS = 300.0  # until the first byte: a busy machine takes a minute to start an interpreter
 # OpenMP threads that spin while they wait take the cores from the web process, and from each other on a busy machine
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 COMMAND = (sys.executable, "-m", "demo")
@@ -41,18 +49,31 @@ class Child:
     arguments: Sequence[str]
     fds: tuple[int, ...]
     process: subprocess.Popen | None = None
+    line: socket.socket | None = None  # the child's beats come here
     started: float = 0.0
+    heard: float | None = None  # when it last spoke
     pause: float = 0.2
     due: float = field(default=0.0)
 
     def start(self) -> None:
-        self.started = time.monotonic()
+        self.started, self.heard = time.monotonic(), None
         environment = QUIET_THREADS | os.environ
-        self.process = subprocess.Popen(self.arguments, pass_fds=self.fds, start_new_session=True, env=environment)
+        self.close()
+        self.line, theirs = socket.socketpair()
+        self.line.setblocking(False)
+        with theirs:
+            arguments = (*self.arguments, "--parent", str(theirs.fileno()))
+            fds = (*self.fds, theirs.fileno())
+            self.process = subprocess.Popen(arguments, pass_fds=fds, start_new_session=True, env=environment)
         logger.info("%s runs as process %d", self.name, self.process.pid)
 
+    def close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+
     def look(self) -> bool:
-        """Start it when it is due, and say so; note when it has died."""
+        """Start it when it is due, and say so; note when it has died, kill it when it hangs."""
+        self._listen()
         now = time.monotonic()
         if self.process is None:
             if now >= self.due:
@@ -62,24 +83,31 @@ class Child:
             self.pause = 0.2 if now - self.started > SHORT_LIFE else min(5.0, self.pause * 2)
             logger.warning("%s ended with %d; starting it again in %.1f s", self.name, code, self.pause)
             self.process, self.due = None, now + self.pause
+        elif now - (self.heard or self.started) > (HUNG_SECONDS if self.heard else STARTING_SECONDS):
+            logger.warning("%s (process %d) has been silent for too long and is killed", self.name, self.process.pid)
+            self.process.kill()
         return False
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while self.line is not None and self.line.recv(4096):
+                self.heard = time.monotonic()
 
 
 def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status. Raises SettingsError."""
     settings.check_listening()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold(settings, "serve") as lock, listen(settings, _groups(lock)) as listener:
-        pipe_out, pipe_in = os.pipe()  # only this process holds pipe_in: when it ends, the children read its end
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         host, port = listener.getsockname()[:2]
         children = [
-            Child("web", (*command, "web", "--fd", str(listener.fileno()), "--parent", str(pipe_out)),
-                  (listener.fileno(), pipe_out)),
-            Child("worker", (*command, "worker", "--parent", str(pipe_out)), (pipe_out,)),
-        ]  # fmt: skip
+            Child("web", (*command, "web", "--fd", str(listener.fileno())), (listener.fileno(),)),
+            Child("worker", (*command, "worker"), ()),
+        ]
         logger.info("그려줘 listens on http://%s:%d/", host, port)
         while not stop.is_set():
             started = [child.look() for child in children]
@@ -88,8 +116,6 @@ def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
             stop.wait(0.1)
         logger.info("stopping")
         end(children)
-        os.close(pipe_in)
-        os.close(pipe_out)
     return 0
 
 
@@ -105,6 +131,8 @@ def end(children: Sequence[Child]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for child in children:
+        child.close()
 
 
 def listen(settings: Settings, before: Sequence[int] = ()) -> socket.socket:
@@ -173,19 +201,21 @@ def hold(settings: Settings, name: str, wait: float = 0.0) -> IO[str]:
             time.sleep(0.05)
 
 
-def follow_parent(pipe: int | None) -> None:
-    """End this process as soon as the parent has ended."""
-    if pipe is None:
+def follow_parent(line: int | None) -> None:
+    """Beat to the parent through the line it gave, and end this process as soon as the parent has ended."""
+    if line is None:
         return
+    ours = socket.socket(fileno=line)
+    ours.setblocking(False)
 
     def watch() -> None:
-        while True:
-            try:
-                if os.read(pipe, 1) == b"":
+        try:
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    ours.send(b".")
+                if select.select([ours], [], [], BEAT_SECONDS)[0] and ours.recv(1) == b"":
                     os._exit(1)
-            except InterruptedError:
-                continue
-            except OSError:
-                os._exit(1)
+        except OSError:
+            os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

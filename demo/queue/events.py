@@ -1,4 +1,4 @@
-"""What happens to a generation, as numbered rows that streams replay, and one reader that hands new rows to all of them.
+"""What happens to a generation, as numbered rows that streams replay, and one reader that hands them to all streams.
 
 A client sees `number`, which counts within its generation alone; `seq` counts everybody's events and stays inside.
 The reader is one thread that asks the database for news ten times a second while anybody listens.
@@ -22,11 +22,10 @@ logger = logging.getLogger(__name__)
 INTERVAL = 0.1
 TICK_SECONDS = 1.0
 LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
-END = ("done", "failed", "cancelled")
 Hear = Callable[[Sequence[Event]], None]
 
 
-def append(session: Session, generation_id: str, kind: str, data: dict | None = None) -> None:
+def append(session: Session, generation_id: str, kind: str, data: dict[str, object] | None = None) -> None:
     """Add one event in the caller's transaction, under the generation's next number."""
     counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
     counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)

@@ -1,99 +1,70 @@
 """Jobs: rows that wait, run under a lease, and end exactly once.
 
-queued → running → succeeded | failed | cancelled. A worker claims in a fair order, renews its lease while it draws, and
-may only end a job that is still its own (same worker, same attempt). What a dead worker held waits again with the same
-seed, at most three attempts in all.
+queued → running → succeeded | failed | cancelled. A worker claims in a fair order (fairness.py), renews its lease while
+it draws (leases.py), and may only end a job that is still its own (same worker, same attempt). What a dead worker held
+waits again with the same seed, at most three attempts in all.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from demo.queue import events
+from demo.queue.fairness import Limits, Waiting, choose_batch, fair_order
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import ENDED, Generation, Image, Owner, Preview
+from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_turn
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
-JOBS_OF_ONE_OWNER_IN_A_BATCH = 2  # so that somebody else waits for at most two
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What the order of the queue depends on."""
-
-    id: str
-    owner_id: str
-    created_at: float
-    n: int
-    batch_key: str
-    attempt: int
-
-
-def fair_order(waiting: Sequence[Waiting], served_at: Mapping[str, float]) -> list[Waiting]:
-    """Order jobs so that people take turns: next is always whoever was served longest ago."""
-    lines: dict[str, deque[Waiting]] = {}
-    for job in sorted(waiting, key=lambda job: (job.created_at, job.id)):
-        lines.setdefault(job.owner_id, deque()).append(job)
-    turns = [(served_at.get(owner, 0.0), line[0].created_at, place, owner)
-             for place, (owner, line) in enumerate(lines.items())]  # fmt: skip
-    heapq.heapify(turns)
-    order: list[Waiting] = []
-    clock = max([0.0, *served_at.values()])
-    while turns:
-        _, _, place, owner = heapq.heappop(turns)
-        order.append(lines[owner].popleft())
-        clock += 1.0
-        if lines[owner]:
-            heapq.heappush(turns, (clock, 0.0, place, owner))
-    return order
-
-
-def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
-    """The first job and those of its batch key that fit beside it; one that killed a worker is drawn alone."""
-    head, batch = order[0], [order[0]]
-    if head.attempt > 0:
-        return batch
-    pictures, held = head.n, {head.owner_id: 1}
-    for job in order[1:]:
-        fits = pictures + job.n <= most_pictures and job.batch_key == head.batch_key and job.attempt == 0
-        if fits and held.get(job.owner_id, 0) < JOBS_OF_ONE_OWNER_IN_A_BATCH:
-            batch.append(job)
-            pictures += job.n
-            held[job.owner_id] = held.get(job.owner_id, 0) + 1
-    return batch
 
 
 def queue_order(session: Session) -> list[Waiting]:
     """Every waiting job in the order in which they will begin, as far as it is known now."""
-    columns = (Generation.id, Generation.owner_id, Generation.created_at, Generation.n, Generation.batch_key,
-               Generation.attempt)  # fmt: skip
-    rows = session.execute(select(*columns).where(Generation.status == "queued")).all()
+    columns = (Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key,
+               Generation.attempt, Generation.address, Generation.address_turn)  # fmt: skip
+    came = (Generation.turn, Generation.created_at, Generation.id)
+    rows = session.execute(select(*columns).where(Generation.status == "queued").order_by(*came)).all()
     waiting = [Waiting(*row) for row in rows]
     owners = {job.owner_id for job in waiting}
-    served = session.execute(select(Owner.id, Owner.served_at).where(Owner.id.in_(owners))).all() if owners else []
+    served = session.execute(select(Owner.id, Owner.served_turn).where(Owner.id.in_(owners))).all() if owners else []
     return fair_order(waiting, dict(served))
 
 
-def admit(session: Session, settings: Settings, owner_id: str) -> None:
-    """Refuse a job that the queue has no room for. Raises ServiceError queue_full, too_many_jobs."""
-    open_jobs = Generation.status.in_(("queued", "running"))
-    mine = session.scalar(select(func.count()).where(open_jobs, Generation.owner_id == owner_id))
-    if mine >= settings.jobs_per_owner:
-        raise ServiceError("too_many_jobs")
-    waiting = session.scalar(select(func.count()).select_from(Generation).where(Generation.status == "queued"))
-    if waiting >= settings.queue:
-        raise ServiceError("queue_full", retry_after=min(60, 5 + waiting // 10))
+def admit(session: Session, settings: Settings, owner_id: str, address: str | None = None) -> int:
+    """The turn of a new job. Raises ServiceError queue_full, too_many_jobs, address_full.
+
+    `address`: a keyed hash of where it comes from.
+    """
+    turn = next_turn(session)  # first: whoever is admitted at the same time waits until this is counted
+    queued = select(func.count()).select_from(Generation).where(Generation.status == "queued")
+    running = select(func.count()).where(Generation.status == "running", Generation.owner_id == owner_id)
+    waiting = session.scalar(queued) or 0
+    mine = session.scalar(queued.where(Generation.owner_id == owner_id)) or 0
+    near = (session.scalar(queued.where(Generation.address == address)) or 0) if address else 0
+    limits = Limits(settings.queue, settings.jobs_per_owner, settings.address_share)
+    refusal = limits.refusal(waiting, mine + (session.scalar(running) or 0), mine, near)
+    if refusal is not None:
+        later = min(60, 5 + waiting // 10) if refusal != "too_many_jobs" else None
+        raise ServiceError(refusal, retry_after=later)
+    return turn
+
+
+def line_up(session: Session, row: Generation, turn: int, address: str | None = None) -> None:
+    """Put an admitted job into the queue, in the caller's transaction."""
+    served = select(func.max(Generation.address_turn)).where(Generation.address == address) if address else None
+    row.turn, row.address = turn, address
+    row.address_turn = (session.scalar(served) or 0) if served is not None else 0
+    session.add(row)
+    session.flush()
+    events.append(session, row.id, "queued")
 
 
 class JobQueue:
@@ -108,18 +79,19 @@ class JobQueue:
             if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
                 return []
         with self._database.write() as session:
+            turn = next_turn(session)  # first: another worker that claims waits until this is committed
             order = queue_order(session)
             if not order:
                 return []
             ids = [job.id for job in choose_batch(order, self._settings.batch)]
             now = time.time()
-            jobs = [session.get_one(Generation, id) for id in ids]
+            jobs = [session.get_one(Generation, id, with_for_update=True) for id in ids]
             for job in jobs:
                 job.status, job.worker, job.attempt = "running", self.worker, job.attempt + 1
                 job.lease_until = now + self._settings.lease_seconds
                 job.started_at = now
-                job.timings = job.timings | {"queue": round(now - job.created_at, 4)}
-            session.execute(update(Owner).where(Owner.id.in_({j.owner_id for j in jobs})).values(served_at=now))
+                job.timings = job.timings | {"queue": round(max(0.0, now - job.created_at), 4)}
+            _note_service(session, jobs, turn)
             return jobs
 
     def renew(self, jobs: Iterable[Generation]) -> None:
@@ -141,7 +113,7 @@ class JobQueue:
             attempts = {job.id: job.attempt for job in jobs}
             return {id for id, attempt in session.execute(query) if attempts[id] == attempt}
 
-    def report(self, job_ids: Iterable[str], progress: dict, previews: Mapping[str, Sequence[bytes]]) -> None:
+    def report(self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]) -> None:
         """Write one step of a batch: progress, event and the pictures so far."""
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
@@ -156,7 +128,7 @@ class JobQueue:
 
     def own(self, session: Session, job: Generation) -> Generation | None:
         """The row of a job if this worker may still end it, in a writing session."""
-        row = session.get(Generation, job.id)
+        row = session.get(Generation, job.id, with_for_update=True)
         mine = row and row.status == "running" and row.worker == self.worker and row.attempt == job.attempt
         return row if mine else None
 
@@ -178,17 +150,32 @@ class JobQueue:
                     requeue(session, row)
 
 
-def take_back(session: Session, dead_worker: str | None = None) -> int:
-    """Let the jobs of a dead worker, or those with a lease run out, wait again; the third time they fail."""
-    lost = Generation.worker == dead_worker if dead_worker else Generation.lease_until < time.time()
-    rows = list(session.scalars(select(Generation).where(Generation.status == "running", lost)))
-    for row in rows:
-        logger.warning("job %s lost its worker in attempt %d", row.id, row.attempt)
-        if row.attempt >= MAX_ATTEMPTS:
-            end(session, row, "failed", {"code": "worker_died"})
-        else:
-            requeue(session, row)
-    return len(rows)
+def _note_service(session: Session, jobs: Sequence[Generation], turn: int) -> None:
+    """Write down when these people and addresses were served; of addresses only waiting jobs remember it."""
+    session.execute(update(Owner).where(Owner.id.in_({job.owner_id for job in jobs})).values(served_turn=turn))
+    if addresses := {job.address for job in jobs if job.address}:
+        here = (Generation.address.in_(addresses), Generation.status.in_(("queued", "running")))
+        session.execute(update(Generation).where(*here).values(address_turn=turn))
+
+
+def take_back(session: Session, dead_worker: str) -> int:
+    """Let the jobs of a dead worker wait again; the third time they fail. Returns how many there were."""
+    mine = (Generation.status == "running", Generation.worker == dead_worker)
+    columns = (Generation.id, Generation.worker, Generation.attempt, Generation.lease_until)
+    return sum(lose(session, *row) for row in session.execute(select(*columns).where(*mine)).all())
+
+
+def lose(session: Session, id: str, worker: str | None, attempt: int, lease: float | None) -> bool:
+    """Take a job from a worker, if it is as it was seen: same worker, attempt and lease; the third time it fails."""
+    row = session.get(Generation, id, with_for_update=True, populate_existing=True)
+    if row is None or row.status != "running" or (row.worker, row.attempt, row.lease_until) != (worker, attempt, lease):
+        return False
+    logger.warning("job %s lost its worker %s in attempt %d", row.id, worker, attempt)
+    if row.attempt >= MAX_ATTEMPTS:
+        end(session, row, "failed", {"code": "worker_died"})
+    else:
+        requeue(session, row)
+    return True
 
 
 def requeue(session: Session, row: Generation) -> None:
@@ -198,12 +185,12 @@ def requeue(session: Session, row: Generation) -> None:
     events.append(session, row.id, "queued")
 
 
-def end(session: Session, row: Generation, status: str, error: dict | None = None) -> None:
+def end(session: Session, row: Generation, status: str, error: dict[str, Any] | None = None) -> None:
     """Bring a job to its one end state. Raises ValueError if it has one."""
     if row.status in ENDED:
         raise ValueError(f"job {row.id} has ended as {row.status}, it cannot become {status}")
     row.status, row.error, row.finished_at = status, error, time.time()
-    row.worker = row.lease_until = row.progress = None
+    row.worker = row.lease_until = row.progress = row.address = None
     session.execute(delete(Preview).where(Preview.generation_id == row.id))
     events.drop_progress(session, row.id)
     if status == "succeeded":

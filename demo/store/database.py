@@ -1,37 +1,49 @@
-"""The database: one engine, short sessions, writers that take turns.
+"""The database: one engine, short sessions, writers that take turns, and whether it is sound.
 
 SQLite runs with WAL, synchronous=FULL (a 202 survives `kill -9`), secure_delete (freed pages are overwritten) and
-BEGIN IMMEDIATE for writers, so that no transaction fails half way because another one wrote first.
+BEGIN IMMEDIATE for writers, so that no transaction fails half way because another one wrote first. A file that was
+deleted or replaced under a running process is noticed before the next commit: what was written to it would be lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from demo.store.errors import ServiceError, from_failure
 from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0005"  # the newest revision in migrations/versions
+HEAD = "0006"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
+LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x6772_6A77  # of PostgreSQL's advisory locks: any number that no other program uses
+BACKUPS = "backups"
+OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
 
 class Database:
     """Sessions for reading and for writing over one engine."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str | URL) -> None:
+        self.engine = _engine(make_url(url))
         self._writers = self.engine.execution_options(begin="IMMEDIATE")
+        name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        self.path = Path(name) if name and name != ":memory:" else None
+        self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
+        self.damage: str | None = None  # what the last check of the whole file found: nothing is written then
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -41,9 +53,59 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes commit together at the end, or not at all."""
+        """A session whose changes commit together at the end, or not at all. Raises ServiceError database_damaged."""
         with Session(self._writers, expire_on_commit=False) as session, session.begin():
             yield session
+            self.require_sound()
+
+    def require_sound(self) -> None:
+        """Raise ServiceError database_damaged where what is written now may be lost."""
+        if self.lost():
+            raise ServiceError("database_damaged", detail="its file was deleted or replaced")
+        if self.damage:
+            raise ServiceError("database_damaged", detail=self.damage)
+
+    def lost(self) -> bool:
+        """Whether the file was deleted or replaced since it was opened: nothing written now would be kept."""
+        if self.path is None:
+            return False
+        try:
+            found = self.path.stat()
+        except OSError:
+            return self._file is not None
+        self._file = self._file or (found.st_dev, found.st_ino)
+        return self._file != (found.st_dev, found.st_ino)
+
+    def replaced(self) -> bool:
+        """Whether another file lies in the place of the one that was opened: a process that starts anew can use it."""
+        return self.lost() and self.path is not None and self.path.exists()
+
+    def touch(self, others: Collection[str] = ()) -> None:
+        """Read a row of every table. Raises ServiceError database_damaged, SQLAlchemyError.
+
+        `others`: tables beside those of this room that must be there.
+        """
+        from demo.store.tables import Base
+
+        self.require_sound()
+        with self.engine.connect() as connection:
+            names = set(inspect(connection).get_table_names())
+            if missing := sorted({*Base.metadata.tables, *others} - names):
+                raise ServiceError("database_damaged", detail=f"it has no table {missing[0]}")
+            quote = connection.dialect.identifier_preparer.quote
+            for name in sorted(names):
+                connection.exec_driver_sql(f"SELECT * FROM {quote(name)} LIMIT 1").all()
+
+    def problem(self) -> str | None:
+        """What SQLite's own check finds wrong in the whole file, in words; None when it is sound (or PostgreSQL)."""
+        if self.path is None:
+            return None
+        try:  # by a connection of its own: those of the pool have read pages before, and would not read them again
+            with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            found = str(error)
+        return None if found == "ok" else found
 
     def revision(self) -> str | None:
         """The migration that the database is at; None for an empty one."""
@@ -59,19 +121,42 @@ class Database:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def copy(self, target: Path) -> None:
+        """Write a consistent copy of a SQLite database while others use it. Raises ValueError, OSError."""
+        if self.engine.dialect.name != "sqlite":
+            raise ValueError(f"a copy of {self.engine.dialect.name} is made by its own tools (pg_dump)")
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.touch(mode=0o600, exist_ok=False)
+        with self.engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
+            _driver(connection).backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise ServiceError("database_damaged", detail=found)
+
     def close(self) -> None:
         self.engine.dispose()
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database, creating or upgrading it first; several processes may do so at once."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Open the database, creating or upgrading it first; several processes may do so at once.
+
+    Raises ServiceError database_damaged with what is wrong.
+    """
+    secure_folder(settings.data_dir)
     database = Database(settings.sqlalchemy_url)
-    if database.revision() != HEAD:
-        with (settings.data_dir / "migration.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if database.revision() != HEAD:
-                upgrade(database)
+    try:
+        if database.revision() != HEAD:
+            with _one_at_a_time(database, settings.data_dir):
+                if database.revision() != HEAD:
+                    _upgrade_with_backup(database, settings.data_dir)
+        database.touch()
+    except BaseException as error:
+        database.close()
+        known = from_failure(error)
+        if known is not None and known.code == "database_damaged" and known is not error:
+            raise known from error
+        raise
     return database
 
 
@@ -81,7 +166,7 @@ def upgrade(database: Database) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -89,8 +174,49 @@ def upgrade(database: Database) -> None:
     logger.info("database is at revision %s", HEAD)
 
 
-def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
+def secure_folder(folder: Path) -> None:
+    """Make a data folder, or an existing one, for its user alone: 0700, and 0600 for what is the studio's in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077 == 0:
+        return
+    try:
+        folder.chmod(0o700)
+        for path in (path for own in OWN for top in folder.glob(own) for path in (top, *top.rglob("*"))):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o700)
+        logger.info("%s is now for its user alone (0700)", folder)
+    except OSError as error:
+        logger.warning("%s can be read by other users of this machine: %s", folder, error)
+
+
+@contextmanager
+def _one_at_a_time(database: Database, folder: Path) -> Iterator[None]:
+    """Let one process migrate: by an advisory lock of PostgreSQL, which other hosts see, else by a file's lock."""
+    if database.engine.dialect.name == "postgresql":
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+        return
+    with (folder / "migration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _upgrade_with_backup(database: Database, folder: Path) -> None:
+    """Keep a copy of a database that has something to lose, then upgrade it."""
+    if database.path is not None and (before := database.revision()) is not None:
+        copy = folder / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%S')}-before-{HEAD}" / database.path.name
+        database.copy(copy)
+        logger.info("the database of revision %s is kept as %s", before, copy)
+    upgrade(database)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True)
     engine = create_engine(url, pool_size=16, max_overflow=96, pool_timeout=10, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -98,7 +224,7 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: object, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: see _begin_sqlite
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
@@ -109,5 +235,34 @@ def _prepare_sqlite(connection: object, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("begin", "DEFERRED")
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql(f"BEGIN {mode}")
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return
+    if mode == "IMMEDIATE" and _begun_at_once(connection):
+        return
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
+
+
+def _begun_at_once(connection: Connection) -> bool:
+    """Take the turn to write as soon as it is free; False where it cannot be had, for SQLite to say why.
+
+    SQLite's own handler sleeps up to 100 ms between two looks, while others take turn after turn.
+    """
+    raw, ends = _driver(connection), time.monotonic() + BUSY_MILLISECONDS / 1000
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > ends:
+                    return False
+            time.sleep(LOOK_SECONDS)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={1 if time.monotonic() > ends else BUSY_MILLISECONDS}")

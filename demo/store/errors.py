@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from demo.store.messages import REFUSALS, WARNINGS, reason_of
 
+DAMAGE = ("malformed", "not a database", "no such table", "no such column")  # how SQLite says so
 _language: ContextVar[str] = ContextVar("language", default="ko")
 
 
@@ -47,12 +49,12 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     return sentence.said(language()).format_map(filled)
 
 
-class _Blank(dict):
+class _Blank(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return ""
 
 
-def stored_error(error: dict | None) -> dict[str, str] | None:
+def stored_error(error: dict[str, Any] | None) -> dict[str, str] | None:
     """A job's error as a client sees it: `{"code", "message"}`."""
     return error and {"code": error["code"], "message": message(error["code"], error.get("values"))}
 
@@ -73,6 +75,8 @@ def from_failure(error: BaseException) -> ServiceError | None:
             return ServiceError("disk_full")
         if "locked" in text or "busy" in text:
             return ServiceError("database_busy")
+        if any(sign in text for sign in DAMAGE):
+            return ServiceError("database_damaged", detail=text)
         if isinstance(error, OperationalError) or "readonly" in text or "read-only" in text:
             return ServiceError("storage_unavailable")
     return None

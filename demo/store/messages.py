@@ -24,7 +24,7 @@ class Sentence:
 
 
 NOTICE = Sentence(
-    "이 서비스의 그림은 생성형 인공지능이 그립니다. 모든 그림 파일에는 인공지능이 만들었다는 표시가 들어갑니다.",
+    "그림은 생성형 AI가 그려요. 그림 파일마다 AI가 만들었다는 표시가 들어가요.",
     "The pictures of this service are drawn by generative AI. Every picture file is marked as made by AI.",
 )
 
@@ -50,7 +50,8 @@ REFUSALS: dict[str, Sentence] = {
     "prompt_too_long": Sentence(
         "프롬프트는 {limit}자까지 쓸 수 있습니다 ({got}자).", "A prompt has at most {limit} characters, not {got}."
     ),
-    "prompt_rejected": Sentence("이 프롬프트로는 그릴 수 없습니다: {reason}", "This prompt cannot be drawn: {reason}"),
+    "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
+    "publishing_rejected": Sentence("{reason}", "{reason}"),  # so is this
     "unknown_style": Sentence("모르는 스타일입니다: {style}", "Unknown style: {style}"),
     "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
     "idempotency_conflict": Sentence(
@@ -66,6 +67,11 @@ REFUSALS: dict[str, Sentence] = {
     "queue_full": Sentence(
         "기다리는 사람이 많습니다. 잠시 뒤에 다시 하세요.", "The queue is full; try again in a while.", 15
     ),
+    "address_full": Sentence(
+        "이 주소에서 기다리는 작업이 많아요. 잠시 뒤에 다시 해 주세요.",
+        "Many jobs from this address are waiting; try again in a while.",
+        15,
+    ),
     "too_many_jobs": Sentence(
         "기다리는 내 작업이 너무 많습니다.", "You have too many jobs waiting; let some finish.", 15
     ),
@@ -79,6 +85,11 @@ REFUSALS: dict[str, Sentence] = {
         "열린 연결이 많습니다. 상태를 물어봐 주세요.", "Too many event streams; poll the generation instead.", 5
     ),
     "database_busy": Sentence("데이터베이스가 바쁩니다.", "The database is busy.", 2),
+    "database_damaged": Sentence(
+        "데이터베이스를 읽을 수 없어요 ({detail}). 서버를 운영하는 사람이 백업을 되돌려야 해요.",
+        "The database is damaged ({detail}). Stop the server and run `python -m demo restore BACKUP`.",
+        30,
+    ),
     "storage_unavailable": Sentence("지금은 저장할 수 없습니다.", "Storage is unavailable at the moment.", 10),
     "disk_full": Sentence("저장 공간이 가득 찼습니다.", "The disk space for pictures is used up.", 60),
     # what only a job ends with
@@ -98,35 +109,39 @@ REFUSALS: dict[str, Sentence] = {
 # what of a request did not count
 WARNINGS: dict[str, Sentence] = {
     "prompt_cut": Sentence(
-        "인코더는 {max_tokens}토큰까지 읽습니다. 뒤쪽은 그림에 담기지 않습니다 ({tokens}토큰).",
+        "문장은 {max_tokens}토큰까지 읽어요. 뒷부분은 그림에 반영되지 않아요 ({tokens}토큰).",
         "The encoder reads {max_tokens} tokens; what comes after is not drawn ({tokens} tokens).",
     ),
     "negative_prompt_cut": Sentence(
-        "인코더는 {max_tokens}토큰까지 읽습니다. 넣지 않을 것의 뒤쪽은 읽지 못합니다 ({tokens}토큰).",
+        "빼고 싶은 것은 {max_tokens}토큰까지 읽어요. 뒷부분은 반영되지 않아요 ({tokens}토큰).",
         "The encoder reads {max_tokens} tokens; the rest of the negative prompt does not count ({tokens} tokens).",
     ),
     "negative_prompt_unused": Sentence(
-        "따르는 정도가 1이면 넣지 않을 것이 쓰이지 않습니다.", "At guidance 1 a negative prompt does nothing."
+        "문장 반영 강도가 1이면 빼고 싶은 것이 반영되지 않아요.", "At guidance 1 a negative prompt does nothing."
     ),
     "scheduler_replaced": Sentence(
-        "이 체크포인트는 {named} 스케줄러로 그릴 수 없어 {used}을(를) 씁니다.",
+        "이 체크포인트는 {named} 스케줄러로 그릴 수 없어서 {used}을(를) 써요.",
         "This checkpoint cannot be drawn with the scheduler {named}; {used} is used.",
     ),
-    "unknown_words": Sentence(
-        "그림 모델이 모르는 말이 있습니다: {words}", "Words that the checkpoint cannot know: {words}"
+    "outside": Sentence(
+        "옷이나 한복이 없는 문장이라 엉뚱한 그림이 나올 수 있어요.",
+        "There are no clothes in this prompt, so the pictures may not fit it.",
     ),
-    "read_as": Sentence("이렇게 읽고 그립니다: {words}", "Read and drawn so: {words}"),
+    "unknown_words": Sentence("아직 못 그리는 말이 있어요: {words}", "Words that cannot be drawn yet: {words}"),
+    "read_as": Sentence("이렇게 읽고 그려요: {words}", "Read and drawn so: {words}"),
     "refiner_missing": Sentence(
-        "이 체크포인트에는 다듬는 단계가 없어 밑그림까지만 그립니다.",
+        "이 체크포인트에는 다듬기 단계가 없어서 밑그림까지만 그려요.",
         "This checkpoint has no refiner; only its base stage is drawn.",
     ),
-    "style_weight_unused": Sentence("이 스타일에는 세기가 없습니다.", "This style has no weight."),
+    "style_weight_unused": Sentence("이 그림체는 강도를 바꿀 수 없어요.", "This style has no weight."),
 }
 
 # why a value was refused: Pydantic's error types, filled with their context, and our own reasons
 REASONS: dict[str, Sentence] = {
     "not_text": Sentence("NUL이나 짝 없는 서로게이트는 글자가 아닙니다", "NUL and lone surrogates are not text"),
-    "key_length": Sentence("1자에서 200자까지입니다", "1 to 200 characters"),
+    "key_length": Sentence(
+        "빈칸 없는 영문·숫자·기호 1자에서 200자까지입니다", "1 to 200 printable ASCII characters without spaces"
+    ),
     "missing": Sentence("꼭 있어야 합니다", "Field required"),
     "extra_forbidden": Sentence("모르는 항목입니다", "Extra inputs are not permitted"),
     "int_type": Sentence("정수여야 합니다", "Input should be a valid integer"),

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 NUMBER = re.compile(r"\s*(\d+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     retention_days: int = _setting(0, "Days after which generations and uploads are deleted; 0: kept.")
     max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
     visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
+    address_share: float = _setting(0.5, "Share of the waiting places that jobs from one address may take.")
+    wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
@@ -62,7 +65,10 @@ class Settings(BaseSettings):
     lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
     rate_writes: str = _setting("240/minute", "Writing requests of one person.")
     rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
+    rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
+    rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
+    metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     def __init__(self, **values: object) -> None:
@@ -100,6 +106,10 @@ class Settings(BaseSettings):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
         if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
             raise SettingsError("PORT up to 65535, RETENTION_DAYS and PROXIES from 0, LEASE_SECONDS above 0")
+        if not 0 < self.address_share <= 1:
+            raise SettingsError(f"ADDRESS_SHARE={self.address_share}: must be above 0, at most 1")
+        if self.wake_url and not self.wake_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("WAKE_URL must begin with redis://, rediss:// or unix://, or be empty")
         return self
 
     @classmethod
@@ -127,12 +137,16 @@ class Settings(BaseSettings):
         return ("127.0.0.1", "localhost", "[::1]") if self.loopback else ()
 
     @property
-    def sqlalchemy_url(self) -> str:
-        return self.database_url or f"sqlite:///{(self.data_dir / 'studio.sqlite').resolve()}"
+    def sqlalchemy_url(self) -> URL:
+        """Where the database is. The path in DATA_DIR is never parsed: it may hold `%`, `?` and `::`."""
+        if self.database_url:
+            return make_url(self.database_url)
+        return URL.create("sqlite", database=str((self.data_dir / "studio.sqlite").resolve()))
 
     @property
-    def files_url(self) -> str:
-        return self.storage_url or str((self.data_dir / "files").resolve())
+    def files_url(self) -> str | Path:
+        """Where the pictures are: a folder, or an fsspec URL."""
+        return self.storage_url or (self.data_dir / "files").resolve()
 
     @property
     def index_dir(self) -> Path:

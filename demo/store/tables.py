@@ -6,20 +6,34 @@ compares the two.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from functools import partial
+from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
+TURN, BYTES = "turn", "picture_bytes"  # names of counters
+Count = BigInteger().with_variant(Integer, "sqlite")
+END_EVENTS = ("done", "failed", "cancelled")  # after one of these a generation has no further event
 
 
-def new_id() -> str:
-    return secrets.token_hex(16)
+new_id = partial(secrets.token_hex, 16)
+
+
+def picture_prefix(generation_id: str) -> str:
+    """What the ids of a generation's pictures begin with: its files are known by it where no row names them."""
+    return hashlib.sha256(generation_id.encode()).hexdigest()[:16]
+
+
+def new_picture_id(generation_id: str) -> str:
+    return picture_prefix(generation_id) + secrets.token_hex(8)
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict: JSON, list: JSON, str: Text, bytes: LargeBinary}
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, str: Text, bytes: LargeBinary}
 
 
 class Owner(Base):
@@ -28,7 +42,7 @@ class Owner(Base):
     __tablename__ = "owners"
     id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[float]
-    served_at: Mapped[float] = mapped_column(default=0.0)  # when a job of theirs last began: the fair order
+    served_turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which a job of theirs last began
     member: Mapped[bool] = mapped_column(default=False)  # was let in by a code (ACCESS=token)
     moved_to: Mapped[str | None] = mapped_column(index=True)  # went over to this owner by a code: cookies follow
 
@@ -73,21 +87,24 @@ class Generation(Base):
     prompt: Mapped[str]  # the job's text
     prompt_key: Mapped[str]  # search key: prompts with one key are one result
     n: Mapped[int]
-    seed: Mapped[int]
-    spec: Mapped[dict] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
+    seed: Mapped[int] = mapped_column(Count)
+    spec: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
     index_id: Mapped[str] = mapped_column(unique=True)
-    warnings: Mapped[list]
-    timings: Mapped[dict]
-    progress: Mapped[dict | None]
-    error: Mapped[dict | None]
+    warnings: Mapped[list[Any]]
+    timings: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None]
-    lease_until: Mapped[float | None]
+    lease_until: Mapped[float | None]  # a mark that changes while its worker lives: see demo/queue/leases.py
+    turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which it came: the order of waiting
+    address: Mapped[str | None] = mapped_column(index=True)  # keyed hash of the client's address, until the job ends
+    address_turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which a job of that address last began
     event_count: Mapped[int] = mapped_column(default=0)  # events written about it: the next one's number less one
 
 
@@ -104,12 +121,12 @@ class Image(Base):
     created_at: Mapped[float]
     width: Mapped[int]
     height: Mapped[int]
-    seed: Mapped[int | None]
+    seed: Mapped[int | None] = mapped_column(Count)
     media_type: Mapped[str]
-    recipe: Mapped[dict | None]
+    recipe: Mapped[dict[str, Any] | None]
     source_type: Mapped[str | None]  # IPTC digital source type
-    files: Mapped[dict]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
-    bytes: Mapped[int]
+    files: Mapped[dict[str, Any]]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
+    bytes: Mapped[int] = mapped_column(Count)
 
 
 class Event(Base):
@@ -117,11 +134,11 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (Index("events_generation_seq", "generation_id", "seq"), {"sqlite_autoincrement": True})
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)  # of everybody's: no client sees it
+    seq: Mapped[int] = mapped_column(Count, primary_key=True, autoincrement=True)  # of everybody's: no client sees it
     generation_id: Mapped[str]
     number: Mapped[int]  # within its generation
     kind: Mapped[str]
-    data: Mapped[dict]
+    data: Mapped[dict[str, Any]]
 
 
 class Preview(Base):
@@ -152,7 +169,7 @@ class Receipt(Base):
     created_at: Mapped[float]
     generations: Mapped[int]
     images: Mapped[int]
-    vectors: Mapped[list]  # index ids not yet known to be gone from every index file
+    vectors: Mapped[list[Any]]  # index ids not yet known to be gone from every index file
     completed_at: Mapped[float | None]
 
 
@@ -176,13 +193,12 @@ class Report(Base):
 
 
 class WorkerRow(Base):
-    """What a worker last said of itself."""
+    """What a worker process last said of itself; gone with the process."""
 
     __tablename__ = "workers"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    incarnation: Mapped[str]
+    name: Mapped[str] = mapped_column(primary_key=True)  # machine, process id and a random part: demo/queue/identity.py
     state: Mapped[str]  # starting, ready, missing
-    detail: Mapped[dict]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
+    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
     heartbeat: Mapped[float]
 
 
@@ -191,4 +207,32 @@ class Note(Base):
 
     __tablename__ = "notes"
     name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[dict]
+    value: Mapped[dict[str, Any]]
+
+
+class Counter(Base):
+    """Whole numbers that change with other rows, in the same transaction."""
+
+    __tablename__ = "counters"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(Count, default=0)
+
+
+def next_turn(session: Session) -> int:
+    """The next turn of the queue: a clock that no wall clock moves. Others who take one wait until this commits."""
+    taken = update(Counter).where(Counter.name == TURN).values(value=Counter.value + 1).returning(Counter.value)
+    return session.execute(taken).scalar_one()
+
+
+def change_counter(connection: Connection, name: str, change: int) -> None:
+    connection.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + change))
+
+
+@event.listens_for(Image, "after_insert")
+def _count_more(_mapper: object, connection: Connection, image: Image) -> None:
+    change_counter(connection, BYTES, image.bytes)
+
+
+@event.listens_for(Image, "after_delete")
+def _count_less(_mapper: object, connection: Connection, image: Image) -> None:
+    change_counter(connection, BYTES, -image.bytes)

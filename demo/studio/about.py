@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,8 +11,47 @@ from demo.store.settings import Settings
 from demo.studio import pictures, prompts, words
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Searcher
+from jobspec import KINDS, Draw, bounds
+from jobspec.fields import DEFAULT_STRENGTH, Count
+from jobspec.job import ranges
 
-DEFAULT_STRENGTH = 0.6
+
+@dataclass(frozen=True)
+class Facts:
+    """The service as it is now, in the words and order of GET /about."""
+
+    name: str
+    version: str
+    ready: bool
+    missing: list[dict[str, str]]
+    notice: dict[str, str]
+    retention_days: int
+    max_disk_bytes: int
+    visible_mark: bool
+    access: str
+    refines: bool
+    limits: dict[str, object]
+    defaults: dict[str, object]
+    examples: list[dict[str, str]]
+    chips: list[dict]
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style by name; `kind`: prompt (words added to the prompt) or lora."""
+
+    name: str
+    kind: str
+    label: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Models:
+    """The checkpoint and the encoder in use, and what a draw does where nothing is asked."""
+
+    checkpoint: dict[str, object]
+    encoder: dict[str, object]
+    defaults: dict[str, object]
 
 
 class About:
@@ -20,67 +60,68 @@ class About:
     def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher) -> None:
         self._settings, self._readiness, self._searcher = settings, readiness, searcher
 
-    def about(self) -> dict:
+    def about(self) -> Facts:
         settings, report = self._settings, self._readiness.report()
-        return {
-            "name": "그려줘",
-            "version": _version(),
-            "ready": report["ready"],
-            "missing": report["missing"],
-            "notice": {"ko": NOTICE.ko, "en": NOTICE.en},
-            "retention_days": settings.retention_days,
-            "max_disk_bytes": settings.max_disk,
-            "visible_mark": settings.visible_mark,
-            "access": settings.access or "open",
-            "refines": self._readiness.refines(),
-            "limits": {
-                "prompt_characters": prompts.MAX_CHARACTERS,
-                "n": 10,
-                "upload_bytes": pictures.MAX_UPLOAD_BYTES,
-                "upload_pixels": pictures.MAX_PIXELS,
-                "queue": settings.queue,
-                "jobs_per_owner": settings.jobs_per_owner,
-            },
-            "defaults": self._defaults(),
-            "examples": words.examples(),
-            "chips": words.chips(),
-        }
+        return Facts(
+            name="그려줘",
+            version=_version(),
+            ready=report["ready"],
+            missing=report["missing"],
+            notice={"ko": NOTICE.ko, "en": NOTICE.en},
+            retention_days=settings.retention_days,
+            max_disk_bytes=settings.max_disk,
+            visible_mark=settings.visible_mark,
+            access=settings.access or "open",
+            refines=self._readiness.refines(),
+            limits=self._limits(),
+            defaults=self._defaults(),
+            examples=words.examples(),
+            chips=words.chips(),
+        )
 
-    def styles(self) -> list[dict]:
+    def styles(self) -> list[Style]:
         """The drawing styles asked for by words, then the checkpoint's LoRA styles."""
-        worker = self._readiness.worker()
         prompt = [
-            {"name": name, "kind": "prompt", "label": {"ko": style.ko[0], "en": style.en[0]}}
-            for name, style in words.prompt_styles().items()
+            Style(name, "prompt", {"ko": style.ko[0], "en": style.en[0]})
+            for name, style in prompts.prompt_styles().items()
         ]
-        loras = worker.detail.get("styles", []) if worker else []
-        return prompt + [{"name": name, "kind": "lora", "label": {"ko": name, "en": name}} for name in loras]
+        loras = self._readiness.facts().get("styles", [])
+        return prompt + [Style(name, "lora", {"ko": name, "en": name}) for name in loras]
 
-    def models(self) -> dict:
-        worker, encoder = self._readiness.worker(), self._searcher.encoder
-        drawn = worker.detail if worker and worker.state == "ready" else {}
-        return {
-            "checkpoint": {
+    def models(self) -> Models:
+        drawn, encoder = self._readiness.facts(), self._searcher.encoder
+        return Models(
+            checkpoint={
                 "id": drawn.get("checkpoint_id"),
                 "path_name": Path(self._settings.checkpoint).name,
                 "stages": ["base", "refiner"] if self._readiness.refines() else ["base"],
                 "loaded": bool(drawn),
             },
-            "encoder": {
+            encoder={
                 "id": encoder.encoder_id if encoder else None,
                 "loaded": encoder is not None,
                 "max_tokens": encoder.max_tokens if encoder else None,
             },
-            "defaults": drawn.get("defaults", {}),
+            defaults=drawn.get("defaults", {}),
+        )
+
+    def _limits(self) -> dict[str, object]:
+        """What is allowed; `ranges`: of every field of every kind of job, from jobspec."""
+        return {
+            "prompt_characters": prompts.MAX_CHARACTERS,
+            "n": bounds(Count)[1],
+            "upload_bytes": pictures.MAX_UPLOAD_BYTES,
+            "upload_pixels": pictures.MAX_PIXELS,
+            "queue": self._settings.queue,
+            "jobs_per_owner": self._settings.jobs_per_owner,
+            "ranges": {name: ranges(kind) for name, kind in KINDS.items()},
         }
 
-    def _defaults(self) -> dict:
-        worker = self._readiness.worker()
-        known = worker.detail.get("defaults", {}) if worker else {}
-        names = ("steps", "guidance_scale", "refine_strength")
+    def _defaults(self) -> dict[str, object]:
+        known = self._readiness.facts().get("defaults", {})
         return {
-            "n": 4,
-            **{name: known.get(name) for name in names},
+            "n": Draw.model_fields["n"].default,
+            **{name: known.get(name) for name in ("steps", "guidance_scale", "refine_strength")},
             "refine": self._readiness.refines(),
             "strength": known.get("strength", DEFAULT_STRENGTH),
         }

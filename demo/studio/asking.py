@@ -9,18 +9,19 @@ import time
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from demo.queue import events, jobs
+from demo.queue import jobs
+from demo.queue.wake import Wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, new_id
-from demo.studio import prompts, words
+from demo.store.together import GroupCommit
+from demo.studio import prompts
 from demo.studio.generations import Generations
-from demo.studio.owners import ensure_owner
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Asked
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 from jobspec import SEEDS, Draw, Job, Warned
 
 SIMILAR = 8  # similar prompts in an answer
@@ -30,31 +31,33 @@ class Asking:
     """Takes jobs of every kind; safe from any thread."""
 
     def __init__(
-        self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness, generations: Generations
-    ) -> None:
+        self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness,
+        generations: Generations, wake: Wake,
+    ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
-        self._readiness, self._generations = readiness, generations
+        self._readiness, self._generations, self._wake = readiness, generations, wake
+        self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
         """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
         digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
         if key and (row := self._used(viewer, key, digest)) is not None:
             return self._replayed(row, viewer)
-        self._readiness.require()
+        self._readiness.require(asked.n)
         row = self._new_row(viewer, asked)
         found = self._embed(row, viewer)
         try:
-            with self._database.write() as session:
-                self._enter(session, row, key, digest)
+            self._commit(lambda session: self._enter(session, viewer, row, key, digest))
         except IntegrityError as error:  # the same key came twice at once, and the other was quicker
             if key and (other := self._used(viewer, key, digest)) is not None:
                 return self._replayed(other, viewer)
             raise ServiceError("database_busy") from error
+        self._wake.ring()
         return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
 
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
-        return prompts.analyze(prompt, self._searcher.encoder, words.reader_for(self._readiness.domain()))
+        return prompts.analyze(prompt, self._searcher.encoder, prompts.reader_for(self._readiness.domain()))
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
@@ -77,16 +80,19 @@ class Asking:
             batch_as = job if style == "lora" else job.changed(style=None, style_weight=1.0)
         return Generation(
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
-            prompt=job.text, prompt_key=prompts.search_key(job.text), n=job.n, seed=job.seed, spec=job.to_row(),
-            visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(), index_id=new_id(), attempt=0,
+            prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
+            spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
+            index_id=new_id(), attempt=0,
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
-        texts = {asked.TEXT: prompts.accept(asked.text, asked.TEXT)}
+        texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
-        for field, image_id in asked.pictures().items():
+        if asked.visibility == "public":
+            prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
+        for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
         drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
@@ -97,7 +103,7 @@ class Asking:
         """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
         if job.style is None:
             return None
-        if job.style in words.prompt_styles():
+        if job.style in prompts.prompt_styles():
             return "words"
         if job.style not in self._readiness.facts().get("styles", ()):
             raise ServiceError("unknown_style", "style", style=job.style)
@@ -108,10 +114,11 @@ class Asking:
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()
-        reader, encoder = words.reader_for(self._readiness.domain()), self._searcher.require()
-        found = prompts.warnings(job.prompt, words.with_style(job.prompt, job.style), encoder, reader)
+        reader, encoder = prompts.reader_for(self._readiness.domain()), self._searcher.require()
+        found = [Warned("outside")] if reader.outside(job.prompt) else []
+        found += prompts.warnings(job.prompt, prompts.with_style(job.prompt, job.style), encoder, reader)
         found += prompts.negative_warnings(job, facts.get("defaults", {}), encoder, reader)
-        if job.style in words.prompt_styles() and job.style_weight != 1.0:
+        if job.style in prompts.prompt_styles() and job.style_weight != 1.0:
             found.append(Warned("style_weight_unused"))
         if isinstance(asked, Draw) and asked.refine and "refine" in asked.model_fields_set and not job.refine:
             found.append(Warned("refiner_missing"))
@@ -127,12 +134,10 @@ class Asking:
         row.timings = {"encode": round(encoded - started, 4), "search": round(time.perf_counter() - encoded, 4)}
         return found
 
-    def _enter(self, session: Session, row: Generation, key: str | None, digest: str) -> None:
-        jobs.admit(session, self._settings, row.owner_id)
+    def _enter(self, session: Session, viewer: Viewer, row: Generation, key: str | None, digest: str) -> None:
+        turn = jobs.admit(session, self._settings, row.owner_id, viewer.address)
         row.owner_id = ensure_owner(session, row.owner_id)
         if key:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
-        session.add(row)
-        session.flush()
-        events.append(session, row.id, "queued")
+        jobs.line_up(session, row, turn, viewer.address)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from demo.queue import jobs
 from demo.store.database import Database
 from demo.store.errors import ServiceError
+from demo.store.space import Reserve
 from demo.store.storage import Storage
 from demo.store.tables import (
     ENDED,
@@ -31,6 +32,7 @@ from demo.store.tables import (
     Token,
     Trash,
     new_id,
+    picture_prefix,
 )
 from demo.studio.generations import find
 from demo.studio.searching import Searcher
@@ -42,21 +44,21 @@ RECEIPT_DAYS = 90
 
 
 class Deletion:
-    """Deletes generations, pictures and whole people."""
+    """Deletes generations, pictures and whole people; on a full disk too, with the room that `reserve` holds."""
 
-    def __init__(self, database: Database, storage: Storage, searcher: Searcher) -> None:
-        self._database, self._storage, self._searcher = database, storage, searcher
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher, reserve: Reserve) -> None:
+        self._database, self._storage, self._searcher, self._reserve = database, storage, searcher, reserve
 
     def generation(self, viewer: Viewer, generation_id: str) -> Erased:
         """Delete an own generation with its pictures; a job that has not ended is cancelled first."""
-        with self._database.write() as session:
-            row = find(session, viewer, generation_id, own=True)
-            receipt = self._erase(session, [row], [])
-        return self._finish(receipt.id)
+        return self._committed(
+            lambda session: self._erase(session, [find(session, viewer, generation_id, own=True)], [])
+        )
 
     def image(self, viewer: Viewer, image_id: str) -> Erased:
         """Delete one own picture; with its last picture a generation goes too."""
-        with self._database.write() as session:
+
+        def erase(session: Session) -> Receipt:
             row = session.scalar(select(Image).where(Image.id == image_id, owned_by(viewer, Image)))
             if row is None:
                 raise ServiceError("not_found")
@@ -64,14 +66,15 @@ class Deletion:
                 select(func.count()).where(Image.generation_id == row.generation_id, Image.id != row.id)
             )
             if row.generation_id and not others:
-                receipt = self._erase(session, [session.get_one(Generation, row.generation_id)], [])
-            else:
-                receipt = self._erase(session, [], [row])
-        return self._finish(receipt.id)
+                return self._erase(session, [session.get_one(Generation, row.generation_id)], [])
+            return self._erase(session, [], [row])
+
+        return self._committed(erase)
 
     def owner(self, owner_id: str) -> Erased:
         """Forget a person: everything of theirs, tokens and codes included."""
-        with self._database.write() as session:
+
+        def erase(session: Session) -> Receipt:
             generations = list(session.scalars(select(Generation).where(Generation.owner_id == owner_id)))
             uploads = list(session.scalars(select(Image).where(Image.owner_id == owner_id, Image.kind == "upload")))
             receipt = self._erase(session, generations, uploads)
@@ -79,7 +82,9 @@ class Deletion:
                 session.execute(delete(table).where(table.owner_id == owner_id))
             session.execute(delete(Report).where(Report.reporter == owner_id))
             session.execute(delete(Owner).where(or_(Owner.id == owner_id, Owner.moved_to == owner_id)))
-        return self._finish(receipt.id)
+            return receipt
+
+        return self._committed(erase)
 
     def expire(self, before: float, spare: str = "starter") -> int:
         """Delete what was made before a moment, but what `spare` owns; returns how many rows went."""
@@ -98,7 +103,7 @@ class Deletion:
         with self._database.read() as session:
             if session.get(Receipt, receipt_id) is None:
                 raise ServiceError("not_found")
-        return self._finish(receipt_id)
+        return self._reserve.run(lambda: self._finish(receipt_id))
 
     def sweep(self) -> None:
         """Remove the files that are in the trash and see which vectors have left every index file."""
@@ -113,6 +118,16 @@ class Deletion:
             session.execute(delete(Receipt).where(Receipt.completed_at < past))
         self._database.checkpoint()
 
+    def _committed(self, erase: Callable[[Session], Receipt]) -> Erased:
+        """Commit an erasure, then do now what can be done now."""
+
+        def commit() -> str:
+            with self._database.write() as session:
+                return erase(session).id
+
+        receipt_id = self._reserve.run(commit)
+        return self._reserve.run(lambda: self._finish(receipt_id))
+
     def _erase(self, session: Session, rows: Sequence[Generation], images: Sequence[Image]) -> Receipt:
         """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
         ids = [row.id for row in rows]
@@ -126,6 +141,7 @@ class Deletion:
                 vectors.append(row.index_id)
         receipt.vectors = vectors
         session.add(receipt)
+        session.add_all(Trash(key=f"{picture_prefix(id)}*", receipt_id=receipt.id) for id in ids)
         for image in mine:
             session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
             session.delete(image)
@@ -152,7 +168,10 @@ class Deletion:
         gone = []
         for key in keys:
             try:
-                self._storage.remove(key)
+                if key.endswith("*"):
+                    self._storage.remove_all_of(key[:-1])
+                else:
+                    self._storage.remove(key)
                 gone.append(key)
             except OSError as error:
                 logger.warning("cannot remove %s yet: %s", key, error)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
-from demo.queue import jobs
+from demo.queue import events, jobs
 from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
-from demo.store.tables import ENDED, Generation, Image, Preview, Report, new_id
+from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
-from demo.studio.views import Page, Reported, Shown, Similar, images_of
+from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+from jobspec import KINDS
+
+MOST_PREVIEWS = 100
 
 
 class Generations:
@@ -36,8 +39,10 @@ class Generations:
             return find(session, viewer, generation_id, own)
 
     def show(self, row: Generation, viewer: Viewer) -> Shown:
-        with self.database.read() as session:
-            images = images_of(session, [row.id])[row.id]
+        images: Sequence[Image] = ()
+        if row.status == "succeeded":  # before that there are none
+            with self.database.read() as session:
+                images = images_of(session, [row.id])[row.id]
         return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
 
     def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
@@ -74,8 +79,15 @@ class Generations:
         with self.database.read() as session:
             return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
 
+    def events(self, generation_id: str, last: int) -> list[Event]:
+        """What has happened to a generation after its event number `last`, in order."""
+        with self.database.read() as session:
+            return events.since(session, generation_id, last)
+
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:
         self.get(viewer, generation_id, own=True)
+        if place >= MOST_PREVIEWS:  # a number too long for the database, too
+            raise ServiceError("not_found")
         with self.database.read() as session:
             row = session.get(Preview, (generation_id, place))
         if row is None:
@@ -94,8 +106,12 @@ class Generations:
             return row
 
     def set_visibility(self, viewer: Viewer, generation_id: str, visibility: str) -> Generation:
+        """Show an own generation to everyone, or to oneself alone. Raises not_found, publishing_rejected."""
         with self.database.write() as session:
             row = find(session, viewer, generation_id, own=True)
+            if visibility == "public":
+                beside = KINDS[row.kind].OTHER_TEXTS if row.kind in KINDS else ()
+                prompts.check_publishing(row.prompt, (str(row.spec.get(name, "")) for name in beside))
             row.visibility = visibility
             self._reindex(session, row)
             return row
@@ -107,6 +123,9 @@ class Generations:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
                 raise ServiceError("not_found")
+            known = select(Report.id).where(Report.generation_id == row.id, Report.reporter == (viewer.owner_id or ""))
+            if session.scalar(known.limit(1)) is not None:  # once is enough from anybody, known or not
+                return
             session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
                                created_at=time.time()))  # fmt: skip
 
@@ -127,18 +146,27 @@ class Generations:
     def _reindex(self, session: Session, row: Generation) -> None:
         if row.status == "succeeded":
             index = self._searcher.index
-            index.set_visibility(row.index_id, bool(is_public(row)), connection=session.connection())
+            index.set_visibility(row.index_id, is_public(row), connection=session.connection())
 
 
 def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:
     """The row if this person may see it (with `own`: if it is theirs). Raises ServiceError not_found, as if it did not
     exist.
     """
-    allowed = owned_by(viewer) if own else visible_to(viewer)
-    row = session.scalar(select(Generation).where(Generation.id == generation_id, allowed))
-    if row is None:
+    row = session.get(Generation, generation_id)
+    if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
         raise ServiceError("not_found")
     return row
+
+
+def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list[Image]]:
+    """The pictures of several generations, in order, by generation; recipes, which are long, are left out."""
+    ids = list(generation_ids)
+    found: dict[str, list[Image]] = {id: [] for id in ids}
+    query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
+    for row in session.scalars(query.options(defer(Image.recipe, raiseload=True))):
+        found[str(row.generation_id)].append(row)
+    return found
 
 
 def read_page(

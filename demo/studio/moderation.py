@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -69,6 +70,12 @@ def judge(text: str, publishing: bool = False) -> Rule | None:
     return broken
 
 
+def judge_beside(text: str) -> Rule | None:
+    """The rule that a text breaks which strangers read beside a picture but which is not drawn: a negative prompt."""
+    rules = load_rules()
+    return _first(rules.publishing, rules.harmless_published.sub(" ", text.lower()))
+
+
 @cache
 def load_rules(path: Path = RULES) -> Rules:
     """Read the rules. Raises ValueError naming what is wrong."""
@@ -93,7 +100,7 @@ def _squeeze(text: str) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
-def _rule(entry: Mapping, file: str) -> Rule:
+def _rule(entry: Mapping[str, Any], file: str) -> Rule:
     if not entry.get("any") or set(entry.get("reason", ())) != {"ko", "en"}:
         raise ValueError(f"{file}: rule {entry.get('name')!r} needs `any` and a reason in ko and en")
     needs = tuple(_matcher(words) for words in (entry["any"], *entry.get("all_of", [])))

@@ -57,5 +57,5 @@ def _embed(session: Session, searcher: Searcher, row: Generation | None, index_i
         searcher.index.remove(index_id, connection=connection)
         return
     row.vector, row.encoder_id = vectors[row.id].tobytes(), searcher.require().encoder_id
-    public = bool(is_public(row))
+    public = is_public(row)
     searcher.index.add(index_id, row.prompt_key, vectors[row.id], row.owner_id, public, connection=connection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import time
@@ -22,11 +23,12 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Code, Generation, Idempotency, Image, Owner, Report, Token, new_id
-from demo.studio.visibility import Viewer
+from demo.studio.visibility import Viewer, ensure_owner
 
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
 CODE_DAYS = 30
+REMEMBERED_SECONDS, MOST_REMEMBERED = 2.0, 10_000  # of a page that polls
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that is mistaken for another
 
 
@@ -36,7 +38,9 @@ class Owners:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         key = settings.secret_key or _kept_secret(settings.data_dir / "secret_key")
+        self._address_key = hashlib.sha256(b"address " + key.encode()).digest()
         self._signer = Signer(key, salt="owner-cookie", digest_method=hashlib.sha256)
+        self._known: dict[str, tuple[Viewer, float]] = {}  # owner id of a cookie -> who that is, until when
         self._admin = settings.admin_token or _kept_secret(settings.data_dir / "admin_token")
 
     def from_cookie(self, value: str) -> Viewer:
@@ -45,13 +49,33 @@ class Owners:
             owner_id = self._signer.unsign(value).decode()
         except BadSignature:
             return Viewer()
+        if (viewer := self._remembered(owner_id)) is not None:
+            return viewer
         with self._database.read() as session:
             row = session.get(Owner, owner_id)
-        if row is not None and row.moved_to:
-            return Viewer(row.moved_to, "browser")  # whoever gives out a code is a member
-        if self._settings.token_access and not (row and row.member):
+        if self._settings.token_access and not (row and (row.member or row.moved_to)):
             return Viewer()
-        return Viewer(owner_id, "browser")
+        viewer = Viewer(owner_id, "browser")
+        if row is not None:
+            viewer = Viewer(row.moved_to or owner_id, "browser")  # whoever gives out a code is a member
+            self._remember(owner_id, viewer)
+        return viewer
+
+    def is_known(self, owner_id: str) -> bool:
+        """Whether this person has made anything before."""
+        if self._remembered(owner_id) is not None:
+            return True
+        with self._database.read() as session:
+            return session.get(Owner, owner_id) is not None
+
+    def _remembered(self, owner_id: str) -> Viewer | None:
+        viewer, until = self._known.get(owner_id, (None, 0.0))
+        return viewer if until > time.monotonic() else None
+
+    def _remember(self, owner_id: str, viewer: Viewer) -> None:
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known[owner_id] = viewer, time.monotonic() + REMEMBERED_SECONDS
 
     def from_token(self, token: str) -> Viewer:
         """The owner of an API token, or the admin. Raises ServiceError bad_token."""
@@ -65,6 +89,16 @@ class Owners:
 
     def cookie(self, owner_id: str) -> str:
         return self._signer.sign(owner_id.encode()).decode()
+
+    def address_of(self, client: str | None) -> str | None:
+        """A client's address (IPv6: its network of 64 bits) as a keyed hash: no address can be read from it."""
+        try:
+            parsed = ipaddress.ip_address((client or "").partition("%")[0])
+        except ValueError:
+            return None
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        network = ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False)
+        return hmac.new(self._address_key, network.network_address.packed, hashlib.sha256).hexdigest()[:32]
 
     @staticmethod
     def newcomer() -> Viewer:
@@ -119,20 +153,8 @@ class Owners:
             moved = 0
             if viewer.owner_id and viewer.owner_id != row.owner_id:
                 moved = _bring(session, viewer.owner_id, row.owner_id, move)
-            return row.owner_id, moved
-
-
-def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
-    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
-    row = session.get(Owner, owner_id)
-    if row is None:
-        session.add(Owner(id=owner_id, created_at=time.time(), served_at=0.0, member=member))
-        session.flush()
-    elif row.moved_to:
-        return row.moved_to
-    elif member and not row.member:
-        row.member = True
-    return owner_id
+        self._known.clear()  # after the commit: cookies of the old owner lead to the new one from now on
+        return row.owner_id, moved
 
 
 def _bring(session: Session, old: str, new: str, move: Callable[[Session, Generation], None]) -> int:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import threading
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngInfo, putchunk
 
 from demo.store.errors import ServiceError
 from pictures import Limits, PictureTooLarge, UnreadablePicture, open_picture
@@ -25,10 +27,15 @@ FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 MAX_PIXELS = 25_000_000
 MAX_UPLOAD_BYTES = 10 * 2**20
 UPLOAD_LIMITS = Limits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS)
+DECODED_AT_ONCE = 3
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128
 SOFTWARE = "geuryeojwo"
 LABEL = "AI generated"
+_decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
+TOLD_TO_OTHERS = ("format", "prompt", "negative_prompt", "drawn_prompt", "drawn_negative_prompt", "seed", "settings",
+                  "asked")  # fmt: skip
+PNG_HEAD = 8 + 12 + 13  # signature and IHDR
 EXIF_DESCRIPTION, EXIF_SOFTWARE, EXIF_IFD, EXIF_USER_COMMENT = 0x010E, 0x0131, 0x8769, 0x9286
 
 
@@ -50,6 +57,33 @@ def encode(
         image.convert("RGB").save(out, "JPEG", quality=92, subsampling=0, **extra)
     else:
         image.save(out, "WEBP", quality=90, method=4, **extra)
+    return out.getvalue()
+
+
+def recipe_for_others(recipe: Mapping[str, object] | None) -> dict[str, object] | None:
+    """What a stranger may know of how a picture was drawn: enough to draw alike, nothing of a source or of our parts.
+
+    Without a source picture it draws the same again; `source_sha256` would tell which private picture it was.
+    """
+    if recipe is None:
+        return None
+    told = {key: recipe[key] for key in TOLD_TO_OTHERS if key in recipe}
+    return told | ({"source_sha256": None} if recipe.get("source_sha256", "") is None else {})
+
+
+def with_other_recipe(data: bytes, source_type: str | None, recipe: Mapping[str, object] | None) -> bytes:
+    """One of our PNG files with another recipe in it; the picture's own bytes stay as they are."""
+    texts = _png_text(_xmp(source_type).encode() if source_type else None, prompt_of(recipe or {}),
+                      json.dumps(dict(recipe), ensure_ascii=False) if recipe else None)  # fmt: skip
+    out, at = io.BytesIO(), PNG_HEAD
+    out.write(data[:PNG_HEAD])
+    for kind, content, *_ in texts.chunks:
+        putchunk(out, kind, content)
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+            out.write(data[at : at + 12 + length])
+        at += 12 + length
     return out.getvalue()
 
 
@@ -81,12 +115,14 @@ def decode(data: bytes) -> Image.Image:
 def read_upload(data: bytes) -> Image.Image:
     """A person's file as RGB pixels, upright, at most 1024 on its longest side, without any metadata.
 
-    Bytes and pixels are checked before decoding. Raises ServiceError bad_image, image_too_large, too_large.
+    Bytes and pixels are checked before decoding, and only DECODED_AT_ONCE are decoded at the same time: the largest one
+    allowed takes 150 MB meanwhile. Raises ServiceError bad_image, image_too_large, too_large.
     """
     if len(data) > MAX_UPLOAD_BYTES:
         raise ServiceError("too_large", "file")
     try:
-        flat = open_picture(data, limits=UPLOAD_LIMITS, max_side=KEPT_SIDE)
+        with _decoding:
+            flat = open_picture(data, limits=UPLOAD_LIMITS, max_side=KEPT_SIDE)
     except PictureTooLarge as error:
         raise ServiceError("image_too_large", "file") from error
     except UnreadablePicture as error:

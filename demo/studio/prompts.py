@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from demo.store.errors import ServiceError, language
-from demo.studio import moderation, words
-from demo.studio.words import Reading
+from demo.studio import moderation
+from fashion import lexicon
+from fashion.meant import Reading
+from fashion.reader import FashionReader
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
@@ -17,6 +20,7 @@ from jobspec.fields import MAX_TEXT
 
 MAX_CHARACTERS = 2000
 NAMED = 8  # so many words are named in a warning
+_HANGUL = re.compile("[가-힣ㄱ-ㅣ]")
 
 
 class Meter(Protocol):
@@ -25,6 +29,65 @@ class Meter(Protocol):
     max_tokens: int
 
     def count_tokens(self, text: str) -> int: ...
+
+
+class DomainReader(Protocol):
+    """How a checkpoint's domain reads prompts: what is drawn (the pipeline's protocol), and what people should know."""
+
+    def read(self, prompt: str) -> str: ...
+
+    def unwanted(self, prompt: str) -> str:
+        """What a prompt says should not be there, for the negative prompt."""
+        ...
+
+    def read_negative(self, prompt: str) -> str: ...
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
+
+    def readings(self, prompt: str) -> list[Reading]:
+        """What is read otherwise than it was typed."""
+        ...
+
+    def outside(self, prompt: str) -> bool:
+        """Whether nothing in a prompt can be drawn."""
+        ...
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
+        """Words that the domain does not have: (word, start, end)."""
+        ...
+
+
+class AsTyped:
+    """The reader of a checkpoint without a domain: what is typed is drawn."""
+
+    def read(self, prompt: str) -> str:
+        return prompt
+
+    def unwanted(self, prompt: str) -> str:
+        return ""
+
+    def read_negative(self, prompt: str) -> str:
+        return prompt
+
+    def complete(self, prompt: str, seed: int, negative: str) -> str:
+        return prompt
+
+    def readings(self, prompt: str) -> list[Reading]:
+        return []
+
+    def outside(self, prompt: str) -> bool:
+        return False
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
+        return []
+
+
+READERS: dict[str, DomainReader] = {"fashion": FashionReader()}
+
+
+def reader_for(domain: str) -> DomainReader:
+    """The reader of a domain that a checkpoint's manifest names; of any other, the one that changes nothing."""
+    return READERS.get(domain, AsTyped())
 
 
 @dataclass(frozen=True)
@@ -36,6 +99,7 @@ class Analysis:
     max_tokens: int | None
     unknown: list[tuple[str, int, int]]
     readings: list[Reading]
+    unwanted: str
     warnings: list[Warned]
     rejected: moderation.Rule | None
 
@@ -50,6 +114,16 @@ def accept(text: str, field: str = "prompt") -> str:
     return prompt
 
 
+def check_publishing(prompt: str, beside: Iterable[str]) -> None:
+    """Refuse to show strangers a prompt, or a text beside it, that has no place there.
+
+    Raises ServiceError publishing_rejected.
+    """
+    found = [moderation.judge(prompt, publishing=True), *map(moderation.judge_beside, beside)]
+    if (broken := next((rule for rule in found if rule), None)) is not None:
+        raise ServiceError("publishing_rejected", "visibility", reason=broken.reason[language()])
+
+
 def clean(text: str, field: str = "prompt") -> str:
     """NFC, controls out, spaces single, at most 2,000 characters. Raises ServiceError."""
     if len(text) > MAX_TEXT:
@@ -62,7 +136,7 @@ def clean(text: str, field: str = "prompt") -> str:
     return prompt
 
 
-def analyze(text: str, meter: Meter | None, reader: words.DomainReader) -> Analysis:
+def analyze(text: str, meter: Meter | None, reader: DomainReader) -> Analysis:
     """Tokens, unknown words, what is read otherwise and the rules, for the page's meter."""
     prompt, rule = clean(text), None
     tokens = meter.count_tokens(reader.read(prompt)) if meter and prompt else (0 if meter else None)
@@ -70,21 +144,22 @@ def analyze(text: str, meter: Meter | None, reader: words.DomainReader) -> Analy
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = meter.max_tokens if meter else None
-    return Analysis(prompt, tokens, limit, reader.unknown_words(prompt), reader.readings(prompt), found, rule)
+    unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
+    return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
-def warnings(prompt: str, asked: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:
+def warnings(prompt: str, asked: str, meter: Meter | None, reader: DomainReader) -> list[Warned]:
     """What of a prompt will not count or is read otherwise; `asked`: the prompt with a style's words."""
     found = cut("prompt_cut", asked, meter, reader)
     if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
         found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
     if otherwise := reader.readings(prompt):
-        found.append(Warned("read_as", {"words": words.reading_list(otherwise)}))
+        found.append(Warned("read_as", {"words": reading_list(otherwise)}))
     return found
 
 
 def negative_warnings(
-    job: Draw, defaults: Mapping[str, object], meter: Meter | None, reader: words.DomainReader
+    job: Draw, defaults: Mapping[str, object], meter: Meter | None, reader: DomainReader
 ) -> list[Warned]:
     """What of a negative prompt will not count; `defaults`: the checkpoint's, as far as they are known."""
     if not job.negative_prompt:
@@ -96,7 +171,7 @@ def negative_warnings(
     return cut("negative_prompt_cut", job.negative_prompt, meter, reader)
 
 
-def cut(code: str, text: str, meter: Meter | None, reader: words.DomainReader) -> list[Warned]:
+def cut(code: str, text: str, meter: Meter | None, reader: DomainReader) -> list[Warned]:
     """The warning that the encoder does not read a text to its end."""
     read = reader.read_negative if code.startswith("negative") else reader.read
     if meter is None or (tokens := meter.count_tokens(read(text))) <= meter.max_tokens:
@@ -115,3 +190,20 @@ def with_new(known: Iterable[Mapping[str, object]], more: Iterable[Warned]) -> l
 def search_key(text: str) -> str:
     """Prompts with the same key are the same prompt; at most 400 characters, never empty."""
     return (_search_key(text) or normalize(text))[:400]
+
+
+def prompt_styles() -> dict[str, lexicon.Word]:
+    """Drawing styles that are asked for by words in the prompt, by name."""
+    return {style.id: style for style in lexicon.STYLES}
+
+
+def with_style(prompt: str, style: str | None) -> str:
+    """The prompt with a style's words, in its own language; as it is where the style is none of words."""
+    if style is None or (word := prompt_styles().get(style)) is None:
+        return prompt
+    return f"{prompt}, {word.ko[0] if _HANGUL.search(prompt) else word.en[0]}"
+
+
+def reading_list(found: Sequence[Reading]) -> str:
+    """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in found))[:8])

@@ -6,42 +6,58 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from demo.store.database import Database
 from demo.store.errors import ServiceError, from_failure, message
 from demo.store.settings import Settings
+from demo.store.space import Space
 from demo.store.storage import Storage
-from demo.store.tables import Image, WorkerRow
+from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
 
-USED_SECONDS = (0.5, 10.0)  # how long the bytes that are kept count as known, at least and at most:
-USED_SHARE = 50  # so many times what adding them up took
+HEARD_SECONDS = 0.2  # how long what workers said is taken for fresh
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
 class Readiness:
     """Looks at database, storage, checkpoint, encoder, index and worker."""
 
-    def __init__(self, settings: Settings, database: Database, storage: Storage, searcher: Searcher) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, storage: Storage, searcher: Searcher, space: Space | None = None
+    ) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
-        self._used = (float("-inf"), 0)  # until when, bytes
+        self._space = space or Space(settings, database, storage)
+        self._heard: dict[str, tuple[float, float]] = {}  # worker -> heartbeat, and when (monotonic) it was new
+        self._known: tuple[float, list[WorkerRow]] = (float("-inf"), [])  # until when, the workers' rows
 
     def worker(self) -> WorkerRow | None:
-        """The worker that was heard of last, if it still speaks."""
-        with self._database.read() as session:
-            row = session.scalar(select(WorkerRow).order_by(WorkerRow.heartbeat.desc()).limit(1))
-        return row if row and time.time() - row.heartbeat < SILENT_SECONDS else None
+        """A worker that still speaks: one that is ready, if there is one; as of a moment ago."""
+        until, rows = self._known
+        if time.monotonic() > until:
+            with self._database.read() as session:
+                rows = list(session.scalars(select(WorkerRow)))
+            self._known = time.monotonic() + HEARD_SECONDS, rows
+        alive = [row for row in rows if self._speaks(row)]
+        return max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
 
-    def require(self) -> None:
+    def _speaks(self, row: WorkerRow) -> bool:
+        """Whether a worker's heartbeat is new: by the wall clock, or, where clocks differ, because it has changed."""
+        now, last = time.monotonic(), self._heard.get(row.name)
+        if last is None:
+            self._heard[row.name] = (row.heartbeat, float("-inf"))
+        elif last[0] != row.heartbeat:
+            self._heard[row.name] = (row.heartbeat, now)
+        recently = now - self._heard[row.name][1] < SILENT_SECONDS
+        return recently or abs(time.time() - row.heartbeat) < SILENT_SECONDS
+
+    def require(self, pictures: int = 1) -> None:
         """Refuse a job that could not be drawn. Raises checkpoint_missing, encoder_missing, not_ready, disk_full."""
         if (problem := self.checkpoint_problem()) is not None:
             raise ServiceError("checkpoint_missing", detail=problem)
         self._searcher.require()
-        if self.used_bytes() >= self._settings.max_disk:
-            raise ServiceError("disk_full")
+        self._space.require_for_pictures(pictures)
 
     def checkpoint_problem(self) -> str | None:
         """What keeps the checkpoint from drawing, in words; None when nothing is known to."""
@@ -69,17 +85,13 @@ class Readiness:
         return str(facts["domain"] if "domain" in facts else manifest_of(self._settings.checkpoint).get("domain", ""))
 
     def used_bytes(self) -> int:
-        """Bytes of pictures kept, as of a moment ago: adding up many pictures takes a while."""
-        until, used = self._used
-        if (started := time.monotonic()) > until:
-            with self._database.read() as session:
-                used = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
-            now = time.monotonic()
-            self._used = (now + float(np.clip(USED_SHARE * (now - started), *USED_SECONDS)), used)
-        return used
+        """Bytes of pictures kept."""
+        return self._space.used_bytes()
 
     def report(self) -> dict:
         """The body of /readyz."""
+        from index import metadata as index_tables
+
         checks = {"database": "ok", "storage": "ok", "checkpoint": "ok", "encoder": "ok", "index": "ok", "worker": "ok"}
         missing: list[dict[str, str]] = []
         used = 0
@@ -89,16 +101,17 @@ class Readiness:
             missing.append({"code": code, "message": message(code, values)})
 
         try:
+            self._database.touch(index_tables.tables if self._searcher.ready else ())
             used = self.used_bytes()
             self._note_worker(note)
-        except SQLAlchemyError as error:
-            known = from_failure(error)
-            note("database", known.code if known else "database_busy")
+        except (SQLAlchemyError, ServiceError) as error:
+            known = from_failure(error) or ServiceError("database_busy")
+            note("database", known.code, **known.values)
         try:
             self._storage.check()
         except OSError as error:
             note("storage", from_failure(error).code)
-        if used >= self._settings.max_disk:
+        if used >= self._settings.max_disk or not self._space.has_spare():
             note("storage", "disk_full")
         if not self._searcher.ready:
             problem = self._searcher.problem
@@ -117,10 +130,12 @@ class Readiness:
 
 
 def missing_checkpoint(checkpoint: str) -> str | None:
-    """What a local checkpoint folder lacks; None for one that looks whole, a hub id or a registered name."""
+    """What a local checkpoint folder lacks; None for one that looks whole, a hub id, a registered name, or two of these
+    joined by +, which a folder may have in its name too: the worker knows when it opens them.
+    """
     path = Path(checkpoint)
     if not path.exists():
-        known = all(map(_may_be_downloaded, checkpoint.split("+")))
+        known = "+" in checkpoint or _may_be_downloaded(checkpoint)
         return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"
     if not any((path / name).exists() for name in ("manifest.json", "model_index.json")):
         return f"{path.name}/ holds no manifest.json and no model_index.json: train it, or set CHECKPOINT to another"

@@ -21,12 +21,14 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation
+from demo.store.together import Together
 from demo.studio.prompts import search_key
 from demo.studio.visibility import NOBODY, Viewer, owned_by, visible_to
 
 logger = logging.getLogger(__name__)
 OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
 LEXICAL_WEIGHT = 0.5  # of what letters are ahead of meaning; chosen by benchmarks/search.py
+ENCODED_TOGETHER = 16  # prompts that came at once
 OWN_ROWS = 4000  # of one's own prompts that an own search looks through exactly
 
 
@@ -74,6 +76,8 @@ class Index(Protocol):
 
     def outdated(self, limit: int) -> list[str]: ...
 
+    def live_count(self) -> int: ...
+
     def close(self) -> None: ...
 
 
@@ -99,6 +103,7 @@ class Searcher:
         self._open_encoder, self._open_index = open_encoder, open_index
         self._done = threading.Event()
         self._encoding = threading.Lock()
+        self._vectors: Together[str, np.ndarray] = Together(self._encode, ENCODED_TOGETHER)
         self._encoder: Encoder | None = None
         self._index: Index | None = None
         self.problem: str | None = None
@@ -172,7 +177,7 @@ class Searcher:
             self._index.close()
 
     def _last_index(self) -> Index | None:
-        from index.store import newest_encoder
+        from index.tables import newest_encoder
 
         try:
             dim, encoder_id = newest_encoder(self._database.engine)
@@ -182,9 +187,12 @@ class Searcher:
 
     def vector(self, prompt: str) -> np.ndarray:
         """(search_dim,) float32, unit length."""
-        encoder = self.require()
+        self.require()
+        return self._vectors(prompt)
+
+    def _encode(self, prompts: Sequence[str]) -> list[np.ndarray]:
         with self._encoding:
-            return np.asarray(encoder.search([prompt])[0], dtype=np.float32)
+            return list(np.asarray(self.require().search(prompts), dtype=np.float32))
 
     def near(self, prompt: str, vector: np.ndarray, k: int, viewer: Viewer, scope: str = "all") -> list[Found]:
         """The k generations nearest to a prompt that this person may see, best first.

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.queue.events import Watcher
+from demo.queue.leases import Leases
+from demo.queue.wake import open_wake
 from demo.store.database import Database, open_database
+from demo.store.installation import belong_together
 from demo.store.settings import Settings
+from demo.store.space import Reserve, Space
 from demo.store.storage import Storage
 from demo.studio.about import About
 from demo.studio.asking import Asking
@@ -39,6 +43,9 @@ class Services:
     user_data: UserData
     watcher: Watcher
     about: About
+    leases: Leases
+    space: Space
+    reserve: Reserve
 
     def warm_up(self) -> threading.Thread:
         """Open the encoder and bring in the starter gallery, beside the answering of requests."""
@@ -84,14 +91,17 @@ def open_services(settings: Settings, open_encoder: object = open_encoder, open_
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
     storage = Storage(settings.files_url)
+    belong_together(database, storage)
     searcher = Searcher(settings, database, open_encoder, open_index)
-    readiness = Readiness(settings, database, storage, searcher)
+    space, reserve = Space(settings, database, storage), Reserve(settings.data_dir)
+    readiness = Readiness(settings, database, storage, searcher, space)
     generations = Generations(database, searcher)
-    asking = Asking(settings, database, searcher, readiness, generations)
+    asking = Asking(settings, database, searcher, readiness, generations, open_wake(settings.wake_url))
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, watcher=watcher,
-        uploads=Uploads(settings, database, storage, readiness), deletion=Deletion(database, storage, searcher),
+        uploads=Uploads(settings, database, storage, space), space=space, reserve=reserve,
+        deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from PIL import Image as Picture
 
 from demo.store.tables import Generation, Image, Note, new_id
 from demo.studio import pictures, prompts
-from demo.studio.owners import ensure_owner
+from demo.studio.visibility import ensure_owner
 from jobspec import Draw
 
 if TYPE_CHECKING:

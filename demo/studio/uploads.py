@@ -11,14 +11,13 @@ from sqlalchemy import select
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
+from demo.store.space import Space
 from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Image, new_id
 from demo.studio import pictures
 from demo.studio.generations import read_page
-from demo.studio.owners import ensure_owner
-from demo.studio.readiness import Readiness
 from demo.studio.views import Page
-from demo.studio.visibility import Viewer, owned_by
+from demo.studio.visibility import Viewer, ensure_owner, owned_by
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,20 @@ class File:
 class Uploads:
     """Store an upload; read any picture in the form asked for."""
 
-    def __init__(self, settings: Settings, database: Database, storage: Storage, readiness: Readiness) -> None:
+    def __init__(self, settings: Settings, database: Database, storage: Storage, space: Space) -> None:
         self._settings, self._database, self._storage = settings, database, storage
-        self._readiness = readiness
+        self._space = space
 
     def add(self, viewer: Viewer, data: bytes) -> Image:
         """Keep a person's picture: files first, row last. Raises ServiceError bad_image, image_too_large, disk_full."""
         picture = pictures.read_upload(data)
-        if self._readiness.used_bytes() >= self._settings.max_disk:
-            raise ServiceError("disk_full")
+        full, small = pictures.encode(picture, "image/png"), pictures.thumbnail(picture, None)
+        self._space.require(len(full) + len(small))
         id = new_id()
         try:
             files = {
-                "final": self._storage.write(id, "final", "image/png", pictures.encode(picture, "image/png")),
-                "thumbnail": self._storage.write(id, "thumbnail", "image/webp", pictures.thumbnail(picture, None)),
+                "final": self._storage.write(id, "final", "image/png", full),
+                "thumbnail": self._storage.write(id, "thumbnail", "image/webp", small),
             }
             row = Image(
                 id=id, owner_id=viewer.owner_id, generation_id=None, kind="upload", created_at=time.time(),
@@ -57,6 +56,7 @@ class Uploads:
             with self._database.write() as session:
                 row.owner_id = ensure_owner(session, viewer.owner_id)
                 session.add(row)
+                self._space.require_kept(session)
         except Exception:
             for stage, suffix in (("final", "png"), ("thumbnail", "webp")):
                 self._storage.remove(f"{id[:2]}/{id}.{stage}.{suffix}")
@@ -69,8 +69,11 @@ class Uploads:
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
 
-    def read(self, row: Image, stage: str, format: str | None, metadata: bool, download: bool) -> File:
-        """A picture's bytes. `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable."""
+    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+        """A picture's bytes, with its whole recipe for its owner only.
+
+        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        """
         if stage not in row.files:
             raise ServiceError("not_found")
         try:
@@ -80,11 +83,14 @@ class Uploads:
         stored = "image/webp" if stage == "thumbnail" else row.media_type
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
+        recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
         if wanted != stored or not metadata or mark:
             picture = pictures.decode(data)
-            recipe = row.recipe if metadata and stage != "thumbnail" else None
+            recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)
+        elif recipe != row.recipe and wanted == "image/png":
+            data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
         return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)

@@ -44,7 +44,7 @@ class UserData:
         self._searcher.forget(row.index_id, connection)
         row.index_id = new_id()
         vector = np.frombuffer(row.vector, dtype=np.float32)
-        index.add(row.index_id, row.prompt_key, vector, row.owner_id, bool(is_public(row)), connection=connection)
+        index.add(row.index_id, row.prompt_key, vector, row.owner_id, is_public(row), connection=connection)
 
     def export(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[bytes]:
         """A zip of all pictures and `generations.jsonl`, piece by piece; files as they are kept."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 
 from demo.store.errors import ServiceError
+from demo.store.installation import installation_id
 from demo.store.storage import DamagedFile
 from demo.store.tables import Event, Generation, Image, Trash
 from demo.studio.moderation import load_rules
@@ -16,6 +17,8 @@ from demo.studio.services import Services
 def problems(services: Services) -> list[str]:
     """Everything that is wrong, in words; empty when all is well."""
     load_rules()
+    if (damage := services.database.problem()) is not None:
+        return [f"the database is damaged: {damage}: restore a backup (python -m demo restore)"]
     return [*_rows(services), *_files(services), *_index(services)]
 
 
@@ -49,6 +52,9 @@ def _files(services: Services) -> Iterator[str]:
                 services.storage.read(file)
             except (FileNotFoundError, DamagedFile) as error:
                 yield f"picture {row.id}, {stage}: {error}"
+    theirs = services.storage.installation()
+    if theirs not in (None, installation_id(services.database, services.storage)):
+        yield f"the storage belongs to another installation ({theirs}): set STORAGE_URL, or restore its database"
     for key in services.storage.found():
         if key not in named | trash:
             yield f"file {key} belongs to no picture"
@@ -63,6 +69,6 @@ def _index(services: Services) -> Iterator[str]:
     with services.database.read() as session:
         wanted = select(func.count()).select_from(Generation).where(Generation.status == "succeeded")
         total = session.scalar(wanted)
-    live = index.live_count() if hasattr(index, "live_count") else None
-    if live is not None and live != total:
+    live = index.live_count()
+    if live != total:
         yield f"{total} generations are finished, the index holds {live}"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session, defer
 
 from demo.store.tables import Generation, Image, Receipt, Report
 
@@ -81,13 +78,3 @@ class Missing:
 
     code: str
     values: dict[str, object] = field(default_factory=dict)
-
-
-def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list[Image]]:
-    """The pictures of several generations, in order, by generation; recipes, which are long, are left out."""
-    ids = list(generation_ids)
-    found: dict[str, list[Image]] = {id: [] for id in ids}
-    query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
-    for row in session.scalars(query.options(defer(Image.recipe, raiseload=True))):
-        found[str(row.generation_id)].append(row)
-    return found

@@ -1,4 +1,4 @@
-"""Who may see what, said once.
+"""Who asks, and who may see what, said once.
 
 `visible_to(viewer)` is an SQLAlchemy expression over generations; given a row instead of the table it is that row's
 truth. Every query, view, search result and source picture uses it; the index, which filters while it searches, is told
@@ -7,19 +7,26 @@ truth. Every query, view, search result and source picture uses it; the index, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from typing import Any, overload
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
-from demo.store.tables import Generation, Image
+from demo.store.tables import Generation, Image, Owner
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin."""
+    """Who asks: an owner or nobody (`owner_id` None), by `kind` browser, token, anonymous or admin.
+
+    `address`: a keyed hash of where the request comes from, for turns in the queue; says nothing of what may be seen.
+    """
 
     owner_id: str | None = None
     kind: str = "anonymous"
+    address: str | None = field(default=None, compare=False)
 
     def owns(self, owner_id: str) -> bool:
         return self.owner_id is not None and self.owner_id == owner_id
@@ -33,18 +40,41 @@ def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation)
     return table.owner_id == (viewer.owner_id or "")
 
 
-def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def is_public(generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def is_public(generation: Generation) -> bool: ...
+def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """Public by its owner's word, and not hidden by the admin."""
-    return (generation.visibility == "public") & (generation.hidden == False)  # type: ignore[return-value]  # noqa: E712
+    row: Any = generation
+    return (row.visibility == "public") & (row.hidden == False)  # type: ignore[no-any-return]  # noqa: E712
 
 
-def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool]:
+@overload
+def visible_to(viewer: Viewer, generation: type[Generation] = ...) -> ColumnElement[bool]: ...
+@overload
+def visible_to(viewer: Viewer, generation: Generation) -> bool: ...
+def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """One's own, and what is public once it has succeeded."""
-    finished = generation.status == "succeeded"
-    return (generation.owner_id == (viewer.owner_id or "")) | (is_public(generation) & finished)  # type: ignore[return-value]
+    row: Any = generation
+    mine = row.owner_id == (viewer.owner_id or "")
+    return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """Pictures of one's own, uploads among them, and those of visible generations."""
     seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer))
     return owned_by(viewer, Image) | seen.exists()
+
+
+def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:
+    """Write the owner's row if there is none yet; returns whose new things are (the other's, of one who has moved)."""
+    row = session.get(Owner, owner_id)
+    if row is None:
+        session.add(Owner(id=owner_id, created_at=time.time(), member=member))
+        session.flush()
+    elif row.moved_to:
+        return row.moved_to
+    elif member and not row.member:
+        row.member = True
+    return owner_id

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from fashion import lexicon, vocabulary
-from fashion.meant import Reading
-from fashion.reader import FashionReader
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -44,7 +40,7 @@ class Suggestion:
     completed: str
 
 
-def chips() -> list[dict]:
+def chips() -> list[dict[str, object]]:
     """What can be drawn, by kind, a standard word each in both languages."""
     return [
         {
@@ -59,63 +55,6 @@ def chips() -> list[dict]:
 
 def examples() -> list[dict[str, str]]:
     return [{"ko": ko, "en": en} for ko, en in EXAMPLES]
-
-
-def prompt_styles() -> dict[str, lexicon.Word]:
-    """Drawing styles that are asked for by words in the prompt, by name."""
-    return {style.id: style for style in lexicon.STYLES}
-
-
-def with_style(prompt: str, style: str | None) -> str:
-    """The prompt with a style's words, in its own language; as it is where the style is none of words."""
-    if style is None or (word := prompt_styles().get(style)) is None:
-        return prompt
-    return f"{prompt}, {word.ko[0] if _HANGUL.search(prompt) else word.en[0]}"
-
-
-class DomainReader(Protocol):
-    """How a checkpoint's domain reads prompts: what is drawn (the pipeline's protocol), and what people should know."""
-
-    def read(self, prompt: str) -> str: ...
-
-    def read_negative(self, prompt: str) -> str: ...
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
-
-    def readings(self, prompt: str) -> list[Reading]:
-        """What is read otherwise than it was typed."""
-        ...
-
-    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
-        """Words that the domain does not have: (word, start, end)."""
-        ...
-
-
-class AsTyped:
-    """The reader of a checkpoint without a domain: what is typed is drawn."""
-
-    def read(self, prompt: str) -> str:
-        return prompt
-
-    def read_negative(self, prompt: str) -> str:
-        return prompt
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str:
-        return prompt
-
-    def readings(self, prompt: str) -> list[Reading]:
-        return []
-
-    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
-        return []
-
-
-READERS: dict[str, DomainReader] = {"fashion": FashionReader()}
-
-
-def reader_for(domain: str) -> DomainReader:
-    """The reader of a domain that a checkpoint's manifest names; of any other, the one that changes nothing."""
-    return READERS.get(domain, AsTyped())
 
 
 def suggest(text: str, limit: int = 8) -> list[Suggestion]:
@@ -135,8 +74,3 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
         if found:
             return found[:limit]
     return []
-
-
-def reading_list(found: Sequence[Reading]) -> str:
-    """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in found))[:8])

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from apiflask import APIFlask
 from flask import Blueprint
-from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from demo.store.settings import Settings
@@ -15,19 +12,8 @@ from demo.web import problems, security
 from demo.web.api import about, admin, generations, images, people, prompts, reference, status
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
+from demo.web.present import StrictJSON
 from demo.web.streams import Streams
-
-
-class StrictJSON(DefaultJSONProvider):
-    """JSON as the standard has it: no NaN, no recursion without end; Korean stays readable."""
-
-    ensure_ascii = False
-
-    def loads(self, text: str | bytes, **kwargs: object) -> object:
-        try:
-            return json.loads(text, parse_constant=_refuse, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
 
 
 def create_app(settings: Settings, services: Services | None = None) -> APIFlask:
@@ -41,9 +27,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["streams"] = streams = Streams(services.generations, services.watcher, settings.streams)
     app.extensions["metrics"] = metrics = Metrics(services.database, services.readiness)
     metrics.open_streams = lambda: streams.open
-    app.extensions["people_limiter"] = limiter = security.install(app, settings)
+    app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    limiter.exempt(status.blueprint)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
                       admin.blueprint, status.blueprint, pages):  # fmt: skip
         _register(app, blueprint)
@@ -56,7 +41,3 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
 
 def _register(app: APIFlask, blueprint: Blueprint) -> None:
     app.register_blueprint(blueprint)
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

@@ -12,8 +12,9 @@ import functools
 import io
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
@@ -27,14 +28,15 @@ PUSH = "studio.push"  # where a view leaves a stream: environ[PUSH].append(strea
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-READERS, WRITERS = 8, 8
+READERS, WRITERS, HEAVY_WRITERS = 8, 8, 3
+HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
 
 
 class Push(Protocol):
     """A stream that the loop sends: texts as they come, closed at its end whatever happens."""
 
-    def pushed(self) -> Iterator[str]: ...
+    def pushed(self) -> AsyncIterator[str]: ...
 
     def close(self) -> None: ...
 
@@ -78,20 +80,22 @@ class Bridge:
         self._application, self._body_limit, self._folder = application, body_limit, folder
         self._readers = ThreadPoolExecutor(READERS, "reader")  # so that who only asks never waits behind who draws
         self._writers = ThreadPoolExecutor(WRITERS, "writer")
+        self._heavy = ThreadPoolExecutor(HEAVY_WRITERS, "heavy")  # nor who writes behind a queue of uploads
 
     def close(self, seconds: float) -> bool:
         """Take no more requests; False where one still runs after so many seconds."""
-        deadline, threads = time.monotonic() + seconds, [*self._readers._threads, *self._writers._threads]
-        for pool in (self._readers, self._writers):
+        deadline, threads = time.monotonic() + seconds, list[threading.Thread]()
+        for pool in (self._readers, self._writers, self._heavy):
+            threads += pool._threads
             pool.shutdown(wait=False, cancel_futures=True)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        connection: Connection = scope["extensions"]["studio.connection"]
+        connection: Connection = scope["extensions"]["studio"]["connection"]
         environ = _environ(scope)
-        with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=self._folder) as body:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder)) as body:
             whole = await self._read(environ, body, receive, connection)
             connection.body_held = 0
             if whole is None:
@@ -123,14 +127,19 @@ class Bridge:
         body.seek(0)
         return length <= limit
 
+    def _pool(self, path: str, method: str) -> ThreadPoolExecutor:
+        if method in READING:
+            return self._readers
+        return self._heavy if self._body_limit(path) >= HEAVY else self._writers
+
     async def _answer(self, environ: Environ, scope: dict, send: Callable, connection: Connection) -> None:
-        pool = self._readers if scope["method"] in READING else self._writers
+        pool = self._pool(str(environ["PATH_INFO"]), scope["method"])
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
         environ[PUSH] = pushed = list[Push]()
         try:
             reply, first = await in_thread(_begin, self._application, environ)
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            if pushed and reply.status == 200:
+            if pushed and reply.status == 200 and scope["method"] == "GET":
                 await _push(pushed[0], send, connection)
             else:
                 await _send_all(reply, first, send, connection, in_thread)

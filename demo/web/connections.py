@@ -33,7 +33,7 @@ class Limits:
     head_seconds: float = 10.0
     body_seconds: float = 20.0  # to begin with; every `rate` bytes that come buy one second more
     reply_seconds: float = 20.0  # the same for what goes out
-    rate: int = 16 * 1024  # bytes a second
+    rate: int = 4 * 1024  # bytes a second
     replies_held: int = 128 * 2**20  # bytes of replies that clients have not read yet; beyond it the slowest one ends
     bodies_held: int = 512 * 2**20  # bytes of bodies that have not come whole, on disk; beyond it the slowest one ends
 
@@ -142,7 +142,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {"studio.connection": self}
+        self.scope["extensions"] = {"studio": {"connection": self}}
         self._header_bytes = 0
         if self.phase == IDLE:
             self._enter(HEAD, self.server_connections.limits.head_seconds)

@@ -1,6 +1,6 @@
 """The one page, its files and its manifest: blueprint `pages`, registered at / by demo.web.app.
 
-In: cookies `lang` (ko, en) and `theme` (light, dark), which the page itself sets; `csp_nonce()` and the
+In: cookies `lang` (ko, en), `theme` (light, dark) and `notice` (read), which the page itself sets; `csp_nonce()`, the
 service's `about()` from the application. Out: HTML in the chosen language with all its words, so the page needs no
 second request to speak. Files are named by the hash of them all, so that browsers may keep them and never mix
 two versions.
@@ -8,6 +8,7 @@ two versions.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -41,7 +42,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 @blueprint.get("/")
 def index() -> Response:
     """Answer the page in the language of the cookie (Korean without one), with what the server says of itself."""
-    language, about = chosen_language(), current_app.extensions["about"].about()
+    language, about = chosen_language(), vars(current_app.extensions["about"].about())
     words = words_in(language)
     html = render_template(
         "page.html",
@@ -49,6 +50,7 @@ def index() -> Response:
         w=words.__getitem__,
         language=language,
         theme=_chosen("theme", THEMES, ""),
+        notice_read=_chosen("notice", ("read",), "") == "read",
         colours=COLOURS,
         version=files_version(),
         modules=sorted(path.name for path in STATIC.glob("*.js")),
@@ -59,6 +61,8 @@ def index() -> Response:
     unindented = "\n".join(line.strip() for line in html.split("\n") if line.strip())
     response = Response(unindented, mimetype="text/html")
     response.headers["Content-Language"] = language
+    if _gzip_accepted(response):
+        response.set_data(gzip.compress(response.get_data(), 6))
     response.headers["Cache-Control"] = "no-store"
     response.vary.add("Cookie")
     return response
@@ -67,11 +71,11 @@ def index() -> Response:
 @blueprint.get("/static/<version>/<name>")
 def file(version: str, name: str) -> Response:
     """Send one of the page's own files; under the version of another day it is sent too, but not to be kept."""
-    if not (STATIC / name).is_file():
+    if name not in _static_names():
         abort(404)
     if name.endswith((".js", ".css")):
-        kind = "text/javascript" if name.endswith(".js") else "text/css"
-        response = Response(_lean_file(name), mimetype=kind)
+        response = Response(mimetype="text/javascript" if name.endswith(".js") else "text/css")
+        response.set_data(_packed_file(name) if _gzip_accepted(response) else _lean_file(name))
         response.add_etag()
         response.make_conditional(request)
     else:
@@ -147,12 +151,31 @@ def lean(source: str) -> str:
 
 
 @cache
+def _static_names() -> frozenset[str]:
+    return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
+
+
+@cache
 def _lean_file(name: str) -> str:
     source = lean((STATIC / name).read_text(encoding="utf-8"))
     if name.endswith(".css"):
         for loose, tight in (("; }", "}"), (" { ", "{"), (": ", ":")):  # spaces that CSS does not need
             source = source.replace(loose, tight)
     return source
+
+
+@cache
+def _packed_file(name: str) -> bytes:
+    return gzip.compress(_lean_file(name).encode(), 9, mtime=0)
+
+
+def _gzip_accepted(response: Response) -> bool:
+    """Whether this request takes gzip; the answer is marked as depending on that, and as packed where it does."""
+    response.vary.add("Accept-Encoding")
+    accepted = request.accept_encodings["gzip"] > 0
+    if accepted:
+        response.headers["Content-Encoding"] = "gzip"
+    return accepted
 
 
 @cache

@@ -1,9 +1,12 @@
-"""What the services answer as the JSON of docs/api.md."""
+"""JSON as it comes in, and what the services answer as the JSON of docs/reference/api.md."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+
+from flask.json.provider import DefaultJSONProvider
 
 from demo.store.errors import message, stored_error
 from demo.store.tables import Image
@@ -12,6 +15,24 @@ from jobspec import KINDS
 from jobspec.job import picture_fields
 
 API = "/api/v1"
+
+
+class StrictJSON(DefaultJSONProvider):
+    """JSON as the standard has it: no NaN, no recursion without end; Korean stays readable."""
+
+    ensure_ascii = False
+
+    def loads(self, text: str | bytes, **kwargs: object) -> object:
+        try:
+            if isinstance(text, bytes):
+                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
+            return json.loads(text, parse_constant=_no_json, **kwargs)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
+def _no_json(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 def moment(seconds: float | None) -> str | None:
@@ -80,7 +101,7 @@ def generation(shown: views.Shown) -> dict:
         "images": [image(one) for one in shown.images],
         "timings": row.timings if mine else {},
         "warnings": [warning(one) for one in row.warnings] if mine else [],
-        "error": stored_error(row.error),
+        "error": stored_error(row.error) if row.error else None,
         "links": {
             "self": url,
             "events": f"{url}/events" if mine else None,

@@ -7,8 +7,7 @@ import logging
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, request
-from flask_limiter import RateLimitExceeded
+from flask import Response, current_app, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -36,6 +35,7 @@ STATUS: dict[str, int] = {
     "prompt_empty": 422,
     "prompt_too_long": 422,
     "prompt_rejected": 422,
+    "publishing_rejected": 422,
     "unknown_style": 422,
     "unknown_source_image": 422,
     "idempotency_conflict": 422,
@@ -43,6 +43,7 @@ STATUS: dict[str, int] = {
     "image_too_large": 422,
     "rate_limited": 429,
     "queue_full": 429,
+    "address_full": 429,
     "too_many_jobs": 429,
     "internal": 500,
     "not_ready": 503,
@@ -50,6 +51,7 @@ STATUS: dict[str, int] = {
     "encoder_missing": 503,
     "too_many_streams": 503,
     "database_busy": 503,
+    "database_damaged": 503,
     "storage_unavailable": 503,
     "disk_full": 507,
     "worker_died": 500,
@@ -85,7 +87,7 @@ def problem(error: ServiceError) -> Response:
 
 def unread(status: int) -> bytes:
     """The same shape for a request that no application ever saw: a whole HTTP answer of its own."""
-    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request" if status < 500 else "internal")
+    code = {414: "too_large", 429: "rate_limited", 431: "too_large"}.get(status, "bad_request")
     text, title = REFUSALS[code].ko, HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": text,
             "error": {"code": code, "message": text}}  # fmt: skip
@@ -99,7 +101,6 @@ def install(app: APIFlask) -> None:
     """Make every failure of the application one `problem`, in the language that the request asks for."""
     app.before_request(lambda: set_language(request.accept_languages.best_match(["ko", "en"], default="ko")))
     app.register_error_handler(ServiceError, problem)
-    app.register_error_handler(RateLimitExceeded, _limited)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
     app.error_processor(_invalid)
@@ -113,24 +114,21 @@ def _invalid(error: HTTPError) -> Response:
         name = ".".join(map(str, first["loc"]))
         detail = f"{name}: {reason}" if name else reason
         return problem(ServiceError("invalid_request", name or None, detail=detail))
-    return problem(ServiceError(HTTP_CODES.get(error.status_code, "bad_request")))
+    return _of_status(error.status_code)
 
 
 def _http(error: HTTPException) -> Response:
-    if isinstance(error, RateLimitExceeded):
-        return _limited(error)
     if (error.code or 500) < 400:
         return error.get_response()
-    reply = problem(
-        ServiceError(HTTP_CODES.get(error.code or 500, "bad_request" if (error.code or 500) < 500 else "internal"))
-    )
-    if error.code == 405:
-        reply.headers["Allow"] = ", ".join(error.valid_methods or ())
+    return _of_status(error.code or 500)
+
+
+def _of_status(status: int) -> Response:
+    reply = problem(ServiceError(HTTP_CODES.get(status, "bad_request" if status < 500 else "internal")))
+    if status == 405:
+        adapter = current_app.create_url_adapter(request)  # the error that Flask hands on does not know
+        reply.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods() if adapter else ()))
     return reply
-
-
-def _limited(_error: RateLimitExceeded) -> Response:
-    return problem(ServiceError("rate_limited"))
 
 
 def _unexpected(error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Where the rate limits are counted: in this process, under one lock.
+"""Where the rate limits are counted: in this process, under one lock, by a clock that nobody sets.
 
 `limits` has a store in memory too, which forgets old counts in a timer that any request may replace and start: two at
 once start the same one, and the second is answered 500 ("threads can only be started once").
@@ -6,34 +6,44 @@ once start the same one, and the second is answered 500 ("threads can only be st
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import threading
 import time
+from functools import lru_cache
 
-from limits.storage import Storage
+from limits import parse
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
+from demo.store.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+LOCAL = "counts://"
 SWEEP_SECONDS = 60.0
+IPV6_BITS = 64  # what one customer of a provider has
 
 
 class Counts(Storage):
     """Counters that end; those that have ended are swept away by whoever counts next. The scheme is `counts://`."""
 
-    STORAGE_SCHEME = ["counts"]
+    STORAGE_SCHEME = [LOCAL.partition(":")[0]]
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         super().__init__(uri, wrap_exceptions, **options)
         self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}  # key → (count, when it ends)
-        self._sweep_at = time.time() + SWEEP_SECONDS
+        self._counts: dict[str, tuple[int, float]] = {}  # key → (count, when it ends, monotonic)
+        self._sweep_at = time.monotonic() + SWEEP_SECONDS
 
     @property
     def base_exceptions(self) -> type[Exception]:
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             self._sweep(now)
-            count, ends = self._counts.get(key, (0, 0.0))
+            count, ends = self._counts.get(key, (0, float("-inf")))
             if ends <= now:
                 count, ends = 0, now + expiry
             self._counts[key] = (count + amount, ends)
@@ -41,12 +51,15 @@ class Counts(Storage):
 
     def get(self, key: str) -> int:
         with self._lock:
-            count, ends = self._counts.get(key, (0, 0.0))
-        return count if ends > time.time() else 0
+            count, ends = self._counts.get(key, (0, float("-inf")))
+        return count if ends > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
+        """When a count ends, in seconds since 1970 as `limits` wants it."""
+        now = time.monotonic()
         with self._lock:
-            return self._counts.get(key, (0, time.time()))[1]
+            ends = self._counts.get(key, (0, now))[1]
+        return time.time() + max(0.0, ends - now)
 
     def check(self) -> bool:
         return True
@@ -67,3 +80,38 @@ class Counts(Storage):
             return
         self._counts = {key: kept for key, kept in self._counts.items() if kept[1] > now}
         self._sweep_at = now + SWEEP_SECONDS
+
+
+class Rates:
+    """How often somebody may do something; `uri` says where it is counted."""
+
+    def __init__(self, uri: str) -> None:
+        self.storage = storage_from_string(uri)
+        self._strategy = FixedWindowRateLimiter(self.storage)
+
+    def count(self, rate: str, what: str, whose: str) -> None:
+        """Count one more of `what`; `rate` like 240/minute. Raises ServiceError rate_limited."""
+        try:
+            within = self._strategy.hit(_parsed(rate), what, whose)
+        except self.storage.base_exceptions as error:  # kept elsewhere: better uncounted than refused
+            logger.warning("%s are not counted: %s", what, error)
+            return
+        if not within:
+            raise ServiceError("rate_limited")
+
+
+@lru_cache(maxsize=4096)
+def neighbourhood(address: str) -> str:
+    """What is counted as one address: an IPv4 address, or the 64 bits of IPv6 that one line has."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known, IPV6_BITS), strict=False))
+
+
+_parsed = lru_cache(parse)

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 import jobspec
+from demo.web.job_schemas import with_kinds
 from jobspec.fields import MAX_TEXT, Visibility
-from jobspec.job import properties
 
 Id = Annotated[str, Field(pattern=jobspec.ID)]
 
@@ -30,18 +30,6 @@ class Answer(BaseModel):
 
 
 # in
-
-
-class NewJob(BaseModel):
-    """A job of any kind that `jobspec` has; which kinds there are is looked up when it is asked, not at import."""
-
-    @classmethod
-    def model_validate(cls, obj: object, **_: object) -> jobspec.Job:  # type: ignore[override]
-        return jobspec.parse(obj)
-
-    @classmethod
-    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:  # type: ignore[override]
-        return jobspec.schema(ref_template)
 
 
 class Change(Body):
@@ -72,19 +60,23 @@ class Forget(Body):
     owner: Id
 
 
+MAX_QUERY = 8000  # what fits into the request line
+QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request line of 8,190 bytes holds (else 414)."
+
+
 class PageQuery(Query):
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(24, ge=1, le=100)
 
 
 class SearchQuery(Query):
-    q: str = Field(min_length=1, max_length=MAX_TEXT)
+    q: str = Field(min_length=1, max_length=MAX_QUERY, description=QUERY_HELP)
     k: int = Field(10, ge=1, le=100)
     scope: Literal["all", "mine", "public"] = "all"
 
 
 class SuggestQuery(Query):
-    q: str = Field("", max_length=MAX_TEXT)
+    q: str = Field("", max_length=MAX_QUERY, description=QUERY_HELP)
     limit: int = Field(8, ge=1, le=20)
 
 
@@ -188,21 +180,7 @@ class GenerationOut(Answer):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
         """Beside the common fields those of each kind, told apart by `kind`."""
-        common = handler.resolve_ref_schema(handler(core))
-        return common | {"oneOf": [_shown_as(kind) for kind in jobspec.KINDS.values()]}
-
-
-def _shown_as(kind: type[jobspec.Job]) -> dict[str, object]:
-    """What an answer holds of a job of this kind; a field may be null where a request may leave it open."""
-    fields = {name: {"anyOf": [_plain(field), {"type": "null"}]} for name, field in properties(kind).items()}
-    own = {name: field for name, field in fields.items() if name not in GenerationOut.model_fields}
-    also = dict.fromkeys(kind.ALSO_SHOWN, {"type": "null"})
-    named = {"kind": {"const": kind.model_fields["kind"].default}}
-    return {"title": kind.__name__, "properties": named | own | also, "required": [*named, *own, *also]}
-
-
-def _plain(field: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in field.items() if key not in ("default", "title", "description", "examples")}
+        return with_kinds(handler.resolve_ref_schema(handler(core)))
 
 
 class Accepted(GenerationOut):
@@ -267,6 +245,7 @@ class AnalysisOut(Answer):
     max_tokens: int | None
     unknown_words: list[UnknownWord]
     read_as: list[ReadAs]
+    unwanted: str = Field(description="What the prompt says should not be there; it goes to the negative prompt.")
     warnings: list[Note]
     allowed: bool
     outside: bool = Field(description="Nothing in it is a garment that can be drawn.")
@@ -360,4 +339,4 @@ class Ready(Answer):
     missing: list[Note]
     checks: dict[str, str]
     retention_days: int
-    disk: dict[str, int]
+    disk: dict[str, int] = Field(default_factory=dict, description="Bytes used and allowed; told to the admin only.")

@@ -5,53 +5,33 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
 from flask import Response, current_app, g, request
-from flask_limiter import Limiter
-from limits import parse
+from sqlalchemy.exc import SQLAlchemyError
 
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import Owner
 from demo.studio.owners import COOKIE, COOKIE_SECONDS
 from demo.studio.visibility import Viewer
 from demo.web.current import metrics, services
-from demo.web.rates import Counts
+from demo.web.rates import LOCAL, Rates, neighbourhood
 
 logger = logging.getLogger("demo.requests")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")  # anything else counts as other
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
+# Werkzeug reads 64 KiB at once and keeps back what may be the beginning of a boundary: with a limit of that size an
+# ordinary photo is refused as too large. The limit is for fields that are no files, of which there are none here.
+MAX_FIELD = 256 * 1024
+UNMATCHED = "300/minute"  # requests of one address for what is not there
+HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
-
-
-def viewer() -> Viewer:
-    """Who asks."""
-    return g.viewer
-
-
-def owner() -> Viewer:
-    """Who asks, as somebody who may keep things; a newcomer becomes one. Raises ServiceError token_required."""
-    if g.viewer.kind == "admin":
-        raise ServiceError("token_required")
-    if g.viewer.owner_id is None:
-        if services().settings.token_access:
-            raise ServiceError("token_required")
-        g.viewer = services().owners.newcomer()
-        g.set_cookie = True
-    if not getattr(g, "counted", False):
-        g.counted = True
-        _limit_newcomers(g.viewer)
-    return g.viewer
-
-
-def admin() -> None:
-    """Raise ServiceError admin_only for anybody but the admin."""
-    if g.viewer.kind != "admin":
-        raise ServiceError("admin_only")
 
 
 def csp_nonce() -> str:
@@ -61,20 +41,17 @@ def csp_nonce() -> str:
     return g.nonce
 
 
-def install(app: APIFlask, settings: Settings) -> Limiter:
+def install(app: APIFlask, settings: Settings) -> Rates:
     """Put the checks before and the headers behind every request."""
-    app.config.update(MAX_CONTENT_LENGTH=MAX_JSON, MAX_FORM_PARTS=8, MAX_FORM_MEMORY_SIZE=64 * 1024)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_JSON, MAX_FORM_PARTS=8, MAX_FORM_MEMORY_SIZE=MAX_FIELD)
     app.before_request(_begin)
-    limiter = Limiter(
-        _who, app=app, storage_uri=f"{Counts.STORAGE_SCHEME[0]}://", headers_enabled=False, strategy="fixed-window",
-        application_limits=[lambda: settings.rate_writes if _changes_something() else settings.rate_reads],
-    )  # fmt: skip
+    app.before_request(_check_rates)
     app.before_request(_check_body)
     app.teardown_request(lambda _error: request.close())  # an upload's temporary file
     app.after_request(_headers)
     app.after_request(_finish)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
-    return limiter
+    return Rates(settings.rate_storage or LOCAL)
 
 
 def _begin() -> None:
@@ -83,7 +60,11 @@ def _begin() -> None:
     settings = services().settings
     if settings.hosts and _host_name(request.host) not in settings.hosts:
         raise ServiceError("bad_host")
-    g.viewer = _recognise()
+    try:
+        g.viewer = replace(_recognise(), address=services().owners.address_of(request.remote_addr))
+    except SQLAlchemyError:
+        if not (request.endpoint or "").startswith("status."):  # what says how the database is needs no database
+            raise
     if g.viewer.kind in ("browser", "anonymous") and request.method in WRITING:
         _check_origin()
     if settings.token_access and g.viewer.kind == "anonymous":
@@ -116,9 +97,39 @@ def _check_origin() -> None:
         raise ServiceError("cross_site")
 
 
+def _check_rates() -> None:
+    """Count the request for its address, and for the person or, where nobody is known, for the address again."""
+    settings, address = services().settings, neighbourhood(request.remote_addr or "")
+    rates: Rates = current_app.extensions["people_limiter"]
+    if request.endpoint == HEALTH:
+        return
+    rates.count(settings.rate_address, "address", address)
+    if request.endpoint is None:
+        rates.count(UNMATCHED, "unmatched", address)
+    elif not request.endpoint.startswith("status."):
+        changes = request.method in WRITING and request.endpoint != ANALYSIS
+        rate = settings.rate_writes if changes else settings.rate_reads
+        for whose in _counted_for(address):
+            rates.count(rate, "writes" if changes else "reads", whose)
+
+
+def _counted_for(address: str) -> Iterator[str]:
+    """Who a request counts for: the person, and the address too while the person has made nothing yet.
+
+    Everybody gets a fresh cookie for asking, so that it frees nobody of limits.
+    """
+    if g.viewer.kind == "admin":
+        yield "admin"
+        return
+    if g.viewer.owner_id is not None:
+        yield g.viewer.owner_id
+    if g.viewer.owner_id is None or not services().owners.is_known(g.viewer.owner_id):
+        yield f"newcomers {address}"
+
+
 def _check_body() -> None:
     """Bodies are JSON, but for the upload; and of a size that fits."""
-    if request.method not in WRITING:
+    if request.method not in WRITING or request.routing_exception is not None:
         return
     if request.endpoint == "images.upload":
         request.max_content_length = MAX_UPLOAD
@@ -133,29 +144,6 @@ def _check_body() -> None:
 def body_limit(path: str) -> int:
     """Bytes that are read of a body sent to this path."""
     return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
-
-
-def _changes_something() -> bool:
-    return request.method in WRITING and request.endpoint != ANALYSIS
-
-
-def _who() -> str:
-    return g.viewer.owner_id or g.viewer.kind + (request.remote_addr or "")
-
-
-def _limit_newcomers(someone: Viewer) -> None:
-    """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    with services().database.read() as session:
-        known = session.get(Owner, someone.owner_id) is not None
-    if not known:
-        limit("newcomers", services().settings.rate_newcomers)
-
-
-def limit(what: str, rate: str) -> None:
-    """Count one more of something from this address. Raises ServiceError rate_limited."""
-    limiter: Limiter = current_app.extensions["people_limiter"]
-    if not limiter.limiter.hit(parse(rate), what, request.remote_addr or ""):
-        raise ServiceError("rate_limited")
 
 
 def _host_name(host: str) -> str:
@@ -197,6 +185,7 @@ def _finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = str(request.url_rule.rule) if request.url_rule else "none"
-    metrics().count(request.method, route, response.status_code, seconds)
-    logger.info("%s %s %d %.0f ms", request.method, route, response.status_code, seconds * 1000)
+    method = request.method if request.method in METHODS else "other"
+    metrics().count(method, route, response.status_code, seconds)
+    logger.info("%s %s %d %.0f ms", method, route, response.status_code, seconds * 1000)
     return response

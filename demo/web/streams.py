@@ -12,18 +12,30 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Protocol
 
 from sqlalchemy import select
 
-from demo.queue import events
-from demo.queue.events import END, Watcher
-from demo.store.errors import ServiceError, language, speak, stored_error
-from demo.store.tables import ENDED, Event, Generation, Image
+from demo.store.errors import ServiceError, language, set_language, stored_error
+from demo.store.tables import END_EVENTS, ENDED, Event, Generation, Image
 from demo.studio.generations import Generations
 from demo.studio.visibility import Viewer
 from demo.web import present
 
 HEARTBEAT = 10.0
+
+
+class Watcher(Protocol):
+    """What `demo.queue.events.Watcher` gives: new rows, handed to whoever listens for a generation."""
+
+    tick: Callable[[Sequence[str]], None]
+
+    @property
+    def closed(self) -> bool: ...
+
+    def listen(self, generation_id: str, hear: Callable[[Sequence[Event]], None]) -> None: ...
+
+    def leave(self, generation_id: str, hear: Callable[[Sequence[Event]], None]) -> None: ...
 
 
 class Streams:
@@ -95,8 +107,7 @@ class Streams:
         return {"status": event.kind}
 
     def _events(self, generation_id: str, last: int) -> list[Event]:
-        with self._generations.database.read() as session:
-            return events.since(session, generation_id, last)
+        return self._generations.events(generation_id, last)
 
     def _tick(self, ids: Sequence[str]) -> None:
         """Once a second: tell new places in the queue, and end streams whose generation is gone or has ended."""
@@ -140,12 +151,12 @@ class Stream:
             if self._early is not None:
                 self._early.extend(rows)
                 return
-            speak(self._language)
+            set_language(self._language)
             for event in _latest_progress_only(rows):
                 if event.number > self.last and not self._ended:
                     text = self._streams.text(self._viewer, event)
                     self.last = event.number
-                    self.tell(text or ": gone\n\n", text is None or event.kind in END, event.kind == "progress")
+                    self.tell(text or ": gone\n\n", text is None or event.kind in END_EVENTS, event.kind == "progress")
 
     def tell(self, text: str, ends: bool = False, progress: bool = False) -> None:
         with self._condition:

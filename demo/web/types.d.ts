@@ -1,6 +1,6 @@
 /**
- * What the page's modules are given: the JSON of /api/v1 (docs/api.md) and the facts that come with the page
- * (`_told` in demo/web/pages.py). Read by `make lint-js` alone; never sent to a browser.
+ * What the page's modules are given: the JSON of /api/v1 (docs/reference/api.md) and the facts that come with the page
+ * (`_page_data` in demo/web/pages.py). Read by `make lint-js` alone; never sent to a browser.
  * A test compares the API's shapes, field by field, with the OpenAPI document.
  */
 
@@ -22,7 +22,7 @@ export interface Picture {
 }
 
 export interface Progress {
-  stage: "base" | "refiner";
+  stage: string;
   step: number;
   steps: number;
   seconds_left: number;
@@ -43,6 +43,7 @@ export interface Past {
 
 export interface Generation {
   id: string;
+  kind: string;
   status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
   created_at: string;
   prompt: string;
@@ -113,6 +114,7 @@ export interface Analysis {
   max_tokens: number | null;
   unknown_words: UnknownWord[];
   read_as: ReadAs[];
+  unwanted: string;
   warnings: Note[];
   allowed: boolean;
   outside: boolean;
@@ -155,9 +157,24 @@ export interface Settings {
   visibility?: "private" | "public";
 }
 
+/** What is allowed of a number, and what a slider offers of it: low, high, step (jobspec/fields.py). */
+export interface Range {
+  minimum: number;
+  maximum: number;
+  exclusiveMaximum: number;
+  default: number;
+  slider: [number, number, number];
+}
+
 /** What the server says with the page itself, in the page's language. */
 export interface Facts {
-  limits: { prompt_characters: number; n: number; upload_bytes: number; upload_pixels: number };
+  limits: {
+    prompt_characters: number;
+    n: number;
+    upload_bytes: number;
+    upload_pixels: number;
+    ranges: Record<"draw" | "vary", Record<string, Range>>;
+  };
   defaults: {
     n: number;
     steps: number | null;

@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL import Image as Picture
 
 from demo.store.settings import Settings
-from demo.studio import words
+from demo.studio import prompts
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
 from demo.worker.safety import with_safety_checker
@@ -76,7 +76,7 @@ class DrawRunner:
 
     def _shots(self, order: Order) -> list[Shot]:
         job = _job(order)
-        prompt = words.with_style(job.prompt, job.style)
+        prompt = prompts.with_style(job.prompt, job.style)
         return shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
 
 
@@ -90,7 +90,7 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
     from diffusion.specs import domain_of
 
     torch.set_num_threads(os.cpu_count() or 1)
-    reader = words.reader_for(domain_of(settings.checkpoint))
+    reader = prompts.reader_for(domain_of(settings.checkpoint))
     pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder(), reader=reader)
     pipeline.warm_up()
     return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
@@ -98,7 +98,7 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 
 def settings_for(job: Draw) -> DrawSettings:
     """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
-    style = None if job.style in words.prompt_styles() else job.style
+    style = None if job.style in prompts.prompt_styles() else job.style
     shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - {"style", "style_weight"}
     given = {name: value for name in shared if (value := getattr(job, name)) is not None}
     return DrawSettings(**given, style=style, style_weight=job.style_weight if style else 1.0)

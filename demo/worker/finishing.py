@@ -15,8 +15,9 @@ from demo.queue import jobs
 from demo.queue.jobs import JobQueue
 from demo.store.database import Database
 from demo.store.errors import from_failure
+from demo.store.space import Space
 from demo.store.storage import Storage
-from demo.store.tables import Generation, Image, new_id
+from demo.store.tables import Generation, Image, new_picture_id
 from demo.studio import pictures, prompts
 from demo.studio.searching import Searcher
 from demo.studio.visibility import is_public
@@ -28,8 +29,9 @@ logger = logging.getLogger(__name__)
 class Finisher:
     """Stores what was made for a job and ends it, at most once."""
 
-    def __init__(self, database: Database, storage: Storage, searcher: Searcher, queue: JobQueue) -> None:
+    def __init__(self, database: Database, storage: Storage, searcher: Searcher, queue: JobQueue, space: Space) -> None:
         self._database, self._storage, self._searcher, self._queue = database, storage, searcher, queue
+        self._space = space
 
     def finish(self, job: Generation, result: Result) -> None:
         """Files, then one commit with rows, events and index record; nothing stays of a job that is not ours."""
@@ -55,8 +57,8 @@ class Finisher:
 
     def _store(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
         """Write one picture's files and give its row."""
-        id, image = new_id(), picture.image
-        source_type = pictures.EDITED if result.job.pictures() else pictures.GENERATED
+        id, image = new_picture_id(job.id), picture.image
+        source_type = pictures.EDITED if result.job.source_pictures() else pictures.GENERATED
         files: dict[str, dict] = {}
         for stage, made in {"final": image, **picture.stages}.items():
             data = pictures.encode(made, "image/png", source_type, picture.recipe)
@@ -82,13 +84,13 @@ class Finisher:
             for image in rows:
                 image.owner_id = row.owner_id  # may have moved to another browser meanwhile
             session.add_all(rows)
-            session.flush()
+            self._space.require_kept(session)
             stages = {stage: round(spent, 4) for stage, spent in result.seconds.items()}
             row.timings = row.timings | stages | {"store": round(seconds, 4)}
             row.spec = result.job.to_row()
             row.warnings = prompts.with_new(row.warnings, result.warnings)
             vector_now = np.frombuffer(row.vector or b"", dtype=np.float32)
-            self._searcher.index.add(row.index_id, row.prompt_key, vector_now, row.owner_id, bool(is_public(row)),
+            self._searcher.index.add(row.index_id, row.prompt_key, vector_now, row.owner_id, is_public(row),
                                      connection=session.connection())  # fmt: skip
             jobs.end(session, row, "succeeded")
             return True

@@ -13,16 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image as Picture
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 import jobspec
-from demo.queue import jobs
+from demo.queue.identity import new_identity
 from demo.queue.jobs import JobQueue
+from demo.queue.leases import Leases
+from demo.queue.wake import open_wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError, from_failure
+from demo.store.installation import belong_together
 from demo.store.settings import Settings
+from demo.store.space import Space
 from demo.store.storage import Storage
-from demo.store.tables import Generation, Image, WorkerRow, new_id
+from demo.store.tables import Generation, Image, WorkerRow
 from demo.studio import pictures
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
@@ -32,11 +36,10 @@ from demo.worker.runners import facts_of
 from jobspec import Cancelled, Order, Progress, Runner
 
 logger = logging.getLogger(__name__)
-IDLE_SECONDS = 0.1
 BEAT_SECONDS = 2.0
 REPORT_SECONDS = 0.25  # steps faster than this share a report
 OPEN_AGAIN_SECONDS = 5.0
-RESERVE = 50 * 2**20  # bytes of disk that stay free
+STALL_SECONDS = 900.0  # without a step, in which a run counts as hung and its lease is not renewed
 
 
 class Stopping(Exception):
@@ -48,16 +51,20 @@ class Worker:
 
     def __init__(
         self, settings: Settings, database: Database, storage: Storage, searcher: Searcher,
-        open_runners: Callable[[Settings, Callable[[], Encoder]], Mapping[str, Runner]], name: str = "worker-1",
+        open_runners: Callable[[Settings, Callable[[], Encoder]], Mapping[str, Runner]],
     ) -> None:  # fmt: skip
         self._settings, self._database, self._storage = settings, database, storage
-        self._searcher, self._open_runners, self._name = searcher, open_runners, name
-        self._queue = JobQueue(database, settings, f"{name}:{new_id()[:12]}")
-        self._finisher = Finisher(database, storage, searcher, self._queue)
+        self._searcher, self._open_runners = searcher, open_runners
+        self._queue = JobQueue(database, settings, new_identity())
+        self._leases = Leases(database, settings.lease_seconds)
+        self._wake = open_wake(settings.wake_url)
+        self._space = Space(settings, database, storage)
+        self._finisher = Finisher(database, storage, searcher, self._queue, self._space)
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
         self._stop = threading.Event()
         self._state: tuple[str, dict] = ("starting", {})
+        self._moved = time.monotonic()  # when the running batch last showed that it goes on
 
     def stop(self) -> None:
         """Ask to end: within one step, and what is being drawn waits again."""
@@ -65,7 +72,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        self._take_over()
+        self._begin()
         beat = threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True)
         beat.start()
         while not self._stop.is_set() and not self._open():
@@ -73,20 +80,21 @@ class Worker:
         while not self._stop.is_set():
             try:
                 if not self.work_once():
-                    self._stop.wait(IDLE_SECONDS)
+                    self._wake.wait(self._stop)
             except Exception as error:
                 known = from_failure(error)
                 logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
                 self._stop.wait(1.0)
         beat.join(timeout=BEAT_SECONDS * 2)
-        self._publish("stopped", {})
+        with self._database.write() as session:
+            session.execute(delete(WorkerRow).where(WorkerRow.name == self._queue.worker))
 
     def work_once(self) -> bool:
         """Draw one batch; False when nothing waits."""
         batch = self._queue.claim()
         if not batch:
             return False
-        self._running = batch
+        self._running, self._moved = batch, time.monotonic()
         try:
             self._run(batch)
         except Stopping:
@@ -97,12 +105,11 @@ class Worker:
 
     # Opening, and what people may know
 
-    def _take_over(self) -> None:
-        """The worker of this name before us is dead (we hold its lock): its jobs wait again."""
-        with self._database.write() as session:
-            before = session.get(WorkerRow, self._name)
-            if before is not None:
-                jobs.take_back(session, before.incarnation)
+    def _begin(self) -> None:
+        """Say that this worker is here; what workers held that died on this machine waits again at once."""
+        belong_together(self._database, self._storage)
+        self._leases.take_back()
+        self._leases.forget_workers()
         self._publish("starting", {})
 
     def _open(self) -> bool:
@@ -134,9 +141,7 @@ class Worker:
 
     def _publish(self, state: str, detail: dict) -> None:
         self._state = (state, detail)
-        row = WorkerRow(
-            name=self._name, incarnation=self._queue.worker, state=state, detail=detail, heartbeat=time.time()
-        )
+        row = WorkerRow(name=self._queue.worker, state=state, detail=detail, heartbeat=time.time())
         with self._database.write() as session:
             session.merge(row)
 
@@ -144,11 +149,14 @@ class Worker:
         while not self._stop.wait(BEAT_SECONDS):
             try:
                 self._publish(*self._state)
-                self._queue.renew(self._running)
-                with self._database.write() as session:
-                    jobs.take_back(session)
+                if time.monotonic() - self._moved < STALL_SECONDS:
+                    self._queue.renew(self._running)
+                self._leases.take_back()
             except Exception as error:
                 logger.warning("heartbeat: %s", error)
+            if self._database.replaced():
+                logger.warning("another database lies in the place of the one that was opened: ending, to open that")
+                self.stop()
 
     # Running
 
@@ -161,8 +169,13 @@ class Worker:
             return
         rows = [row for row, _ in orders]
         run = _Run(self._queue, rows, self._stop)
+
+        def on_step(progress: Progress) -> None:
+            self._moved = time.monotonic()
+            run.on_step(progress)
+
         try:
-            results = self._runners[rows[0].kind].run([order for _, order in orders], run.on_step, run.cancelled)
+            results = self._runners[rows[0].kind].run([order for _, order in orders], on_step, run.cancelled)
         except Cancelled:
             return  # all of them were cancelled
         except Stopping:
@@ -171,6 +184,7 @@ class Worker:
             self._fail(rows, error)
             return
         for row, result in zip(rows, results, strict=True):
+            self._moved = time.monotonic()
             self._finisher.finish(row, result)
 
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
@@ -188,7 +202,7 @@ class Worker:
                 self._run([job])
 
     def _out_of_room(self, job: Generation) -> bool:
-        if not self._storage.has_room(RESERVE):
+        if not self._space.has_spare():
             return self._queue.fail(job, "disk_full")
         return False
 
@@ -204,7 +218,7 @@ class Worker:
             return None
         try:
             viewer = Viewer(row.owner_id)
-            return Order(job, {field: self._picture(id, viewer) for field, id in job.pictures().items()})
+            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
         except (ServiceError, OSError, ValueError) as error:
             logger.warning("job %s cannot begin: %s", row.id, error)
             self._queue.fail(row, "source_gone")

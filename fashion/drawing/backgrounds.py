@@ -31,7 +31,9 @@ def background(id: str, size: int, variant: int) -> np.ndarray:
     """(size, size, 3) uint8, read-only."""
     if id in ("white", "cream", "pastel"):
         color = {"white": _WHITES, "cream": _CREAMS, "pastel": _PASTELS}[id][variant]
-        picture = rasterise(document(f'<rect width="256" height="256" fill="{color}"/>'), size)[..., :3].astype(np.float32)
+        picture = rasterise(document(f'<rect width="256" height="256" fill="{color}"/>'), size)[..., :3].astype(
+            np.float32
+        )
         if id != "white":
             y, x = np.mgrid[0:size, 0:size] / size
             picture += (4.0 - 11.0 * ((x - 0.5) ** 2 + (y - 0.45) ** 2) / 0.5)[..., None]
@@ -53,7 +55,9 @@ def _hanji(size: int, variant: int) -> np.ndarray:
         f'stroke-width="{rng.uniform(0.4, 1.0):.2f}" stroke-opacity="0.55"/>'
         for _ in range(90)
     )
-    base = rasterise(document(f'<rect width="256" height="256" fill="#efe3c8"/>{fibres}'), size)[..., :3].astype(np.float32)
+    base = rasterise(document(f'<rect width="256" height="256" fill="#efe3c8"/>{fibres}'), size)[..., :3].astype(
+        np.float32
+    )
     return base + (noise(size, 14, variant) * 3.2 + noise(size, 80, variant + 1) * 3)[..., None]
 
 
@@ -67,8 +71,13 @@ def _place(id: str, size: int, variant: int) -> np.ndarray:
 
 
 def _room(rng: random.Random) -> str:
-    wall, floor = rng.choice((("#e9e2d8", "#cdb597"), ("#dfe5e6", "#c9b9a4"), ("#eadfd9", "#bfa88f"), ("#e2e4da", "#c4ad8c")))
-    planks = "".join(f'<path d="M{x} 206L{(x - 128) * 1.7 + 128} 256" stroke="#a98f70" stroke-width="1" opacity=".5"/>' for x in range(-20, 290, 28))
+    wall, floor = rng.choice(
+        (("#e9e2d8", "#cdb597"), ("#dfe5e6", "#c9b9a4"), ("#eadfd9", "#bfa88f"), ("#e2e4da", "#c4ad8c"))
+    )
+    planks = "".join(
+        f'<path d="M{x} 206L{(x - 128) * 1.7 + 128} 256" stroke="#a98f70" stroke-width="1" opacity=".5"/>'
+        for x in range(-20, 290, 28)
+    )
     return f"""<rect width="256" height="256" fill="{wall}"/><rect y="206" width="256" height="50" fill="{floor}"/>{planks}
     <rect y="201" width="256" height="6" fill="#f6f2ec"/>
     <rect x="16" y="34" width="62" height="84" fill="#f8f6f0"/><rect x="21" y="39" width="25" height="74" fill="#cfe2ea"/>
@@ -94,10 +103,13 @@ def _street(rng: random.Random) -> str:
                 out += f'<rect x="{wx:.1f}" y="{wy}" width="9" height="15" fill="#eef3f4"/><rect x="{wx:.1f}" y="{wy}" width="9" height="6" fill="#bfcfd6"/>'
         out += f'<path d="M{x + 3} 170h{w - 6}l4 12h{-(w + 2)}z" fill="{rng.choice(("#d6a79a", "#a9bba6", "#d9c08f", "#a8b6c8"))}"/><rect x="{x + 8}" y="182" width="{w - 16}" height="26" fill="#a7a6a8"/>'
         x += w
-    return out + """<rect y="206" width="256" height="50" fill="#cbc8c4"/><rect y="206" width="256" height="6" fill="#dedad4"/>
+    return (
+        out
+        + """<rect y="206" width="256" height="50" fill="#cbc8c4"/><rect y="206" width="256" height="6" fill="#dedad4"/>
     <path d="M0 240h40M70 240h40M140 240h40M210 240h40" stroke="#e9e6e0" stroke-width="3"/>
     <path d="M232 210v-110q0-12-14-12" fill="none" stroke="#8d9094" stroke-width="3"/><ellipse cx="215" cy="91" rx="7" ry="4" fill="#f3e6bc"/>
     <path d="M24 210v-50" stroke="#9b8672" stroke-width="4"/><circle cx="24" cy="146" r="20" fill="#b4c4a8"/><circle cx="36" cy="156" r="13" fill="#a6b99a"/>"""
+    )
 
 
 def _park(rng: random.Random) -> str:
@@ -108,15 +120,23 @@ def _park(rng: random.Random) -> str:
         tint = rng.choice(("#96b58a", "#a3bd8f", "#8fae8c", "#b0c093"))
         out += f'<path d="M{cx - 2} {cy + r * 0.4}h5v{r * 1.3}h-6z" fill="#a98c70"/><circle cx="{cx}" cy="{cy}" r="{r}" fill="{tint}"/><circle cx="{cx - r * 0.4}" cy="{cy + r * 0.4}" r="{r * 0.66}" fill="{tint}"/><circle cx="{cx + r * 0.4}" cy="{cy + r * 0.36}" r="{r * 0.62}" fill="#9dba8e"/><circle cx="{cx - r * 0.25}" cy="{cy - r * 0.3}" r="{r * 0.45}" fill="#bcd0a6"/>'
     out += '<path d="M196 198h42v5h-42zM198 190h38v4h-38zM200 203v12M234 203v12" fill="#b3906f" stroke="#9c7c60" stroke-width="2"/>'
-    return out + "".join(f'<circle cx="{rng.uniform(0, 256):.0f}" cy="{rng.uniform(200, 254):.0f}" r="1.7" fill="{rng.choice(("#f6eecb", "#f2d6d8", "#ffffff"))}"/>' for _ in range(26))
+    return out + "".join(
+        f'<circle cx="{rng.uniform(0, 256):.0f}" cy="{rng.uniform(200, 254):.0f}" r="1.7" fill="{rng.choice(("#f6eecb", "#f2d6d8", "#ffffff"))}"/>'
+        for _ in range(26)
+    )
 
 
 def _hanok(rng: random.Random) -> str:
-    tiles = "".join(f'<path d="M{x} 74q3 -34 {(x - 128) * -0.08:.1f} -46" stroke="#858b8c" stroke-width="2.2" fill="none"/>' for x in range(-4, 262, 9))
+    tiles = "".join(
+        f'<path d="M{x} 74q3 -34 {(x - 128) * -0.08:.1f} -46" stroke="#858b8c" stroke-width="2.2" fill="none"/>'
+        for x in range(-4, 262, 9)
+    )
     ends = "".join(f'<circle cx="{x}" cy="75" r="3.2" fill="#a3a8a6"/>' for x in range(-2, 262, 9))
     doors = ""
     for x in (10, 62, 152, 204):
-        lattice = "".join(f"M{x + 4 + k * 6} 98v76" for k in range(1, 6)) + "".join(f"M{x + 3} {98 + k * 12}h36" for k in range(1, 7))
+        lattice = "".join(f"M{x + 4 + k * 6} 98v76" for k in range(1, 6)) + "".join(
+            f"M{x + 3} {98 + k * 12}h36" for k in range(1, 7)
+        )
         doors += f'<rect x="{x}" y="94" width="42" height="84" fill="#b08f6c"/><rect x="{x + 3}" y="98" width="36" height="76" fill="#f3ead8"/><path d="{lattice}" stroke="#c7aa86" stroke-width="1.1"/>'
     sky = rng.choice(("#dfeaf0", "#ece6dd", "#e2ecea"))
     return f"""<rect width="256" height="256" fill="{sky}"/><path d="M-10 80q26 -8 34 -50q104 10 208 0q10 42 34 50z" fill="#9ba09f"/>{tiles}

@@ -1,1 +1,1 @@
-"""The routes of docs/api.md, a blueprint each: parse, call the service once, answer."""
+"""The routes of docs/reference/api.md, a blueprint each: parse, call the service once, answer."""

@@ -14,18 +14,18 @@ blueprint = APIBlueprint("about", __name__, url_prefix="/api/v1", tag="What can 
 @blueprint.output(schemas.About)
 @blueprint.doc(summary="Limits, defaults, examples and words")
 def get_about() -> dict:
-    return services().about.about()
+    return vars(services().about.about())
 
 
 @blueprint.get("/styles")
 @blueprint.output(schemas.Styles)
 @blueprint.doc(summary="Styles")
 def list_styles() -> dict:
-    return {"styles": services().about.styles()}
+    return {"styles": [vars(style) for style in services().about.styles()]}
 
 
 @blueprint.get("/models")
 @blueprint.output(schemas.Models)
 @blueprint.doc(summary="The checkpoint and the encoder in use")
 def list_models() -> dict:
-    return services().about.models()
+    return vars(services().about.models())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 
 from demo.web import present, schemas
-from demo.web.current import services
-from demo.web.security import admin
+from demo.web.current import admin, services
 
 blueprint = APIBlueprint("admin", __name__, url_prefix="/api/v1/admin", tag="Administration")
 blueprint.before_request(admin)

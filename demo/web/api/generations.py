@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from demo.store.errors import ServiceError
 from demo.web import present, schemas
 from demo.web.bridge import PUSH
-from demo.web.current import services, streams
-from demo.web.security import owner, viewer
-from jobspec import Job
+from demo.web.current import limit, owner, services, streams, viewer
+from jobspec import AnyJob, Job
 
+REPORTS = "60/hour"  # from one address
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
 }  # fmt: skip
 EVENT = {
     "type": "object",
@@ -32,13 +34,13 @@ LAST_EVENT_HEADER = {
 
 
 @blueprint.post("/generations")
-@blueprint.input(schemas.NewJob, arg_name="asked")
+@blueprint.input(AnyJob, arg_name="asked")
 @blueprint.output(schemas.Accepted, status_code=202)
 @blueprint.doc(summary="Draw", extensions={"x-parameters": [KEY_HEADER]})
 def make_generation(asked: Job) -> tuple:
     """Take a prompt: similar past prompts at once, pictures later."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 200:
+    if key is not None and not re.fullmatch(KEY_HEADER["schema"]["pattern"], key):
         raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
     made = services().asking.ask(owner(), asked, key)
     return present.asked(made), 202, {"Idempotency-Replayed": "true"} if made.replayed else {}
@@ -131,6 +133,7 @@ def get_preview(generation_id: str, place: int) -> Response:
 @blueprint.output(schemas.Reported, status_code=202)
 @blueprint.doc(summary="Say that a public generation should not be there")
 def report_generation(generation_id: str, report: schemas.NewReport) -> dict:
+    limit("reports", REPORTS)
     services().generations.report(viewer(), generation_id, report.reason)
     return {"reported": True}
 

@@ -8,8 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel
 
 from demo.web import present, schemas
-from demo.web.current import services
-from demo.web.security import owner, viewer
+from demo.web.current import owner, services, viewer
 
 blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
 PICTURE = {"schema": {"type": "string", "format": "binary"}}
@@ -34,10 +33,13 @@ class Upload(BaseModel):
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
-    file = services().uploads.read(row, stage, asked.format, asked.metadata == "all", asked.download)
+    file = services().uploads.read(row, viewer(), stage, asked.format, asked.metadata == "all", asked.download)
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)
-    response.headers["Cache-Control"] = "public, no-cache" if for_all else "private, no-store"
+    mine = viewer().owns(row.owner_id)  # whose file says more than that of others: no cache may mix them up
+    shared = "private, no-cache" if mine else "public, no-cache"
+    response.headers["Cache-Control"] = shared if for_all else "private, no-store"
+    response.vary.update(("Cookie", "Authorization"))
     if asked.download:
         response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     return response.make_conditional(request)

@@ -8,9 +8,8 @@ from flask.typing import ResponseReturnValue
 
 from demo.studio.visibility import Viewer
 from demo.web import present, schemas
-from demo.web.current import services
+from demo.web.current import limit, owner, services, viewer
 from demo.web.present import moment
-from demo.web.security import limit, owner, viewer
 
 blueprint = APIBlueprint("people", __name__, url_prefix="/api/v1", tag="One's own things")
 

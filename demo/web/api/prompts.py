@@ -10,8 +10,7 @@ from demo.store.errors import language
 from demo.studio import prompts, words
 from demo.studio.outside import near_examples, outside
 from demo.web import present, schemas
-from demo.web.current import services
-from demo.web.security import viewer
+from demo.web.current import services, viewer
 
 blueprint = APIBlueprint("prompts", __name__, url_prefix="/api/v1", tag="Words and search")
 
@@ -42,7 +41,7 @@ def suggest(asked: schemas.SuggestQuery) -> dict:
 @blueprint.doc(summary="How much of the limit a prompt uses, and what is unknown in it")
 def analyze(asked: schemas.Analyze) -> dict:
     known = services().asking.analyze(asked.prompt)
-    strange = outside(known.normalized)
+    strange = outside(known.normalized, services().readiness.domain())
     return {
         "normalized": known.normalized,
         "characters": len(known.normalized),
@@ -51,6 +50,7 @@ def analyze(asked: schemas.Analyze) -> dict:
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
         "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
+        "unwanted": known.unwanted,
         "warnings": [present.warning(vars(one)) for one in known.warnings],
         "allowed": known.rejected is None,
         "outside": strange,

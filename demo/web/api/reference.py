@@ -9,11 +9,15 @@ from apiflask import APIFlask
 from flask import Response, current_app, jsonify, render_template_string
 
 from demo.store.messages import REFUSALS
+from demo.studio.generations import MOST_PREVIEWS
 from demo.web.problems import PROBLEM, STATUS
 from demo.web.schemas import Problem
 
 # statuses that any route may answer, beside its own
-EVERYWHERE = (400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503, 507)
+EVERYWHERE = (400, 401, 403, 404, 405, 413, 414, 415, 422, 429, 431, 500, 503, 507)
+BY_THE_SERVER = {414: "The request line is longer than 8,190 bytes", 431: "The head has more than 64 fields or 32 KiB"}
+PATH_SCHEMAS = {"place": {"minimum": 0, "maximum": MOST_PREVIEWS - 1}}  # all others are ids
+ID_SCHEMA = {"minLength": 32, "maxLength": 32, "pattern": "^[0-9a-f]{32}$"}
 PAGE = Path(__file__).with_name("reference.html")
 
 
@@ -78,10 +82,15 @@ def _complete(spec: dict) -> dict:
 
 def _complete_operation(operation: dict) -> None:
     operation.setdefault("parameters", []).extend(operation.pop("x-parameters", []))
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            parameter["schema"] |= PATH_SCHEMAS.get(parameter["name"], ID_SCHEMA)
     answers = operation["responses"]
     for status in (*EVERYWHERE, *operation.pop("x-problems", [])):
         answers.setdefault(str(status), {
-            "description": ", ".join(code for code, known in STATUS.items() if known == status) or "Error",
+            "description": BY_THE_SERVER.get(status) or ", ".join(c for c, known in STATUS.items() if known == status),
             "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         })  # fmt: skip
 

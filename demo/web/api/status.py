@@ -6,8 +6,9 @@ from apiflask import APIBlueprint
 from flask import Response, make_response
 
 from demo.web import schemas
-from demo.web.current import metrics, services
-from demo.web.security import admin
+from demo.web.current import admin, is_loopback, metrics, services, viewer
+
+READY = {"content": {"application/json": {"schema": schemas.Ready.model_json_schema()}}}
 
 blueprint = APIBlueprint("status", __name__, tag="Status")
 
@@ -22,10 +23,12 @@ def healthz() -> dict:
 @blueprint.get("/readyz")
 @blueprint.doc(
     summary="Pictures can be drawn; if not, what is missing",
-    responses={200: "Ready", 503: "Not ready: `missing` says why"},
+    responses={200: READY | {"description": "Ready"}, 503: READY | {"description": "Not ready: `missing` says why"}},
 )
 def readyz() -> Response:
     body = services().readiness.report()
+    if viewer().kind != "admin":
+        del body["disk"]  # it grows by what others keep to themselves
     response = make_response(body, 200 if body["ready"] else 503)
     if not body["ready"]:
         response.headers["Retry-After"] = "2"
@@ -38,5 +41,6 @@ def readyz() -> Response:
     responses={200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def show_metrics() -> Response:
-    admin()
+    if not (services().settings.metrics_open and is_loopback()):
+        admin()
     return Response(metrics().text(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -22,17 +22,17 @@ export class Problem extends Error {
 }
 
 /**
- * Say what went wrong and what to do next.
+ * Say what went wrong and what to do next. A refusal for what a prompt says comes with its own whole words.
  * @param {{code: string, message: string, retryAfter?: number}} problem
  * @returns {{what: string, next: string}}
  */
 export function explain(problem) {
-  const reason = problem.code === "prompt_rejected" && problem.message; // it knows which
+  const reason = ["prompt_rejected", "publishing_rejected"].includes(problem.code) && problem.message; // it knows which
   const known = !reason && hasWords(`problem.${problem.code}`);
   const next = hasWords(`cure.${problem.code}`) ? `cure.${problem.code}` : "cure.other";
   return {
     what: known ? w(`problem.${problem.code}`) : problem.message || w("problem.other"),
-    next: w(next, { n: problem.retryAfter || 10 }),
+    next: reason ? "" : w(next, { n: problem.retryAfter || 10 }),
   };
 }
 

@@ -2,7 +2,7 @@
  * The row of words under the prompt: completions of what is being typed (half-typed Hangul included), and words that can be drawn.
  */
 import { get } from "./api.js";
-import { h, one, settled } from "./dom.js";
+import { h, one, settled, walk } from "./dom.js";
 import { told, w } from "./words.js";
 
 const NEAR = 300;
@@ -21,11 +21,23 @@ let composer;
 /** @param {typeof composer} given */
 export function begin(given) {
   composer = given;
-  one("#chips").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => move(event));
+  walkWords = walk(one("#chips"), "button", leaves);
+  walkKinds = walk(one("#kinds"), "button");
   render();
 }
 
+/** @param {string} key  Up from the first row of words, and Escape from anywhere, go back to the prompt */
+function leaves(key) {
+  const [here, first] = [document.activeElement, one("#chips").firstElementChild];
+  const top = here instanceof HTMLElement && here.offsetTop === first?.offsetTop;
+  if (key !== "Escape" && !(key === "ArrowUp" && top)) return false;
+  composer.prompt.focus();
+  return true;
+}
+
 let answered = Promise.resolve();
+let walkWords = () => {};
+let walkKinds = () => {};
 
 /**
  * Whether the word at the cursor may become one that can be drawn, once the server has said so.
@@ -83,6 +95,8 @@ function render() {
   chips.replaceChildren(...words);
   chips.setAttribute("aria-label", completing ? w("chips.offers") : w("chips.words"));
   chips.scrollTo(0, 0);
+  walkWords();
+  walkKinds();
 }
 
 function pressed() {
@@ -104,15 +118,4 @@ function add(word) {
   const before = value.slice(0, at).trimEnd();
   rest = value.slice(at).trimStart();
   take(`${before}${before ? " " : ""}${word}${rest ? " " : ""}${rest}`);
-}
-
-/** @param {KeyboardEvent} event  arrows walk along the words, Up and Escape go back to the prompt */
-function move(event) {
-  const buttons = [...one("#chips").children];
-  const at = buttons.indexOf(/** @type {Element} */ (document.activeElement));
-  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: -1, Escape: -1 }[event.key];
-  if (to === undefined || at < 0) return;
-  event.preventDefault();
-  if (to < 0) composer.prompt.focus();
-  else buttons[Math.min(to, buttons.length - 1)].focus();
 }

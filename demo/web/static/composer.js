@@ -7,7 +7,7 @@ import * as past from "./past.js";
 import { clear, read, refused, say } from "./reading.js";
 import { announce } from "./say.js";
 import * as settings from "./settings.js";
-import { put } from "./store.js";
+import { put, share } from "./store.js";
 import { told, w } from "./words.js";
 
 /** @typedef {import("../types").Generation} Generation */
@@ -17,6 +17,7 @@ const SAME_MS = 1500;
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
 const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
 let sending = false;
+let waiting = false; // for the connection, and it is said
 let last = { body: "", key: "", at: 0 };
 
 /** @type {(generation: Generation) => void} */
@@ -83,18 +84,20 @@ export async function send(body) {
   try {
     const generation = await insist(body, last.key);
     last.at = Date.now();
+    share(generation.id);
     clear();
+    if (waiting) (say(""), read(prompt.value));
     if (body.prompt === prompt.value.normalize("NFC").trim()) past.found(generation.similar || []);
     announce(w("tell.asked", { n: generation.n }));
     put(generation);
     ondrawn(generation);
     return generation;
   } catch (error) {
-    if (error instanceof Problem) refuse(error);
-    else throw error;
+    if (!(error instanceof Problem)) throw error;
+    refuse(error);
     return null;
   } finally {
-    sending = false;
+    sending = waiting = false;
     busy(false);
   }
 }
@@ -109,7 +112,8 @@ async function insist(body, key) {
       if (error.code === "not_ready")
         await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfter || 2)));
       else if (error.code !== "offline") throw error;
-      say(w("note.waiting"));
+      say(error.code === "offline" ? w("note.waiting") : w("problem.not_ready"));
+      waiting = true;
       await connection.back();
     }
   }
@@ -118,7 +122,7 @@ async function insist(body, key) {
 /** @param {Problem} problem */
 function refuse(problem) {
   refused(problem);
-  if (problem.code.startsWith("prompt")) prompt.focus();
+  if (problem.code.startsWith("prompt") || problem.code === "publishing_rejected") prompt.focus();
   if (problem.code === "unknown_source_image") settings.attach(null);
 }
 
@@ -136,7 +140,7 @@ export function focus() {
 }
 
 function example() {
-  const others = told.examples.filter((/** @type {string} */ e) => e !== prompt.value);
+  const others = told.examples.filter((e) => e !== prompt.value);
   settings.set({ prompt: others[Math.floor(Math.random() * others.length)] ?? "" });
   focus();
 }

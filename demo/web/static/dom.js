@@ -76,6 +76,37 @@ export function settled(work, ms) {
 }
 
 /**
+ * One stop of the Tab key for many things: arrows, Home and End walk along them, Tab goes on.
+ * @param {HTMLElement} parent
+ * @param {string} selector  the things: buttons or links, or what holds some of them
+ * @param {(key: string) => boolean} [leave]  called first with the key; true: it was meant otherwise
+ * @returns {() => void} to be called when the things have changed
+ */
+export function walk(parent, selector, leave = () => false) {
+  const things = () => /** @type {HTMLElement[]} */ ([...parent.querySelectorAll(selector)]);
+  const stops = (/** @type {HTMLElement} */ thing) =>
+    thing.matches("a, button") ? [thing] : /** @type {HTMLElement[]} */ ([...thing.querySelectorAll("a, button")]);
+  const current = () => things().findIndex((thing) => thing.contains(document.activeElement));
+  const mark = () => {
+    const at = Math.max(0, current());
+    things().forEach((thing, i) => stops(thing).forEach((stop) => (stop.tabIndex = i === at ? 0 : -1)));
+  };
+  parent.addEventListener("focusin", mark);
+  parent.addEventListener("keydown", (event) => {
+    const [all, at] = [things(), current()];
+    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    /** @type {Record<string, number>} */
+    const ways = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 };
+    if (leave(event.key)) return event.preventDefault();
+    const to = ways[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    stops(all[Math.min(Math.max(0, to), all.length - 1)])[0]?.focus();
+  });
+  return mark;
+}
+
+/**
  * Replace children and keep the keyboard where it was: the new element with the same data-key takes the focus.
  * @param {Element} parent
  * @param {Child[]} children

@@ -7,12 +7,14 @@ import * as composer from "./composer.js";
 import { fill, h, one } from "./dom.js";
 import * as me from "./me.js";
 import * as past from "./past.js";
-import { fromLink, leaving, studio } from "./pictures.js";
-import { announce, complain } from "./say.js";
+import * as photos from "./photos.js";
+import { fromLink, studio } from "./pictures.js";
+import * as reading from "./reading.js";
+import { announce, complain, toast } from "./say.js";
 import * as settings from "./settings.js";
 import { sheet, tell } from "./sheet.js";
 import { shelf } from "./shelf.js";
-import { find, listen, put } from "./store.js";
+import { drop, elsewhere, find, leaving, listen, put, share } from "./store.js";
 import * as upload from "./upload.js";
 import * as viewer from "./viewer.js";
 import { told, w } from "./words.js";
@@ -26,6 +28,8 @@ const sheets = new Map();
 const shelves = { mine: shelf("mine"), gallery: shelf("gallery") };
 let place = "";
 
+for (const link of document.querySelectorAll(".skip"))
+  link.addEventListener("click", (event) => (event.preventDefault(), skip(link.getAttribute("href") || "#main")));
 connection.listeners.add((up) => {
   const band = one("#connection");
   band.hidden = up;
@@ -34,7 +38,7 @@ connection.listeners.add((up) => {
 });
 listen(hang);
 Object.assign(studio, {
-  fill: (/** @type {Record<string, any>} */ values, /** @type {any} */ picture) => {
+  fill: (/** @type {import("../types").Settings} */ values, /** @type {import("../types").Picture} */ picture) => {
     if (place !== "draw") location.hash = "#/";
     settings.set(values, picture);
     requestAnimationFrame(() => {
@@ -46,16 +50,21 @@ Object.assign(studio, {
   redraw: () => {
     past.redraw();
     Object.values(shelves).forEach((s) => s.redraw());
+    viewer.redraw();
   },
   rest: () => one(`[data-view=${place}] h1`).focus({ preventScroll: true }), // where the keyboard waits
 });
 composer.begin((generation) => bring(generation.id), chips.complete);
+reading.begin((prompt) => studio.fill({ prompt }));
 chips.begin({ prompt: one("#prompt"), set: settings.set });
 settings.begin();
-upload.begin((picture) => (goDraw(), settings.attach(picture)));
-me.begin(() => (clearWall(), wall()));
+upload.begin(start);
+photos.begin(start);
+me.begin(() => (share(""), clearWall(), wall()));
 viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (shelves[place]?.order() ?? [])));
 addEventListener("hashchange", arrive);
+document.addEventListener("visibilitychange", () => document.hidden || wall());
+elsewhere(wall);
 arrive();
 wall();
 begun(past.begin);
@@ -105,10 +114,30 @@ function enter(next) {
 
 const goDraw = () => place !== "draw" && (location.hash = "#/");
 
-/** The newest of one's own, the unfinished among them: what was left comes back. */
+/** @param {import("../types").Picture} picture  draw from it, with the person who brought it before the prompt */
+function start(picture) {
+  goDraw();
+  settings.attach(picture);
+}
+
+/** @param {string} target  a heading that was skipped to; the address stays, since it says the place */
+function skip(target) {
+  if (target !== "#main") goDraw();
+  requestAnimationFrame(() => {
+    one(target).focus();
+    one(target).scrollIntoView();
+  });
+}
+
+/** The newest of one's own, the unfinished among them: what was left comes back, what was deleted elsewhere goes. */
 async function wall() {
+  const before = [...sheets.keys()];
   await begun(async () => {
     const { items } = await get(`/generations?limit=${WALL}`);
+    const oldest = items.length < WALL ? "" : items[items.length - 1].created_at;
+    const gone = before.filter((id) => !items.some((g) => g.id === id) && (find(id)?.created_at ?? "") > oldest);
+    gone.forEach(drop);
+    if (gone.length) toast(w("done.elsewhere"));
     items.reverse().forEach(put);
     one("#feed").dataset.asked = "yes";
     emptiness();
@@ -163,7 +192,7 @@ function emptiness() {
   if (there) return;
   const lines = told.examples
     .slice(0, 4)
-    .map((/** @type {string} */ e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
+    .map((e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
   fill(feed, [h("div.empty", {}, h("p", {}, w("feed.empty")), h("ul.plain", {}, lines))]);
 }
 
@@ -176,7 +205,7 @@ const wallOrder = () =>
 
 /** @param {string} id  put a new drawing before the person's eyes */
 function bring(id) {
-  if (place !== "draw") location.hash = "#/";
+  if (place !== "draw") return; // who went elsewhere while it was being sent stays there
   requestAnimationFrame(() =>
     sheets.get(id)?.element.scrollIntoView({
       block: "nearest",

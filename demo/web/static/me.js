@@ -3,6 +3,7 @@
  */
 import { Problem, call, connection, get } from "./api.js";
 import { h, one } from "./dom.js";
+import * as photos from "./photos.js";
 import { ask, complain, copy, toast } from "./say.js";
 import { number, told, w } from "./words.js";
 
@@ -32,17 +33,16 @@ export function begin(forgot) {
 
 /** The notice stands there before the first use; once it was read the line at the foot of the page stays. */
 function notice() {
-  const place = one("#notice");
-  place.hidden = localStorage.getItem("notice") === "read";
   one("#notice-ok").addEventListener("click", () => {
-    localStorage.setItem("notice", "read");
-    place.hidden = true;
+    remember("notice", "read");
+    one("#notice").hidden = true;
     one("#prompt").focus();
   });
 }
 
 /** Show how much there is, each time the place is opened. */
 export async function open() {
+  photos.open();
   try {
     const { generations, images, bytes } = await get("/me");
     one("#me-figures").textContent = w("kept.now", {

@@ -5,14 +5,17 @@ import { call } from "./api.js";
 import { h, icon } from "./dom.js";
 import { again, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
+import { styleName } from "./settings.js";
 import { ago, told, w } from "./words.js";
+
+const [low, high, step] = told.limits.ranges.vary.strength.slider;
 
 /**
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
  * @typedef {{g: Generation, i: number, comparing: boolean, bare: boolean, open: boolean, strength: number, render: () => void,
- *   leave: (work: () => any, draw?: boolean) => void}} View  what is looked at and how; leave closes, goes to the prompt
- *   (unless draw is false) and works there
+ *   leave: (work: () => void, draw?: boolean) => void, without: (picture: import("../types").Picture) => void}} View
+ *   what is looked at and how; leave closes, goes to the prompt (unless draw is false) and works there; without deletes one
  */
 
 /** @param {View} view @returns {Child[]} */
@@ -25,9 +28,9 @@ export function panelOf(view) {
     /** @type {() => void} */ onclick,
     kind = "quiet",
   ) => h(`button.${kind}`, { onclick, data: { key: name } }, icon(symbol), w(`do.${name}`));
-  const leave = (/** @type {() => any} */ work) => () => view.leave(work);
+  const leave = (/** @type {() => void} */ work) => () => view.leave(work);
   return [
-    h("p.prompt", {}, g.prompt),
+    h("h2.prompt", {}, g.prompt),
     h(
       "p.facts",
       {},
@@ -89,22 +92,35 @@ export function panelOf(view) {
         factsOf(g).flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]),
       ),
     ),
+    h("div.group.last", {}, g.mine ? owning(view) : act("report", "flag", () => report(g))),
+  ];
+}
+
+/**
+ * Publishing is for all pictures of a drawing, and says so; deleting is for the one that is looked at.
+ * @param {View} view
+ */
+function owning(view) {
+  const { g } = view;
+  const n = g.images.length;
+  const key = g.visibility === "public" ? "hide" : "publish";
+  const turn = async () => {
+    const changed = await show(g, key === "hide" ? "private" : "public");
+    if (changed) ((view.g = changed), view.render());
+  };
+  const one = () => view.without(g.images[view.i]);
+  return [
     h(
-      "div.group.last",
-      {},
-      g.mine
-        ? [
-            act(
-              g.visibility === "public" ? "hide" : "publish",
-              g.visibility === "public" ? "lock" : "world",
-              async () => {
-                const changed = await show(g, g.visibility === "public" ? "private" : "public");
-                if (changed) ((view.g = changed), view.render());
-              },
-            ),
-            act("delete", "trash", () => view.leave(() => remove(g), false), "quiet.warn"),
-          ]
-        : act("report", "flag", () => report(g)),
+      "button.quiet",
+      { data: { key }, onclick: turn },
+      icon(key === "hide" ? "lock" : "world"),
+      n > 1 ? w(`do.${key}_all`, { n }) : w(`do.${key}`),
+    ),
+    h(
+      "button.quiet.warn",
+      { data: { key: "delete" }, onclick: n > 1 ? one : () => view.leave(() => remove(g), false) },
+      icon("trash"),
+      n > 1 ? w("do.delete_one") : w("do.delete"),
     ),
   ];
 }
@@ -130,9 +146,9 @@ function varying(view) {
       h("span.sr", {}, w("source.strength")),
       h("input", {
         type: "range",
-        min: 0.2,
-        max: 0.95,
-        step: 0.05,
+        min: low,
+        max: high,
+        step,
         value: view.strength,
         data: { key: "strength" },
         oninput: (/** @type {any} */ e) => (view.strength = Number(e.target.value)),
@@ -174,10 +190,10 @@ function downloads(view) {
 function factsOf(g) {
   const seconds = (/** @type {string} */ key) =>
     g.timings?.[key] === undefined ? "" : w("time.exact", { n: g.timings[key].toFixed(1) });
-  /** @type {[string, any][]} */
+  /** @type {[string, string | number | null | false][]} */
   const all = [
     [w("look.negative"), g.negative_prompt],
-    [w("look.style"), g.style],
+    [w("look.style"), g.style && styleName(g.style)],
     [w("look.steps"), g.steps ?? w("more.auto")],
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],

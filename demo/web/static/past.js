@@ -2,8 +2,8 @@
  * Similar past prompts with their pictures, found while one types and answered with every drawing; the gallery before that.
  */
 import { get } from "./api.js";
-import { h, icon, one, settled } from "./dom.js";
-import { again, alt, asPast, leaving, studio } from "./pictures.js";
+import { h, icon, one, settled, walk } from "./dom.js";
+import { again, alt, asPast, near, shownOf, studio } from "./pictures.js";
 import { complain } from "./say.js";
 import { w } from "./words.js";
 
@@ -15,7 +15,11 @@ let aborter = new AbortController();
 /** @type {Past[]} */
 let gallery = [];
 /** @type {Past[]} */
+let all = [];
+/** @type {Past[]} */
 let shown = [];
+
+const marked = walk(one("#similar"), ".past:not([aria-hidden])");
 
 /** Fill the strip with public pictures until there is a prompt. */
 export async function begin() {
@@ -40,7 +44,8 @@ export const seek = settled(async (/** @type {string} */ prompt) => {
 
 /** @param {Past[]} results  also the `similar` of a 202 */
 export function found(results) {
-  if (results.length) render(results, "similar.found");
+  const like = near(results);
+  if (like.length) render(like, "similar.found");
   else render(gallery, "similar.none");
 }
 
@@ -48,11 +53,12 @@ export function found(results) {
 export const order = () => shown.map((item) => ({ id: item.generation_id, n: item.images.length }));
 
 /** Draw the strip again, without what was deleted. */
-export const redraw = () => render(shown);
+export const redraw = () => render(all);
 
 /** @param {Past[]} items @param {string} [title] */
 function render(items, title) {
-  shown = items.filter((item) => item.images.length && !leaving.has(item.generation_id));
+  all = items;
+  shown = shownOf(all);
   const strip = one("#similar");
   if (title) {
     one("#similar-title").textContent = w(title);
@@ -67,6 +73,7 @@ function render(items, title) {
       ? shown.map(card)
       : Array.from({ length: 6 }, () => h("li.past", { "aria-hidden": "true" }, h("span.frame.ghost")))),
   );
+  marked();
   if (key) strip.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
@@ -88,7 +95,7 @@ function card(item) {
       `button.tool${name === "use" ? ".wide" : ""}`,
       { onclick, title: w(`do.${name}`), "aria-label": `${w(`do.${name}`)}: ${prompt}`, data: key(name) },
       icon(symbol),
-      name === "use" && w("do.use"),
+      name === "use" && w("do.use_short"),
     );
   return h(
     "li.past",

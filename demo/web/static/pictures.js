@@ -2,8 +2,9 @@
  * What can be done with a picture or a generation, wherever it is shown: draw again, vary, start from it, copy, link, delete.
  */
 import { call } from "./api.js";
+import { h } from "./dom.js";
 import { complain, copy, toast } from "./say.js";
-import { drop, find, put } from "./store.js";
+import { drop, find, leaving, put, share, staying } from "./store.js";
 import { w } from "./words.js";
 
 /**
@@ -11,6 +12,9 @@ import { w } from "./words.js";
  * @typedef {import("../types").Past} Past
  * @typedef {import("../types").Picture} Picture
  */
+
+const FLOOR = 0.5;
+const MAX_TILE = 640; // pixels: of what is larger the thumbnail is shown
 
 /** The settings that draw a picture, in the order of the composer; also the names in a link. */
 export const SETTINGS = [
@@ -26,9 +30,6 @@ export const SETTINGS = [
   "style_weight",
   "strength",
 ];
-
-/** @type {Set<string>} generations that a person deleted and may still take back: shown nowhere */
-export const leaving = new Set();
 
 /** @type {{fill: (settings: Record<string, any>, source?: Picture | null) => void, draw: (body: Record<string, any>) => Promise<Generation | null>,
  *   redraw: () => void, rest: () => void}} what the page's parts do for each other; main.js gives it */
@@ -88,8 +89,59 @@ export const asPast = (g) => ({
   images: g.images,
 });
 
-/** @param {Generation} generation @param {Picture} [picture] */
-export const copyLink = (generation, picture) => copy(linkTo(generation, picture), w("done.link"));
+/**
+ * What of a search is near enough to be shown: with the encoder that ships, words of the studio's world score 0.53 and more
+ * at their best picture, words from outside it (고양이, 자동차, ㅋㅋㅋㅋ) at most 0.47.
+ * @param {Past[]} found
+ * @returns {Past[]}
+ */
+export const near = (found) => found.filter((item) => (item.score ?? 1) >= FLOOR);
+
+/**
+ * A prompt with the words of a query marked, particles apart (원피스를 marks 원피스).
+ * @param {string} prompt
+ * @param {string} query  "" marks nothing
+ * @returns {(string | HTMLElement)[]}
+ */
+export function marked(prompt, query) {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const stems = words.map((word) => (prompt.toLowerCase().includes(word) || word.length < 3 ? word : word.slice(0, -1)));
+  if (!stems.length) return [prompt];
+  const escaped = stems.sort((a, b) => b.length - a.length).map((stem) => stem.replace(/[^\p{L}\p{N}]/gu, "\\$&"));
+  const parts = prompt.split(new RegExp(`(${escaped.join("|")})`, "i"));
+  return parts.filter(Boolean).map((part) => (stems.includes(part.toLowerCase()) ? h("mark", {}, part) : part));
+}
+
+/**
+ * What a list may show now: without what is leaving.
+ * @param {Past[]} items
+ * @returns {Past[]}
+ */
+export const shownOf = (items) =>
+  items
+    .filter((item) => !leaving.has(item.generation_id))
+    .map(staying)
+    .filter((item) => item.images.length);
+
+/**
+ * Copy a link: to a public picture where everyone may open it, else to the page filled with its prompt and settings.
+ * @param {Generation} generation
+ * @param {Picture} [picture]
+ */
+export function copyLink(generation, picture) {
+  if (generation.visibility !== "public" || generation.hidden || generation.status !== "succeeded")
+    return copy(linkTo(generation, picture), w("done.link"));
+  const i = Math.max(0, generation.images.findIndex((one) => one.id === picture?.id));
+  return copy(`${location.origin}${location.pathname}#/gallery?look=${generation.id}.${i}`, w("done.link_public"));
+}
+
+/**
+ * A picture for a place of a few hundred pixels: WebP without the prompt, a fifth of the file that is kept.
+ * @param {Picture} picture
+ * @returns {string}
+ */
+export const tileUrl = (picture) =>
+  picture.width > MAX_TILE ? picture.thumbnail_url : `${picture.url}?format=webp&metadata=none`;
 
 /** @param {string} prompt */
 export const copyPrompt = (prompt) => copy(prompt, w("done.prompt"));
@@ -131,7 +183,7 @@ export function vary(picture, generation, strength) {
 }
 
 /**
- * Take it out of sight now and delete it once it cannot be taken back any more.
+ * Take a whole generation out of sight now and delete it once it cannot be taken back any more.
  * @param {Generation | Past} generation
  */
 export function remove(generation) {
@@ -139,22 +191,59 @@ export function remove(generation) {
   const kept = find(id);
   leaving.add(id);
   if (kept) drop(id);
+  vanish({
+    said: w("done.deleted", { n: generation.images.length || 1 }),
+    path: `/generations/${id}`,
+    changed: id,
+    restore() {
+      leaving.delete(id);
+      if (kept) put(kept);
+    },
+  });
+}
+
+/**
+ * Take one picture out of sight, and delete it in the same way; the others of its generation stay.
+ * @param {Generation} generation
+ * @param {Picture} picture
+ */
+export function removeOne(generation, picture) {
+  const kept = find(generation.id);
+  leaving.add(picture.id);
+  if (kept) put(kept);
+  vanish({
+    said: w("done.deleted", { n: 1 }),
+    path: `/images/${picture.id}`,
+    changed: generation.id,
+    restore() {
+      leaving.delete(picture.id);
+      if (kept) put(kept);
+    },
+  });
+}
+
+/**
+ * Say what is out of sight, with a way to take it back; without that it is deleted.
+ * @param {{said: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
+ */
+export function vanish({ said, path, changed, restore }) {
   studio.redraw();
   if (document.activeElement === document.body) studio.rest();
-  const restore = () => {
-    leaving.delete(id);
-    if (kept) put(kept);
+  const back = () => {
+    restore();
     studio.redraw();
   };
-  toast(w("done.deleted"), {
+  toast(said, {
     action: w("do.undo"),
-    onaction: restore,
+    onaction: back,
     onend: () =>
-      call("DELETE", `/generations/${id}`, { keepalive: true }).catch((error) => {
-        if (error.status === 404) return;
-        restore();
-        complain(error);
-      }),
+      call("DELETE", path, { keepalive: true })
+        .then(() => changed && share(changed))
+        .catch((error) => {
+          if (error.status === 404) return;
+          back();
+          complain(error);
+        }),
   });
 }
 
@@ -163,6 +252,7 @@ export async function show(generation, visibility) {
   try {
     const changed = await call("PATCH", `/generations/${generation.id}`, { body: { visibility } });
     if (find(changed.id)) put(changed);
+    share(changed.id);
     studio.redraw();
     toast(w(`done.${visibility}`), { ms: 4000 });
     return changed;

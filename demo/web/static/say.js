@@ -62,7 +62,7 @@ export function toast(text, { action, onaction, onend, kind = "", ms = 6000 } = 
   let timer = window.setTimeout(leave, ms);
   addEventListener("pagehide", leave);
   one("#toasts").append(element);
-  announce(action ? `${text} ${w("say.can", { action })}` : text);
+  announce(action ? `${text} ${w("say.can")}` : text);
 }
 
 /** @param {unknown} error  shows what a failed call means; what is not a Problem is our own mistake and is thrown on */
@@ -70,7 +70,7 @@ export function complain(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;
   if (!(error instanceof Error) || !("code" in error)) throw error;
   const { what, next } = explain(/** @type {any} */ (error));
-  const text = `${what} ${next}`;
+  const text = `${what} ${next}`.trim();
   if ([...document.querySelectorAll(".toast p")].some((p) => p.textContent === text)) return; // it stands there already
   const invited = error.code !== "token_required";
   if (!invited) location.hash = "#/me"; // where a code is entered

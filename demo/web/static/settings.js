@@ -2,6 +2,7 @@
  * What is set in the form: the body of a request and back, sliders that rest until touched, the picture to start from, the draft.
  */
 import { Problem, connection, get } from "./api.js";
+import { crop } from "./crop.js";
 import { h, icon, one } from "./dom.js";
 import { alt } from "./pictures.js";
 import { complain } from "./say.js";
@@ -9,9 +10,12 @@ import { lang, told, w } from "./words.js";
 
 /** @typedef {import("../types").Picture} Picture */
 
-const { defaults, refines } = told;
+const { defaults, limits, refines } = told;
+const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
+const [low, high, step] = limits.ranges.vary.strength.slider;
 /** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
+const STRENGTH = 0.8; // of the picture started from: at 0.6 its old colour shows through a new one, at 0.8 it does not
 const DRAFT = "draft";
 
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
@@ -19,17 +23,17 @@ const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
 /** @type {Set<string>} sliders the person moved; the others are left to the checkpoint */
 const chosen = new Set();
 /** @type {Record<string, number>} */
-const usual = { style_weight: 1 };
+const usual = { style_weight: WEIGHT.default };
 /** @type {Picture | null} */
 let source = null;
-let strength = defaults.strength ?? 0.6;
-/** @type {{id: string, kind: string}[]} */
+let strength = STRENGTH;
+/** @type {{id: string, kind: string, label: string}[]} */
 let styles = [];
 
 /** Take up the draft of this tab, and listen. */
 export function begin() {
   form.addEventListener("input", oninput);
-  one("#roll").addEventListener("click", () => set({ seed: Math.floor(Math.random() * 2 ** 32) }));
+  one("#roll").addEventListener("click", () => set({ seed: Math.floor(Math.random() * SEED.exclusiveMaximum) }));
   one("#reset").addEventListener("click", () => set(plain()));
   tuck(matchMedia("(max-width: 1079px)"));
   restore();
@@ -50,7 +54,7 @@ export function body() {
   };
   if (refines) asked.refine = fields.has("refine");
   const seed = String(fields.get("seed") || "").trim();
-  if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), 2 ** 32 - 1);
+  if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), SEED.exclusiveMaximum - 1);
   if (fields.get("style")) asked.style = fields.get("style");
   for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
   if (source) Object.assign(asked, { source_image: source.id, strength });
@@ -139,9 +143,9 @@ async function styled() {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
     const select = one("#style");
     const wanted = select.value || select.dataset.wanted;
-    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind }));
+    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
     select.append(
-      ...offered.styles.map((s) => h("option", { value: s.name }, s.label[lang])),
+      ...styles.map((s) => h("option", { value: s.id }, s.label)),
     );
     select.value = styles.some((s) => s.id === wanted) ? wanted : "";
     for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
@@ -151,6 +155,9 @@ async function styled() {
     else complain(error);
   }
 }
+
+/** @param {string} id @returns {string} what people call a drawing style: 수묵화 for ink_wash */
+export const styleName = (id) => styles.find((s) => s.id === id)?.label ?? id;
 
 /** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
 export function attach(picture) {
@@ -167,9 +174,9 @@ export function attach(picture) {
         h("span", {}, w("source.strength"), " ", said),
         h("input", {
           type: "range",
-          min: 0.1,
-          max: 1,
-          step: 0.05,
+          min: low,
+          max: high,
+          step,
           value: strength,
           oninput: (/** @type {any} */ e) => {
             strength = Number(e.target.value);
@@ -187,10 +194,23 @@ export function attach(picture) {
         },
         icon("close"),
       ),
+      picture.width === picture.height ? "" : squared(picture),
     );
   } else place.replaceChildren();
   keep();
 }
+
+/** @param {Picture} picture  one that is not square: what is drawn from, and a way to choose it */
+const squared = (picture) =>
+  h(
+    "p.squared",
+    {},
+    w("source.square"),
+    h("button.link", { onclick: () => crop(picture).then((cut) => cut && attach(cut)) }, w("source.crop")),
+  );
+
+/** @param {string} id  a photo that is gone is not started from */
+export const forget = (id) => source?.id === id && attach(null);
 
 const strengthSaid = () => `${Math.round(strength * 100)}%`;
 

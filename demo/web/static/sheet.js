@@ -4,7 +4,7 @@
  */
 import { call, explain } from "./api.js";
 import { fill, h, icon } from "./dom.js";
-import { again, alt, copyLink, remove, studio } from "./pictures.js";
+import { again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
 import { announce, complain } from "./say.js";
 import { put, unfinished } from "./store.js";
 import { about, ago, w } from "./words.js";
@@ -19,16 +19,16 @@ const fetching = new WeakSet();
  * @returns {{element: HTMLElement, update: (generation: Generation) => void}}
  */
 export function sheet(first) {
-  const tiles = Array.from({ length: first.n }, () =>
-    h("button.tile", { disabled: true }, h("img", { alt: "", hidden: true, decoding: "async" })),
-  );
+  /** @type {HTMLButtonElement[]} */
+  let tiles = [];
+  const places = h("div.tiles");
   const head = h("header.sheet-head");
   const foot = h("div.sheet-foot");
   const element = h(
     "article.sheet",
     { data: { id: first.id }, tabIndex: -1 },
     head,
-    h("div.tiles", { data: { n: first.n } }, tiles),
+    places,
     foot,
   );
   let shown = "";
@@ -37,23 +37,31 @@ export function sheet(first) {
     element.setAttribute("aria-busy", String(unfinished(g)));
     element.setAttribute("aria-label", g.prompt);
     fill(head, headOf(g));
-    const key = unfinished(g) ? "going" : g.status; // a button under someone's finger stays the same button
+    const key = unfinished(g) ? "going" : `${g.status} ${g.images.length} ${g.visibility}`; // a button under someone's finger stays the same button
     const held = foot.contains(document.activeElement);
     if (key !== shown) fill(foot, [footOf(g)]);
     if (held && !foot.contains(document.activeElement)) element.focus({ preventScroll: true });
     shown = key;
     advance(foot, g);
+    const count = g.status === "succeeded" ? g.images.length : g.n; // some may have been deleted
+    if (tiles.length !== count) {
+      tiles = Array.from({ length: count }, empty);
+      places.dataset.n = String(count);
+      places.replaceChildren(...tiles);
+    }
     tiles.forEach((tile, i) => show(tile, g, i));
   };
   update(first);
   return { element, update };
 }
 
+const empty = () => h("button.tile", { disabled: true }, h("img", { alt: "", hidden: true, decoding: "async" }));
+
 /** @param {Generation} g */
 function headOf(g) {
   const when = g.status === "succeeded" || g.status === "failed" ? ago(g.created_at) : w(`status.${g.status}`);
   return [
-    h("p.prompt", {}, g.prompt),
+    h("h3.prompt", {}, g.prompt),
     h(
       "p.facts",
       {},
@@ -62,6 +70,7 @@ function headOf(g) {
       h("span.sr", {}, w(`fact.${g.visibility}`)),
       when,
     ),
+    g.warnings.length > 0 && h("p.heed", {}, g.warnings.map((x) => x.message).join(" ")),
   ];
 }
 
@@ -91,10 +100,10 @@ function footOf(g) {
     return h(
       "div.actions",
       {},
-      action("text", "do.use", () => studio.fill(settingsOf(g))),
+      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("again", "do.again", () => again(g, false)),
       action("link", "do.link", () => copyLink(g)),
-      action("trash", "do.delete", () => remove(g)),
+      action("trash", g.images.length > 1 ? "do.delete_all" : "do.delete", () => remove(g), g.images.length),
     );
   }
   const { what, next } = g.error ? explain(g.error) : { what: w("status.cancelled"), next: "" };
@@ -106,15 +115,15 @@ function footOf(g) {
       "div.actions",
       {},
       action("again", "do.retry", () => again(g, true)),
-      action("text", "do.use", () => studio.fill(settingsOf(g))),
+      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("trash", "do.delete", () => remove(g)),
     ),
   );
 }
 
-/** @param {string} symbol @param {string} words @param {() => void} onclick */
-const action = (symbol, words, onclick) =>
-  h("button.quiet.small", { onclick, data: { key: words } }, icon(symbol), h("span", {}, w(words)));
+/** @param {string} symbol @param {string} words @param {() => void} onclick @param {number} [n] */
+const action = (symbol, words, onclick, n = 1) =>
+  h("button.quiet.small", { onclick, data: { key: words } }, icon(symbol), h("span", {}, w(words, { n })));
 
 /**
  * How far it is: the stages, the bar (the base stage is its first part), and the words beside it.
@@ -130,10 +139,11 @@ function advance(foot, g) {
     steps: 1,
     seconds_left: 0,
   };
+  /** @type {Record<string, number[]>} */
   const part = g.refine
     ? { queued: [0, 0.04], base: [0.04, 0.5], refiner: [0.5, 1] }
     : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
-  const [from, to] = part[stage];
+  const [from, to] = part[stage] ?? part.base;
   bar.value = from + ((to - from) * step) / steps;
   const order = ["queued", "base", "refiner"];
   for (const item of foot.querySelectorAll("li")) {
@@ -148,14 +158,11 @@ function advance(foot, g) {
   else where.textContent = g.position ? w("where.queued", { n: g.position }) : w("where.next");
 }
 
-/** @param {any} tile @param {Generation} g @param {number} i */
+/** @param {HTMLButtonElement} tile @param {Generation} g @param {number} i */
 function show(tile, g, i) {
-  const img = tile.firstElementChild;
+  const img = /** @type {HTMLImageElement} */ (tile.firstElementChild);
   const picture = g.images[i];
-  const url =
-    picture?.thumbnail_url && picture.width > 400
-      ? picture.thumbnail_url
-      : picture?.url || g.progress?.preview_urls?.[i] || (i ? null : g.progress?.preview_url);
+  const url = picture ? tileUrl(picture) : g.progress?.preview_urls[i] || (i ? null : g.progress?.preview_url);
   tile.dataset.state = picture ? "done" : url ? "preview" : unfinished(g) ? "waiting" : "none";
   tile.disabled = !picture;
   if (picture) tile.removeAttribute("aria-label");
@@ -172,6 +179,10 @@ function show(tile, g, i) {
     img.src = url;
     img.hidden = false;
   };
+  if (picture && img.hidden) {
+    img.loading = "lazy"; // nothing stands here yet: it may wait until it is scrolled to
+    return hang();
+  }
   const next = new Image(); // the old one stays until the new one is there: no blink
   next.src = url;
   fetching.add(img);
@@ -209,6 +220,3 @@ export function tell(g, before) {
   else if (g.status === "failed" && g.error) announce(Object.values(explain(g.error)).join(" "));
   else announce(w(`status.${g.status}`));
 }
-
-/** @param {Generation} g @returns {Record<string, any>} */
-export const settingsOf = (g) => ({ ...g, source: undefined });

@@ -3,7 +3,7 @@
  */
 import { Problem, connection, get } from "./api.js";
 import { fill, h, icon, one, settled } from "./dom.js";
-import { alt, asPast, leaving } from "./pictures.js";
+import { alt, asPast, marked, near, shownOf } from "./pictures.js";
 import { complain } from "./say.js";
 import { lang, number, w } from "./words.js";
 
@@ -11,6 +11,8 @@ import { lang, number, w } from "./words.js";
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("../types").Past} Past
  */
+
+const MOST = 600; // letters to search by: more than is read, and an address that every server takes
 
 /**
  * @param {"mine" | "gallery"} place
@@ -24,6 +26,7 @@ export function shelf(place) {
   const state = {
     /** @type {Past[]} */ items: [],
     /** @type {Past[] | null} */ found: null,
+    query: "",
     /** @type {string | null} */ cursor: null,
     asked: false,
     busy: false,
@@ -43,7 +46,7 @@ export function shelf(place) {
       if (fresh) state.items = [];
       const have = new Set(state.items.map((item) => item.generation_id));
       state.items.push(
-        ...items.map(asPast).filter((/** @type {Past} */ item) => item.images.length && !have.has(item.generation_id)),
+        ...items.map(asPast).filter((item) => item.images.length && !have.has(item.generation_id)),
       );
       state.cursor = next_cursor;
       state.asked = true;
@@ -62,11 +65,14 @@ export function shelf(place) {
     const q = search.value.normalize("NFC").trim();
     if (!q) {
       state.found = null;
+      state.query = "";
       return redraw();
     }
     try {
       const scope = place === "mine" ? "mine" : "public";
-      state.found = (await get(`/search?k=60&scope=${scope}&q=${encodeURIComponent(q)}`, aborter.signal)).results;
+      const path = /** @type {const} */ (`/search?k=60&scope=${scope}&q=${encodeURIComponent(q.slice(0, MOST))}`);
+      state.found = near((await get(path, aborter.signal)).results);
+      state.query = q;
       redraw();
     } catch (error) {
       complain(error);
@@ -74,7 +80,7 @@ export function shelf(place) {
   }, 160);
 
   function redraw() {
-    const shown = (state.found || state.items).filter((item) => !leaving.has(item.generation_id));
+    const shown = shownOf(state.found || state.items);
     more.hidden = Boolean(state.found) || !state.cursor;
     const own = place === "mine";
     if (state.found) count.textContent = shown.length ? w("shelf.found", { n: number(shown.length) }) : w("shelf.none");
@@ -88,7 +94,7 @@ export function shelf(place) {
             h(
               "ul.grid",
               {},
-              shown.map((item) => card(item, place)),
+              shown.map((item) => card(item, place, state.query)),
             ),
           ]
         : days(shown).flatMap(([day, items]) => [
@@ -96,7 +102,7 @@ export function shelf(place) {
             h(
               "ul.grid",
               {},
-              items.map((item) => card(item, place)),
+              items.map((item) => card(item, place, "")),
             ),
           ]),
     );
@@ -120,14 +126,12 @@ export function shelf(place) {
     },
     redraw,
     order: () =>
-      (state.found || state.items)
-        .filter((item) => !leaving.has(item.generation_id))
-        .map((item) => ({ id: item.generation_id, n: item.images.length })),
+      shownOf(state.found || state.items).map((item) => ({ id: item.generation_id, n: item.images.length })),
   };
 }
 
-/** @param {Past} item @param {string} place */
-function card(item, place) {
+/** @param {Past} item @param {string} place @param {string} query */
+function card(item, place, query) {
   const n = item.images.length;
   return h(
     "li",
@@ -148,7 +152,7 @@ function card(item, place) {
         }),
         n > 1 && h("span.badge", { "aria-hidden": "true" }, icon("mine"), n),
       ),
-      h("span.title", { "aria-hidden": "true" }, item.prompt),
+      h("span.title", { "aria-hidden": "true" }, marked(item.prompt, query)),
     ),
   );
 }

@@ -16,9 +16,32 @@ const known = new Map();
 const listeners = new Set();
 /** @type {Map<string, EventSource>} */
 const streams = new Map();
+/** What other tabs of this browser drew, changed or deleted: its id. @type {BroadcastChannel | null} */
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("generations") : null;
 /** @type {Set<string>} streams the server refused: polled until the end */
 const refused = new Set();
 let timer = 0;
+
+/** @type {Set<string>} generations and pictures that a person deleted and may still take back: shown nowhere */
+export const leaving = new Set();
+
+/**
+ * @template {{images: import("../types").Picture[]}} Item
+ * @param {Item} item
+ * @returns {Item} without the pictures that are leaving
+ */
+export const staying = (item) =>
+  item.images.some((i) => leaving.has(i.id)) ? { ...item, images: item.images.filter((i) => !leaving.has(i.id)) } : item;
+
+let all = () => {};
+
+/** @param {() => void} everything  called when another tab of this browser changed everything at once */
+export function elsewhere(everything) {
+  all = everything;
+}
+
+/** @param {string} id  tell this browser's other tabs of it; "" for everything */
+export const share = (id) => tabs?.postMessage(id);
 
 /** @param {Generation} g @returns {boolean} */
 export const unfinished = (g) => g.status === "queued" || g.status === "running";
@@ -38,8 +61,9 @@ export function listen(tell) {
 export function put(generation) {
   const before = known.get(generation.id) || null;
   if (before && !unfinished(before) && unfinished(generation)) return; // an old answer overtaken by a newer one
-  known.set(generation.id, generation);
-  listeners.forEach((tell) => tell(generation.id, generation, before));
+  const here = staying(generation);
+  known.set(here.id, here);
+  listeners.forEach((tell) => tell(here.id, here, before));
   arrange();
 }
 
@@ -54,12 +78,13 @@ export function drop(id) {
 /**
  * Ask for one generation now.
  * @param {string} id
+ * @param {boolean} [fresh]  take it in though it is finished and was not known
  * @returns {Promise<Generation | null>} null when it is not ours to see, or gone
  */
-export async function refresh(id) {
+export async function refresh(id, fresh = false) {
   try {
     const generation = await get(`/generations/${id}`);
-    if (generation.mine && (known.has(id) || unfinished(generation))) put(generation);
+    if (generation.mine && (fresh || known.has(id) || unfinished(generation))) put(generation);
     return generation;
   } catch (error) {
     if (error instanceof Problem && error.status === 404) {
@@ -125,6 +150,7 @@ function close(id, stream) {
 }
 
 document.addEventListener("visibilitychange", arrange);
+tabs?.addEventListener("message", ({ data: id }) => (id ? refresh(id, true).catch(() => {}) : all()));
 connection.listeners.add((up) => {
   if (!up) return;
   refused.clear();

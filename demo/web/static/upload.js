@@ -17,9 +17,7 @@ export function begin(onpicture) {
   const take = async (/** @type {File} */ file) => {
     document.body.dataset.uploading = "yes";
     try {
-      const body = new FormData();
-      body.append("file", await fitting(file), "picture"); // the name stays here: the server has no use for it
-      onpicture(await call("POST", "/images", { body }));
+      onpicture(await send(await fitting(file)));
       announce(w("tell.uploaded"));
     } catch (error) {
       complain(error);
@@ -39,6 +37,16 @@ export function begin(onpicture) {
     if (file) (event.preventDefault(), take(file));
   });
   dropping(take);
+}
+
+/**
+ * @param {Blob} file
+ * @returns {Promise<import("../types").Picture>} as the server keeps it
+ */
+export async function send(file) {
+  const body = new FormData();
+  body.append("file", file, "picture"); // the name stays here: the server has no use for it
+  return call("POST", "/images", { body });
 }
 
 /**

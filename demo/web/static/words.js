@@ -11,15 +11,31 @@ export const told = facts;
 
 /**
  * @param {string} key
- * @param {Record<string, string | number>} [values]  fills {name}
+ * @param {Record<string, string | number>} [values]  fills {name}; a particle written both ways, 은(는) or (으)로, agrees
  * @returns {string}
  */
 export function w(key, values = {}) {
   const text = words[key];
   if (text === undefined) throw new Error(`no words for ${key}`);
-  return text.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) =>
-    String(values[name] ?? ""),
+  return agree(
+    text.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => String(values[name] ?? "")),
   );
+}
+
+/**
+ * 원피스은(는) → 원피스는, ‘버킷햇’(으)로 → ‘버킷햇’으로; after what is no Hangul both ways stay.
+ * @param {string} text
+ * @returns {string}
+ */
+function agree(text) {
+  const last = (/** @type {string} */ syllable) => (syllable.charCodeAt(0) - 0xac00) % 28; // the final consonant, 0 for none
+  return text
+    .replace(/([\uac00-\ud7a3])([’”]?)([\uac00-\ud7a3])\(([\uac00-\ud7a3])\)/g, (_, end, quote, closed, open) =>
+      end + quote + (last(end) ? closed : open),
+    )
+    .replace(/([\uac00-\ud7a3])([’”]?)\(([\uac00-\ud7a3])\)([\uac00-\ud7a3])/g, (_, end, quote, vowel, rest) =>
+      end + quote + (last(end) && last(end) !== 8 ? vowel : "") + rest, // after ㄹ as after a vowel
+    );
 }
 
 /** @param {string} key @returns {boolean} */

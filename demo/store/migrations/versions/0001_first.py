@@ -139,9 +139,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("index_id"),
     )
-    op.create_index(
-        "generations_owner_created", "generations", ["owner_id", "created_at", "id"], unique=False
-    )
+    op.create_index("generations_owner_created", "generations", ["owner_id", "created_at", "id"], unique=False)
     op.create_index(
         "generations_public_created",
         "generations",

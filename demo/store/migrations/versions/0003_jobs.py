@@ -4,6 +4,8 @@ The rows of version 0002 are all draws, or variations where a source picture is 
 were written: rows with one key could be drawn together then, and can be now.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -26,8 +28,10 @@ def upgrade() -> None:
 
 def _write_specs() -> None:
     names = ("id", "prompt", "n", "seed", *FIELDS, *OF_VARY)
-    types = {"kind": sa.Text(), "spec": sa.JSON(), "refine": sa.Boolean()}
-    table = sa.table("generations", *(sa.column(name, types.get(name)) for name in (*names, "kind", "spec")))
+    types: dict[str, sa.types.TypeEngine[Any]] = {"kind": sa.Text(), "spec": sa.JSON(), "refine": sa.Boolean()}
+    table = sa.table(
+        "generations", *(sa.column(name, types.get(name, sa.types.NullType())) for name in (*names, "kind", "spec"))
+    )
     bind, last = op.get_bind(), ""
     while True:
         query = sa.select(*(table.c[name] for name in names)).where(table.c.id > last).order_by(table.c.id).limit(CHUNK)

@@ -29,7 +29,7 @@ from ko_clip.training_context import TrainingContext
 _QUERY_PROMPTS = 32  # of each corpus, for the queries of a reader
 
 
-class TextLesson:
+class TextObjective:
     """`model` is what runs under the accelerator, `student` the module in it."""
 
     def __init__(self, context: TrainingContext, accelerator: Accelerator, stage: TextStage) -> None:

@@ -1,0 +1,93 @@
+"""Work that is cheaper together: whoever comes while some is being done is served by the next round, all at once.
+
+A commit waits for the disk and an encoder's layers cost a start each: forty requests at once are one commit and one
+batch. There is no thread and no delay: somebody who comes alone does their work alone, at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from sqlalchemy.orm import Session
+
+from demo.store.database import Database
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+
+class _Ticket(Generic[Given, Got]):
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.got: Got | None = None
+        self.error: BaseException | None = None
+        self.done = False
+
+
+class Together(Generic[Given, Got]):
+    """Call it from many threads; `work` gets up to `most` givens and answers each with a result or an exception."""
+
+    def __init__(self, work: Callable[[Sequence[Given]], Sequence[Got | Exception]], most: int) -> None:
+        self._work, self._most = work, most
+        self._turn, self._guard = threading.Lock(), threading.Lock()
+        self._waiting: list[_Ticket[Given, Got]] = []
+
+    def __call__(self, given: Given) -> Got:
+        """The result for `given`. Raises what `work` answered or raised."""
+        ticket = _Ticket[Given, Got](given)
+        with self._guard:
+            self._waiting.append(ticket)
+        while not ticket.done:
+            with self._turn:
+                if not ticket.done:
+                    self._round()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.got  # type: ignore[return-value]
+
+    def _round(self) -> None:
+        with self._guard:
+            tickets, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        try:
+            answers = self._work([ticket.given for ticket in tickets])
+            for ticket, answer in zip(tickets, answers, strict=True):
+                if isinstance(answer, Exception):
+                    ticket.error = answer
+                else:
+                    ticket.got = answer
+        except BaseException as error:
+            for ticket in tickets:
+                ticket.error = error
+        finally:
+            for ticket in tickets:
+                ticket.done = True
+
+
+Change = Callable[[Session], object]
+
+
+class GroupCommit:
+    """Run changes of many threads in few transactions; each is whole or not there, and on the disk when it returns."""
+
+    def __init__(self, database: Database, most: int = 64) -> None:
+        self._database = database
+        self._together: Together[Change, object] = Together(self._commit, most)
+
+    def __call__(self, change: Change) -> object:
+        """What `change(session)` returned, once it is committed. Raises what it raised, or the commit did."""
+        return self._together(change)
+
+    def _commit(self, changes: Sequence[Change]) -> list[object]:
+        results: list[object] = []
+        with self._database.write() as session:
+            if len(changes) == 1:
+                return [changes[0](session)]
+            for change in changes:
+                try:
+                    with session.begin_nested():
+                        results.append(change(session))
+                except Exception as error:
+                    results.append(error)
+        return results

@@ -1,0 +1,136 @@
+"""What a prompt says should not be there: 모자 없이, 줄무늬 말고 체크무늬, a coat with no pockets.
+
+In: a prompt. Out: the prompt without those words, and the words that are not wanted, which belong in the negative
+prompt: an encoder that is given "모자 없이" draws a hat. Only words that can be drawn are taken out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fashion.lexicon import GARMENT_BY_ID
+from fashion.meant import GENERAL
+from fashion.vocabulary import NEGATIONS_AFTER, NEGATIONS_BEFORE, Piece, pieces
+
+_ARTICLES = ("a", "an", "any", "the")
+_LOOKS = ("color", "pattern", "material")  # what stands before a garment and goes with it: 빨간 모자 없이
+_AND = ("와", "과", "랑", "이랑", "하고", "나", "이나", "and", "or")
+_SIGNS = re.compile(r"[,.;:!?/]")
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """text[start:end] of the NFC prompt says that `words` are not wanted."""
+
+    start: int
+    end: int
+    words: str
+
+
+def unwanted(text: str) -> list[Unwanted]:
+    """What a prompt does not want, from left to right."""
+    text = unicodedata.normalize("NFC", text)
+    found, parts = [], pieces(text)
+    for place, piece in enumerate(parts):
+        if piece.text in NEGATIONS_AFTER:
+            named = _named_before(text, parts, place)
+        elif piece.text.lower() in NEGATIONS_BEFORE:
+            named = _named_after(text, parts, place)
+        else:
+            continue
+        if named:
+            with_before = place and piece.text.lower() == "no" and parts[place - 1].text.lower() == "with"
+            start = parts[place - 1].start if with_before else min(piece.start, named[0].start)
+            found.append(Unwanted(start, max(piece.end, named[-1].end), text[named[0].start : named[-1].end]))
+    return found
+
+
+def wanted(text: str) -> str:
+    """The prompt in NFC without what it does not want; as it is where nothing that can be drawn would be left."""
+    text = unicodedata.normalize("NFC", text)
+    left = text
+    for one in reversed(unwanted(text)):
+        left = f"{left[: one.start].rstrip()} {left[one.end :].lstrip()}"
+    left = re.sub(r"\s+(?=[,.;])", "", left).strip(" ,.;")
+    return left if left != text and any(map(_is_thing, pieces(left))) else text
+
+
+def negative_words(text: str) -> str:
+    """What a prompt does not want, for the negative prompt: "" or words with commas.
+
+    A garment of a place that the rest of the prompt fills is left out: 모자 말고 비니 wants a beanie on the head.
+    """
+    text = unicodedata.normalize("NFC", text)
+    left = wanted(text)
+    filled = {slot for piece in pieces(left if left != text else "") for slot in _slots(piece)}
+    kept = [one.words for one in unwanted(text) if not filled & {s for p in pieces(one.words) for s in _slots(p)}]
+    return ", ".join(dict.fromkeys(kept))
+
+
+def _named_before(text: str, parts: Sequence[Piece], place: int) -> list[Piece]:
+    """The pieces of 빨간 모자와 가방(은) in front of 없이."""
+    last = place - 1
+    if last > 0 and parts[last].kind == "particle":
+        last -= 1
+    first = last + 1
+    while first > 0 and _is_thing(parts[first - 1]):
+        first = _with_looks(text, parts, first - 1)
+        if first < 2 or parts[first - 1].text not in _AND or not _is_thing(parts[first - 2]):
+            break
+        first -= 1
+    return list(parts[first : last + 1]) if first <= last else []
+
+
+def _with_looks(text: str, parts: Sequence[Piece], noun: int) -> int:
+    """Where a noun with the colour, pattern and material in front of it begins."""
+    first = noun
+    if parts[noun].kind == "plain" or (parts[noun].entry or ("",))[0] == "garment":
+        while first > 0 and (parts[first - 1].entry or ("",))[0] in _LOOKS and _close(text, parts, first):
+            first -= 1
+    return first
+
+
+def _named_after(text: str, parts: Sequence[Piece], place: int) -> list[Piece]:
+    """The pieces of "any red ribbons or a hat" behind "without"."""
+    first = _behind_articles(parts, place + 1)
+    last = _thing_ends(text, parts, first)
+    while last > first and last < len(parts) and parts[last].text.lower() == "or":
+        more = _behind_articles(parts, last + 1)
+        if (end := _thing_ends(text, parts, more)) == more:
+            break
+        last = end
+    return list(parts[first:last])
+
+
+def _behind_articles(parts: Sequence[Piece], place: int) -> int:
+    while place < len(parts) and parts[place].text.lower() in _ARTICLES:
+        place += 1
+    return place
+
+
+def _thing_ends(text: str, parts: Sequence[Piece], first: int) -> int:
+    """Behind the looks and the noun that begin at `first`; `first` itself where there are none."""
+    last = first
+    while last < len(parts) and _is_thing(parts[last]) and (last == first or _close(text, parts, last)):
+        last += 1
+        if (parts[last - 1].entry or ("garment",))[0] not in _LOOKS:
+            break
+    return last
+
+
+def _close(text: str, parts: Sequence[Piece], place: int) -> bool:
+    """Whether nothing but blanks stands in front of a piece."""
+    return not _SIGNS.search(text[parts[place - 1].end : parts[place].start])
+
+
+def _is_thing(piece: Piece) -> bool:
+    return piece.entry is not None or piece.text.lower() in GENERAL
+
+
+def _slots(piece: Piece) -> set[str]:
+    """The places on a figure that a garment, or a general word for some, takes."""
+    kinds = [piece.entry[1]] if piece.entry and piece.entry[0] == "garment" else GENERAL.get(piece.text.lower(), ())
+    return {GARMENT_BY_ID[kind].slot for kind in kinds}

@@ -1,0 +1,144 @@
+"""Beyond one machine: PostgreSQL for the rows, Redis for rates and wake signals, workers that meet in the database."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from demo_client import Studio, open_studio
+from demo_fakes import FakePipeline, fake_worker
+
+from demo.queue.wake import Looking, RedisBell, open_wake
+from demo.store.database import HEAD, open_database
+from demo.store.settings import Settings, SettingsError
+from demo.store.tables import Event, Generation, Image
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of an empty database: a schema that goes with the test."""
+    pytest.importorskip("psycopg")
+    if not (address := os.environ.get("TEST_POSTGRES")):
+        pytest.skip("TEST_POSTGRES names no database")
+    name, owner = f"demo_{uuid.uuid4().hex[:8]}", sa.create_engine(address)
+    with owner.begin() as connection:
+        connection.execute(sa.text(f"CREATE SCHEMA {name}"))
+    url = sa.make_url(address).update_query_dict({"options": f"-csearch_path={name}"})
+    yield url.render_as_string(hide_password=False)
+    with owner.begin() as connection:
+        connection.execute(sa.text(f"DROP SCHEMA {name} CASCADE"))
+    owner.dispose()
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    fakeredis = pytest.importorskip("fakeredis")
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+    server.shutdown()
+    server.server_close()
+
+
+def test_ten_processes_may_migrate_postgresql_at_once(postgres: str, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def migrate(number: int) -> None:
+        try:
+            folder = tmp_path / str(number)  # hosts that share no folder
+            database = open_database(Settings(data_dir=folder, database_url=postgres))
+            assert database.revision() == HEAD
+            database.close()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert failures == []
+
+
+def test_workers_on_postgresql_draw_everything_once(postgres: str, tmp_path: Path) -> None:
+    studio = open_studio(tmp_path, worker=False, database_url=postgres)
+    people = [studio.person() for _ in range(4)]
+    ids = [(person, person.draw(f"코트 {i}", n=1)["id"]) for i, person in enumerate(people) for _ in range(3)]
+    workers = [fake_worker(studio.settings, FakePipeline(0.005)) for _ in range(3)]
+    threads = [threading.Thread(target=worker.run, daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for person, id in ids:
+        assert person.until_end(id)["status"] == "succeeded"
+    assert people[0].call("DELETE", f"/generations/{ids[0][1]}").status_code == 200
+    for worker, thread in zip(workers, threads, strict=True):
+        worker.stop()
+        thread.join(60)
+        worker._database.close()
+    with studio.services.database.read() as session:
+        images = list(session.scalars(sa.select(Image)))
+        assert len(images) == len(ids) - 1 and studio.services.space.used_bytes() == sum(row.bytes for row in images)
+        ends = list(session.scalars(sa.select(Event.generation_id).where(Event.kind == "done")))
+        assert len(ends) == len(set(ends)) == len(ids) - 1
+        assert set(session.scalars(sa.select(Generation.attempt))) == {1}
+    assert people[0].get("//readyz").json["checks"]["database"] == "ok"
+    studio.close()
+
+
+def test_a_worker_is_woken_through_redis(redis_url: str) -> None:
+    bell, stop = open_wake(redis_url), threading.Event()
+    assert isinstance(bell, RedisBell)
+    heard: list[float] = []
+
+    def wait() -> None:
+        bell.wait(stop)
+        heard.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.2)
+    rang = time.monotonic()
+    open_wake(redis_url).ring()
+    thread.join(10)
+    assert heard and heard[0] >= rang
+
+
+def test_without_redis_jobs_are_taken_and_drawn_all_the_same(tmp_path: Path) -> None:
+    studio = open_studio(tmp_path, wake_url="redis://127.0.0.1:1/0")
+    assert studio.person().finished("코트", n=1)["status"] == "succeeded"
+    studio.close()
+
+
+def test_with_redis_jobs_are_drawn(redis_url: str, tmp_path: Path) -> None:
+    studio = open_studio(tmp_path, wake_url=redis_url)
+    assert studio.person().finished("코트", n=1)["status"] == "succeeded"
+    studio.close()
+
+
+def test_rates_may_be_counted_in_redis(redis_url: str, tmp_path: Path) -> None:
+    """Two web processes count together."""
+    one = open_studio(tmp_path / "a", worker=False, rate_storage=redis_url, rate_newcomers="3/hour")
+    two = open_studio(tmp_path / "b", worker=False, rate_storage=redis_url, rate_newcomers="3/hour")
+    statuses = [draw(studio) for studio in (one, two, one, two, one)]
+    assert statuses == [202, 202, 202, 429, 429]
+    one.close()
+    two.close()
+
+
+def draw(studio: Studio) -> int:
+    return studio.person().post("/generations", {"prompt": "코트"}).status_code
+
+
+def test_the_wake_url_is_checked_and_looking_is_the_default() -> None:
+    assert isinstance(open_wake(""), Looking)
+    with pytest.raises(SettingsError, match="WAKE_URL"):
+        Settings(wake_url="http://x")
+    with pytest.raises(SettingsError, match="ADDRESS_SHARE"):
+        Settings(address_share=0.0)

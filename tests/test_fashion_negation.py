@@ -1,0 +1,79 @@
+"""What a prompt does not want leaves it for the negative prompt; loose letters are put together; words stay whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from diffusion.reading import read_shots
+from diffusion.request import Shot
+from fashion.negation import negative_words, unwanted, wanted
+from fashion.reader import FashionReader
+from fashion.vocabulary import unknown_words
+from hangul.jamo import loose_runs
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left", "negative"),
+    [
+        ("줄무늬 말고 체크무늬 셔츠", "체크무늬 셔츠", "줄무늬"),
+        ("줄무늬 빼고 셔츠", "셔츠", "줄무늬"),
+        ("빨간색이 아닌 코트", "코트", "빨간색"),
+        ("리본 없는 원피스", "원피스", "리본"),
+        ("빨간 원피스, 빨간 모자와 가방은 빼고", "빨간 원피스", "빨간 모자와 가방"),
+        ("모자 말고 비니", "비니", ""),
+        ("a dress without ribbons", "a dress", "ribbons"),
+        ("no hat, red dress", "red dress", "hat"),
+        ("a coat with no pockets", "a coat", "pockets"),
+        ("a red dress without a blue hat or bag", "a red dress", "blue hat or bag"),
+        ("red coat no stripes, a beanie", "red coat, a beanie", "stripes"),
+        ("소매 없는 원피스", "소매 없는 원피스", ""),
+        ("배경 없이 빨간 코트", "배경 없이 빨간 코트", ""),
+        ("빨간 원피스", "빨간 원피스", ""),
+        ("모자 없이", "모자 없이", "모자"),
+    ],
+)
+def test_what_is_not_wanted_leaves_the_prompt_for_the_negative_prompt(prompt: str, left: str, negative: str) -> None:
+    assert (wanted(prompt), negative_words(prompt)) == (left, negative)
+    for one in unwanted(prompt):
+        assert one.words in prompt[one.start : one.end]
+
+
+def test_the_reader_draws_without_what_is_not_wanted_and_joins_it_to_the_negative_prompt() -> None:
+    reader = FashionReader()
+    [shot] = read_shots([Shot(prompt="빨간 원피스, 모자 없이", seed=1, negative_prompt="줄무늬")], reader)
+    assert shot.drawn_prompt == "빨간 원피스" and shot.drawn_negative == "줄무늬, 모자"
+    assert reader.readings("빨간 원피스, 모자 없이") == [] and reader.unknown_words("줄무늬 말고 체크무늬 셔츠") == []
+    assert "버킷햇" not in reader.read("모자 없이") and reader.unwanted("모자 없이") == "모자"
+    assert reader.read("빨간 모자") == "빨간 버킷햇"
+
+
+def test_loose_letters_are_put_together_and_it_is_told() -> None:
+    reader = FashionReader()
+    assert reader.read("ㅃㅏㄹㄱㅏㄴ 원피스") == "빨간 원피스"
+    [reading] = reader.readings("ㅃㅏㄹㄱㅏㄴ 원피스")
+    assert (reading.text, reading.meant, reading.start, reading.end) == ("ㅃㅏㄹㄱㅏㄴ", "빨간", 0, 6)
+    assert reader.read("ㅋㅋㅋ 빨간 원피스 ㅠㅠ") == "ㅋㅋㅋ 빨간 원피스 ㅠㅠ"
+    assert reader.unknown_words("ㄱㅗㄹㅐ와 원피스")[0] == ("ㄱㅗㄹㅐ", 0, 4)
+    made = {
+        "ㅎㅏㄴㅂㅗㄱ": "한복",
+        "ㄱㅗㅏㅈㅏ": "과자",
+        "ㅇㅓㅂㅅㄴㅡㄴ": "없는",
+        "ㄷㅏㄹㄱ": "닭",
+        "ㅇㅘㄴㅍㅣ": "완피",
+    }
+    assert {typed: loose_runs(typed)[0][2] for typed in made} == made
+    assert [loose_runs(typed) for typed in ("ㅋㅋㅋㅋ", "ㅠㅠ", "ㄱㄱ", "ㅗㅏ", "빨ㄱ", "ㅏ")] == [[]] * 6
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [
+        ("김정은", ["김정은"]),
+        ("독도", ["독도"]),
+        ("닮은 사람", ["닮은"]),
+        ("고래는", ["고래"]),
+        ("고양이를", ["고양이"]),
+    ],
+)
+def test_an_unknown_word_is_named_whole(prompt: str, unknown: list[str]) -> None:
+    assert [span.text for span in unknown_words(prompt)] == unknown
