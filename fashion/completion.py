@@ -110,12 +110,16 @@ class Completion:
 
 @dataclass(frozen=True)
 class _Named:
-    """A garment of the prompt, where its noun begins, and the fields that the prompt may have named of it."""
+    """A garment of the prompt, where its phrase begins and where its noun does, and what the prompt may have named of
+    it as (field, id)."""
 
     kind: GarmentKind
+    begin: int
     start: int
-    fields: frozenset[str]
-    pattern: str | None
+    told: frozenset[tuple[str, str]]
+
+    def named(self, field: str) -> bool:
+        return any(one == field for one, _ in self.told)
 
 
 def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS) -> Completion:
@@ -134,7 +138,8 @@ def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] =
     for garment in garments:
         for field, id in _open(garment, seed, parts):
             if (field, id) not in unwanted:
-                before.append((garment.start, Addition(field, id, _modifier(field, id, korean))))
+                place = garment.begin if field == "color" else garment.start
+                before.append((place, Addition(field, id, _modifier(field, id, korean))))
     behind = []
     worn = any(piece.text.lower() in _WEARERS for piece in found)
     if len(garments) == 1 and not worn and "wearer" in parts and _rng(seed, "wearer").random() < _WORN:
@@ -157,17 +162,19 @@ def _garments(found: Sequence[Piece]) -> list[_Named]:
             groups.append((kind, piece.start, waiting))
             waiting = []
         elif piece.entry and piece.entry[0] in _ATTRIBUTES:
-            waiting.append(piece)
+            behind = bool(groups) and place > 0 and found[place - 1].text.lower() == "in"  # a blouse in white
+            (groups[-1][2] if behind else waiting).append(piece)
     kinds = {kind for kind, _, _ in groups}
     named: dict[str, _Named] = {}
-    for kind, start, before in groups:
+    for kind, start, own in groups:
         if kind == "skirt" and "jeogori" in kinds:
             kind = "hanbok_skirt"
-        told = [piece.entry for piece in (*before, *waiting) if piece.entry]
+        told = frozenset(piece.entry for piece in (*own, *waiting) if piece.entry)
+        begin = min([start, *(piece.start for piece in own)])
         former = named.get(kind)
-        fields = frozenset(field for field, _ in told) | (former.fields if former else frozenset())
-        pattern = next((id for field, id in told if field == "pattern"), former.pattern if former else None)
-        named[kind] = _Named(GARMENT_BY_ID[kind], former.start if former else start, fields, pattern)
+        if former:
+            begin, start, told = former.begin, former.start, told | former.told
+        named[kind] = _Named(GARMENT_BY_ID[kind], begin, start, told)
     return list(named.values())
 
 
@@ -198,18 +205,29 @@ def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, s
     found = []
     for field, options in (("color", tuple(color.id for color in COLORS)), ("material", kind.materials),
                            ("sleeve", kind.sleeves), ("neckline", kind.necklines), ("hem", kind.hems)):  # fmt: skip
-        if field not in parts or field in garment.fields or len(options) < 2:
+        if field not in parts or garment.named(field) or len(options) < 2:
             continue
-        if field == "sleeve" and "detail" in garment.fields:
+        if field == "sleeve" and garment.named("detail"):
             continue  # one shoulder has its own
         rng = _rng(seed, kind.id, field)
         if field == "color":
-            if kind.id in ("jeans", "gat") or "material" in garment.fields:
-                continue  # 청바지, 청치마: the noun says it
-            options = _NATURAL.get(garment.pattern or "", options)
+            options = _usual_colors(garment) or options
         first = field == "material" and rng.random() < _COTTON
         found.append((field, options[0] if first else rng.choice(options)))
     return found
+
+
+def _usual_colors(garment: _Named) -> tuple[str, ...]:
+    """The colours that a garment has where nobody names one: 청바지 and 청치마 are blue, a gat is black."""
+    kind = garment.kind
+    if kind.id == "jeans" or ("material", "denim") in garment.told:
+        return ("blue",)
+    if kind.id == "gat":
+        return ("black",)
+    patterns = [id for field, id in garment.told if field == "pattern"]
+    if kind.hanbok and "stripes" in patterns:
+        return ("pink", "red", "yellow", "mint")  # 색동
+    return next((_NATURAL[id] for id in patterns if id in _NATURAL), ())
 
 
 def _modifier(field: str, id: str, korean: bool) -> str:

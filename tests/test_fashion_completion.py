@@ -37,14 +37,13 @@ def test_a_background_or_style_that_is_said_is_never_added(field):
                 assert field not in {a.field for a in completed(as_meant(wording.prompt), seed).added}, wording.prompt
 
 
-def test_attributes_that_are_said_are_never_added():
+def test_nothing_is_added_that_contradicts_what_is_said_or_meant():
     for wording in wordings():
-        for asked in wording.garments:
-            own = {field for field, _ in asked.fields}
+        if len(wording.garments) == 1:
+            own = dict(wording.garments[0].fields)
             for seed in range(5):
-                added = completed(as_meant(wording.prompt), seed).added
-                if len(wording.garments) == 1:
-                    assert not own & {a.field for a in added}, wording.prompt
+                for addition in completed(as_meant(wording.prompt), seed).added:
+                    assert own.get(addition.field, addition.id) == addition.id, wording.prompt  # 청바지: blue
 
 
 def test_only_what_the_garment_can_have_is_added():
@@ -96,7 +95,13 @@ def test_another_word_leaves_the_other_parts_as_they_were():
         assert one == other
 
 
-def test_bare_nouns_keep_their_colour():
-    for prompt in ("청바지", "갓", "긴 청치마"):
-        assert not [a for seed in range(30) for a in completed(prompt, seed).added if a.field == "color"]
-    assert [a for a in completed("줄무늬 셔츠", 1).added if a.field == "color"]
+def test_bare_nouns_have_their_usual_colour():
+    for prompt, color in (("청바지", "blue"), ("갓", "black"), ("긴 청치마", "blue"), ("denim jacket", "blue")):
+        assert {a.id for seed in range(30) for a in completed(prompt, seed).added if a.field == "color"} == {color}
+    assert "파란 청치마" in completed("긴 청치마", 1, parts=("color",)).text.replace("긴 ", "")
+    assert len({a.id for seed in range(30) for a in completed("줄무늬 셔츠", seed).added if a.field == "color"}) > 5
+
+
+def test_a_colour_behind_its_garment_is_not_said_twice():
+    for prompt in ("polka dot blouse in white and a red skirt", "물방울무늬 블라우스에 검은 치마, 블라우스는 흰색"):
+        assert not [a for seed in range(20) for a in completed(prompt, seed).added if a.field == "color"]
