@@ -108,20 +108,20 @@ def test_a_damaged_encoder_is_one_line_that_names_its_file(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("content", "said"),
     [
-        ("score\tko1\tko2\nx\t가\t나\n", "line 2: score is 'x'"),
-        ("score\tko1\tko2\n1\t가\t나\n2\t가\n", "line 3 is cut"),
-        ("score\tko1\n1\t가\n", "needs the columns"),
-        ("", "needs the columns"),
-        ("score\tko1\tko2\n1\t" + "가" * 200_000 + "\t나\n", "is not a TSV in UTF-8"),
+        ("score\tko1\tko2\nx\t가\t나\n".encode(), "line 2: score is 'x'"),
+        ("score\tko1\tko2\n1\t가\t나\n2\t가\n".encode(), "line 3 is cut"),
+        ("score\tko1\n1\t가\n".encode(), "needs the columns"),
+        (b"", "needs the columns"),
+        ("score\tko1\tko2\n1\t가\t나\n".encode("cp949"), "is not a TSV in UTF-8"),
     ],
 )
 def test_scored_pairs_that_cannot_be_read_are_named(
-    folder: Path, tmp_path: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, content: bytes, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "scored.tsv"
-    path.write_text(text, "utf-8")
+    path.write_bytes(content)
     assert evaluate.main(["--encoder", str(folder), "--scored", str(path)]) == 2
     refused = capsys.readouterr().err
     assert said in refused
