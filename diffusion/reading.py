@@ -96,7 +96,10 @@ def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
         if negative is None:
             unwanted = (shot.negative_prompt, once(reader.unwanted, shot.prompt))
             negative = once(reader.read_negative, ", ".join(text for text in unwanted if text))
-        prompt = reader.complete(once(reader.read, shot.prompt), shot.seed, negative) if prompt is None else prompt
+        if prompt is None:
+            prompt = once(reader.read, shot.prompt)
+            if shot.source is None:  # a source picture says what its prompt leaves open
+                prompt = reader.complete(prompt, shot.seed, negative)
         return replace(shot, drawn_prompt=prompt, drawn_negative=negative)
 
     return [fill(shot) for shot in shots]

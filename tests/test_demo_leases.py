@@ -113,7 +113,11 @@ def test_two_workers_share_one_queue_and_draw_everything_once(studio: Studio) ->
         assert list(session.scalars(select(WorkerRow))) == [], "who ends takes its row along"
 
 
-def test_a_ready_worker_counts_beside_one_that_has_no_checkpoint(studio: Studio) -> None:
+def test_a_ready_worker_counts_beside_one_that_has_no_checkpoint(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.studio.readiness.HEARD_SECONDS", -1.0)  # ask the database every time
+
     def put(name: str, state: str, detail: dict, moment: float) -> None:
         with studio.services.database.write() as session:
             session.merge(WorkerRow(name=name, state=state, detail=detail, heartbeat=moment))

@@ -73,6 +73,11 @@ def test_what_a_prompt_leaves_open_is_completed_by_the_seed_and_the_negative_pro
     assert drawn == [("red a bucket hat", "yellow"), ("blue a bucket hat", "yellow"), ("red a bucket hat", "yellow")]
 
 
+def test_a_variation_keeps_what_its_source_picture_shows_and_completes_nothing() -> None:
+    shot = Shot("a hat", "yellow", seed=1, source=Image.new("RGB", (8, 8)))
+    assert read_shots([shot], Completes())[0].drawn_prompt == "a bucket hat"
+
+
 @pytest.mark.parametrize("module", ["diffusion", "ko_clip", "diffusion.specs", "diffusion.recipe"])
 def test_importing_a_package_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'torch', 'transformers', 'diffusers'}} & sys.modules.keys()))"
