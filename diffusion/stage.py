@@ -132,8 +132,9 @@ class Stage:
             x, hidden, pooled = latents[part], told.hidden[part], _rows(told.pooled, part)
             if guided:  # both halves in one call: the second costs little more
                 x, hidden = torch.cat([x, x]), torch.cat([told.negative[part], hidden])
-                other = _rows(told.negative_pooled, part)
-                pooled = None if pooled is None or other is None else torch.cat([other, pooled])
+                if pooled is not None:
+                    assert told.negative_pooled is not None
+                    pooled = torch.cat([told.negative_pooled[part], pooled])
             output = self._call(x, schedule.timesteps[i], hidden, pooled, guided)
             if guided:
                 negative, positive = output.chunk(2)
