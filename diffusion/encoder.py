@@ -40,7 +40,7 @@ class ClipTextEncoder:
         refiner: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None,
         teachers: Mapping[str, str],
     ) -> None:
-        self.teachers = dict(teachers)
+        self.teachers: Mapping[str, str] = dict(teachers)
         self.towers = {"base": base} | ({"refiner": refiner} if refiner else {})
 
     max_tokens = LENGTH - 2  # begin and end take two
@@ -52,7 +52,9 @@ class ClipTextEncoder:
     def dropped(self, text: str) -> str:
         """The end of a prompt that does not fit, or ""."""
         tokenizer = self.towers["base"][0]
-        return tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids[self.max_tokens :])
+        end = tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids[self.max_tokens :])
+        assert isinstance(end, str)  # a list for a batch alone
+        return end
 
     @torch.inference_mode()
     def base(self, prompts: Sequence[str]) -> torch.Tensor:

@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.allocator import keep_freed_memory
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.lora import LoraShelf
 from diffusion.memory import save_memory, use_attention
 from diffusion.parts import (
+    Autoencoder,
     check_tokenizer,
+    in_format,
     open_text_tower,
     open_tokenizer,
     open_unet,
@@ -76,11 +79,11 @@ def load_pipeline(
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
     opened = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
     encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)
-    for stage in opened.values():
-        stage.device = device
-        use_attention(stage.unet, attention, device)
+    for each in opened.values():
+        each.device = device
+        use_attention(each.unet, attention, device)
         if low_memory:
-            save_memory(stage, device)
+            save_memory(each, device)
     shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
     logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
     own_reader = reader if spec.domain else None
@@ -117,20 +120,20 @@ def _open_stage(spec: StageSpec, dtype: torch.dtype, device: torch.device, memo:
     return Stage(spec.role, unet, vae, scheduler_config(spec.folder("scheduler")), spec.defaults, spec.size)
 
 
-def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
+def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:
     """channels_last suits a GPU's convolutions; small U-Nets on a CPU are faster without (8 pictures: 1.3×)."""
     unet = open_unet(folder, dtype, device)
-    return unet.to(memory_format=torch.channels_last) if device.type == "cuda" else unet
+    return in_format(unet, torch.channels_last) if device.type == "cuda" else unet
 
 
-def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> torch.nn.Module:
+def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> Autoencoder:
     """SDXL's autoencoder overflows in float16 and says so (force_upcast); channels_last halves a CPU's
     decoding.
     """
     vae = open_vae(folder, dtype, device)
     if dtype is torch.float16 and vae.config.get("force_upcast"):
         vae = open_vae(folder, torch.float32, device)
-    return vae.to(memory_format=torch.channels_last)
+    return in_format(vae, torch.channels_last)
 
 
 def _own_encoder(

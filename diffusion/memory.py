@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
     from diffusion.stage import Stage
 
 ATTENTIONS = ("sdpa", "xformers")
@@ -29,7 +31,7 @@ def save_memory(stage: Stage, device: torch.device) -> None:
             offload(part, device)
 
 
-def use_attention(unet: torch.nn.Module, attention: str, device: torch.device) -> None:
+def use_attention(unet: UNet2DConditionModel, attention: str, device: torch.device) -> None:
     """Choose the attention kernel; raises ValueError where xformers is asked for and cannot work."""
     if attention not in ATTENTIONS:
         raise ValueError(f"attention is {attention!r}: choose one of {', '.join(ATTENTIONS)}")
@@ -54,4 +56,4 @@ def offload(part: torch.nn.Module, device: torch.device) -> None:
         use_stream=device.type == "cuda",
         low_cpu_mem_usage=device.type == "cuda",
     )
-    part._offloaded = True
+    part._offloaded = True  # type: ignore[assignment]  # torch's hint: a module holds tensors and modules alone

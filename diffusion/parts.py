@@ -12,10 +12,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import (
     CLIPConfig,
     CLIPModel,
@@ -28,8 +31,12 @@ from transformers import (
 from diffusion.schedulers import build_scheduler, default_scheduler
 from diffusion.weights import WeightsError, match_keys, read_json, read_state, stored_shapes
 
-VAE_CLASSES: dict[str, type[torch.nn.Module]] = {"AutoencoderTiny": AutoencoderTiny, "AutoencoderKL": AutoencoderKL}
+VAE_CLASSES: dict[str, type[AutoencoderTiny] | type[AutoencoderKL]] = {
+    "AutoencoderTiny": AutoencoderTiny,
+    "AutoencoderKL": AutoencoderKL,
+}
 Autoencoder = AutoencoderTiny | AutoencoderKL
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 # Names that a CLIPModel folder or an old text encoder holds beside what a text tower needs.
 BESIDE_TEXT = (
@@ -68,7 +75,7 @@ def open_clip(folder: Path, dtype: torch.dtype, device: torch.device) -> CLIPMod
     """Open a whole CLIP, both towers; raises FileNotFoundError or WeightsError."""
     settings = {k: v for k, v in read_json(folder / "config.json").items() if k != "model_type"}
     with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
-        model = CLIPModel(CLIPConfig(**settings))
+        model = CLIPModel(CLIPConfig(**settings))  # type: ignore[arg-type]  # `_named` tells what does not fit
     return _fill(model, folder, dtype, device, ignored=OLD_POSITIONS)
 
 
@@ -116,7 +123,8 @@ def lay_out_vae(folder: Path) -> Autoencoder:
     if name == "AutoencoderTiny":
         config.pop("block_out_channels", None)  # written by diffusers, not read by it
     with _named(folder / "config.json"), init_empty_weights(include_buffers=False):
-        return VAE_CLASSES[name].from_config(config)  # type: ignore[attr-defined]
+        # The hint counts in what return_unused_kwargs would give.
+        return VAE_CLASSES[name].from_config(config)  # type: ignore[return-value]
 
 
 def lay_out_text_tower(folder: Path, projected: bool) -> CLIPTextModel | CLIPTextModelWithProjection:
@@ -155,13 +163,13 @@ def text_namer(tower: torch.nn.Module) -> Callable[[str], str]:
 
 
 def _fill(
-    model: torch.nn.Module,
+    model: Model,
     folder: Path,
     dtype: torch.dtype,
     device: torch.device,
     rename: Callable[[str], str] = lambda key: key,
     ignored: Iterable[str] = (),
-) -> torch.nn.Module:
+) -> Model:
     pairs = check_part(model, folder, rename, ignored)
     state = read_state(folder, pairs, dtype, _shapes(model))
     model.load_state_dict(state, strict=True, assign=True)
@@ -169,7 +177,13 @@ def _fill(
         if buffer.is_meta:
             raise WeightsError(f"{folder}: a buffer of {type(model).__name__} is neither stored nor computed")
     # .to(device) alone: weights have their dtype already, and diffusers warns about casting whole models.
-    return model.requires_grad_(False).eval().to(device)
+    model.requires_grad_(False).eval().to(device)
+    return model
+
+
+def in_format(model: Model, memory_format: torch.memory_format) -> Model:
+    """The model itself, its weights laid out so."""
+    return model.to(memory_format=memory_format)  # type: ignore[call-overload]  # torch's hints lack this alone
 
 
 @contextmanager

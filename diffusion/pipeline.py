@@ -129,17 +129,17 @@ class TwoStagePipeline:
         with self._lock, torch.inference_mode(), self._styled(plan):
             run = _Run(plan, Clock(plan.work(self.stages, len(shots)), self._pace), on_step, cancelled)
             # 2. Text to conditioning.
-            told, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
+            conditions, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
             # 3. Base: noise (or a source picture and noise) to pictures.
             generators = [torch.Generator("cpu").manual_seed(shot.seed) for shot in shots]
-            pixels, base_seconds = _timed(lambda: self._draw_base(shots, plan, told["base"], generators, run))
+            pixels, base_seconds = _timed(lambda: self._draw_base(shots, plan, conditions["base"], generators, run))
             base_images = from_pixels(pixels)
             timings = {"encode": encode_seconds, "base": base_seconds}
             images = base_images
             # 4. Refiner: the same pictures, larger, with a little noise, drawn on.
             if plan.refine:
                 refined, timings["refiner"] = _timed(
-                    lambda: self._refine(pixels, plan, told["refiner"], generators, run)
+                    lambda: self._refine(pixels, plan, conditions["refiner"], generators, run)
                 )
                 images = from_pixels(refined)
         # 5. Say how to draw them again.

@@ -27,7 +27,7 @@ def choose_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         return torch.bfloat16 if has_bfloat16() else torch.float32
     chosen = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
-    if chosen not in DTYPES.values():
+    if chosen is None or chosen not in DTYPES.values():
         raise ValueError(f"dtype is {dtype!r}: choose one of {', '.join(DTYPES)}")
     if device.type == "cpu" and chosen is torch.float16:
         raise ValueError("dtype float16 needs a GPU: use float32, or bfloat16 where the CPU has AVX512-BF16")

@@ -72,10 +72,10 @@ def read_settings(recipe: Mapping[str, object], source: Image.Image | None = Non
     shot = Shot(
         texts["prompt"],
         texts["negative_prompt"],
-        recipe["seed"],
+        recipe["seed"],  # type: ignore[arg-type]  # Shot checks it
         source,
         drawn["prompt"],
-        drawn["negative_prompt"],  # type: ignore[arg-type]
+        drawn["negative_prompt"],
     )
     try:
         return shot, DrawSettings(**recipe["settings"])  # type: ignore[arg-type]

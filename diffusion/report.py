@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ from diffusion.weights import read_json
 from fashion.lexicon import GARMENTS
 from fashion.scene import Scene
 from fashion.scoring import SCORED, score
+
+if TYPE_CHECKING:
+    from fashion.scorer import Detection
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,9 @@ class ClipJudge:
     @torch.inference_mode()
     def pictures(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         """Unit rows (n, d)."""
-        side = self.model.config.vision_config.image_size
+        tower = self.model.config.vision_config
+        assert tower is not None and not isinstance(tower, dict) and isinstance(tower.image_size, int)
+        side = tower.image_size
         resized = [each.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for each in pictures]
         levels = torch.from_numpy(np.stack([np.asarray(each) for each in resized])).permute(0, 3, 1, 2) / 255
         rows = []
@@ -90,7 +96,7 @@ class ClipJudge:
 
 def compare_accuracy(scenes: Sequence[Scene], ours: Judged, theirs: Judged) -> list[Comparison]:
     """Share of garments whose attribute was seen right, per attribute and for "all"."""
-    answers = [[[g.right for g in score(s, f)] for s, f in zip(scenes, j.seen, strict=True)] for j in (ours, theirs)]
+    answers = [_right(scenes, each) for each in (ours, theirs)]
     rows = []
     for attribute in (*SCORED, "all"):
         sides = [attribute_accuracy(each, attribute) for each in answers]
@@ -99,17 +105,22 @@ def compare_accuracy(scenes: Sequence[Scene], ours: Judged, theirs: Judged) -> l
     return rows
 
 
+def _right(scenes: Sequence[Scene], judged: Judged) -> list[list[dict[str, bool]]]:
+    """Per scene and asked garment, which attributes were seen right."""
+    seen = cast("Sequence[Sequence[Detection]]", judged.seen)  # `score` reads no more of them than `Seen` has
+    return [[each.right for each in score(scene, found)] for scene, found in zip(scenes, seen, strict=True)]
+
+
 def compare_distributions(ours: Judged, theirs: Judged, real: np.ndarray) -> list[Comparison]:
     """Distances on scorer features to real pictures' (m, d), and the garment Inception-Score analogue."""
     n = len(ours.pictures)
     rows = []
     for name, measure, biased in (("Fréchet distance", _frechet, True), ("kernel distance", _kernel, False)):
-        measures = [measure(each.vectors, real) for each in (ours, theirs)]
-        rows.append(compare(f"{name} (scorer features)", n, *measures, False, DISTANCE_DRAWS, biased=biased))
+        first, second = (measure(each.vectors, real) for each in (ours, theirs))
+        rows.append(compare(f"{name} (scorer features)", n, first, second, False, DISTANCE_DRAWS, biased=biased))
     kinds = [garment.id for garment in GARMENTS]
-    spread = [garment_probabilities(each.seen, kinds) for each in (ours, theirs)]
-    measures = [_inception(each) for each in spread]
-    return [*rows, compare("garment Inception-Score analogue", n, *measures, True, DISTANCE_DRAWS, biased=True)]
+    first, second = (_inception(garment_probabilities(each.seen, kinds)) for each in (ours, theirs))
+    return [*rows, compare("garment Inception-Score analogue", n, first, second, True, DISTANCE_DRAWS, biased=True)]
 
 
 def compare_all(
@@ -129,14 +140,14 @@ def compare_all(
     rows = compare_accuracy(scenes, ours, theirs)
     if clip is not None:
         words = clip.texts(prompts)
-        marks = [clip_scores(words, clip.pictures(each.pictures)) for each in (ours, theirs)]
-        rows.append(compare_means("CLIP score", *marks))
+        first, second = (clip_scores(words, clip.pictures(each.pictures)) for each in (ours, theirs))
+        rows.append(compare_means("CLIP score", first, second))
     least = max(FEWEST, real.shape[1] + 1, len(GARMENTS) + 1)
     if len(ours.pictures) >= least and len(real) >= least:
         rows += compare_distributions(ours, theirs, real)
     if seeds > 1:
-        spread = [diversity(each.vectors.reshape(-1, seeds, each.vectors.shape[1])) for each in (ours, theirs)]
-        rows.append(compare_means("diversity over seeds", *spread))
+        first, second = (diversity(each.vectors.reshape(-1, seeds, each.vectors.shape[1])) for each in (ours, theirs))
+        rows.append(compare_means("diversity over seeds", first, second))
     return [*rows, compare_means("sharpness", sharpness(ours.pictures), sharpness(theirs.pictures))]
 
 

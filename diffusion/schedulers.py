@@ -16,17 +16,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, SchedulerMixin, UniPCMultistepScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 FLOW = "flow_prediction"
 PREDICTIONS = ("epsilon", "v_prediction", FLOW)
+
+
+# What these are made of, SchedulerMixin, says nothing of steps and noise levels.
+StockScheduler = DPMSolverMultistepScheduler | UniPCMultistepScheduler | DDIMScheduler
 
 
 @dataclass(frozen=True)
 class Choice:
     """A scheduler that a request may name: its class, what it overrides, the predictions that it understands."""
 
-    kind: type[SchedulerMixin]
+    kind: type[StockScheduler]
     overrides: Mapping[str, object]
     predictions: tuple[str, ...] = PREDICTIONS
 
@@ -45,7 +51,7 @@ CHOICES: dict[str, Choice] = {
 class Schedule:
     """The noise levels of one draw: `timesteps` (steps,) from noisy to clean, around a stock scheduler."""
 
-    scheduler: SchedulerMixin
+    scheduler: StockScheduler
     timesteps: torch.Tensor
     begin: int
     prediction: str
@@ -85,7 +91,8 @@ class Schedule:
 
     def step(self, output: torch.Tensor, i: int, latents: torch.Tensor) -> torch.Tensor:
         """Latents after step i."""
-        return self.scheduler.step(output, self.timesteps[i], latents, return_dict=False)[0]
+        level = self.timesteps[i]  # a tensor (), which DDIM's hint forgets
+        return self.scheduler.step(output, level, latents, return_dict=False)[0]  # type: ignore[arg-type]
 
 
 def prediction_type(config: Mapping[str, object]) -> str:
@@ -136,7 +143,7 @@ def make_schedule(config: Mapping[str, object], name: str, steps: int, strength:
     return Schedule(scheduler, scheduler.timesteps[begin:], begin, prediction_type(config))
 
 
-def build_scheduler(config: Mapping[str, object], name: str) -> SchedulerMixin:
+def build_scheduler(config: Mapping[str, object], name: str) -> StockScheduler:
     """A fresh stock scheduler of that name with the checkpoint's noise levels."""
     prediction = prediction_type(config)
     if name not in CHOICES or not _draws(name, config):
@@ -156,7 +163,7 @@ def _draws(name: str, config: Mapping[str, object]) -> bool:
     return float(_build(choice, config, prediction).alphas_cumprod.min()) > 0
 
 
-def _build(choice: Choice, config: Mapping[str, object], prediction: str) -> SchedulerMixin:
+def _build(choice: Choice, config: Mapping[str, object], prediction: str) -> StockScheduler:
     known = set(inspect.signature(choice.kind.__init__).parameters)
     settings = {key: value for key, value in config.items() if key in known}
     settings |= dict(choice.overrides) | {"prediction_type": prediction}

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.parts import Autoencoder
 from diffusion.preview import PreviewMap
@@ -59,9 +60,10 @@ class Stage:
         self.vae = vae
         self.scheduler = scheduler
         self.defaults = defaults
-        self.factor = 2 ** (len(vae.config.get("block_out_channels", vae.config.get("encoder_block_out_channels"))) - 1)
-        self.size = size or int(unet.config.sample_size) * self.factor
-        self.unit = self.factor * 2 ** (len(unet.config.block_out_channels) - 1)
+        widths = vae.config.get("block_out_channels") or vae.config["encoder_block_out_channels"]
+        self.factor = 2 ** (len(widths) - 1)
+        self.size = size or int(unet.config["sample_size"]) * self.factor
+        self.unit = self.factor * 2 ** (len(unet.config["block_out_channels"]) - 1)
         self.unet_parameters = sum(each.numel() for each in unet.parameters())
         self.vae_parameters = sum(each.numel() for each in vae.parameters())
         self.pictures_at_once: int | None = None  # None: all of a batch in one call of the U-Net
@@ -73,7 +75,7 @@ class Stage:
             raise ValueError(f"the {self.role} cannot draw {size} pixels: give a multiple of {self.unit}")
 
     def latent_shape(self, size: int) -> tuple[int, int, int]:
-        return self.unet.config.in_channels, size // self.factor, size // self.factor
+        return self.unet.config["in_channels"], size // self.factor, size // self.factor
 
     @cached_property
     def preview(self) -> PreviewMap:
@@ -130,7 +132,9 @@ class Stage:
             x, hidden, pooled = latents[part], told.hidden[part], _rows(told.pooled, part)
             if guided:  # both halves in one call: the second costs little more
                 x, hidden = torch.cat([x, x]), torch.cat([told.negative[part], hidden])
-                pooled = None if pooled is None else torch.cat([_rows(told.negative_pooled, part), pooled])
+                if pooled is not None:
+                    assert told.negative_pooled is not None
+                    pooled = torch.cat([told.negative_pooled[part], pooled])
             output = self._call(x, schedule.timesteps[i], hidden, pooled, guided)
             if guided:
                 negative, positive = output.chunk(2)
@@ -158,7 +162,7 @@ class Stage:
     def _time_ids(self, x: torch.Tensor, pooled: torch.Tensor, guided: bool) -> torch.Tensor:
         """(n, 5) size, crop and aesthetic score as SDXL's refiner takes them, or (n, 6) with a target size."""
         config = self.unet.config
-        count = (config.projection_class_embeddings_input_dim - pooled.shape[1]) // config.addition_time_embed_dim
+        count = (config["projection_class_embeddings_input_dim"] - pooled.shape[1]) // config["addition_time_embed_dim"]
         side = x.shape[-1] * self.factor
         if count == 6:
             return torch.tensor([[side, side, 0, 0, side, side]] * len(x), dtype=torch.float32)
@@ -172,11 +176,11 @@ class Stage:
         return (slice(start, start + size) for start in range(0, n, size))
 
     def _check(self, told: Conditioning) -> None:
-        wanted = self.unet.config.cross_attention_dim
+        wanted = self.unet.config["cross_attention_dim"]
         if told.hidden.ndim != 3 or told.hidden.shape[-1] != wanted:
             shape = tuple(told.hidden.shape)
             raise ValueError(f"the {self.role} U-Net reads hidden states (n, 77, {wanted}), the encoder gives {shape}")
-        if (self.unet.config.addition_embed_type == "text_time") != (told.pooled is not None):
+        if (self.unet.config["addition_embed_type"] == "text_time") != (told.pooled is not None):
             raise ValueError(f"the {self.role} U-Net and its conditioning disagree on a pooled embedding")
 
     def _encode(self, picture: torch.Tensor) -> torch.Tensor:
@@ -190,7 +194,7 @@ class Stage:
         return x.to(self.device, self.vae.dtype, memory_format=torch.channels_last)
 
     def _scaling(self) -> tuple[float, float]:
-        return float(self.vae.config.scaling_factor), float(self.vae.config.get("shift_factor") or 0.0)
+        return float(self.vae.config["scaling_factor"]), float(self.vae.config.get("shift_factor") or 0.0)
 
 
 def _each(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, check: Check) -> list[torch.Tensor]:

@@ -136,7 +136,7 @@ def text_fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for key in sorted(key for key in found if (key.startswith(_TOWER) or not whole) and not key.endswith(_NOT_TOWER)):
         digest.update(f"{key.removeprefix(_TOWER)} {found[key].dtype} {tuple(found[key].shape)}\n".encode())
-        digest.update(found[key].view(torch.uint8).numpy())
+        digest.update(found[key].view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TypedDict, cast
 
 import torch
-from transformers import AutoTokenizer, CLIPModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, CLIPModel, CLIPTextConfig, PreTrainedTokenizerBase
 
 from training.parts import FACTS_FILE
 
@@ -20,6 +20,20 @@ _SIDE_FILES = (
     "tokenizer*.json", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model",
     "preprocessor_config.json", "processor_config.json",
 )  # fmt: skip
+
+
+class FinetunedFacts(TypedDict):
+    """What a fine-tuned CLIP says of itself; `before` and `after` are figures by name."""
+
+    step: int
+    train: str
+    before: dict[str, float]
+    after: dict[str, float]
+    origin: dict[str, object]
+    held_out: int
+    trained_on: int
+    left_out: int
+    model: str
 
 
 def open_clip(folder: Path) -> tuple[CLIPModel, PreTrainedTokenizerBase, torch.dtype]:
@@ -42,13 +56,14 @@ def open_clip(folder: Path) -> tuple[CLIPModel, PreTrainedTokenizerBase, torch.d
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer_config.json")):
         raise FileNotFoundError(f"{folder} has no tokenizer: put the tokenizer's files beside the weights")
     variant = "fp16" if names == ["model.fp16.safetensors"] else None
-    clip, found = CLIPModel.from_pretrained(
+    opened = CLIPModel.from_pretrained(
         folder, dtype="auto", use_safetensors=True, local_files_only=True, variant=variant, output_loading_info=True
     )
+    clip, found = cast(tuple[CLIPModel, dict[str, set[str]]], opened)  # with its loading info, unlike the hint
     if missing := sorted(found["missing_keys"]):
         raise ValueError(f"{folder} lacks {len(missing)} weights of a whole CLIP, {missing[0]} among them")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    text = clip.config.text_config
+    text = text_settings(clip)
     if len(tokenizer) > text.vocab_size or text.eos_token_id not in (2, tokenizer.eos_token_id):
         raise ValueError(
             f"{folder}: the tokenizer ({len(tokenizer)} tokens, end {tokenizer.eos_token_id}) is not the text tower's "
@@ -56,6 +71,20 @@ def open_clip(folder: Path) -> tuple[CLIPModel, PreTrainedTokenizerBase, torch.d
         )
     dtype = clip.dtype
     return clip.float(), tokenizer, dtype
+
+
+def text_settings(clip: CLIPModel) -> CLIPTextConfig:
+    """The settings of the text tower."""
+    settings = clip.config.text_config
+    assert isinstance(settings, CLIPTextConfig)
+    return settings
+
+
+def image_side(clip: CLIPModel) -> int:
+    """Pixels of a side that the image tower reads."""
+    settings = clip.config.vision_config
+    assert settings is not None and not isinstance(settings, dict) and isinstance(settings.image_size, int)
+    return settings.image_size
 
 
 def clip_fingerprint(folder: Path) -> str:
@@ -68,14 +97,14 @@ def clip_fingerprint(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def finetuned_facts(folder: Path) -> dict[str, object] | None:
+def finetuned_facts(folder: Path) -> FinetunedFacts | None:
     """What a fine-tuned CLIP says of itself; None where `folder` holds none."""
     path = folder / FACTS_FILE
-    facts = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return facts if {"origin", "after"} <= facts.keys() else None
+    facts = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    return facts if facts and {"origin", "after"} <= facts.keys() else None
 
 
-def write_clip(clip: CLIPModel, folder: Path, origin: Path, facts: Mapping[str, object]) -> None:
+def write_clip(clip: CLIPModel, folder: Path, origin: Path, facts: FinetunedFacts) -> None:
     """Write weights, what lies beside `origin`'s, card and figures beside, then put them in the folder's place."""
     work, old = folder.with_name(f".{folder.name}.writing"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(work, ignore_errors=True)

@@ -30,6 +30,7 @@ from fashion.captions import caption
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
 from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
+from ko_clip.clip_folder import image_side
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
 from training.parts import FACTS_FILE, save_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
@@ -132,7 +133,7 @@ def image_vectors(clip: CLIPModel, pictures: torch.Tensor) -> torch.Tensor:
 
     Their levels are scaled as the tower expects: -1..1 for the one that ships.
     """
-    size = clip.config.vision_config.image_size
+    size = image_side(clip)
     if pictures.shape[-1] != size:
         pictures = F.interpolate(pictures, size=(size, size), mode="area")
     pooled = clip.vision_model(pictures).pooler_output
@@ -191,14 +192,16 @@ def main(argv: list[str] | None = None) -> None:
     if options.lock_text and not (run.part / WEIGHTS_FILE).exists():
         parser.error(f"--lock-text keeps a text tower and {run.part} has none: train without it first")
     tokenizer = english_tokenizer(run.part)
-    clip = EnglishClipShape().build(tokenizer).to(run.device)
+    clip = EnglishClipShape().build(tokenizer)
+    clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     first_step = warm_start(clip, run)
-    shipped = {}
+    shipped: dict[str, float] = {}
     if options.lock_text:
         lock_text(clip, run)
         shipped = _training_facts(run.part)
-        first_step = shipped.get("locked_steps", 0)
-    probes = nn.ModuleDict({side: AttributeProbe(EnglishClipShape.projection) for side in ("image", "text")})
+        first_step = int(shipped.get("locked_steps", 0))
+    image_probe, text_probe = (AttributeProbe(EnglishClipShape.projection) for _ in range(2))
+    probes = nn.ModuleDict({"image": image_probe, "text": text_probe})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
     pool = PicturePool(options.pool, options.pictures)
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
@@ -220,7 +223,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         targets = {field: rows.to(run.device) for field, rows in attribute_targets(batch).items()}
         root = image.shape[1] ** 0.5  # unit vectors made as long as a layer expects
-        read = probes["image"].loss(root * image, targets) + probes["text"].loss(root * text[: len(batch)], targets)
+        read = image_probe.loss(root * image, targets) + text_probe.loss(root * text[: len(batch)], targets)
         return {"loss": contrast + 0.5 * read, "contrast": contrast, "read": read}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -236,7 +239,7 @@ def main(argv: list[str] | None = None) -> None:
     facts = {"held_out_pictures": options.held_out, **facts}
     if options.lock_text:  # `step` stays the step of the text tower, which the other parts learnt from
         facts = {**shipped, **facts, "locked_steps": result.step}
-    save_part(clip, run.part, step=facts.pop("step", result.step), facts=facts)
+    save_part(clip, run.part, step=int(facts.pop("step", result.step)), facts=facts)
 
 
 def _training_facts(part: Path) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 from ko_clip.frozen_unet import FrozenUNet
@@ -62,6 +63,7 @@ class CrossAttentionOutputs(nn.Module):
         """Each layer's outputs (n, queries, inner) for states (n, slots, dim), with queries chosen by `seed`."""
         generator, outputs = torch.Generator().manual_seed(seed), []
         for number, layer in enumerate(self.layers):
+            assert isinstance(layer, Attention)
             bank = getattr(self, f"queries{number}")
             queries = bank[torch.randperm(len(bank), generator=generator)[:_USED].to(bank.device)]
             query, key, value = (
@@ -98,6 +100,7 @@ def open_cross_attention(
     width, pooled_width = teacher.widths(head)
     unet.check(width, head, pooled=bool(pooled_width))
     target = teacher.encode(list(texts))[head]
-    pooled = target.pooled if unet.unet.config.addition_embed_type else None
+    pooled = target.pooled if unet.unet.config["addition_embed_type"] else None
     states, summary = (None if x is None else torch.from_numpy(x).to(device) for x in (target.states, pooled))
+    assert states is not None  # `check` has compared their width
     return CrossAttentionOutputs(unet, states, summary).requires_grad_(False).to(device)

@@ -53,7 +53,8 @@ class PromptEncoder:
     def load(cls, path: str | Path, device: str | torch.device = "cpu", long: str = "cut") -> PromptEncoder:
         """Open an encoder's folder. Raises FileNotFoundError or ValueError naming what is missing or wrong."""
         folder = Path(path)
-        model = open_student(folder).to(device)
+        model = open_student(folder)
+        model.to(device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
         tokenizer = PromptTokenizer.load(folder)
         if model.config.vocab_size < tokenizer.vocab_size:
             raise ValueError(
@@ -81,7 +82,7 @@ class PromptEncoder:
         if not self.search_head:
             raise ValueError("this encoder has no search head and no pooled embedding: train it with one of them")
         found = self._encoded(self.search_head, [parse_weights(prompt) for prompt in prompts])
-        rows = [torch.stack([part.pooled for part in parts]).mean(0) for parts in found]
+        rows = [torch.stack([x.pooled for x in parts if x.pooled is not None]).mean(0) for parts in found]
         if not rows:
             return np.zeros((0, self.search_dim), dtype=np.float32)
         vectors = torch.nn.functional.normalize(torch.stack(rows).float(), dim=-1)
@@ -108,7 +109,8 @@ class PromptEncoder:
         if most > 1:
             blank = self._encoded(head, [parse_weights("")])[0]
             found = [parts + blank * (most - len(parts)) for parts in found]
-        states = torch.stack([torch.cat([part.states for part in parts]) for parts in found])  # (n, 77 · parts, d)
+        rows = [torch.cat([part.states for part in parts if part.states is not None]) for parts in found]
+        states = torch.stack(rows)  # (n, 77 · parts, d)
         pooled = [parts[0].pooled for parts in found]
         return states, None if pooled[0] is None else torch.stack(pooled)  # type: ignore[arg-type]
 

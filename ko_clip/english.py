@@ -75,4 +75,5 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = EnglishClipShape.voc
     merges = merges[: vocabulary - 2 * len(alphabet) - 2]
     tokens = alphabet + [letter + WORD_END for letter in alphabet] + [a + b for a, b in merges] + [BEGIN, END]
     vocab = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
+    # The hint of `merges` says text: the tokenizer takes pairs.
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)  # type: ignore[arg-type]

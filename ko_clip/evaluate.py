@@ -85,10 +85,14 @@ def pair_retrieval(encoder: PromptEncoder, path: Path, most: int) -> Table:
     if not pairs:
         raise ValueError(f"{path} gave no pair: {report.summary()}")
     korean, english = [p[0] for p in pairs], [p[1] for p in pairs]
-    ours = [in_chunks(encoder.search, texts) for texts in (korean, english)]
+    from_korean, from_english = (in_chunks(encoder.search, texts) for texts in (korean, english))
+    ways = (
+        ("ko→en", from_korean, from_english, english),
+        ("en→ko", from_english, from_korean, korean),
+    )
     return [
         {"corpus": path.name, "direction": name, "pairs": len(pairs), **retrieval(queries, keys, texts)}
-        for name, queries, keys, texts in (("ko→en", *ours, english), ("en→ko", *ours[::-1], korean))
+        for name, queries, keys, texts in ways
     ]
 
 
@@ -154,7 +158,7 @@ def drawn_retrieval(encoder: PromptEncoder, teacher: ClipTeacher, drawn: DrawnPa
     """Korean captions against the teacher's English ones (refiner pooled) and our own (search)."""
     rows: Table = []
     if "refiner" in teacher.heads:
-        keys = in_chunks(lambda texts: teacher.encode(texts)["refiner"].pooled, drawn.english)
+        keys = in_chunks(lambda texts: _given(teacher.encode(texts)["refiner"].pooled), drawn.english)
         queries = in_chunks(lambda texts: encoder.refiner(texts)[1].cpu().numpy(), drawn.korean)
         rows.append({"head": "refiner, pooled", "captions": len(keys), **retrieval(queries, keys, drawn.english)})
     if encoder.search_head == "search":
@@ -201,8 +205,13 @@ def states_error(
     """`relative_error` of one head's states for prompts whose English is `texts`."""
     say = encoder.base if head == "base" else lambda some: encoder.refiner(some)[0]
     ours = in_chunks(lambda some: say(some).cpu().numpy().astype(np.float32), prompts[:512])
-    theirs = in_chunks(lambda some: teacher.encode(some)[head].states, texts[:512])
+    theirs = in_chunks(lambda some: _given(teacher.encode(some)[head].states), texts[:512])
     return relative_error(ours, theirs)
+
+
+def _given(values: np.ndarray | None) -> np.ndarray:
+    assert values is not None  # only heads that give it are asked
+    return values
 
 
 def in_chunks(call: Callable[[list[str]], np.ndarray], texts: Sequence[str]) -> np.ndarray:

@@ -46,7 +46,7 @@ def export(encoder: str | Path, out: str | Path, exact: bool = False) -> bool:
         raise ValueError(f"{target} holds something else than an export: name another --out")
     head = search_head(opened.model)
     coded = exact or not opened.model.heads[head].spec.words
-    modules = [SearchModule(opened.model, opened.tokenizer, head)] if coded else _words(opened, head)
+    modules: list[nn.Module] = [SearchModule(opened.model, opened.tokenizer, head)] if coded else _words(opened, head)
     with quietly():
         model = SentenceTransformer(modules=modules, device="cpu", similarity_fn_name="cosine")
         model.save(str(target), create_model_card=False)

@@ -24,7 +24,15 @@ from pathlib import Path
 import torch
 from transformers import CLIPModel
 
-from ko_clip.clip_folder import clip_fingerprint, finetuned_facts, open_clip, write_clip
+from ko_clip.clip_folder import (
+    FinetunedFacts,
+    clip_fingerprint,
+    finetuned_facts,
+    image_side,
+    open_clip,
+    text_settings,
+    write_clip,
+)
 from ko_clip.command import told
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
@@ -74,7 +82,7 @@ class FinetuneSettings:
 
     def schedule(self, clip: CLIPModel) -> TrainerSettings:
         """By default 1e-5 for towers as wide as the public ones (as Goyal et al. 2023), 1e-4 for narrower ones."""
-        usual = 1e-5 if clip.config.text_config.hidden_size >= 512 else 1e-4
+        usual = 1e-5 if text_settings(clip).hidden_size >= 512 else 1e-4
         return TrainerSettings(
             steps=self.steps, minutes=self.minutes, learning_rate=self.learning_rate or usual,
             warmup=max(1, min(100, self.steps // 10)), sample_every=self.measure_every,
@@ -117,7 +125,7 @@ def finetune(settings: FinetuneSettings) -> Outcome:
     split_pairs(len(read_pairs(settings.pictures, settings.text)[0]), settings.held_out, settings.seed)
     run = _open_run(settings)
     store = open_pairs(
-        settings.pictures, settings.text, Preprocessing.of(settings.model, clip.config.vision_config.image_size),
+        settings.pictures, settings.text, Preprocessing.of(settings.model, image_side(clip)),
         run.folder,
     )  # fmt: skip
     _say_left_out(store)
@@ -127,7 +135,7 @@ def finetune(settings: FinetuneSettings) -> Outcome:
         "seed": settings.seed, "text": list(settings.text),
     }  # fmt: skip
     _check_goes_on(settings, run, {**origin, "train": settings.train})
-    clip.to(run.device)
+    clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     pairs = PairReader(store, tokenizer, clip)
     before = measure(clip, pairs, split.held_out, "before")
     logger.info("before: %s", json.dumps(before))
@@ -135,15 +143,17 @@ def finetune(settings: FinetuneSettings) -> Outcome:
         clip, pairs, split, run, settings.schedule(clip), train=settings.train, batch=settings.batch, seed=settings.seed
     )
     best.load_into(clip)
-    clip.to(dtype).float()  # what is measured is what is written
+    # What is measured is what is written.
+    clip.to(dtype).float()  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     after = measure(clip, pairs, split.held_out, "after")
     logger.info("after: %s", json.dumps(after))
-    facts = {
+    facts: FinetunedFacts = {
         "step": best.step, "train": settings.train, "before": before, "after": after, "origin": origin,
         "held_out": settings.held_out, "trained_on": len(split.trained), "left_out": len(store.left_out),
         "model": str(settings.model),
     }  # fmt: skip
-    return _promote(clip.to(dtype), settings, facts)
+    clip.to(dtype)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
+    return _promote(clip, settings, facts)
 
 
 def _open_run(settings: FinetuneSettings) -> Run:
@@ -178,7 +188,7 @@ def _say_left_out(store: PairStore, shown: int = 10) -> None:
 # --- keeping --------------------------------------------------------------------------------------------------------
 
 
-def _promote(clip: CLIPModel, settings: FinetuneSettings, facts: Mapping[str, object]) -> Outcome:
+def _promote(clip: CLIPModel, settings: FinetuneSettings, facts: FinetunedFacts) -> Outcome:
     """Write OUT where the result beats the model, and what an earlier leg left in OUT; else OUT-unpromoted."""
     before, after = facts["before"], facts["after"]
     there = finetuned_facts(settings.out)

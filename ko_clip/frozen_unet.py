@@ -11,7 +11,7 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 _GOOD_SCORE = 6.0  # the aesthetic score of the SDXL refiner's conditioning by default
@@ -35,11 +35,12 @@ class FrozenUNet(nn.Module):
         unet = UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32)
         self.unet = unet.eval().requires_grad_(False).to(device)
         self.folder = folder
-        side = size or int(unet.config.sample_size)
-        self.shape = (unet.config.in_channels, side, side)
+        side = size or int(unet.config["sample_size"])
+        self.shape = (unet.config["in_channels"], side, side)
         self.pixels = side * _factor(Path(folder).parent / "vae")
         self.make_scheduler = _scheduler(scheduler)
-        self.scheduler, self.found = self.make_scheduler(), []
+        self.scheduler = self.make_scheduler()
+        self.found: list[Tensor] = []
         for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
             if block is not None:
                 block.register_forward_hook(self._keep)
@@ -48,9 +49,9 @@ class FrozenUNet(nn.Module):
         """Raise where the head's width is not the one that the U-Net attends to, or the U-Net needs pooled conditions
         and there are none.
         """
-        if self.unet.config.addition_embed_type and not pooled:
+        if self.unet.config["addition_embed_type"] and not pooled:
             raise ValueError(f"U-Net {self.folder} needs pooled conditions: name the base stage's U-Net for {head!r}")
-        asked = self.unet.config.cross_attention_dim
+        asked = self.unet.config["cross_attention_dim"]
         if width != asked:
             raise ValueError(
                 f"the U-Net attends to states of width {asked}, head {head!r} gives {width}: "

@@ -65,16 +65,20 @@ class HeldOut:
         was_training = student.training
         student.eval()
         figures: dict[str, float] = {}
+        readers = cross_attention or {}
         for number, (ids, english, answers) in enumerate(self.sets):
             for name, target in answers.items():
                 states, pooled = self._answers(student, ids, name)
                 label = f"{name}{number or ''}"
-                if target.states is not None and name in (cross_attention or {}):
-                    error = cross_attention[name].loss(torch.from_numpy(states), torch.from_numpy(target.states))
+                if target.states is not None and name in readers:
+                    assert states is not None
+                    error = readers[name].loss(torch.from_numpy(states), torch.from_numpy(target.states))
                     figures[f"{label}.cross_attention"] = float(error)
                 elif target.states is not None:
+                    assert states is not None
                     figures[f"{label}.error"] = relative_error(states, target.states)
                 if target.pooled is not None:
+                    assert pooled is not None
                     figures[f"{label}.r@1"] = recall(pooled, target.pooled, english)
         student.train(was_training)
         signs = {name: -1.0 if name.endswith((".error", ".cross_attention")) else 1.0 for name in figures}

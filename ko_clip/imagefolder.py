@@ -11,9 +11,10 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -110,6 +111,20 @@ def split_pairs(count: int, held_out: int, seed: int) -> Split:
 # --- what a tower reads ---------------------------------------------------------------------------------------------
 
 
+class _PreprocessorFile(TypedDict, total=False):
+    """What is read of a Hugging Face preprocessor_config.json; sizes are one number or edges by name."""
+
+    size: int | dict[str, int]
+    crop_size: int | dict[str, int]
+    do_center_crop: bool
+    do_rescale: bool
+    do_normalize: bool
+    resample: int
+    rescale_factor: float
+    image_mean: list[float]
+    image_std: list[float]
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes what an image tower reads: resized, cropped at the centre, scaled, normalised.
@@ -141,10 +156,11 @@ class Preprocessing:
             ) from error
 
     @classmethod
-    def _told(cls, found: Mapping[str, object], folder: Path, size: int) -> Preprocessing:
+    def _told(cls, found: _PreprocessorFile, folder: Path, size: int) -> Preprocessing:
         asked = found.get("size", size)
-        shortest = asked if isinstance(asked, int) else asked.get("shortest_edge")
-        resized = (0, 0) if shortest else (asked["height"], asked["width"])
+        edges = {"shortest_edge": asked} if isinstance(asked, int) else asked
+        shortest = edges.get("shortest_edge")
+        resized = (0, 0) if shortest else (edges["height"], edges["width"])
         crop = found.get("crop_size", size) if found.get("do_center_crop", True) else None
         end = (crop, crop) if isinstance(crop, int) else (crop["height"], crop["width"]) if crop else resized
         if end != (size, size) or (shortest or min(resized)) < size:
@@ -180,7 +196,7 @@ class Preprocessing:
         return (torch.tensor(levels).permute(0, 3, 1, 2).float() * self.rescale - mean) / std
 
 
-def _settings(folder: Path) -> Mapping[str, object] | None:
+def _settings(folder: Path) -> _PreprocessorFile | None:
     for name, key in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
         if (path := folder / name).is_file():
             try:

@@ -125,9 +125,11 @@ class Layer(nn.Module):
         normed = self.norm1(hidden)
         return self.query(normed), self.key_value(normed)
 
-    def _split(self, query: Tensor, key_value: Tensor) -> tuple[Tensor, ...]:
+    def _split(self, query: Tensor, key_value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value by head: (batch, heads, length, width / heads)."""
-        return tuple(x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, *key_value.chunk(2, -1)))
+        key, value = key_value.chunk(2, -1)
+        query, key, value = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value))
+        return query, key, value
 
     def _finish(self, hidden: Tensor, read: Tensor) -> Tensor:
         drop = self.dropout if self.training else 0.0
@@ -171,10 +173,12 @@ class SlotDecoder(nn.Module):
         """What the queries `which` (total, numbers) that stand in `rows` read, (total, width), and where the last layer
         looked (batch, asked for, tokens) if `weights`.
         """
-        hidden, attention = functional.embedding(which, self.queries), None
+        hidden = functional.embedding(which, self.queries)
+        attention: Tensor | None = None
+        layers = [layer for layer in self.layers if isinstance(layer, Layer)]  # all are: torch's list forgets it
         # Before anything is read a query is the same in every row: it is asked once, and not once a row.
-        first = functional.embedding(which, self.layers[0].ask(self.queries).float()).to(memory.dtype)
-        for number, layer in enumerate(self.layers):
+        first = functional.embedding(which, layers[0].ask(self.queries).float()).to(memory.dtype)
+        for number, layer in enumerate(layers):
             query = None if number else first
             if weights:
                 hidden, attention = layer.forward_with_weights(hidden, memory, rows, keys, query)
@@ -191,7 +195,7 @@ def waves(positions: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def _make_waves(parameter: nn.Parameter, size: float) -> None:
+def _make_waves(parameter: Tensor, size: float) -> None:
     if not getattr(parameter, "_is_hf_initialized", False):  # transformers marks what it has loaded
         parameter.copy_(waves(*parameter.shape))
 
@@ -199,6 +203,7 @@ def _make_waves(parameter: nn.Parameter, size: float) -> None:
 def _calm(layers: nn.ModuleList) -> None:
     """Scale down what each layer adds, so that a deep sum begins no larger than its first term."""
     for layer in layers:
+        assert isinstance(layer, Layer)
         for part in (layer.out, layer.down):
             nn.init.normal_(part.weight, std=(2 * len(layers) * part.in_features) ** -0.5)
 
@@ -207,6 +212,17 @@ class Head(nn.Module):
     """From what the slots read to one teacher's units. Mean, deviation and the answer to an empty prompt (`empty`
     (batch,): which rows are; None: none is) are the teacher's.
     """
+
+    mean: Tensor
+    empty: Tensor
+    deviation: Tensor
+    knows_empty: Tensor
+    pooled_mean: Tensor
+    pooled_empty: Tensor
+    pooled_deviation: Tensor
+    knows_pooled_empty: Tensor
+    words: Tensor
+    word_meanings: Tensor
 
     def __init__(self, spec: HeadSpec, config: KoClipConfig, bag_width: int) -> None:
         super().__init__()

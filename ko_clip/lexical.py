@@ -98,11 +98,13 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -
     pairs = list(pairs_of(corpora, head, kept_out))
     logger.info("%d texts of %d corpora; %d held out", len(pairs), len(corpora), len(kept_out))
     spoken = list(dict.fromkeys(english for _, english in pairs))
-    said = dict(zip(spoken, teacher.encode(spoken)[head].pooled, strict=True))
+    vectors = teacher.encode(spoken)[head].pooled
+    assert vectors is not None  # the head is of unit length
+    said = dict(zip(spoken, vectors, strict=True))
     counted = bags(tokenizer, [read for read, _ in pairs], student.config.vocab_size)
     words, meanings = fit_words(counted, np.stack([said[english] for _, english in pairs]), rank)
-    student.heads[head].words.copy_(torch.from_numpy(words))
-    student.heads[head].word_meanings.copy_(torch.from_numpy(meanings))
+    student.head(head).words.copy_(torch.from_numpy(words))
+    student.head(head).word_meanings.copy_(torch.from_numpy(meanings))
     card = encoder / "README.md"
     save_encoder(student, tokenizer, encoder, card.read_text("utf-8") if card.is_file() else "")
 
@@ -117,14 +119,16 @@ def _teacher(recipe: Recipe, head: str) -> Teacher:
 
 def _with_words(student: KoClipModel, head: str, rank: int) -> KoClipModel:
     """The same student with room for words in one head."""
-    from ko_clip.model import KoClipModel
+    from ko_clip.model import KoClipConfig, KoClipModel
 
     specs = student.config.head_specs()
     if head not in specs:
         raise ValueError(f"the encoder has no head {head!r}: it has {', '.join(specs)}")
     specs[head] = replace(specs[head], words=rank)
     student.config.heads = {name: vars(spec) for name, spec in specs.items()}
-    roomy = KoClipModel(student.config)
+    config = student.config
+    assert isinstance(config, KoClipConfig)
+    roomy = KoClipModel(config)
     had = {k: v for k, v in student.state_dict().items() if k.rpartition(".")[2] not in ("words", "word_meanings")}
     roomy.load_state_dict(had, strict=False)
     return roomy

@@ -45,7 +45,7 @@ class KoClipModel(PreTrainedModel):
 
     def __init__(self, config: KoClipConfig) -> None:
         super().__init__(config)
-        self.backbone = HubBackbone(config) if config.backbone else Backbone(config)
+        self.backbone: HubBackbone | Backbone = HubBackbone(config) if config.backbone else Backbone(config)
         specs = config.head_specs()
         self.pooled_names = [name for name, spec in specs.items() if spec.pooled]
         self.decoder = SlotDecoder(config, config.slots + len(self.pooled_names))
@@ -65,6 +65,12 @@ class KoClipModel(PreTrainedModel):
             nn.init.zeros_(module.bias)
         elif isinstance(module, (Backbone, SlotDecoder, Head)):
             module.reset()
+
+    def head(self, name: str) -> Head:
+        """One head by its name; raises KeyError."""
+        head = self.heads[name]
+        assert isinstance(head, Head)
+        return head
 
     def mask(self, input_ids: Tensor) -> Tensor:
         """1 where a token is, 0 where padding is: (batch, tokens) bool. Stock pipelines hand none over."""
@@ -95,16 +101,17 @@ class KoClipModel(PreTrainedModel):
         read, attention = self.decoder(memory, rows, places, which, weighted)  # (slots and pooled asked for, width)
         read, which = read[: places.total], which[: places.total]
         scale = None
-        if weighted:
+        if token_weights is not None:
+            assert attention is not None
             scale = torch.einsum("bqt,bt->bq", attention[:, pooled.shape[1] :], token_weights[:, :longest])
-        empty = rows.mask.sum(1) <= 2  # only begin and end
-        empty = empty if bool(empty.any()) else None
+        blank = rows.mask.sum(1) <= 2  # only begin and end
+        empty = blank if bool(blank.any()) else None
         summary = read[which >= self.config.slots].unflatten(0, pooled.shape)  # (batch, pooled heads, width)
         spoken = (which < self.config.slots).nonzero()[:, 0]
         read, which, places = read.index_select(0, spoken), which[spoken], Ragged(asked >= 0)
         found, pooled_at = {}, 0
         for name in names:
-            head = self.heads[name]
+            head = self.head(name)
             found[name] = said = HeadOutput()
             if head.spec.dim:
                 said.states = head.sequence(read, which, places, empty, scale)
@@ -133,7 +140,7 @@ class KoClipModel(PreTrainedModel):
     def _queries(self, names: Sequence[str], slots: Tensor | None, input_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers of the decoder's queries for every row: the pooled ones (batch, p), and the slots (batch, k)."""
         device, rows = input_ids.device, len(input_ids)
-        if not any(self.heads[name].spec.dim for name in names):
+        if not any(self.head(name).spec.dim for name in names):
             slots = torch.arange(0, device=device)
         elif slots is None:
             slots = torch.arange(self.config.slots, device=device)
@@ -154,7 +161,10 @@ class KoClipModelWithProjection(KoClipModel):
 class ProjectionOutput(tuple):
     """(text_embeds,) with `.text_embeds` (batch, p) and `.hidden_states`, of which [-2] is what SDXL reads."""
 
-    def __new__(cls, text_embeds: Tensor, hidden_states: tuple[Tensor, ...]) -> ProjectionOutput:
+    text_embeds: Tensor | None
+    hidden_states: tuple[Tensor | None, ...]
+
+    def __new__(cls, text_embeds: Tensor | None, hidden_states: tuple[Tensor | None, ...]) -> ProjectionOutput:
         made = super().__new__(cls, (text_embeds,))
         made.text_embeds, made.hidden_states = text_embeds, hidden_states
         return made

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import safe_open
@@ -30,10 +31,11 @@ def open_student(folder: Path) -> KoClipModel:
     with naming(folder / "model.safetensors"), safe_open(folder / "model.safetensors", framework="pt"):
         pass  # a damaged file has its own name in the error
     with quietly(), naming(folder / "config.json"):
-        model, found = KoClipModel.from_pretrained(
+        opened = KoClipModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True,
             ignore_mismatched_sizes=True,
         )  # fmt: skip
+        model, found = cast(tuple[KoClipModel, dict[str, object]], opened)  # with its loading info, unlike the hint
     check_whole(model, found, folder)
     return model
 

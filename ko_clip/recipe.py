@@ -9,10 +9,10 @@ Short form, enough for a first encoder of one's own:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import yaml
 
@@ -221,7 +221,8 @@ def recipe_from(data: Mapping[str, object]) -> Recipe:
         given = values.get(key) or ()
         if isinstance(given, (str, Mapping)):
             raise ValueError(f"{key} must be a list of corpora, not {given!r}: put each behind a dash, with its path")
-        values[key] = tuple(_build(CorpusRecipe, each, key) for each in given)  # type: ignore[union-attr]
+        rows = cast(Iterable[object], given)
+        values[key] = tuple(_build(CorpusRecipe, each, key) for each in rows)
     for key, kind in (("tokenizer", TokenizerRecipe), ("text", TextStage), ("unet", UNetStage)):
         values[key] = _build(kind, values.get(key) or {}, key)
     return _build(Recipe, values, "recipe")
@@ -238,7 +239,8 @@ def standard_heads(teacher: str) -> dict[str, dict[str, object]]:
 def with_text(recipe: Recipe, **changes: object) -> Recipe:
     """The recipe with some settings of its text stage replaced, those given as None kept."""
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(recipe, text=replace(recipe.text, **given))
+    text = replace(recipe.text, **given)  # type: ignore[arg-type]  # command lines give what TextStage checks
+    return replace(recipe, text=text)
 
 
 def _build(kind: type[Kind], values: object, where: str) -> Kind:

@@ -41,8 +41,10 @@ PLACES = {"background": BACKGROUNDS, "style": STYLES}
 PROJECTION_CAPTIONS = 6144
 READER_FILE = "reading/reader.safetensors"
 UNSAID = -100  # what cross-entropy leaves out
-_KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
-_WORD = {field: {word.id: i for i, word in enumerate(words)} for field, words in (FIELDS | PLACES).items()}
+_KIND: dict[str | tuple[str, ...], int] = {kind.id: i for i, kind in enumerate(GARMENTS)}
+_WORD: dict[str, dict[str | tuple[str, ...], int]] = {
+    field: {word.id: i for i, word in enumerate(words)} for field, words in (FIELDS | PLACES).items()
+}
 
 
 class SceneReader(nn.Module):
@@ -87,15 +89,17 @@ def reading_targets(captions: Sequence[Caption]) -> dict[str, torch.Tensor]:
 def reading_losses(logits: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """ "loss", and "wrong": the share of named attributes that are read wrongly."""
     there = F.binary_cross_entropy_with_logits(logits["there"].float(), targets["there"], reduction="sum")
-    total, wrong, named = there / len(targets["there"]), 0, 0
+    total = there / len(targets["there"])
+    wrong: list[torch.Tensor] = []
+    named: list[torch.Tensor] = []
     for field in FIELDS | PLACES:
         answer = logits[field].flatten(0, -2).float()
         goal = targets[field].flatten()
         total = total + F.cross_entropy(answer, goal, ignore_index=UNSAID, reduction="sum") / len(targets["there"])
         named_here = goal != UNSAID
-        wrong = wrong + (answer.argmax(-1) != goal)[named_here].sum()
-        named = named + named_here.sum()
-    return {"loss": total / 10, "wrong": wrong / named}
+        wrong.append((answer.argmax(-1) != goal)[named_here].sum())
+        named.append(named_here.sum())
+    return {"loss": total / 10, "wrong": torch.stack(wrong).sum() / torch.stack(named).sum()}
 
 
 def saved_reader(path: Path | str) -> SceneReader:

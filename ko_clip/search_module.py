@@ -27,7 +27,9 @@ class SearchModule(InputModule):
         self.model, self.prompts, self.head = model.eval(), tokenizer, head
         self.tokenizer, self.max_seq_length = tokenizer.tokenizer, tokenizer.max_tokens
 
-    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs: object) -> dict[str, Tensor]:
+    def preprocess(  # type: ignore[override]  # of all that the library's hint allows, this module reads texts
+        self, inputs: Sequence[str], prompt: str | None = None, **kwargs: object
+    ) -> dict[str, Tensor]:
         """Ids and mask of the texts, padded to the longest."""
         rows = self.prompts.encode_all([(prompt or "") + text for text in inputs])
         ids = nn.utils.rnn.pad_sequence([torch.tensor(each.ids) for each in rows], True, self.prompts.pad_id)
@@ -48,7 +50,9 @@ class SearchModule(InputModule):
         self.prompts.save(output_path)
 
     @classmethod
-    def load(cls, model_name_or_path: str, subfolder: str = "", **kwargs: object) -> SearchModule:
+    def load(  # type: ignore[override]  # the Hub's options arrive in kwargs, and a folder needs none
+        cls, model_name_or_path: str, subfolder: str = "", **kwargs: object
+    ) -> SearchModule:
         folder = Path(model_name_or_path) / subfolder
         model = KoClipModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         return cls(model, PromptTokenizer.load(folder), search_head(model))

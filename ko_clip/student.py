@@ -19,6 +19,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from ko_clip.corpora import Corpus
+from ko_clip.layers import HubBackbone
 from ko_clip.model import HeadSpec, KoClipConfig, KoClipModel
 from ko_clip.opening import naming, open_student, quietly
 from ko_clip.recipe import Recipe
@@ -52,7 +53,11 @@ def build_student(recipe: Recipe, tokenizer: PromptTokenizer, teachers: Mapping[
         return _from_hub(Path(recipe.start_path), common, sizes)
     if recipe.start == "teacher":
         return _from_teacher(common, sizes, tokenizer, teachers)
-    return KoClipModel(KoClipConfig(**{**common, **sizes}))
+    return KoClipModel(_config({**common, **sizes}))
+
+
+def _config(values: Mapping[str, object]) -> KoClipConfig:
+    return KoClipConfig(**values)  # type: ignore[arg-type]  # sizes from a checked recipe, the rest from here
 
 
 def head_specs(teachers: Mapping[str, Teacher]) -> dict[str, HeadSpec]:
@@ -105,7 +110,8 @@ def _from_hub(folder: Path, common: Mapping[str, object], sizes: Mapping[str, ob
     room = getattr(hub, "max_position_embeddings", 10**6) - 2  # RoBERTa counts positions from 2
     if int(sizes["max_tokens"]) > room:  # type: ignore[call-overload]
         raise ValueError(f"student.max_tokens is {sizes['max_tokens']}, {folder} has room for {room}: give no more")
-    student = KoClipModel(KoClipConfig(**{**common, **sizes}, backbone=_plain(hub)))  # type: ignore[arg-type]
+    student = KoClipModel(_config({**common, **sizes, "backbone": _plain(hub)}))
+    assert isinstance(student.backbone, HubBackbone)
     with quietly(), naming(folder):
         student.backbone.encoder = AutoModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
@@ -131,7 +137,8 @@ def _from_teacher(
     tokenizer.max_tokens = min(tokenizer.max_tokens, settings.max_position_embeddings)
     sizes = {**sizes, "max_tokens": tokenizer.max_tokens, "width": sizes.get("width", settings.hidden_size)}
     backbone = {**_plain(settings), "model_type": "clip_text_model"}
-    student = KoClipModel(KoClipConfig(**{**common, **sizes}, backbone=backbone))  # type: ignore[arg-type]
+    student = KoClipModel(_config({**common, **sizes, "backbone": backbone}))
+    assert isinstance(student.backbone, HubBackbone)
     weights = {k: v for k, v in tower.state_dict().items() if "text_projection" not in k}
     weights = {k.removeprefix("text_model."): v for k, v in weights.items()}
     ours = student.backbone.encoder.state_dict()
@@ -168,8 +175,9 @@ def learn_statistics(
         for name in teacher.heads:
             texts = _sample([c for c in corpora if not c.heads or name in c.heads], rows)
             outputs = [teacher.encode(texts[i : i + 64])[name] for i in range(0, len(texts), 64)]
-            empty, head = teacher.encode([""])[name], student.heads[name]
+            empty, head = teacher.encode([""])[name], student.head(name)
             if head.spec.dim:
+                assert empty.states is not None
                 states = torch.from_numpy(np.concatenate([t.states for t in outputs]))  # (rows, 77, dim)
                 centred = states - states.mean(0)
                 head.mean.copy_(states.mean(0))
@@ -179,6 +187,7 @@ def learn_statistics(
                 slots = centred.square().mean((0, 2))
                 found[f"{name}.slots"] = slots.clamp_min(float(slots.mean()) / 10)
             if head.spec.pooled:
+                assert empty.pooled is not None
                 pooled = torch.from_numpy(np.concatenate([t.pooled for t in outputs]))
                 centred = pooled - pooled.mean(0)
                 head.pooled_mean.copy_(pooled.mean(0))

@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -50,10 +51,12 @@ class ClipTeacher:
         projected = any(head.pooled for head in heads.values())
         kind = CLIPTextModelWithProjection if projected and self._has_projection() else CLIPTextModel
         with quietly(), naming(self.folder):
-            model, found = kind.from_pretrained(
+            opened = kind.from_pretrained(
                 self.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
                 variant=weights_files(self.folder)[1] or None, ignore_mismatched_sizes=True,
             )  # fmt: skip
+            # With its loading info, unlike the hint.
+            model, found = cast(tuple[CLIPTextModel | CLIPTextModelWithProjection, dict[str, object]], opened)
         check_whole(model, found, self.folder)
         if len(self.tokenizer) > model.config.vocab_size:
             raise ValueError(
@@ -134,7 +137,7 @@ def open_teachers(heads: Mapping[str, HeadRecipe], device: str = "cpu") -> dict[
     served: dict[tuple[str, str], dict[str, HeadRecipe]] = {}
     for name, head in heads.items():
         served.setdefault((head.teacher, head.kind), {})[name] = head
-    kinds = {"clip": ClipTeacher, "sentence": SentenceTeacher}
+    kinds: dict[str, type[Teacher]] = {"clip": ClipTeacher, "sentence": SentenceTeacher}
     return {folder: kinds[kind](folder, mine, device) for (folder, kind), mine in served.items()}
 
 
@@ -199,7 +202,7 @@ def _tower_hash(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for key in sorted(kept):
         digest.update(f"{key.removeprefix(_TOWER)} {tensors[key].dtype} {tuple(tensors[key].shape)}\n".encode())
-        digest.update(tensors[key].view(torch.uint8).numpy())
+        digest.update(tensors[key].view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -68,15 +68,18 @@ class TextObjective:
     ) -> dict[str, Tensor]:
         """Losses by name of the student's outputs at the slots of `plan` (slots and weights, both (rows, k))."""
         which, weights = plan
-        parts, rows = {}, len(batch.indices)
+        parts: dict[str, Tensor] = {}
+        rows = len(batch.indices)
         for targets in self.targets[batch.corpus]:
             for name, target in targets.fetch(batch.indices, batch.texts).items():
                 output = student_output[name]
                 if target.states is not None:
+                    assert output.states is not None
                     slots = which.clamp_min(0).numpy()
                     wanted = self.tensor(target.states[np.arange(rows)[:, None], slots])
                     parts |= self._state_losses(name, output.states, wanted, slots, weights, step)
                 if target.pooled is not None:
+                    assert output.pooled is not None
                     parts |= self._pooled_losses(name, output.pooled, target, batch)
         if not parts:
             raise ValueError(f"nothing to learn from {rows} rows of {self.context.corpora[batch.corpus].name}")
@@ -103,7 +106,7 @@ class TextObjective:
     def _pooled_losses(self, name: str, output: Tensor, target: Target, batch: Batch) -> dict[str, Tensor]:
         recipe, wanted, parts = self.context.recipe.heads[name], self.tensor(target.pooled), {}
         weight = recipe.weight * self.stage.pooled_weight
-        if self.student.heads[name].spec.unit:
+        if self.student.head(name).spec.unit:
             parts[f"{name}.cosine"] = recipe.weight * cosine_loss(output, wanted)
         else:
             parts[f"{name}.pooled"] = weight * pooled_loss(output, wanted, self.variances[f"{name}.pooled"])

@@ -81,7 +81,7 @@ class PromptTokenizer:
             names = " nor ".join(", ".join(each) for each in _NAMES)
             raise ValueError(f"the tokenizer has neither {names}: train one with ko_clip.tokenizer")
         self.special = known[0]
-        self.pad_id, self.bos_id, self.eos_id, _ = (tokenizer.token_to_id(token) for token in self.special)
+        self.pad_id, self.bos_id, self.eos_id, _ = (_known_id(tokenizer, token) for token in self.special)
 
     @classmethod
     def load(cls, folder: str | Path) -> PromptTokenizer:
@@ -167,6 +167,12 @@ class PromptTokenizer:
 
     def _framed(self, ids: list[int], offsets: list[tuple[int, int]], dropped: str = "") -> Encoded:
         return Encoded((self.bos_id, *ids, self.eos_id), ((0, 0), *offsets, (0, 0)), dropped)
+
+
+def _known_id(tokenizer: Tokenizer, token: str) -> int:
+    found = tokenizer.token_to_id(token)
+    assert found is not None
+    return found
 
 
 def _spans(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from safetensors import safe_open
 from tqdm import tqdm
 from transformers import CLIPModel, PreTrainedTokenizerBase
 
+from ko_clip.clip_folder import text_settings
 from ko_clip.contrastive import caption_groups, contrastive_loss, image_vectors, retrieval, text_vectors, tokenize
 from ko_clip.imagefolder import PairStore, Split
 from training.run import Run
@@ -49,7 +50,7 @@ class PairReader:
         return self.store.pixels(rows).to(self.clip.device)  # (n, 3, size, size)
 
     def ids(self, texts: Sequence[str]) -> torch.Tensor:
-        most = self.clip.config.text_config.max_position_embeddings
+        most = text_settings(self.clip).max_position_embeddings
         return tokenize(self.tokenizer, texts, most=most).to(self.clip.device)  # (n, longest)
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ko_clip.corpora import Corpus, open_corpora
+from ko_clip.layers import Backbone
 from ko_clip.model import KoClipModel
 from ko_clip.recipe import CorpusRecipe, Recipe
 from ko_clip.student import build_student, learn_statistics, open_tokenizer, word_list
@@ -72,6 +73,7 @@ def open_context(recipe: Recipe) -> TrainingContext:
     clip = next((t for t in teachers.values() if isinstance(t, ClipTeacher)), None)
     if recipe.start == "nothing" and clip is not None:
         spoken = [c for c in corpora if not c.heads or set(c.heads) & set(clip.heads)]
+        assert isinstance(student.backbone, Backbone)
         initialise_tokens(student.backbone.tokens, spoken, tokenizer, clip)
     save_file({name: value.contiguous().float() for name, value in variances.items()}, kept)
     return TrainingContext(recipe, folder, teachers, corpora, tokenizer, student, variances)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 
@@ -62,7 +62,9 @@ def _initialise(vae: AutoencoderTiny) -> None:
         if isinstance(module, AutoencoderTinyBlock):
             with torch.no_grad():
                 module.conv[-1].weight.mul_(0.2)
-    nn.init.normal_(vae.decoder.layers[-1].weight, std=0.02)
+    last = vae.decoder.layers[-1]
+    assert isinstance(last, nn.Conv2d)
+    nn.init.normal_(last.weight, std=0.02)
 
 
 def decode_noisy(vae: AutoencoderTiny, crops: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -131,7 +133,8 @@ def main(argv: list[str] | None = None) -> None:
     if first_step == 0:
         write_encoder(vae, principal_blocks(pool, options.latent_channels))
         vae.encoder.half().float()  # as it will ship, so that no latent changes after training
-    vae.to(run.device, memory_format=torch.channels_last)
+    # diffusers wraps Module.to without binding self.
+    vae.to(run.device, memory_format=torch.channels_last)  # type: ignore[arg-type]
     held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from transformers import CLIPModel, CLIPTokenizer
 
 from diffusion.training.blocks import FACTOR, component_weights
@@ -57,7 +59,9 @@ def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, Condition
     vae = AutoencoderTiny.from_pretrained(checkpoints / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
     clip = CLIPModel.from_pretrained(checkpoints / "clip", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(checkpoints / "clip")
-    return vae.to(run.device), Conditioning(clip.to(run.device), tokenizer)
+    vae.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
+    clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
+    return vae, Conditioning(clip, tokenizer)
 
 
 def shown_scenes() -> list[Scene]:
@@ -175,14 +179,15 @@ def main(argv: list[str] | None = None) -> None:
 
 def fresh_unet(vae: AutoencoderTiny, conditioning: Conditioning) -> UNet2DConditionModel:
     """The base U-Net, untrained, for these latents and hidden states."""
-    return SHAPE.build(SIZE // FACTOR, vae.config.latent_channels, conditioning.clip.config.text_config.hidden_size)
+    return SHAPE.build(SIZE // FACTOR, vae.config["latent_channels"], conditioning.clip.config.text_config.hidden_size)
 
 
 def save_sample(
     state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: Conditioning, run: Run, step: int
 ) -> None:
     """Write what a U-Net with these weights draws of `shown_scenes` into the run's folder."""
-    shown = fresh_unet(vae, conditioning).to(run.device).eval()
+    shown = fresh_unet(vae, conditioning).eval()
+    shown.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     shown.load_state_dict(state)
     sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
 
@@ -200,7 +205,7 @@ def draw_shown(
     """Pictures (n, 3, 128, 128) of `shown_scenes`, the same noise at every look."""
     texts = [caption(scene, "en", seed=3).text for scene in shown_scenes()]
     hidden = {True: conditioning.base(texts), False: conditioning.base([""] * len(texts))}
-    shape = (len(texts), vae.config.latent_channels, SIZE // FACTOR, SIZE // FACTOR)
+    shape = (len(texts), vae.config["latent_channels"], SIZE // FACTOR, SIZE // FACTOR)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(7)).to(run.device)
 
     def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
@@ -209,7 +214,7 @@ def draw_shown(
 
     latents = euler_sample(predict, noise, steps, guidance_scale)
     logger.info("latent deviation of samples %s", json.dumps(round(latents.std().item(), 3)))
-    return vae.decoder(latents / vae.config.scaling_factor).cpu()
+    return vae.decoder(latents / vae.config["scaling_factor"]).cpu()
 
 
 if __name__ == "__main__":

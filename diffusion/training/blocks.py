@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from torch import nn
 
 from fashion.pool import PicturePool, halved
 
@@ -75,8 +76,9 @@ def write_encoder(vae: AutoencoderTiny, transform: BlockTransform) -> None:
     layers = list(vae.encoder.layers)
     if len(layers) != 4:
         raise ValueError(f"the encoder has {len(layers)} layers: 4 are needed (num_encoder_blocks of three zeros)")
-    first, gather, project, last = layers
-    for layer in layers:
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    first, gather, project, last = convolutions
+    for layer in convolutions:
         layer.weight.zero_()
         if layer.bias is not None:
             layer.bias.zero_()
@@ -92,6 +94,7 @@ def write_encoder(vae: AutoencoderTiny, transform: BlockTransform) -> None:
     gain = transform.gains
     for component in range(components):
         last.weight[component, component, 1, 1] = 2 * gain[component]
+    assert last.bias is not None
     last.bias.copy_(torch.from_numpy(-gain * (transform.basis @ (transform.mean + 1))).float())
 
 
@@ -99,6 +102,8 @@ def component_weights(vae: AutoencoderTiny) -> torch.Tensor:
     """Weights (c, 1, 1) of mean 1 by which errors of latents count: by how far one step of each moves the picture,
     so that what a person sees first is learnt first.
     """
-    gains = vae.encoder.layers[-1].weight.diagonal()[1, 1]  # (c,), the middle of the last convolution
+    last = vae.encoder.layers[-1]
+    assert isinstance(last, nn.Conv2d)
+    gains = last.weight.diagonal()[1, 1]  # (c,), the middle of the last convolution
     weights = 1 / gains.float()
     return (weights / weights.mean()).view(-1, 1, 1)

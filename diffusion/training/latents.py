@@ -12,9 +12,10 @@ import logging
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from torch import nn
 
+from diffusion.parts import in_format
 from fashion.pool import PicturePool
 from training.run import Run
 
@@ -34,7 +35,7 @@ def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tens
     """Scaled latents (n, c, h/2, w/2) of pictures (n, 3, h, w) in -1..1 at twice their size, as the pipeline hands the
     base's to its refiner with autoencoders of factor 4."""
     large = F.interpolate(pictures, scale_factor=2.0, mode="bicubic", antialias=False).clamp(-1, 1)
-    return vae.encoder(large).float() * vae.config.scaling_factor
+    return vae.encoder(large).float() * vae.config["scaling_factor"]
 
 
 class LatentPool:
@@ -53,9 +54,9 @@ class LatentPool:
 
     @torch.no_grad()
     def _encode(self, pool: PicturePool, vae: AutoencoderTiny, run: Run) -> None:
-        encoder = vae.encoder.to(memory_format=torch.channels_last)
-        side = self.size // 2 ** (len(vae.config.block_out_channels) - 1)
-        channels = vae.config.latent_channels
+        encoder = in_format(vae.encoder, torch.channels_last)
+        side = self.size // 2 ** (len(vae.config["block_out_channels"]) - 1)
+        channels = vae.config["latent_channels"]
         beside = self.path.with_suffix(".writing.npy")
         file = np.lib.format.open_memmap(beside, "w+", np.float16, (len(pool), 2, channels, side, side))
         for start in range(0, len(pool), BATCH):
@@ -65,7 +66,7 @@ class LatentPool:
                 pictures = F.interpolate(pictures, size=(self.size, self.size), mode="area")
             pictures = pictures.div(127.5).sub(1)
             for flip, view in enumerate((pictures, pictures.flip(-1))):
-                latents = encoder(view) * vae.config.scaling_factor
+                latents = encoder(view) * vae.config["scaling_factor"]
                 file[indexes, flip] = latents.half().cpu().numpy()
             if start // BATCH % 20 == 0:
                 logger.info("encoded %d of %d pictures at %d px", start, len(pool), self.size)

@@ -29,15 +29,16 @@ def manifest(folder: Path) -> dict[str, object]:
     for part in ("base", "vae", "clip"):
         if not (folder / part / "config.json").exists():
             raise FileNotFoundError(f"{folder / part} has no config.json: train it first (make train-embedded)")
-    files = {}
+    files: dict[str, dict[str, int | str]] = {}
+    total = 0
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in (".json", ".safetensors") and path != folder / "manifest.json":
             content = path.read_bytes()
+            total += len(content)
             files[path.relative_to(folder).as_posix()] = {
                 "size": len(content),
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
-    total = sum(entry["size"] for entry in files.values())
     if total > LARGEST_FOLDER:
         raise ValueError(f"{folder} holds {total} bytes: at most {LARGEST_FOLDER} may ship")
     stages = {

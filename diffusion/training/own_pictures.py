@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from diffusers import AutoencoderTiny, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from diffusion.training.flow import TIMESTEPS, Conditioning, disturb, euler_sample
@@ -81,7 +82,7 @@ class OwnPictures:
     @torch.no_grad()
     def _draw(self, indexes: Sequence[int]) -> torch.Tensor:
         config = self._base.config
-        shape = (len(indexes), config.in_channels, config.sample_size, config.sample_size)
+        shape = (len(indexes), config["in_channels"], config["sample_size"], config["sample_size"])
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(indexes[0])).to(self._run.device)
         with self._run.autocast():
             hidden = self._conditioning.base([self._text(i) for i in indexes])
@@ -93,7 +94,7 @@ class OwnPictures:
                 return self._base(x, times * TIMESTEPS, hidden if guided else empty).sample.float()
 
         usual = DEFAULTS["base"]  # as the pipeline draws
-        latents = euler_sample(predict, noise, usual["steps"], usual["guidance_scale"])
+        latents = euler_sample(predict, noise, int(usual["steps"]), usual["guidance_scale"])
         with self._run.autocast():
-            pictures = self._vae.decoder(latents / self._vae.config.scaling_factor).clamp(-1, 1).float()
+            pictures = self._vae.decoder(latents / self._vae.config["scaling_factor"]).clamp(-1, 1).float()
             return enlarged_latents(self._vae, pictures).half().cpu().contiguous()

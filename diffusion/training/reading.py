@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from fashion.scene import Scene
 from fashion.scorer import Scorer, as_input, read_both_ways
@@ -36,7 +36,7 @@ class Reading:
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pictures (n, 3, h, w) of scaled latents."""
         with self._run.autocast():
-            scaled = (latents / self._vae.config.scaling_factor).contiguous(memory_format=torch.channels_last)
+            scaled = (latents / self._vae.config["scaling_factor"]).contiguous(memory_format=torch.channels_last)
             return self._vae.decoder(scaled)  # a third quicker so on a CPU
 
     def errors(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:

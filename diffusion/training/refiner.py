@@ -21,7 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, unet_of
 from diffusion.training.blocks import FACTOR, component_weights
@@ -103,7 +105,7 @@ class BaseOutputs:
         start = (1 - first_time) * small + first_time * noise
         redrawn = euler_sample(predict, start, BASE_STEPS, first_time=first_time)
         with self.run.autocast():
-            pictures = self.vae.decoder(redrawn / self.vae.config.scaling_factor).clamp(-1, 1)
+            pictures = self.vae.decoder(redrawn / self.vae.config["scaling_factor"]).clamp(-1, 1)
             return enlarged_latents(self.vae, pictures.float())
 
 
@@ -239,10 +241,11 @@ def main(argv: list[str] | None = None) -> None:
     run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
     reading = Reading(options.checkpoints, vae, run) if options.reward else None  # first: it may not be trained yet
-    text, latent = conditioning.clip.config, vae.config.latent_channels
+    text, latent = conditioning.clip.config, vae.config["latent_channels"]
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = warm_start(unet, run)
-    learner = Judged(unet).to(run.device) if options.critic else unet.to(run.device)
+    learner = Judged(unet) if options.critic else unet
+    learner.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
     pool = PicturePool(options.pool, options.pictures)
@@ -256,7 +259,8 @@ def main(argv: list[str] | None = None) -> None:
     losses = RefinerLosses(unet, lesson, conditioning, component_weights(vae), run, options.batch, judges)
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
-        shown = build(latent, text.text_config.hidden_size, text.projection_dim).to(run.device).eval()
+        shown = build(latent, text.text_config.hidden_size, text.projection_dim).eval()
+        shown.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
         shown.load_state_dict(refiner_of(average))
         sheet = _before_and_after(shown, outputs, conditioning, pool, small, run)
         sample_grid(sheet, run.folder / f"sample-{step:06d}.png", columns=6)
@@ -293,7 +297,7 @@ def _before_and_after(
 
     noise = torch.randn(enlarged.shape, generator=generator).to(run.device)
     refined = euler_sample(predict, (1 - start) * enlarged + start * noise, steps, first_time=start)
-    decoded = [outputs.vae.decoder(x / outputs.vae.config.scaling_factor).cpu() for x in (enlarged, refined)]
+    decoded = [outputs.vae.decoder(x / outputs.vae.config["scaling_factor"]).cpu() for x in (enlarged, refined)]
     return torch.cat([*decoded, as_input(pool.pictures(indexes))])
 
 

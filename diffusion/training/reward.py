@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
 from diffusion.training.flow import TIMESTEPS, Conditioning
@@ -47,7 +47,7 @@ class Reward:
     ) -> dict[str, torch.Tensor]:
         """Mean errors over `LOOKS` moments of one drawing, with their gradient to `unet`."""
         generator = torch.Generator().manual_seed(seed)
-        side, channels = unet.config.sample_size, unet.config.in_channels
+        side, channels = unet.config["sample_size"], unet.config["in_channels"]
         x = torch.randn((len(texts), channels, side, side), generator=generator)
         x = x.to(self._run.device, memory_format=self._run.memory_format)
         moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     reading = Reading(options.checkpoints, vae, run)
     unet = fresh_unet(vae, conditioning)
     warm_start(unet, run)
-    unet.to(run.device)
+    unet.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     reward = Reward(reading, conditioning, run)
     lesson = FlowLesson(options, run, vae, conditioning, need)
 

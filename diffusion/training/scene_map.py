@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
 
 from fashion.lexicon import COLORS, GARMENTS, PATTERNS
@@ -30,7 +30,7 @@ class SceneMap(nn.Module):
     def __init__(self, unet: UNet2DConditionModel) -> None:
         super().__init__()
         self.unet = unet
-        ways_up = unet.config.block_out_channels[::-1]
+        ways_up = unet.config["block_out_channels"][::-1]
         self._block = max(0, len(ways_up) - 3)
         sizes = {"kind": len(GARMENTS) + 1, "color": len(COLORS), "pattern": len(PATTERNS)}
         self.maps = nn.ModuleDict({field: nn.Conv2d(ways_up[self._block], n, 1) for field, n in sizes.items()})
