@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +31,16 @@ class Facts(TypedDict, total=False):
     styles: list[str]
     domain: str
     kinds: list[str]
+
+
+class Report(TypedDict):
+    """The body of /readyz; `disk` is the admin's alone."""
+
+    ready: bool
+    missing: list[dict[str, str]]
+    checks: dict[str, str]
+    retention_days: int
+    disk: NotRequired[dict[str, int]]
 
 
 class Readiness:
@@ -100,7 +110,7 @@ class Readiness:
         """Bytes of pictures kept."""
         return self._space.used_bytes()
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> Report:
         """The body of /readyz."""
         from index import metadata as index_tables
 

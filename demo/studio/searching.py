@@ -247,7 +247,7 @@ class Searcher:
             rows = [row for row in session.scalars(query) if row.vector]
         if not rows:
             return []
-        matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row.vector for row in rows if row.vector), dtype=np.float32)
         scores = matrix.reshape(len(rows), -1) @ vector  # (rows,)
         return [(row, float(score)) for row, score in zip(rows, scores, strict=True)]
 

@@ -134,7 +134,9 @@ def _rows(
         "final": services.storage.write(image_id, "final", example.media_type, example.data),
         "thumbnail": services.storage.write(image_id, "thumbnail", "image/webp", small),
     }
-    refined = bool(example.recipe.get("settings", {}).get("refine"))
+    settings = example.recipe.get("settings", {})
+    assert isinstance(settings, dict)
+    refined = bool(settings.get("refine"))
     job = Draw(prompt=prompt, n=1, seed=example.seed, refine=refined)
     generation = Generation(
         id=id, owner_id=owner_id, created_at=moment, started_at=None, finished_at=moment, status="succeeded",
