@@ -3,8 +3,8 @@
 In: pictures. Out: for each the ids of a background and of a style. The reading is linear: logistic regression on true
 drawings, over the reporting scorer's own features of the whole picture and of its border, and the picture itself at
 8 × 8 pixels. Every drawing is shown as it is and reduced to half its size and enlarged again, so that a style is told
-by more than its finest lines, which differ in a generated picture. It is measured on held-out drawings where it is fitted,
-and takes part in no training of what draws.
+by more than its finest lines, which differ in a generated picture. It is measured on held-out drawings where it is
+fitted, and takes part in no training of what draws.
 
     python -m fashion.setting --pool runs/pool      # fit it anew: minutes
 """
