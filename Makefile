@@ -38,8 +38,13 @@ test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
 	$(PY) -m pytest -q -m "not slow and not browser"
 
-lint: $(VENV)/.dev lint-js  ## check style and types
+PACKAGES := hangul jobspec index training fashion pictures ko_clip diffusion demo
+
+lint: $(VENV)/.dev lint-js  ## check style, types and dead code
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(PACKAGES:%=-p %)
+	$(PY) -m vulture $(PACKAGES)
 
 TSC := tests/typescript/node_modules
 $(TSC)/.installed: tests/typescript/package-lock.json
@@ -91,5 +96,5 @@ train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
 	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder $(RUNS)/ko_clip/small/model
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

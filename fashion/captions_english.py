@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fashion.lexicon import GARMENT_BY_ID, GarmentKind, word
 from fashion.scene import Garment
@@ -16,6 +16,7 @@ from fashion.scene import Garment
 if TYPE_CHECKING:
     from fashion.captions import Said
 
+T = TypeVar("T")
 _MAX_TOKENS = 62  # about CLIP tokens
 _ORDERS = (
     ("color", "pattern", "material", "sleeve", "neckline", "hem", "details"),
@@ -64,7 +65,7 @@ class Speech:
         self.figure = said.scene.layout == "figure"
         self.background, self.style = said.background, said.style
 
-    def pick(self, options: tuple[str, ...]) -> str:
+    def pick(self, options: tuple[T, ...]) -> T:
         return options[0] if len(options) == 1 else options[int(self.chance() * len(options))]
 
     def modifier(self, garment: Garment, field: str) -> str:

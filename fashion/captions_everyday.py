@@ -60,8 +60,8 @@ def everyday(scene: Scene, rng: random.Random) -> Prompt | None:
     for garment in scene.garments:
         given = tuple(field for field in _given(garment) if rng.random() < _NAMED[field])
         named.append(given)
-        added = tuple(f for f in _given(garment) if f not in given and f not in ("details", "pattern"))
-        fields.append((*given, *added) if completed else given)
+        more = tuple(f for f in _given(garment) if f not in given and f not in ("details", "pattern"))
+        fields.append((*given, *more) if completed else given)
     parts = {}
     for part, usual, share in (("background", "white", _PLACE), ("style", "flat", _STYLE)):
         unusual = getattr(scene, part) != usual
@@ -95,11 +95,11 @@ def _plainer(scene: Scene, rng: random.Random) -> Scene:
         replace(garment, pattern="solid") if garment.pattern != "solid" and rng.random() < _SOLID else garment
         for garment in scene.garments
     ]
-    kinds = [garment.kind for garment in garments]
-    if "jeans" in kinds and rng.random() < 0.6:
+    worn = [garment.kind for garment in garments]
+    if "jeans" in worn and rng.random() < 0.6:
         garments = [replace(g, color="blue", pattern="solid") if g.kind == "jeans" else g for g in garments]
-    if {"jeogori", "hanbok_skirt"} <= set(kinds) and rng.random() < _ONE_COLOUR:
-        color = garments[kinds.index("jeogori")].color
+    if {"jeogori", "hanbok_skirt"} <= set(worn) and rng.random() < _ONE_COLOUR:
+        color = garments[worn.index("jeogori")].color
         garments = [replace(g, color=color, pattern="solid") if GARMENT_BY_ID[g.kind].hanbok else g for g in garments]
     return replace(scene, garments=tuple(garments))
 

@@ -71,7 +71,7 @@ def bars(
     axes.set_xlim(0, max(numbers, default=1) * 1.12)
     axes.set_xticks([])
     for place, number in zip(places, numbers, strict=True):
-        axes.text(number + max(numbers) * 0.01, place, f"{number:,}", va="center", color=_QUIET, fontsize=9)
+        axes.text(number + max(numbers) * 0.01, float(place), f"{number:,}", va="center", color=_QUIET, fontsize=9)
     if not items:
         axes.set_ylim(0, 1)
     _save(figure, path)

@@ -185,7 +185,7 @@ def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
     return (
         bool(before)
         and before[-1].text.lower() in ("on", "against")
-        and bool(piece.entry)
+        and piece.entry is not None
         and piece.entry[0] == "color"
     )
 

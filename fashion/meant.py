@@ -97,7 +97,10 @@ def _looks(text: str, before: Sequence[Piece], end: int) -> str:
 
 
 def _name(kinds: Sequence[str], looks: str, *, korean: bool) -> str:
-    """저고리와 한복 치마; jeogori and hanbok skirt. What stands before it goes for both: 보라 저고리와 보라 치마."""
+    """저고리와 한복 치마; jeogori and hanbok skirt.
+
+    What stands before it goes for both: 보라 저고리와 보라 한복 치마.
+    """
     names = [(GARMENT_BY_ID[kind].ko if korean else GARMENT_BY_ID[kind].en)[0] for kind in kinds]
     names = [names[0], *(looks + name for name in names[1:])]
     return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)

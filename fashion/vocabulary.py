@@ -224,7 +224,9 @@ def _spelled(typed: str, meant: str | None) -> str | None:
 
 def _squeeze(text: str) -> tuple[str, list[int], set[int]]:
     """The text in lower case without blanks and signs, the place of every character, and where words were cut."""
-    letters, places, cuts = [], [], {0}
+    letters: list[str] = []
+    places: list[int] = []
+    cuts = {0}
     for match in _PIECE.finditer(text):
         cuts.add(len(letters))
         letters += match[0].lower()
@@ -251,10 +253,10 @@ def _cheapest_path(text: str, cuts: set[int]) -> list[_Step]:
     path, i = [], len(text)
     kind = min(best[i], key=lambda k: best[i][k][0])
     while i:
-        _, step, before = best[i][kind]
-        assert step is not None
-        path.append(step)
-        i, kind = i - step.length, before
+        _, taken, before = best[i][kind]
+        assert taken is not None
+        path.append(taken)
+        i, kind = i - taken.length, before
     return _merge_unknown(path[::-1])
 
 

@@ -37,5 +37,5 @@ Visibility = Literal["private", "public"]
 
 def bounds(field: object) -> tuple[float, float]:
     """The least and the greatest value of a number field of this module, both allowed."""
-    known = TypeAdapter(field).json_schema()
+    known = TypeAdapter(field).json_schema()  # type: ignore[arg-type]  # a type that is a value here
     return known["minimum"], known["maximum"] if "maximum" in known else known["exclusiveMaximum"] - 1

@@ -101,14 +101,16 @@ class AnyJob(BaseModel):
         return parse(obj)
 
     @classmethod
-    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:  # type: ignore[override]
+    def model_json_schema(cls, *_: object, ref_template: str = "#/$defs/{model}", **__: object) -> dict[str, object]:
         return schema(ref_template)
 
 
 def schema(ref_template: str = "#/$defs/{model}") -> dict[str, object]:
     """The JSON schema of every request: one of the kinds, told apart by `kind`."""
-    union = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]  # noqa: UP007
-    return TypeAdapter(union).json_schema(ref_template=ref_template) | {"title": "Job"}
+    union: object = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]  # noqa: UP007
+    # the union is a value here, made of whatever kinds there are
+    told = TypeAdapter(union).json_schema(ref_template=ref_template)  # type: ignore[arg-type]
+    return told | {"title": "Job"}
 
 
 def properties(kind: type[Job]) -> dict[str, dict[str, object]]:
@@ -122,7 +124,8 @@ def picture_fields(kind: type[Job]) -> tuple[str, ...]:
     if "_picture_fields" not in kind.__dict__:
         names = tuple(name for name, field in properties(kind).items() if field.get("x-picture"))
         type.__setattr__(kind, "_picture_fields", names)
-    return kind.__dict__["_picture_fields"]
+    known: tuple[str, ...] = kind.__dict__["_picture_fields"]
+    return known
 
 
 def ranges(kind: type[Job]) -> dict[str, dict[str, object]]:
@@ -135,8 +138,11 @@ def ranges(kind: type[Job]) -> dict[str, dict[str, object]]:
     }
 
 
-def _not_null(field: dict) -> dict[str, object]:
-    for choice in field.get("anyOf", ()):
+def _not_null(field: dict[str, object]) -> dict[str, object]:
+    choices = field.get("anyOf", [])
+    assert isinstance(choices, list)
+    for choice in choices:
         if choice.get("type") != "null":
-            return {key: value for key, value in field.items() if key != "anyOf"} | choice
+            told: dict[str, object] = {key: value for key, value in field.items() if key != "anyOf"} | choice
+            return told
     return field

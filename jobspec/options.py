@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jobspec.job import ASKED_OTHERWISE, Job, picture_fields, properties
 
@@ -24,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             parser.add_argument(name, help=help)
             continue
         flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
-        extra: dict[str, object] = {"type": TYPES.get(str(field.get("type")), str)}
+        extra: dict[str, Any] = {"type": TYPES.get(str(field.get("type")), str)}
         if field.get("type") == "boolean":
             extra = {"action": argparse.BooleanOptionalAction}
         elif name in picture_fields(kind):

@@ -22,10 +22,17 @@ class Cancelled(Exception):
 class Progress(Protocol):
     """One finished step of a batch; `previews()`: small pictures of the state, in the order of all its pictures."""
 
-    stage: str
-    step: int
-    steps: int
-    seconds_left: float
+    @property
+    def stage(self) -> str: ...
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def seconds_left(self) -> float: ...
 
     def previews(self) -> Sequence[Image.Image]: ...
 

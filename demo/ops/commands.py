@@ -268,7 +268,7 @@ def _owner_id(given: str | None) -> str:
     return given or new_id()
 
 
-def _message_of(error: Exception) -> str:
+def _message_of(error: ServiceError) -> str:
     from demo.store.errors import message
 
     return message(error.code, error.values)

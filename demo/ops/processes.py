@@ -14,10 +14,14 @@ import time
 from collections.abc import Callable
 from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from demo.ops.supervisor import follow_parent
 from demo.store.errors import ServiceError, message
 from demo.store.settings import Settings
+
+if TYPE_CHECKING:
+    from demo.worker.loop import Worker
 
 logger = logging.getLogger(__name__)
 LOOK_AGAIN = 5.0  # seconds between attempts to open a damaged database
@@ -68,13 +72,14 @@ def _log_in_a_thread() -> QueueListener:
     return listener
 
 
-def run_worker(settings: Settings, parent: int | None, make: Callable | None = None) -> int:
+def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings], Worker] | None = None) -> int:
     """Draw until told to stop; `make(settings)` gives the worker."""
     follow_parent(parent)
     os.umask(0o077)
     if hasattr(os, "nice"):
         os.nice(5)  # answering goes before drawing
-    worker, said = None, False
+    worker: Worker | None = None
+    said = False
     while worker is None:
         try:
             worker = (make or make_worker)(settings)
@@ -114,7 +119,7 @@ def _serve_damage(settings: Settings, fd: int, error: ServiceError) -> int:
     return 0
 
 
-def make_worker(settings: Settings) -> object:
+def make_worker(settings: Settings) -> Worker:
     """The worker with the checkpoint and the encoder of the settings."""
     from demo.store.database import open_database
     from demo.store.storage import Storage

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import delete, select
@@ -131,7 +132,7 @@ def _note_damage(services: Services) -> None:
         logger.error("the database is damaged: %s; stop the server and restore a backup", services.database.damage)
 
 
-def _guarded(act: object) -> None:
+def _guarded(act: Callable[[], object]) -> None:
     """Do one thing; a failure waits for the next round."""
     try:
         act()

@@ -73,12 +73,12 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: object) -> None:
         try:
-            super().__init__(**values)
+            super().__init__(**values)  # type: ignore[arg-type]  # fields only, checked by pydantic
         except ValidationError as error:
             raise SettingsError("; ".join(_reason(one) for one in error.errors())) from error
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]  # called by keyword: `**_` takes the rest
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

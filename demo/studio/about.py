@@ -33,7 +33,7 @@ class Facts:
     limits: dict[str, object]
     defaults: dict[str, object]
     examples: list[dict[str, str]]
-    chips: list[dict]
+    chips: list[dict[str, object]]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer
@@ -19,8 +20,10 @@ from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+from hangul.normalize import clean
 from jobspec import KINDS
 
+Row = TypeVar("Row", Generation, Image)
 MOST_PREVIEWS = 100
 
 
@@ -118,7 +121,7 @@ class Generations:
 
     def report(self, viewer: Viewer, generation_id: str, reason: str) -> None:
         """Note that somebody finds a public generation out of place."""
-        reason = prompts.normalize(reason.encode("utf-8", "replace").decode())
+        reason = clean(reason.encode("utf-8", "replace").decode())
         with self.database.write() as session:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
@@ -170,8 +173,8 @@ def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list
 
 
 def read_page(
-    session: Session, query: Select, table: type[Generation] | type[Image], cursor: str | None, limit: int
-) -> tuple[list, str | None]:
+    session: Session, query: Select[Row], table: type[Row], cursor: str | None, limit: int
+) -> tuple[list[Row], str | None]:
     """The rows of one page, newest first, and the cursor of the next. Raises ServiceError bad_cursor."""
     if cursor:
         query = query.where(tuple_(table.created_at, table.id) < read_cursor(cursor))

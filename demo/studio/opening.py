@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -51,7 +52,9 @@ def embed_anew(searcher: Searcher, services: Services) -> int:
     return done
 
 
-def _embed(session: Session, searcher: Searcher, row: Generation | None, index_id: str, vectors: dict) -> None:
+def _embed(
+    session: Session, searcher: Searcher, row: Generation | None, index_id: str, vectors: dict[str, np.ndarray]
+) -> None:
     connection = session.connection()
     if row is None or row.id not in vectors:
         searcher.index.remove(index_id, connection=connection)

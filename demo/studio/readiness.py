@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NotRequired, TypedDict, cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +21,26 @@ from demo.studio.searching import Searcher
 
 HEARD_SECONDS = 0.2  # how long what workers said is taken for fresh
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
+
+
+class Facts(TypedDict, total=False):
+    """What a worker said of its runners; see `facts` of `jobspec.Runner`."""
+
+    checkpoint_id: str
+    defaults: dict[str, object]
+    styles: list[str]
+    domain: str
+    kinds: list[str]
+
+
+class Report(TypedDict):
+    """The body of /readyz; `disk` is the admin's alone."""
+
+    ready: bool
+    missing: list[dict[str, str]]
+    checks: dict[str, str]
+    retention_days: int
+    disk: NotRequired[dict[str, int]]
 
 
 class Readiness:
@@ -63,7 +85,7 @@ class Readiness:
         """What keeps the checkpoint from drawing, in words; None when nothing is known to."""
         worker = self.worker()
         if worker is not None and worker.state == "missing":
-            return worker.detail["message"]
+            return str(worker.detail["message"])
         if worker is not None and worker.state == "ready":
             return None
         return missing_checkpoint(self._settings.checkpoint)
@@ -74,10 +96,10 @@ class Readiness:
             return bool(facts.get("defaults", {}).get("refine"))
         return names_refiner(self._settings.checkpoint)
 
-    def facts(self) -> dict:
+    def facts(self) -> Facts:
         """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
         worker = self.worker()
-        return worker.detail if worker is not None and worker.state == "ready" else {}
+        return cast("Facts", worker.detail) if worker is not None and worker.state == "ready" else {}
 
     def domain(self) -> str:
         """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""
@@ -88,7 +110,7 @@ class Readiness:
         """Bytes of pictures kept."""
         return self._space.used_bytes()
 
-    def report(self) -> dict:
+    def report(self) -> Report:
         """The body of /readyz."""
         from index import metadata as index_tables
 
@@ -110,7 +132,8 @@ class Readiness:
         try:
             self._storage.check()
         except OSError as error:
-            note("storage", from_failure(error).code)
+            known = from_failure(error) or ServiceError("storage_unavailable")
+            note("storage", known.code)
         if used >= self._settings.max_disk or not self._space.has_spare():
             note("storage", "disk_full")
         if not self._searcher.ready:
@@ -121,7 +144,7 @@ class Readiness:
         days = self._settings.retention_days
         return {"ready": not missing, "missing": missing, "checks": checks, "retention_days": days, "disk": disk}
 
-    def _note_worker(self, note: callable) -> None:
+    def _note_worker(self, note: Callable[..., None]) -> None:
         worker = self.worker()
         if (problem := self.checkpoint_problem()) is not None:
             note("checkpoint", "checkpoint_missing", detail=problem)
@@ -150,7 +173,7 @@ def names_refiner(checkpoint: str) -> bool:
     return not Path(checkpoint).exists() and "+" in checkpoint
 
 
-def manifest_of(checkpoint: str) -> dict:
+def manifest_of(checkpoint: str) -> dict[str, object]:
     """A checkpoint folder's manifest; empty where there is none that can be read."""
     try:
         found = json.loads((Path(checkpoint) / "manifest.json").read_text(encoding="utf-8"))

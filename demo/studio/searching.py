@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sqlalchemy import Connection, Select, select
-from sqlalchemy.orm import load_only
+from sqlalchemy.orm import QueryableAttribute, load_only
 
 from demo.store.database import Database
 from demo.store.errors import ServiceError
@@ -26,6 +25,7 @@ from demo.studio.prompts import search_key
 from demo.studio.visibility import NOBODY, Viewer, owned_by, visible_to
 
 logger = logging.getLogger(__name__)
+Score = TypeVar("Score", float, np.ndarray)
 OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
 LEXICAL_WEIGHT = 0.5  # of what letters are ahead of meaning; chosen by benchmarks/search.py
 ENCODED_TOGETHER = 16  # prompts that came at once
@@ -55,8 +55,11 @@ class Known:
 class Hit(Protocol):
     """A group found: the id of the record that stands for it, and its cosine."""
 
-    id: str
-    score: float
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def score(self) -> float: ...
 
 
 class Index(Protocol):
@@ -77,6 +80,12 @@ class Index(Protocol):
     def outdated(self, limit: int) -> list[str]: ...
 
     def live_count(self) -> int: ...
+
+    def stats(self) -> Mapping[str, object]: ...
+
+    def verify(self) -> list[str]: ...
+
+    def rebuild(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -159,6 +168,7 @@ class Searcher:
                 self._index = self._index or self._last_index()
         if self._index is None:
             self.require()
+            assert self._index is not None  # it is open once the encoder is
         return self._index
 
     def forget(self, index_id: str, connection: Connection) -> bool:
@@ -237,14 +247,15 @@ class Searcher:
             rows = [row for row in session.scalars(query) if row.vector]
         if not rows:
             return []
-        matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row.vector for row in rows if row.vector), dtype=np.float32)
         scores = matrix.reshape(len(rows), -1) @ vector  # (rows,)
         return [(row, float(score)) for row, score in zip(rows, scores, strict=True)]
 
 
-def together(meaning: ArrayLike, letters: ArrayLike, weight: float = LEXICAL_WEIGHT) -> ArrayLike:
+def together(meaning: Score, letters: Score, weight: float = LEXICAL_WEIGHT) -> Score:
     """Letters may lift what the vectors say, never lower it: the other language shares none, and means the same."""
-    return meaning + weight * np.maximum(0.0, letters - meaning)
+    lifted: Score = meaning + weight * np.maximum(0.0, letters - meaning)
+    return lifted
 
 
 class Letters:
@@ -259,11 +270,11 @@ class Letters:
         """Cosine of the two sets, 0-1; at least 0.9 where this key, two letters or more, is a part of the other."""
         if not self.grams or not other.grams:
             return 0.0
-        cosine = len(self.grams & other.grams) / (len(self.grams) * len(other.grams)) ** 0.5
+        cosine: float = len(self.grams & other.grams) / (len(self.grams) * len(other.grams)) ** 0.5
         return max(cosine, 0.9) if len(self.key) > 1 and self.key in other.key else cosine
 
 
-def _light(*more: object) -> Select[tuple[Generation]]:
+def _light(*more: QueryableAttribute[object]) -> Select[Generation]:
     """Generations with what a result shows and `more`: a third of their columns, and none of JSON."""
     shown = (Generation.owner_id, Generation.created_at, Generation.status, Generation.prompt, Generation.prompt_key,
              Generation.seed, Generation.visibility, Generation.hidden, Generation.index_id)  # fmt: skip

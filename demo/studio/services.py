@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from demo.studio.deletion import Deletion
 from demo.studio.generations import Generations
 from demo.studio.owners import Owners
 from demo.studio.readiness import Readiness
-from demo.studio.searching import Encoder, Index, Searcher
+from demo.studio.searching import Encoder, Index, Known, Searcher
 from demo.studio.uploads import Uploads
 from demo.studio.user_data import UserData
 
@@ -72,14 +73,14 @@ def open_encoder(path: Path) -> Encoder:
     return PromptEncoder.load(path)
 
 
-def open_index(settings: Settings, database: Database, encoder: Encoder) -> Index:
+def open_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """The web process keeps the index's files fresh in the background."""
     from index import PromptIndex
 
     return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id)
 
 
-def open_worker_index(settings: Settings, database: Database, encoder: Encoder) -> Index:
+def open_worker_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """A worker and the command line only write records; they leave the files to the web process."""
     from index import IndexOptions, PromptIndex
 
@@ -87,7 +88,11 @@ def open_worker_index(settings: Settings, database: Database, encoder: Encoder) 
     return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
-def open_services(settings: Settings, open_encoder: object = open_encoder, open_index: object = open_index) -> Services:
+def open_services(
+    settings: Settings,
+    open_encoder: Callable[[Path], Encoder] = open_encoder,
+    open_index: Callable[[Settings, Database, Encoder | Known], Index] = open_index,
+) -> Services:
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
     storage = Storage(settings.files_url)

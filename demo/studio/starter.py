@@ -41,11 +41,13 @@ class Example:
     data: bytes
     media_type: str
     seed: int
-    recipe: dict
+    recipe: dict[str, object]
     source_type: str | None = pictures.GENERATED
 
 
-def build(draw: Callable[[str, int], tuple[Picture.Image, dict]], folder: Path, seed: int = 1) -> tuple[int, int]:
+def build(
+    draw: Callable[[str, int], tuple[Picture.Image, dict[str, object]]], folder: Path, seed: int = 1
+) -> tuple[int, int]:
     """Draw every prompt of prompts.txt and write the gallery; returns (pictures, bytes). Raises ValueError."""
     lines = (folder / "prompts.txt").read_text(encoding="utf-8").splitlines()
     asked = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
@@ -60,7 +62,7 @@ def build(draw: Callable[[str, int], tuple[Picture.Image, dict]], folder: Path, 
         raise ValueError(f"{len(drawn)} pictures do not fit into {MOST_BYTES} bytes: fewer prompts")
     for old in folder.glob("*.webp"):
         old.unlink()
-    entries = []
+    entries: list[dict[str, object]] = []
     for (prompt, number, image, recipe), data in zip(drawn, files, strict=True):
         name = f"{len(entries):03}.webp"
         (folder / name).write_bytes(data)
@@ -132,7 +134,9 @@ def _rows(
         "final": services.storage.write(image_id, "final", example.media_type, example.data),
         "thumbnail": services.storage.write(image_id, "thumbnail", "image/webp", small),
     }
-    refined = bool(example.recipe.get("settings", {}).get("refine"))
+    settings = example.recipe.get("settings", {})
+    assert isinstance(settings, dict)
+    refined = bool(settings.get("refine"))
     job = Draw(prompt=prompt, n=1, seed=example.seed, refine=refined)
     generation = Generation(
         id=id, owner_id=owner_id, created_at=moment, started_at=None, finished_at=moment, status="succeeded",

@@ -54,7 +54,7 @@ class Uploads:
                 source_type=None, files=files, bytes=sum(file["bytes"] for file in files.values()), position=0,
             )  # fmt: skip
             with self._database.write() as session:
-                row.owner_id = ensure_owner(session, viewer.owner_id)
+                row.owner_id = ensure_owner(session, viewer.known_id)
                 session.add(row)
                 self._space.require_kept(session)
         except Exception:

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import func, select
@@ -17,6 +18,9 @@ from demo.store.tables import Generation, Image, new_id
 from demo.studio.searching import Searcher
 from demo.studio.views import Counts, Shown
 from demo.studio.visibility import Viewer, is_public, owned_by
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class UserData:
@@ -46,7 +50,7 @@ class UserData:
         vector = np.frombuffer(row.vector, dtype=np.float32)
         index.add(row.index_id, row.prompt_key, vector, row.owner_id, is_public(row), connection=connection)
 
-    def export(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[bytes]:
+    def export(self, viewer: Viewer, as_json: Callable[[Shown], dict[str, object]]) -> Iterator[bytes]:
         """A zip of all pictures and `generations.jsonl`, piece by piece; files as they are kept."""
         out = _Pieces()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -66,7 +70,7 @@ class UserData:
                     yield out.take()
         yield out.take()
 
-    def _lines(self, viewer: Viewer, as_json: Callable[[Shown], dict]) -> Iterator[str]:
+    def _lines(self, viewer: Viewer, as_json: Callable[[Shown], dict[str, object]]) -> Iterator[str]:
         query = select(Generation).where(owned_by(viewer)).order_by(Generation.created_at)
         with self._database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=200)):
@@ -87,9 +91,10 @@ class _Pieces(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
+    def write(self, data: ReadableBuffer) -> int:
+        piece = bytes(data)
+        self._pieces.append(piece)
+        return len(piece)
 
     def take(self) -> bytes:
         data = b"".join(self._pieces)

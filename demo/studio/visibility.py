@@ -28,6 +28,12 @@ class Viewer:
     kind: str = "anonymous"
     address: str | None = field(default=None, compare=False)
 
+    @property
+    def known_id(self) -> str:
+        """The owner's id, for what nobody without one gets to."""
+        assert self.owner_id is not None
+        return self.owner_id
+
     def owns(self, owner_id: str) -> bool:
         return self.owner_id is not None and self.owner_id == owner_id
 

@@ -18,7 +18,10 @@ from demo.web.streams import Streams
 
 def create_app(settings: Settings, services: Services | None = None) -> APIFlask:
     """The application over its services (made from the settings unless handed in)."""
-    app = APIFlask("demo", title="그려줘", version="1", docs_path=None, spec_path=None, static_folder=None)
+    app = APIFlask(
+        "demo", title="그려줘", version="1", docs_path=None, spec_path=None,
+        static_folder=None,  # type: ignore[arg-type]  # Flask takes None; APIFlask's hint forgets it
+    )  # fmt: skip
     app.json = StrictJSON(app)
     services = services or open_services(settings)
     app.config["SETTINGS"] = settings
@@ -35,7 +38,7 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     reference.install(app)
     if settings.proxies:
         hops = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     return app
 
 

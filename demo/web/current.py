@@ -66,7 +66,7 @@ def is_loopback() -> bool:
 
 def _limit_newcomers(someone: Viewer) -> None:
     """Count owners that are not known yet by address, so that throwing cookies away frees nobody of limits."""
-    if not services().owners.is_known(someone.owner_id):
+    if not services().owners.is_known(someone.known_id):
         limit("newcomers", services().settings.rate_newcomers)
 
 

@@ -45,7 +45,7 @@ class Metrics:
         """Ask the database at every scrape."""
         with self._database.read() as session:
             counts = session.execute(select(Generation.status, func.count()).group_by(Generation.status)).all()
-            bytes_kept = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0)))
+            bytes_kept = session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
             recent = session.scalars(
                 select(Generation.timings).where(Generation.status == "succeeded")
                 .order_by(Generation.finished_at.desc()).limit(RECENT)

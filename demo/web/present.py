@@ -22,11 +22,11 @@ class StrictJSON(DefaultJSONProvider):
 
     ensure_ascii = False
 
-    def loads(self, text: str | bytes, **kwargs: object) -> object:
+    def loads(self, s: str | bytes, **kwargs: object) -> object:
         try:
-            if isinstance(text, bytes):
-                text = text.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
-            return json.loads(text, parse_constant=_no_json, **kwargs)
+            if isinstance(s, bytes):
+                s = s.decode("utf-8-sig")  # json itself would guess UTF-16 and UTF-32 too
+            return json.loads(s, parse_constant=_no_json, **kwargs)  # type: ignore[arg-type]  # json.loads checks them
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
 

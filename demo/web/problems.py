@@ -11,6 +11,7 @@ from flask import Response, current_app, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Response as AnyResponse
 
 from demo.store.errors import ServiceError, from_failure, language, message, set_language
 from demo.store.messages import REFUSALS, reason_of
@@ -117,7 +118,7 @@ def _invalid(error: HTTPError) -> Response:
     return _of_status(error.status_code)
 
 
-def _http(error: HTTPException) -> Response:
+def _http(error: HTTPException) -> AnyResponse:
     if (error.code or 500) < 400:
         return error.get_response()
     return _of_status(error.code or 500)

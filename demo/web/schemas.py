@@ -5,7 +5,7 @@ Bodies are strict (a number in quotes is refused, so is an unknown key); queries
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -14,6 +14,7 @@ import jobspec
 from demo.web.job_schemas import with_kinds
 from jobspec.fields import MAX_TEXT, Visibility
 
+Responses = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]  # of a route, as APIFlask takes them
 Id = Annotated[str, Field(pattern=jobspec.ID)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from PIL import Image as Picture
 
@@ -19,23 +19,40 @@ from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
 from jobspec import Draw, Order, Result, ResultPicture, Warned
 
+if TYPE_CHECKING:
+    from diffusion.encoder import TextEncoder
+
 
 class Drawn(Protocol):
     """What `diffusion.pipeline.Drawing` gives."""
 
-    images: list[Picture.Image]
-    base_images: list[Picture.Image]
-    recipes: list[dict[str, object]]
-    timings: dict[str, float]
-    warnings: Sequence[DrawWarning]
+    @property
+    def images(self) -> list[Picture.Image]: ...
+
+    @property
+    def base_images(self) -> list[Picture.Image]: ...
+
+    @property
+    def recipes(self) -> list[dict[str, object]]: ...
+
+    @property
+    def timings(self) -> dict[str, float]: ...
+
+    @property
+    def warnings(self) -> Sequence[DrawWarning]: ...
 
 
 class Pipeline(Protocol):
     """What `diffusion.pipeline.TwoStagePipeline` gives."""
 
-    checkpoint_id: str
-    domain: str
-    default_settings: DrawSettings
+    @property
+    def checkpoint_id(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
+
+    @property
+    def default_settings(self) -> DrawSettings: ...
 
     def styles(self) -> list[str]: ...
 
@@ -91,7 +108,7 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 
     torch.set_num_threads(os.cpu_count() or 1)
     reader = prompts.reader_for(domain_of(settings.checkpoint))
-    pipeline = load_pipeline(settings.checkpoint, text_encoder=encoder(), reader=reader)
+    pipeline = load_pipeline(settings.checkpoint, text_encoder=cast("TextEncoder", encoder()), reader=reader)
     pipeline.warm_up()
     return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
 

@@ -59,6 +59,7 @@ class CheckedPipeline:
     ) -> Drawn:  # fmt: skip
         def step(progress: Progress) -> None:
             blank = Progress(progress.stage, progress.step, progress.steps, progress.seconds_left, list)
+            assert on_step is not None
             on_step(blank)
 
         drawing = self._pipeline.draw(shots, settings, step if on_step else None, cancelled)

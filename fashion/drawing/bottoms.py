@@ -39,7 +39,7 @@ def trousers(garment: Garment, wear: Wear) -> Sketch:
     sketch.strokes_pair(line([(15.2, 150), (18, 180), (19, 212)]), "light", 1.8)
     _fly(sketch)
     if "pockets" in garment.details:
-        _slant_pockets(sketch, big=True)
+        _slant_pockets(sketch)
     return sketch
 
 
@@ -118,7 +118,7 @@ def shorts(garment: Garment, wear: Wear) -> Sketch:
     sketch.strokes_pair(line([(3, 139), (9, 144), (13, 145)]), "fold", 1.4)
     _fly(sketch)
     if "pockets" in garment.details:
-        _slant_pockets(sketch, big=True)
+        _slant_pockets(sketch)
     return sketch
 
 
@@ -163,7 +163,7 @@ def _fly(sketch: Sketch, stitched: bool = False) -> None:
     sketch.stroke(line([(5.4, TOP + 9), (5.4, TOP + 21), (0.6, TOP + 29)]), "stitch" if stitched else "seam", 0.8)
 
 
-def _slant_pockets(sketch: Sketch, big: bool) -> None:
+def _slant_pockets(sketch: Sketch) -> None:
     """Slit pockets with a visible lip at both hips."""
     sketch.pair(
         shape(

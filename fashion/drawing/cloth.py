@@ -90,6 +90,7 @@ def _cloth(taken: Cut, i: int, pieces: list[Piece], pixels: np.ndarray, own: np.
         shade, light = _factors(lay(threads, *_along(grains, own, x, y))[:, 0])
         dark, bright = dark * shade, bright + light
     if glossy:
+        assert garment.material is not None
         drift = noise(size, 4, 200 + taken.scene.seed % 4).reshape(-1)[pixels]
         shade, light = sheen(garment.material, t, u * scale, v * scale, drift, bevel)
         dark, bright = dark * shade, bright + np.maximum(light, 0)
@@ -134,8 +135,8 @@ def _slope(pixels: np.ndarray, size: int, top: int, bottom: int) -> np.ndarray:
     shape = np.zeros((height, size), np.uint8)
     shape.reshape(-1)[pixels - start * size] = 255
     coarse = np.zeros((_COARSE, _COARSE), np.uint8)
-    coarse[top:bottom] = Image.fromarray(shape).resize((_COARSE, bottom - top), Image.Resampling.BOX)
+    coarse[top:bottom] = np.asarray(Image.fromarray(shape).resize((_COARSE, bottom - top), Image.Resampling.BOX))
     padded = np.zeros((_COARSE + 4, _COARSE + 4), np.float32)
-    padded[2:-2, 2:-2] = Image.fromarray(coarse).filter(ImageFilter.GaussianBlur(1.7))
+    padded[2:-2, 2:-2] = np.asarray(Image.fromarray(coarse).filter(ImageFilter.GaussianBlur(1.7)))
     padded = padded[max(top - 1, 0) : bottom + 5]
     return ((255 + padded[4:, 4:] - padded[:-4, :-4]) / 2).astype(np.uint8)

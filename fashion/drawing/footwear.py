@@ -152,7 +152,7 @@ def _two(shoe: Sketch, wear: Wear, dx: float, dy: float) -> Sketch:
 
 
 def _set_down(pair: Sketch, shoe: Sketch, place: Callable[[Path], Path]) -> None:
-    pair.behind += [(place(p), *rest) for p, *rest in shoe.behind]
-    pair.panels += [(place(p), *rest) for p, *rest in shoe.panels]
-    pair.strokes += [(place(p), *rest) for p, *rest in shoe.strokes]
-    pair.trims += [(place(p), *rest) for p, *rest in shoe.trims]
+    pair.behind += [(place(p), angle, scale, shade, role) for p, angle, scale, shade, role in shoe.behind]
+    pair.panels += [(place(p), angle, scale, shade, role) for p, angle, scale, shade, role in shoe.panels]
+    pair.strokes += [(place(p), width, role) for p, width, role in shoe.strokes]
+    pair.trims += [(place(p), role) for p, role in shoe.trims]

@@ -120,8 +120,8 @@ def gat(garment: Garment, wear: Wear) -> Sketch:
         chain = [(side * x, y) for x, y in strings]
         thin = [(side * (x - 1.3), y + 0.2) for x, y in strings]
         sketch.trim(shape(chain, [chain[-1], thin[-1]], thin[::-1], [thin[0], chain[0]]), "dark")
-        for x, y in ((20.4, 24), (20.2, 34), (16.4, 42.5), (9, 51)):
-            sketch.trim(ellipse(side * x, y, 1.9, 1.9), "contrast")
+        for out, down in ((20.4, 24), (20.2, 34), (16.4, 42.5), (9, 51)):
+            sketch.trim(ellipse(side * out, down, 1.9, 1.9), "contrast")
     for dx, end in ((-3.4, 84.0), (3.8, 90.0)):
         sketch.trim(
             shape(

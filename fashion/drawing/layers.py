@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeVar
+
+import numpy as np
 
 from fashion.drawing.materials import edge, edge_width, topstitch, weave_angle
 from fashion.drawing.patterns import LEGIBLE_SCALE
@@ -23,6 +26,7 @@ from fashion.drawing.textures import Grain
 from fashion.drawing.tones import Rgb, Tones, hex_of, luminance, tones_of
 from fashion.scene import Garment, Scene
 
+Ints = TypeVar("Ints", int, np.ndarray)
 FRONT_LAYER = 75  # what lies over the clothes (a hand, a lock of hair) lies under a hat
 WORN_SCALE = 0.62  # of a pattern on a figure
 MAX_PANELS = 512
@@ -78,7 +82,8 @@ def cut(scene: Scene, composition: Composition, look: Look) -> Cut:
     worn = WORN_SCALE if composition.figure else 1.0
     least = worn**0.5  # a print on a figure may be somewhat finer: what it covers is small, and some repeats must show
     numbers = count()
-    back, front = [], []
+    back: list[tuple[Piece, ...]] = []
+    front: list[tuple[Piece, ...]] = []
     for i, (garment, silhouette) in enumerate(zip(scene.garments, composition.silhouettes, strict=True)):
         rng = random.Random(f"paint/{scene.seed}/{i}")
         scale, x, y = rng.uniform(0.95, 1.12), 128 + rng.uniform(-12, 12), 128 + rng.uniform(-12, 12)
@@ -115,7 +120,7 @@ def _marked(rgb: Rgb, number: int) -> Rgb:
     return r | number >> 6, g | number >> 3 & 7, b | number & 7
 
 
-def mark_of(red: int, green: int, blue: int) -> int:
+def mark_of(red: Ints, green: Ints, blue: Ints) -> Ints:
     """The number in the lowest bits of a fill (also of arrays)."""
     return (red & 7) << 6 | (green & 7) << 3 | blue & 7
 
@@ -129,8 +134,10 @@ def color_layer(taken: Cut) -> str:
     parts = []
     for what, i in taken.worn():
         if what == "body":
+            assert figure is not None
             parts.append(_body(figure.body) + _body_lines(figure.strokes))
         elif what == "front":
+            assert figure is not None
             parts.append(_body(figure.front))
         else:
             parts.append(_colored(taken, i, what == "back"))
@@ -193,6 +200,7 @@ def light_layer(taken: Cut) -> str:
     figure = taken.composition.figure
     for what, i in taken.worn():
         if what in ("body", "front"):
+            assert figure is not None
             parts.append(_neutral(figure.body if what == "body" else figure.front))
             continue
         parts += [_shaded(piece.panel) for piece in (taken.back if what == "back" else taken.front)[i]]
@@ -252,6 +260,7 @@ def id_layer(taken: Cut) -> str:
     parts = ['<rect width="256" height="256" fill="#000"/>']
     for what, i in taken.worn():
         if what in ("body", "front"):
+            assert figure is not None
             parts.append(_flat([p.path for p in (figure.body if what == "body" else figure.front)], "#000", 0.9))
             continue
         silhouette, material = taken.composition.silhouettes[i], taken.scene.garments[i].material

@@ -107,8 +107,8 @@ def _button_band(sketch: Sketch, g: float) -> None:
         for y in (102, 113, 124, 135):
             button(sketch, g + w / 2, y, 1.8)
     else:
-        for y in (102, 112.5, 123, 133.5, 143):
-            button(sketch, 2.4, y, 1.9)
+        for down in (102, 112.5, 123, 133.5, 143):
+            button(sketch, 2.4, down, 1.9)
 
 
 def back_lining(sketch: Sketch, cut: Cut, hem: float) -> None:

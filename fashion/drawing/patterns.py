@@ -65,7 +65,7 @@ def tile_svg(motifs: tuple[Motif, ...], width: float, height: float) -> str:
 
 def _repeated(motif: Motif, width: float, height: float) -> str:
     w, h = motif.width, motif.height
-    out = []
+    out: list[str] = []
     for i in range(-1, round(width / w) + 1):
         shift = h / 2 if motif.drop and i % 2 else 0.0
         for j in range(-1, round(height / h) + 1):

@@ -91,7 +91,7 @@ def _tile(motifs: tuple[Motif, ...], ground: str, step: int) -> Tile:
         f'preserveAspectRatio="none"><rect width="{width}" height="{height}" fill="{ground}"/>'
         f"{tile_svg(motifs, width, height)}</svg>"
     )
-    texels = rasterise_as_is(svg)[..., :3].astype(np.float32)
+    texels: np.ndarray = rasterise_as_is(svg)[..., :3].astype(np.float32)
     for axis in (0, 1):  # the mean over one pixel of the picture
         texels = (np.roll(texels, 1, axis) + texels + np.roll(texels, -1, axis)) / 3
     return Tile(np.rint(texels).astype(np.uint8), width, height)

@@ -95,4 +95,5 @@ def _wander(size: int, reach: float, variant: int, over: int) -> tuple[np.ndarra
     grid = np.arange(size, dtype=np.float32) + 0.5
     rows = grid[:, None] + step * fractal(size, 16, 10 + variant)
     columns = grid[None, :] + step * fractal(size, 16, 20 + variant)
-    return tuple(np.clip(np.floor(axis * over), 0, size * over - 1).astype(np.int64) for axis in (rows, columns))
+    row, column = (np.clip(np.floor(axis * over), 0, size * over - 1).astype(np.int64) for axis in (rows, columns))
+    return row, column

@@ -15,9 +15,10 @@ from jobspec import AnyJob, Job
 
 REPORTS = "60/hour"  # from one address
 blueprint = APIBlueprint("generations", __name__, url_prefix="/api/v1", tag="Generations")
+KEY_PATTERN = "^[!-~]{1,200}$"
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": KEY_PATTERN},
 }  # fmt: skip
 EVENT = {
     "type": "object",
@@ -40,7 +41,7 @@ LAST_EVENT_HEADER = {
 def make_generation(asked: Job) -> tuple:
     """Take a prompt: similar past prompts at once, pictures later."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not re.fullmatch(KEY_HEADER["schema"]["pattern"], key):
+    if key is not None and not re.fullmatch(KEY_PATTERN, key):
         raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
     made = services().asking.ask(owner(), asked, key)
     return present.asked(made), 202, {"Idempotency-Replayed": "true"} if made.replayed else {}
@@ -70,13 +71,16 @@ def get_generation(generation_id: str) -> dict:
     return present.generation(generations.show(generations.get(viewer(), generation_id), viewer()))
 
 
+FOLLOWED: schemas.Responses = {
+    200: {"description": "Events", "content": {"text/event-stream": {"schema": EVENT}}},
+    204: {"description": "It has ended and nothing is left to tell"},
+}
+
+
 @blueprint.get("/generations/<string:generation_id>/events")
 @blueprint.doc(
     summary="Follow a generation (server-sent events)",
-    responses={
-        200: {"description": "Events", "content": {"text/event-stream": {"schema": EVENT}}},
-        204: {"description": "It has ended and nothing is left to tell"},
-    },
+    responses=FOLLOWED,
     extensions={"x-parameters": [LAST_EVENT_HEADER]},
 )
 def follow_generation(generation_id: str) -> Response:
@@ -119,10 +123,15 @@ def delete_generation(generation_id: str) -> dict:
     return present.receipt(services().deletion.generation(viewer(), generation_id))
 
 
+PREVIEWED: schemas.Responses = {
+    200: {"description": "A small WebP", "content": {"image/webp": {"schema": {"type": "string"}}}}
+}
+
+
 @blueprint.get("/generations/<string:generation_id>/previews/<int:place>")
 @blueprint.doc(
     summary="The picture so far",
-    responses={200: {"description": "A small WebP", "content": {"image/webp": {"schema": {"type": "string"}}}}},
+    responses=PREVIEWED,
 )
 def get_preview(generation_id: str, place: int) -> Response:
     return Response(services().generations.preview(viewer(), generation_id, place), mimetype="image/webp")

@@ -18,17 +18,20 @@ class Upload(BaseModel):
     file: UploadFile
 
 
+SHOWN: schemas.Responses = {
+    200: {
+        "description": "The picture",
+        "content": {"image/png": PICTURE, "image/jpeg": PICTURE, "image/webp": PICTURE},
+    },
+    304: {"description": "Not modified"},
+}
+
+
 @blueprint.get("/images/<string:image_id>")
 @blueprint.input(schemas.ImageQuery, location="query", arg_name="asked")
 @blueprint.doc(
     summary="A picture",
-    responses={
-        200: {
-            "description": "The picture",
-            "content": {"image/png": PICTURE, "image/jpeg": PICTURE, "image/webp": PICTURE},
-        },
-        304: {"description": "Not modified"},
-    },
+    responses=SHOWN,
 )
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
@@ -42,7 +45,8 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     response.vary.update(("Cookie", "Authorization"))
     if asked.download:
         response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/images/<string:image_id>/info")

@@ -26,13 +26,18 @@ def get_me() -> dict:
 @blueprint.output(schemas.ReceiptOut)
 @blueprint.doc(summary="Delete everything of mine")
 def forget_me() -> dict:
-    return present.receipt(services().deletion.owner(owner().owner_id))
+    return present.receipt(services().deletion.owner(owner().known_id))
+
+
+EXPORTED: schemas.Responses = {
+    200: {"description": "A zip", "content": {"application/zip": {"schema": {"type": "string"}}}}
+}
 
 
 @blueprint.get("/me/export")
 @blueprint.doc(
     summary="Everything of mine as a zip",
-    responses={200: {"description": "A zip", "content": {"application/zip": {"schema": {"type": "string"}}}}},
+    responses=EXPORTED,
 )
 def export_me() -> Response:
     headers = {"Content-Disposition": 'attachment; filename="geuryeojwo.zip"', "Cache-Control": "no-store"}
@@ -44,7 +49,7 @@ def export_me() -> Response:
 @blueprint.output(schemas.CodeOut, status_code=201)
 @blueprint.doc(summary="A code that brings me to another browser")
 def make_code() -> dict:
-    code, expires_at = services().owners.make_code(owner().owner_id)
+    code, expires_at = services().owners.make_code(owner().known_id)
     return {"code": code, "expires_at": moment(expires_at)}
 
 
@@ -72,7 +77,7 @@ def list_tokens() -> dict:
 @blueprint.output(schemas.TokenMade, status_code=201)
 @blueprint.doc(summary="Make an API token (shown once)")
 def make_token(asked: schemas.NewToken) -> dict:
-    row, token = services().owners.make_token(owner().owner_id, asked.name)
+    row, token = services().owners.make_token(owner().known_id, asked.name)
     return {"id": row.id, "name": row.name, "created_at": moment(row.created_at), "token": token}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 from apiflask import APIFlask
 from flask import Response, current_app, jsonify, render_template_string
@@ -24,7 +25,7 @@ PAGE = Path(__file__).with_name("reference.html")
 def install(app: APIFlask) -> None:
     """Serve the document and the page."""
     app.config.update(AUTO_404_RESPONSE=False, AUTO_VALIDATION_ERROR_RESPONSE=False)
-    app.spec_processor(_complete)
+    app.spec_processor(_complete)  # type: ignore[arg-type]  # the document is no text: its format is JSON
     app.add_url_rule("/openapi.json", "openapi", document)
     app.add_url_rule("/docs", "openapi_page", page)
 
@@ -33,18 +34,24 @@ def document() -> Response:
     """The OpenAPI document, written once."""
     written = current_app.extensions
     if "openapi_text" not in written:
-        written["openapi_text"] = jsonify(current_app.spec).data
+        written["openapi_text"] = jsonify(_spec()).data
     return Response(written["openapi_text"], mimetype="application/json")
+
+
+def _spec() -> dict:
+    spec = cast(APIFlask, current_app).spec
+    assert isinstance(spec, dict)
+    return spec
 
 
 def page() -> str:
     """The document as a page for people."""
     tags: dict[str, list[dict]] = {}
-    for path, item in current_app.spec["paths"].items():
+    for path, item in _spec()["paths"].items():
         for method, operation in item.items():
             tags.setdefault(operation["tags"][0], []).append(_row(path, method, operation))
     source = PAGE.read_text(encoding="utf-8")
-    return render_template_string(source, spec=current_app.spec, tags=tags, refusals=REFUSALS, statuses=STATUS)
+    return render_template_string(source, spec=_spec(), tags=tags, refusals=REFUSALS, statuses=STATUS)
 
 
 def _row(path: str, method: str, operation: dict) -> dict:

@@ -20,10 +20,16 @@ def healthz() -> dict:
     return {"ok": True}
 
 
+READINESS: schemas.Responses = {
+    200: READY | {"description": "Ready"},
+    503: READY | {"description": "Not ready: `missing` says why"},
+}
+
+
 @blueprint.get("/readyz")
 @blueprint.doc(
     summary="Pictures can be drawn; if not, what is missing",
-    responses={200: READY | {"description": "Ready"}, 503: READY | {"description": "Not ready: `missing` says why"}},
+    responses=READINESS,
 )
 def readyz() -> Response:
     body = services().readiness.report()
@@ -35,10 +41,13 @@ def readyz() -> Response:
     return response
 
 
+METRICS: schemas.Responses = {200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
 @blueprint.get("/metrics")
 @blueprint.doc(
     summary="Numbers for Prometheus",
-    responses={200: {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=METRICS,
 )
 def show_metrics() -> Response:
     if not (services().settings.metrics_open and is_loopback()):
