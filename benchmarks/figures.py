@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "benchmarks" / "figures"
 DRAWING = ("base", "refiner", "vae", "clip")
+REPORTING = "scorers/reporting"
 BLOCK = re.compile(r"(<!-- figures: (?P<name>[\w-]+)(?:#(?P<table>[^>]+?))? -->\n).*?(<!-- /figures -->)", re.DOTALL)
 CELL = re.compile(
     r"(<!-- figure: (?P<name>[\w-]+)#(?P<table>[^\[>]+)\[(?P<row>[^\]]+)\]\.(?P<column>[^>]+?) -->)[^<]*(<!-- / -->)"
@@ -45,8 +46,12 @@ class Benchmark:
 
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "checkpoint": Benchmark(("benchmarks.checkpoint", "--scenes", "500", "--seeds", "2"), (*DRAWING, "scorers")),
-    "korean": Benchmark(("benchmarks.korean", "--scenes", "500", "--seeds", "2"), (*DRAWING, "scorers", "korean")),
+    "checkpoint": Benchmark(("benchmarks.checkpoint", "--scenes", "500", "--seeds", "2"), (*DRAWING, REPORTING)),
+    "korean": Benchmark(
+        ("benchmarks.korean", "--scenes", "250", "--seeds", "1", "--noise-scenes", "100"),
+        (*DRAWING, REPORTING, "korean"),
+    ),
+    "wording": Benchmark(("benchmarks.wording", "--seeds", "1"), (*DRAWING, "scorers", "korean")),
     "scorers": Benchmark(
         ("benchmarks.scorers", "--pictures", "4096", "--first", "3072", "--undisturbed"), ("scorers",)
     ),
@@ -90,14 +95,20 @@ class Printed:
         raise ValueError(f"{self.name}#{table} has no row {row!r}")
 
 
-def weight_ids(checkpoints: Path) -> dict[str, str]:
-    """The id of every part of a checkpoint folder, from its manifest."""
+def weight_ids(checkpoints: Path, parts: Iterable[str] | None = None) -> dict[str, str]:
+    """The id of each part of a checkpoint folder: a folder's name, or the beginning of its files' names; by default
+    every part that a benchmark depends on.
+    """
     files = json.loads((checkpoints / "manifest.json").read_text(encoding="utf-8"))["files"]
-    digests: dict[str, list[str]] = {}
-    for name in sorted(files):
-        if not name.endswith("training.json"):
-            digests.setdefault(name.split("/")[0], []).append(f"{name}:{files[name]['sha256']}")
-    return {part: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12] for part, lines in digests.items()}
+    wanted = parts or {part for benchmark in BENCHMARKS.values() for part in benchmark.parts}
+    return {part: _id(files, part) for part in wanted}
+
+
+def _id(files: Mapping[str, Mapping[str, object]], part: str) -> str:
+    names = [
+        name for name in sorted(files) if name.startswith((f"{part}/", f"{part}.")) and "training.json" not in name
+    ]
+    return hashlib.sha256("\n".join(f"{name}:{files[name]['sha256']}" for name in names).encode()).hexdigest()[:12]
 
 
 def read(name: str, folder: Path = KEPT) -> Printed:
