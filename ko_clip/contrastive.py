@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
 from fashion.pool import PicturePool, halved
 from fashion.scene import Scene, scenes
 from ko_clip.clip_folder import image_side
+from ko_clip.command import told
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
 from training.parts import FACTS_FILE, save_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
@@ -287,4 +289,4 @@ def _measure(clip: CLIPModel, tokenizer: CLIPTokenizer, pool: PicturePool) -> di
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

@@ -14,6 +14,7 @@ import argparse
 import copy
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from transformers import CLIPModel
 from fashion.captions import Caption, caption
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENTS, HEMS, MATERIALS, NECKLINES, PATTERNS, SLEEVES, STYLES
 from fashion.scene import sample_scene
+from ko_clip.command import told
 from ko_clip.contrastive import english_tokenizer, text_vectors, tokenize
 from ko_clip.english import MAX_TOKENS, EnglishClipShape
 from training.parts import FACTS_FILE, save_part
@@ -192,4 +194,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

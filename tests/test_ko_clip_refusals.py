@@ -288,3 +288,13 @@ def test_the_documented_export_opens_in_a_fresh_process_outside_the_clone(
         assert np.abs(ours - theirs).max() < 1e-5
     else:
         assert (ours * theirs).sum(1).min() > 0.999
+
+
+@pytest.mark.parametrize("module", ["ko_clip.contrastive", "ko_clip.scene_reading"])
+def test_a_training_without_its_data_ends_with_one_line(module: str, tmp_path: Path) -> None:
+    places = ["--checkpoints", str(tmp_path), "--pool", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    done = subprocess.run(
+        [sys.executable, "-m", module, *places], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
