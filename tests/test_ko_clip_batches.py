@@ -121,7 +121,7 @@ def _contrast_of(rows, wanted, texts, rank, world):
     me = SimpleNamespace(
         accelerator=SimpleNamespace(num_processes=world, process_index=rank, gather=gather), tensor=torch.as_tensor,
         context=SimpleNamespace(recipe=SimpleNamespace(heads={"search": head})), stage=TextStage(),
-        student=SimpleNamespace(heads={"search": SimpleNamespace(spec=SimpleNamespace(unit=True))}),
+        student=SimpleNamespace(head=lambda _name: SimpleNamespace(spec=SimpleNamespace(unit=True))),
     )  # fmt: skip
     me._of_everyone = partial(TextObjective._of_everyone, me)
     batch = Batch(0, tuple(range(rank, 6, world)), torch.zeros(0), tuple(texts[rank::world]), tuple(texts))
