@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TOP = ("jobspec", "hangul", "pictures", "training", "index", "fashion", "ko_clip", "diffusion", "textile", "demo")
+TOP = (
+    "jobspec", "hangul", "pictures", "training", "index", "fashion", "ko_clip", "diffusion", "textile", "demo", "testing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
