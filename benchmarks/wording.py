@@ -30,7 +30,7 @@ from fashion.meant import as_meant
 from fashion.scene import Scene, garments_of, sample_background, sample_style
 from fashion.scorer import Detection, Scorer
 from fashion.setting import SettingReader
-from fashion.wordings import Asked, Wording, wordings
+from fashion.wordings import WordedGarment, Wording, wordings
 from ko_clip.encoder import PromptEncoder
 
 SHORT = ("빨간 원피스", "흰 티셔츠", "검은 코트", "분홍 저고리", "초록 가방", "파란 치마")
@@ -86,7 +86,7 @@ def judged(wording: Wording, seen: Sequence[Detection], background: str, style: 
     return {**right, "everything": all(right.values())}
 
 
-def _as_named(asked: Asked, seen: Detection) -> bool:
+def _as_named(asked: WordedGarment, seen: Detection) -> bool:
     return all(getattr(seen, field) == id for field, id in asked.fields if field in _READ)
 
 

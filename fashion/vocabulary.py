@@ -90,7 +90,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class WordOffer:
     """A word to offer: its text, what it names, its standard name, and for a colour its "#rrggbb"."""
 
     text: str
@@ -132,7 +132,7 @@ def slip_targets() -> tuple[list[str], list[str]]:
     return sorted(word for word in long if _HANGUL.match(word)), known
 
 
-def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestion]:
+def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[WordOffer]:
     """Words of the lexicon that can become of what is being typed, standard names first.
 
     Hangul in composition counts: 빨, 빨ㄱ, and the first letters ㅃㄱ suggest 빨간. In Korean, English letters find the
@@ -143,13 +143,13 @@ def suggest(prefix: str, language: str = "ko", limit: int = 8) -> list[Suggestio
     typed = unicodedata.normalize("NFC", prefix).strip().casefold()
     if not typed:
         return []
-    found: dict[tuple[str, str], tuple[tuple[int, int, int], Suggestion]] = {}
+    found: dict[tuple[str, str], tuple[tuple[int, int, int], WordOffer]] = {}
     for rank, form, shown, field, word in _offers(language):
         if not _begins(typed, form):
             continue
         order = (0 if form.startswith(typed) else 1, rank, len(form))
         rgb = f"#{bytes(word.rgb).hex()}" if isinstance(word, Color) else None
-        offer = (order, Suggestion(shown, field, word.id, (word.ko if language == "ko" else word.en)[0], rgb))
+        offer = (order, WordOffer(shown, field, word.id, (word.ko if language == "ko" else word.en)[0], rgb))
         if (field, word.id) not in found or order < found[field, word.id][0]:
             found[field, word.id] = offer
     return [suggestion for _, suggestion in sorted(found.values(), key=lambda offer: offer[0])][:limit]
