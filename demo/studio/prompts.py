@@ -11,7 +11,7 @@ from typing import Protocol
 from demo.store.errors import ServiceError, language
 from demo.studio import moderation
 from fashion import lexicon
-from fashion.meant import Reading
+from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
@@ -164,4 +164,4 @@ def with_style(prompt: str, style: str | None) -> str:
 
 def reading_list(found: Sequence[Reading]) -> str:
     """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in found))[:8])
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:8])
