@@ -233,12 +233,12 @@ def load(folder: Path, rows: int) -> None:
         "",
         "1,000 and 200",
     )
-    for said, quiet, loaded in (
+    for what, quiet, loaded in (
         ("processor time", idle.processor, busy.processor),
         ("wall clock", idle.milliseconds, busy.milliseconds),
     ):
         ratio = np.percentile(loaded, 99) / np.percentile(quiet, 99)
-        row(f"… one query, p50 / p99, {said}", both(loaded), f"idle {both(quiet)}", f"p99 {ratio:.1f}×", "p99 ≤ 3×")
+        row(f"… one query, p50 / p99, {what}", both(loaded), f"idle {both(quiet)}", f"p99 {ratio:.1f}×", "p99 ≤ 3×")
     row("… wrong answers", f"{busy.wrong} of {len(busy.milliseconds):,}", "", "", "0")
     found = while_rebuilding(copied(folder, source, "found"), source)
     row(
@@ -330,7 +330,7 @@ def ancestor(folder: Path, rows: int) -> None:
 
 def proofs() -> None:
     """The slow tests: they fail loudly, or the row stands."""
-    for said, module in (("kill -9 at 200 random moments", "crash"), ("500 damaged files", "damage")):
+    for what, module in (("kill -9 at 200 random moments", "crash"), ("500 damaged files", "damage")):
         started = time.monotonic()
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-m", "slow", f"tests/test_index_{module}.py"],
@@ -339,7 +339,7 @@ def proofs() -> None:
             check=False,
         )
         result = "nothing lost, nothing back, no wrong answer" if ran.returncode == 0 else "FAILED"
-        row(said, f"{result} ({time.monotonic() - started:.0f} s)", "", "", "every time")
+        row(what, f"{result} ({time.monotonic() - started:.0f} s)", "", "", "every time")
 
 
 def recall(found: list[list[int]], truth: np.ndarray) -> float:

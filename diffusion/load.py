@@ -42,7 +42,7 @@ from jobspec.prompts import PromptReader
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"
-TOLD = {"steps", "guidance_scale", "strength"}  # of a stage's defaults, what a recipe writes out
+REPORTED = {"steps", "guidance_scale", "strength"}  # of a stage's defaults, what a recipe writes out
 T = TypeVar("T")
 
 
@@ -170,11 +170,11 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
             digest.update(f"{role}/{part}".encode() + config.read_bytes())
             if part != "scheduler":
                 digest.update(_fingerprint(spec, stage, part).encode())
-        digest.update(json.dumps(_untold(stage.defaults), sort_keys=True).encode())
+        digest.update(json.dumps(_unreported(stage.defaults), sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"
 
 
-def _untold(defaults: StageDefaults) -> dict[str, object]:
+def _unreported(defaults: StageDefaults) -> dict[str, object]:
     """What a stage does by default and no recipe tells; where another strength changes the colour fix, its own too."""
-    told = TOLD - {"strength"} if defaults.color_fix else TOLD
-    return {name: value for name, value in asdict(defaults).items() if name not in told}
+    reported = REPORTED - {"strength"} if defaults.color_fix else REPORTED
+    return {name: value for name, value in asdict(defaults).items() if name not in reported}

@@ -115,22 +115,24 @@ class TwoStagePipeline:
         settings: DrawSettings | None = None,
         on_step: OnStep | None = None,
         cancelled: Asked | None = None,
-        told: Mapping[str, Conditioning] | None = None,
+        conditioning: Mapping[str, Conditioning] | None = None,
     ) -> Drawing:
-        """Draw every shot, by the checkpoint's own settings if none are given. `told`: ready embeddings per stage, one
-        row a shot, in place of the text encoder's (a recipe cannot hold them, and says "given" for the encoder).
+        """Draw every shot, by the checkpoint's own settings if none are given. `conditioning`: embeddings by stage,
+        one row a shot, in place of the text encoder's (a recipe cannot hold them, and says "given" for the encoder).
 
         Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true, and
         whatever `on_step` raises; the pipeline is as before in each case.
         """
         # 1. Check everything before any work.
         plan = self._plan(shots, settings or DrawSettings())
-        shots, given = read_shots(shots, self.reader), told is not None
+        shots, given = read_shots(shots, self.reader), conditioning is not None
         warnings = (*plan.warnings, *(() if given else self._text_warnings(shots, plan)))
         with self._lock, torch.inference_mode(), self._styled(plan):
             run = _Run(plan, Clock(plan.work(self.stages, len(shots)), self._pace), on_step, cancelled)
             # 2. Text to conditioning.
-            conditions, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
+            conditions, encode_seconds = _timed(
+                lambda: _ready(conditioning, plan, len(shots)) or self._encode([*shots], plan)
+            )
             # 3. Base: noise (or a source picture and noise) to pictures.
             generators = [torch.Generator("cpu").manual_seed(shot.seed) for shot in shots]
             pixels, base_seconds = _timed(lambda: self._draw_base(shots, plan, conditions["base"], generators, run))
@@ -170,10 +172,10 @@ class TwoStagePipeline:
         return self._shelf.applied(self.stages["base"].unet, plan.style, plan.style_weight)
 
     def _encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
-        told = {"base": self._encode_base(shots)}
+        conditioning = {"base": self._encode_base(shots)}
         if plan.refine:
-            told["refiner"] = self._encode_refiner(shots)
-        return told
+            conditioning["refiner"] = self._encode_refiner(shots)
+        return conditioning
 
     def _encode_base(self, shots: list[Shot]) -> Conditioning:
         texts, positive, negative = _distinct(shots)
@@ -187,8 +189,9 @@ class TwoStagePipeline:
         return Conditioning(hidden[positive], hidden[negative], pooled[positive], pooled[negative])
 
     def _draw_base(
-        self, shots: Sequence[Shot], plan: Plan, told: Conditioning, generators: list[torch.Generator], run: _Run
-    ) -> torch.Tensor:
+        self, shots: Sequence[Shot], plan: Plan, conditioning: Conditioning, generators: list[torch.Generator],
+        run: _Run,
+    ) -> torch.Tensor:  # fmt: skip
         stage = self.stages["base"]
         run.check()
         latents = _noise(stage, plan.size, generators)
@@ -196,17 +199,17 @@ class TwoStagePipeline:
         if plan.vary:
             pixels = torch.cat([to_pixels(shot.source, plan.size) for shot in shots if shot.source is not None])
             latents = schedule.noised(stage.encode(pixels, run.check), latents)
-        return run.stage(stage, latents, schedule, told, plan.guidance_scale)
+        return run.stage(stage, latents, schedule, conditioning, plan.guidance_scale)
 
     def _refine(
-        self, pixels: torch.Tensor, plan: Plan, told: Conditioning, generators: list[torch.Generator], run: _Run
+        self, pixels: torch.Tensor, plan: Plan, conditioning: Conditioning, generators: list[torch.Generator], run: _Run
     ) -> torch.Tensor:
         stage = self.stages["refiner"]
         larger = enlarged(pixels, plan.refined_size)
         latents = stage.encode(larger, run.check)
         schedule = make_schedule(stage.scheduler, plan.refiner_scheduler, plan.refine_steps, plan.refine_strength)
         latents = schedule.noised(latents, _noise(stage, plan.refined_size, generators))
-        refined = run.stage(stage, latents, schedule, told, plan.refiner_guidance)
+        refined = run.stage(stage, latents, schedule, conditioning, plan.refiner_guidance)
         return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 
     def _made_with(self, batch: int, given: bool) -> dict[str, object]:
@@ -236,7 +239,7 @@ class _Run:
             raise Cancelled("the draw was cancelled")
 
     def stage(
-        self, stage: Stage, latents: torch.Tensor, schedule: Schedule, told: Conditioning, guidance: float
+        self, stage: Stage, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning, guidance: float
     ) -> torch.Tensor:
         """Denoise and decode, telling and asking after each step; returns pixels (n, 3, s, s)."""
         guided = stage.guided_steps(schedule, guidance)
@@ -248,11 +251,11 @@ class _Run:
                 self.on_step(Progress(stage.role, i + 1, len(schedule), left, preview))
             self.check()
 
-        latents = stage.denoise(latents.to(stage.device), schedule, told, guidance, watch)
+        latents = stage.denoise(latents.to(stage.device), schedule, conditioning, guidance, watch)
         try:
             pixels = stage.decode(latents, self.check)
         except BrokenPicture as error:
-            raise BrokenPicture(_cause(stage, self.plan, schedule, told, latents) or str(error)) from error
+            raise BrokenPicture(_cause(stage, self.plan, schedule, conditioning, latents) or str(error)) from error
         self.clock.done(f"{stage.role} decode", self.plan.decode_work(stage, len(latents)))
         return pixels
 
@@ -274,11 +277,11 @@ class _Preview:
         return self.made
 
 
-def _cause(stage: Stage, plan: Plan, schedule: Schedule, told: Conditioning, latents: torch.Tensor) -> str:
+def _cause(stage: Stage, plan: Plan, schedule: Schedule, conditioning: Conditioning, latents: torch.Tensor) -> str:
     """What made a picture NaN or infinite, in words with the cure; "" where the autoencoder did."""
     drawn = f"the {stage.role} draws NaN or infinite values"
     name = plan.scheduler if stage.role == "base" else plan.refiner_scheduler
-    if not is_finite(told.hidden) or not is_finite(told.negative):
+    if not is_finite(conditioning.hidden) or not is_finite(conditioning.negative):
         return f"{drawn}: so are the text encoder's hidden states, its weights are damaged"
     if is_finite(latents):
         return ""
@@ -291,14 +294,15 @@ def _cause(stage: Stage, plan: Plan, schedule: Schedule, told: Conditioning, lat
     return f"{drawn} with scheduler {name!r}: the weights of its U-Net are damaged{cure}"
 
 
-def _ready(told: Mapping[str, Conditioning] | None, plan: Plan, n: int) -> Mapping[str, Conditioning] | None:
+def _ready(conditioning: Mapping[str, Conditioning] | None, plan: Plan, n: int) -> Mapping[str, Conditioning] | None:
     """Ready embeddings, checked: one row a shot for every stage that draws."""
-    if told is None:
+    if conditioning is None:
         return None
     for role in plan.steps():
-        if role not in told or len(told[role].hidden) != n or told[role].negative.shape != told[role].hidden.shape:
+        ready = conditioning.get(role)
+        if ready is None or len(ready.hidden) != n or ready.negative.shape != ready.hidden.shape:
             raise ValueError(f"ready embeddings need {n} rows, wanted and unwanted, for the {role} stage")
-    return told
+    return conditioning
 
 
 def _distinct(shots: list[Shot], extra: str = "") -> tuple[list[str], list[int], list[int]]:

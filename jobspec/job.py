@@ -109,8 +109,8 @@ def schema(ref_template: str = "#/$defs/{model}") -> dict[str, object]:
     """The JSON schema of every request: one of the kinds, told apart by `kind`."""
     union: object = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]  # noqa: UP007
     # the union is a value here, made of whatever kinds there are
-    told = TypeAdapter(union).json_schema(ref_template=ref_template)  # type: ignore[arg-type]
-    return told | {"title": "Job"}
+    described = TypeAdapter(union).json_schema(ref_template=ref_template)  # type: ignore[arg-type]
+    return described | {"title": "Job"}
 
 
 def properties(kind: type[Job]) -> dict[str, dict[str, object]]:
@@ -143,6 +143,6 @@ def _not_null(field: dict[str, object]) -> dict[str, object]:
     assert isinstance(choices, list)
     for choice in choices:
         if choice.get("type") != "null":
-            told: dict[str, object] = {key: value for key, value in field.items() if key != "anyOf"} | choice
-            return told
+            described: dict[str, object] = {key: value for key, value in field.items() if key != "anyOf"} | choice
+            return described
     return field

@@ -43,8 +43,8 @@ def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[s
 
 def _help(field: Mapping[str, object], default: object) -> str:
     """The field's description with its range and default: "Steps of the base stage, 1-150."."""
-    said = str(field.get("description", "")).removesuffix(".")
+    text = str(field.get("description", "")).removesuffix(".")
     if "minimum" in field:
         end = field["maximum"] if "maximum" in field else f"{field['exclusiveMaximum']} - 1"
-        said += f", {field['minimum']} to {end}"
-    return (said if default in (None, "") else f"{said} (default {default})").replace("%", "%%")
+        text += f", {field['minimum']} to {end}"
+    return (text if default in (None, "") else f"{text} (default {default})").replace("%", "%%")

@@ -91,8 +91,8 @@ def test_its_events_are_told(studio: Studio) -> None:
     person = studio.person()
     id = person.post("/generations", {"kind": "echo", "text": "events", "n": 1}).json["id"]
     person.until_end(id)
-    told = person.get(f"/generations/{id}/events").text
-    assert [line for line in told.splitlines() if line.startswith("event: ")][-2:] == ["event: image", "event: done"]
+    answer = person.get(f"/generations/{id}/events").text
+    assert [line for line in answer.splitlines() if line.startswith("event: ")][-2:] == ["event: image", "event: done"]
 
 
 def test_what_it_does_not_allow_is_refused_with_the_field(studio: Studio) -> None:

@@ -52,7 +52,7 @@ def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         (["--scheduler", "ddim"], "choose one of dpm"),
         (["--scheduler", "lcm"], "choose one of dpm"),
@@ -65,11 +65,11 @@ def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> No
     ],
 )
 def test_a_request_that_cannot_be_drawn_is_refused_in_one_line(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], message: str
 ) -> None:
     assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint), *asked]) == 2
     refused = capsys.readouterr().err
-    assert said in refused
+    assert message in refused
     assert refused.count("\n") == 1
     assert not list(tmp_path.glob("out/*"))
 

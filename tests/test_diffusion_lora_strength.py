@@ -183,7 +183,7 @@ def test_peft_weights_without_their_settings_are_refused_or_warned_of(
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"peft_type": "LOHA"}, "is a LOHA"),
         ({"peft_type": "LORA", "use_dora": True, "r": 4}, "is a DoRA"),
@@ -192,7 +192,7 @@ def test_peft_weights_without_their_settings_are_refused_or_warned_of(
         ({"peft_type": "LORA", "r": 4, "lora_alpha": [4]}, "cannot be read"),
     ],
 )
-def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, said: str, tmp_path: Path) -> None:
+def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, message: str, tmp_path: Path) -> None:
     adapter = with_adapter(checkpoint, {"lora_alpha": 4})
     (tmp_path / "ink").mkdir()
     save_file(
@@ -200,7 +200,7 @@ def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, 
         tmp_path / "ink" / PEFT_NAME,
     )
     (tmp_path / "ink" / PEFT_SETTINGS).write_text(json.dumps(settings))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         LoraShelf(tmp_path).check("ink")
 
 
@@ -214,13 +214,13 @@ def test_files_that_cannot_be_read_are_not_offered(checkpoint: Path, tmp_path: P
     save_file(state, tmp_path / "torn.safetensors", metadata={HEADER: "{"})
     shelf = LoraShelf(tmp_path)
     assert shelf.names() == ["ink"]
-    for name, said in (
+    for name, message in (
         ("cut", "truncated or damaged"),
         ("lokr", "not a plain LoRA"),
         ("torn", "not JSON"),
         ("x", "has ink"),
     ):
-        with pytest.raises(ValueError, match=f"style '{name}'.*{said}"):
+        with pytest.raises(ValueError, match=f"style '{name}'.*{message}"):
             shelf.check(name)
 
 
@@ -241,7 +241,10 @@ def test_a_style_that_blows_up_is_named(checkpoint: Path, tmp_path: Path) -> Non
         save_file(state, tmp_path / f"{name}.safetensors")
     pipeline = load_pipeline(checkpoint, dtype="float32", styles=tmp_path)
     plain = pipeline.draw([Shot("a")], DrawSettings(steps=2)).images[0].tobytes()
-    for name, said in (("hot", "with style 'hot' at weight 1.0"), ("boiling", "style 'boiling' at weight 1.0 makes")):
-        with pytest.raises(ValueError, match=said):
+    for name, message in (
+        ("hot", "with style 'hot' at weight 1.0"),
+        ("boiling", "style 'boiling' at weight 1.0 makes"),
+    ):
+        with pytest.raises(ValueError, match=message):
             pipeline.draw([Shot("a")], DrawSettings(steps=2, style=name))
     assert pipeline.draw([Shot("a")], DrawSettings(steps=2)).images[0].tobytes() == plain

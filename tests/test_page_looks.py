@@ -97,7 +97,7 @@ def my_data(page: Page) -> None:
 
 def viewer(page: Page) -> None:
     drawn(page, "red dress")
-    page.locator(".sheet .tile").first.click()
+    page.locator(".generation .tile").first.click()
     page.locator("#viewer .facts-more summary").click()
     page.get_by_role("button", name=re.compile("비교|Compare")).click()
     expect(page.locator("#viewer .before")).to_be_visible()
@@ -145,7 +145,7 @@ def test_english_leaves_no_korean_in_any_state(world: World) -> None:
         if state is my_data:
             page.keyboard.press("Escape")
         page.click("[data-place=draw]")
-    page.locator(".sheet .tile:enabled").first.click()
+    page.locator(".generation .tile:enabled").first.click()
     expect(page.locator("#viewer .panel")).to_be_visible()
     assert [text for text in page.evaluate(SEEN) if HANGUL.search(text)] == []
 

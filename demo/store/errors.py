@@ -46,7 +46,7 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     filled = _Blank(values or {})
     if "reason" in filled and code == "invalid_request":
         filled["detail"] = reason_of(str(filled["reason"]), {}, language())
-    return sentence.said(language()).format_map(filled)
+    return sentence.text(language()).format_map(filled)
 
 
 class _Blank(dict[str, object]):

@@ -19,7 +19,7 @@ class Sentence:
     en: str
     retry_after: int | None = None
 
-    def said(self, language: str) -> str:
+    def text(self, language: str) -> str:
         return self.en if language == "en" else self.ko
 
 
@@ -176,4 +176,4 @@ def reason_of(type: str, context: Mapping[str, object], language: str, otherwise
     filled = dict(context)
     if language == "ko" and "expected" in filled:
         filled["expected"] = str(filled["expected"]).replace(" or ", ", ")
-    return sentence.said(language).format_map(filled)
+    return sentence.text(language).format_map(filled)

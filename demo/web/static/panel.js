@@ -6,9 +6,9 @@ import { h, icon } from "./dom.js";
 import { again, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
 import { styleName } from "./settings.js";
-import { ago, told, w } from "./words.js";
+import { ago, facts, w } from "./words.js";
 
-const [low, high, step] = told.limits.ranges.vary.strength.slider;
+const [low, high, step] = facts.limits.ranges.vary.strength.slider;
 
 /**
  * @typedef {import("../types").Generation} Generation
@@ -198,7 +198,7 @@ function factsOf(g) {
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],
     [w("stage.base"), seconds("base")],
-    [w("stage.refiner"), g.refine ? seconds("refiner") : told.refines && w("more.unrefined")],
+    [w("stage.refiner"), g.refine ? seconds("refiner") : facts.refines && w("more.unrefined")],
   ];
   return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
 }

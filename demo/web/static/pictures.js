@@ -192,7 +192,7 @@ export function remove(generation) {
   leaving.add(id);
   if (kept) drop(id);
   vanish({
-    said: w("done.deleted", { n: generation.images.length || 1 }),
+    message: w("done.deleted", { n: generation.images.length || 1 }),
     path: `/generations/${id}`,
     changed: id,
     restore() {
@@ -212,7 +212,7 @@ export function removeOne(generation, picture) {
   leaving.add(picture.id);
   if (kept) put(kept);
   vanish({
-    said: w("done.deleted", { n: 1 }),
+    message: w("done.deleted", { n: 1 }),
     path: `/images/${picture.id}`,
     changed: generation.id,
     restore() {
@@ -224,16 +224,16 @@ export function removeOne(generation, picture) {
 
 /**
  * Say what is out of sight, with a way to take it back; without that it is deleted.
- * @param {{said: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
+ * @param {{message: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
  */
-export function vanish({ said, path, changed, restore }) {
+export function vanish({ message, path, changed, restore }) {
   studio.redraw();
   if (document.activeElement === document.body) studio.rest();
   const back = () => {
     restore();
     studio.redraw();
   };
-  toast(said, {
+  toast(message, {
     action: w("do.undo"),
     onaction: back,
     onend: () =>

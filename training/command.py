@@ -1,4 +1,4 @@
-"""How a command of this package ends: by its work, or by one line that says what is wrong with its data."""
+"""How a training command ends: by its work, or by one line that says what is wrong with its data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 
-def told(work: Callable[[], object]) -> int:
+def run_command(work: Callable[[], object]) -> int:
     """Run a command's work; an error of its data is one line on the screen. Returns the exit status.
 
     A loss that stops being a number (FloatingPointError) is one of its data or settings, too.
