@@ -127,13 +127,16 @@ def test_jobs_of_one_shape_are_drawn_together(studio: Studio) -> None:
 
 
 def test_a_cancelled_job_of_a_batch_ends_at_once_and_the_others_go_on(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.15)
+    studio = open_studio(tmp_path)
     first, second = studio.person(), studio.person()
+    blocking, together = studio.pipeline.gate(), studio.pipeline.gate()
     studio.person().draw("막기", n=8)
     one, two = first.draw("모자", n=2), second.draw("신발", n=2)
+    blocking.set()
     wait_for(lambda: first.get(f"/generations/{one['id']}").json["status"] == "running")
     wait_for(lambda: len(studio.pipeline.batches[-1]) == 4)  # the two together, once what blocked them was drawn
     assert first.post(f"/generations/{one['id']}/cancel").json["status"] == "cancelled"
+    together.set()
     done = second.until_end(two["id"])
     assert done["status"] == "succeeded" and len(done["images"]) == 2
     assert first.get(f"/generations/{one['id']}").json["images"] == []
@@ -215,11 +218,12 @@ def test_the_queue_is_bounded_and_says_when_to_come_back(tmp_path: Path) -> None
 
 
 def test_a_stopping_worker_gives_its_jobs_back(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.2)
-    person = studio.person()
+    studio = open_studio(tmp_path)
+    person, gate = studio.person(), studio.pipeline.gate()
     id = person.draw("코트", n=1)["id"]
     wait_for(lambda: person.get(f"/generations/{id}").json["status"] == "running")
     studio.worker.stop()
+    gate.set()
     studio.thread.join(60)
     assert person.get(f"/generations/{id}").json["status"] == "queued"
     studio.start_worker()
@@ -228,11 +232,12 @@ def test_a_stopping_worker_gives_its_jobs_back(tmp_path: Path) -> None:
 
 
 def test_deleting_a_running_job_leaves_nothing(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.1)
-    person = studio.person()
+    studio = open_studio(tmp_path)
+    person, gate = studio.person(), studio.pipeline.gate()
     id = person.draw("목도리", n=2)["id"]
     wait_for(lambda: person.get(f"/generations/{id}").json["status"] == "running")
     assert person.call("DELETE", f"/generations/{id}").json["complete"]
+    gate.set()
     assert person.get(f"/generations/{id}").status_code == 404
     assert person.finished("장화", n=1)["status"] == "succeeded"
     assert len(list(studio.services.storage.found())) == 3
