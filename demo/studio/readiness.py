@@ -23,7 +23,7 @@ HEARD_SECONDS = 0.2  # how long a ready worker is believed without another look;
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
-class Facts(TypedDict, total=False):
+class WorkerFacts(TypedDict, total=False):
     """What a worker said of its runners; see `facts` of `jobspec.Runner`."""
 
     checkpoint_id: str
@@ -33,7 +33,7 @@ class Facts(TypedDict, total=False):
     kinds: list[str]
 
 
-class Report(TypedDict):
+class ReadinessReport(TypedDict):
     """The body of /readyz; `disk` is the admin's alone."""
 
     ready: bool
@@ -99,10 +99,10 @@ class Readiness:
             return bool(facts.get("defaults", {}).get("refine"))
         return names_refiner(self._settings.checkpoint)
 
-    def facts(self) -> Facts:
+    def facts(self) -> WorkerFacts:
         """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
         worker = self.worker()
-        return cast("Facts", worker.detail) if worker is not None and worker.state == "ready" else {}
+        return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
 
     def domain(self) -> str:
         """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""
@@ -113,7 +113,7 @@ class Readiness:
         """Bytes of pictures kept."""
         return self._space.used_bytes()
 
-    def report(self) -> Report:
+    def report(self) -> ReadinessReport:
         """The body of /readyz."""
         from index import metadata as index_tables
 
