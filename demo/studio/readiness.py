@@ -19,7 +19,7 @@ from demo.store.storage import Storage
 from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
 
-HEARD_SECONDS = 0.2  # how long what workers said is taken for fresh
+HEARD_SECONDS = 0.2  # how long a ready worker is believed without another look; any other state is looked up
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -52,17 +52,20 @@ class Readiness:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._space = space or Space(settings, database, storage)
         self._heard: dict[str, tuple[float, float]] = {}  # worker -> heartbeat, and when (monotonic) it was new
-        self._known: tuple[float, list[WorkerRow]] = (float("-inf"), [])  # until when, the workers' rows
+        self._known: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, a worker that was ready
 
     def worker(self) -> WorkerRow | None:
-        """A worker that still speaks: one that is ready, if there is one; as of a moment ago."""
-        until, rows = self._known
-        if time.monotonic() > until:
-            with self._database.read() as session:
-                rows = list(session.scalars(select(WorkerRow)))
-            self._known = time.monotonic() + HEARD_SECONDS, rows
+        """A worker that still speaks: one that is ready, if there is one; a ready one as of a moment ago."""
+        until, worker = self._known
+        if worker is not None and time.monotonic() < until:
+            return worker
+        with self._database.read() as session:
+            rows = list(session.scalars(select(WorkerRow)))
         alive = [row for row in rows if self._speaks(row)]
-        return max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
+        worker = max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
+        ready = worker is not None and worker.state == "ready"
+        self._known = time.monotonic() + HEARD_SECONDS, worker if ready else None
+        return worker
 
     def _speaks(self, row: WorkerRow) -> bool:
         """Whether a worker's heartbeat is new: by the wall clock, or, where clocks differ, because it has changed."""
