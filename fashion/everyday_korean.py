@@ -84,8 +84,8 @@ class _Talk(Speech):
     def __init__(self, prompt: Prompt, rng: random.Random) -> None:
         super().__init__(prompt.content, rng)
         given = zip(prompt.content.scene.garments, prompt.named, strict=True)
-        self.named = {garment.kind: fields for garment, fields in given}
-        self.added, self.kinds = prompt.added, set(self.named)
+        self.named_fields = {garment.kind: fields for garment, fields in given}
+        self.added, self.kinds = prompt.added, set(self.named_fields)
         self.later: list[str] = []  # what is said of a garment behind it
 
     def line(self) -> str:
@@ -119,7 +119,7 @@ class _Talk(Speech):
 
     def item(self, garment: Garment, fields: tuple[str, ...]) -> str:
         """One garment with what the person says of it and what was added right before its noun."""
-        given = [f for f in fields if f in self.named[garment.kind]]
+        given = [f for f in fields if f in self.named_fields[garment.kind]]
         added = [f for f in fields if f not in given]
         if "color" in given and goes_without_saying(garment, tuple(given)) and self.maybe(0.75):
             given.remove("color")
