@@ -100,7 +100,8 @@ def pipelines(
 
     def measure(side: str) -> Measured:
         results = json.loads(_run(checkouts[side], *command).splitlines()[-1])
-        return {f"pipeline: draw of {each['n']}, s": each["total"] for each in results}
+        found = {f"pipeline: draw of {each['n']}, s": each["total"] for each in results}
+        return found | {f"pipeline: draw of {each['n']}, processor s": each["processor"] for each in results}
 
     yield measure
 
