@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from jobspec import SEEDS, bounds, fields
+from jobspec import SEEDS, StyleUse, bounds, fields
 
 MAX_PICTURES = int(bounds(fields.Count)[1])
 SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim")
@@ -63,7 +63,8 @@ class DrawSettings:
 
     `steps`: base steps. `size`: side of the base picture in pixels (a refined one is larger by the
     checkpoint's upscale). `refine_steps`: real refiner steps; None and no default: int(steps *
-    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name.
+    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name, `styles`
+    more of them, each with its own weight (from a recipe they may come as a list of dictionaries).
     `strength`: how much of a source picture is drawn anew (vary).
     Raises ValueError naming the value and what is allowed.
     """
@@ -79,8 +80,10 @@ class DrawSettings:
     strength: float = fields.DEFAULT_STRENGTH
     refine_steps: int | None = None
     refine_guidance: float | None = None
+    styles: tuple[StyleUse, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "styles", tuple(StyleUse.model_validate(each) for each in self.styles))
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None:
@@ -94,6 +97,12 @@ class DrawSettings:
             raise ValueError(f"scheduler is {self.scheduler!r}: choose one of {', '.join(SCHEDULER_NAMES)}")
         if self.style is not None and (not isinstance(self.style, str) or not self.style):
             raise ValueError(f"style is {self.style!r}: give the name of a LoRA, or None")
+
+    @property
+    def all_styles(self) -> tuple[StyleUse, ...]:
+        """Every style that is drawn with."""
+        one = () if self.style is None else (StyleUse(name=self.style, weight=float(self.style_weight)),)
+        return (*one, *self.styles)
 
 
 def shots_for(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobspec.job import ASKED_OTHERWISE, Job, picture_fields, properties
+from jobspec.styles import StyleUse
 
 TYPES = {"integer": int, "number": float, "string": str}
 
@@ -30,6 +31,8 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             extra = {"action": argparse.BooleanOptionalAction}
         elif name in picture_fields(kind):
             extra = {"type": Path, "metavar": "FILE", "required": "default" not in field}
+        elif name == "styles":
+            extra = {"type": StyleUse.parse, "nargs": "+", "metavar": "NAME:WEIGHT"}
         parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
     parser.set_defaults(**defaults)
 
