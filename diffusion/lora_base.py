@@ -1,4 +1,4 @@
-"""What base a style was made for, told from its header and its shapes, and what a U-Net is, so that a refusal names both.
+"""What base a style was made for, told from its header and its shapes, and what a U-Net is: a refusal names both.
 
 In: a style's header and settings, its changes by layer. Out: words such as "SDXL (its header says sdxl_base_v1-0; it
 reads 2048 numbers a token)".

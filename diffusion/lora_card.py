@@ -1,7 +1,7 @@
 """What a style says of itself in its file's header: trigger, example, base, rank, licence.
 
-In: the metadata of a safetensors file, in the words of the modelspec standard, of kohya's trainer, or of ours (JSON under
-"geuryeojwo"). Out: a frozen `StyleCard`. Ref: github.com/Stability-AI/ModelSpec.
+In: the metadata of a safetensors file, in the words of the modelspec standard, of kohya's trainer, or of ours (JSON
+under "geuryeojwo"). Out: a frozen `StyleCard`. Ref: github.com/Stability-AI/ModelSpec.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LoRA files in every common form, read into one: parts by layer, what each is multiplied by, what the file says of itself.
+"""LoRA files in every common form, read into one: parts by layer, what each is multiplied by, what the file says.
 
 In: a safetensors file in diffusers', PEFT's, kohya's or LyCORIS' names, its settings in the header or in
 adapter_config.json beside it. Out: a `StyleFile`. Strengths are alpha / rank; of PEFT's settings alpha / √rank for
@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,11 @@ class StyleFile:
 
 
 def find_styles(folder: Path) -> dict[str, Path]:
-    """Name → file of every style in a folder; hidden files (macOS leaves ._name beside name) are none."""
+    """Name (NFC: macOS stores others) → file of every style in a folder; hidden files (._name beside name) are none."""
     found = {path.parent.name: path for name in (PEFT_NAME, DIFFUSERS_NAME) for path in folder.glob(f"*/{name}")}
     found |= {path.stem: path for path in folder.glob("*.safetensors")}
-    return {name: found[name] for name in sorted(found) if not name.startswith(".")}
+    composed = {unicodedata.normalize("NFC", name): path for name, path in found.items()}
+    return {name: composed[name] for name in sorted(composed) if not name.startswith(".")}
 
 
 def read_style(path: Path, name: str) -> StyleFile:

@@ -125,3 +125,12 @@ def _blocks(layers: list[str]) -> dict[str, str]:
                 found[f"{here}.upsamplers.0"] = f"{old}_{n - 1}_{2 if attends else 1}"
             level += 1
     return found
+
+
+def kohya_name(unet: torch.nn.Module, layer: str) -> str:
+    """What kohya's trainer calls a layer: of SDXL by the released names, of Stable Diffusion 1 and 2 by diffusers'."""
+    flat = layer.replace(".", "_")
+    if getattr(unet, "config", {}).get("addition_embed_type") == "text_time":
+        released = {ours: old for old, ours in _released([name for name, _ in unet.named_modules() if name])}
+        flat = released.get(layer, flat)
+    return f"lora_unet_{flat}"

@@ -18,7 +18,7 @@ from jobspec.fields import (
     Text,
 )
 from jobspec.job import Job, register
-from jobspec.styles import MAX_STYLES, StyleUse, take_tags
+from jobspec.styles import StyleUses, take_tags
 
 
 @register
@@ -39,10 +39,10 @@ class Draw(Job):
     refine_strength: RefineStrength | None = Field(default=None, description="How much the refiner draws anew.")
     style: StyleName | None = Field(default=None, description="A style's name.")
     style_weight: StyleWeight = Field(default=1.0, description="The weight of a LoRA style.")
-    styles: list[StyleUse] = Field(
-        default_factory=list, max_length=MAX_STYLES,
+    styles: StyleUses = Field(
+        default_factory=list,
         description="LoRA styles with a weight each, drawn together; <lora:NAME:WEIGHT> in the prompt adds one.",
-    )  # fmt: skip
+    )
 
     def batch_key(self) -> str:
         """A style's weight tells nothing where there is no style."""
