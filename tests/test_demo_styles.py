@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from alembic import command
+from alembic.config import Config
 from safetensors.torch import save_file
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from benchmarks.random_checkpoint import write_checkpoint
 from demo.ops.commands import main
-from demo.store.database import open_database
+from demo.store.database import HEAD, MIGRATIONS, Database, open_database
 from demo.store.settings import Settings
 from demo.store.tables import StyleRow
 from diffusion.lora_card import KEY
@@ -93,3 +95,25 @@ def test_what_is_no_style_file_is_refused(name: str, tmp_path: Path, capsys: pyt
     (tmp_path / "style.ckpt").write_bytes(b"pickle")
     assert main(["styles", "add", str(tmp_path / name)]) == 2
     assert ".safetensors file" in capsys.readouterr().err
+
+
+def test_an_older_database_s_styles_move_out_of_the_workers_heartbeats() -> None:
+    settings = Settings.from_env()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    old = Database(settings.sqlalchemy_url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with old.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        detail = json.dumps({"styles": ["minhwa", "수묵화"]})
+        workers = "INSERT INTO workers (name, state, detail, heartbeat) VALUES ('a', 'ready', :detail, 1.0)"
+        connection.execute(text(workers), {"detail": detail})
+        connection.commit()
+    old.close()
+    assert sorted(rows()) == ["minhwa", "수묵화"]
+    database = open_database(settings)
+    assert database.revision() == HEAD
+    with database.read() as session:
+        assert session.execute(text("SELECT COUNT(*) FROM workers")).scalar() == 0
+    database.close()

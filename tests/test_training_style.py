@@ -132,7 +132,7 @@ def test_a_style_that_is_no_better_is_kept_and_not_offered(
     given = {"data": data, "trigger": "줄무늬", "language": "en", "checkpoint": checkpoints["sd15"], "runs": tmp_path,
              "steps": 2, "batch": 2, "rank": 1}  # fmt: skip
     arguments = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    assert lora.main([*arguments, "--learning-rate", "5"]) == lora.NOT_OFFERED
+    assert lora.main([*arguments, "--learning-rate", "1e-12"]) == lora.NOT_OFFERED
     assert "no better than none" in capsys.readouterr().out
     assert (tmp_path / "lora-줄무늬" / "줄무늬.safetensors").is_file()
     shelf = LoraShelf(tmp_path / "lora-줄무늬")

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from peft import LoraConfig
+from safetensors.torch import save
 from torch import nn
 
 from diffusion.lora_card import KEY
 from diffusion.lora_files import HEADER
 from diffusion.lora_layers import kohya_name
-from training.state import save_whole
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj")
@@ -69,7 +69,7 @@ class Adapters(nn.Module):
             f"unet.{name.replace(_DOT, '.').replace(f'.{ADAPTER}.', '.')}": value
             for name, value in self.factors.items()
         }
-        return {name: value.detach().to("cpu", torch.float16) for name, value in sorted(renamed.items())}
+        return {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in sorted(renamed.items())}
 
     def settings(self) -> dict[str, object]:
         """What PEFT needs to know, as diffusers keeps it in a header."""
@@ -90,7 +90,9 @@ def write_style(adapters: Adapters, path: Path, facts: Mapping[str, object], for
         tensors = as_kohya(adapters.unet, tensors, adapters.rank)
     else:
         header[HEADER] = _json(adapters.settings())
-    save_whole(path, tensors, header)
+    beside = path.with_suffix(".writing")
+    beside.write_bytes(_in_order(save(tensors, header)))
+    beside.replace(path)
 
 
 def as_kohya(unet: nn.Module, tensors: Mapping[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]:
@@ -112,6 +114,18 @@ def sha256_of(parameters: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: safetensors 0.8 writes them in another order each time, and a style
+    that is trained again is to have the same bytes.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _json(facts: Mapping[str, object]) -> str:
