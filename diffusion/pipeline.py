@@ -28,13 +28,14 @@ from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Pace, Progress
-from diffusion.reading import AsTyped, DrawWarning, PromptReader, read_shots, text_warnings
+from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.schedulers import Schedule, make_schedule
 from diffusion.stage import BrokenPicture, Conditioning, Stage
 from diffusion.weights import is_finite
 from jobspec import StyleUse
+from jobspec.prompts import AsTyped, PromptReader
 
 __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
 

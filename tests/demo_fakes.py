@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ from jobspec import Runner
 
 DIM = 64
 STEPS = 4
+GATE_SECONDS = 120.0
 
 
 class FakeEncoder:
@@ -69,7 +72,9 @@ class FakeDrawing:
 class FakePipeline:
     """Pictures of one colour, made of prompt and seed alone, in STEPS slow steps a stage.
 
-    Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be flagged.
+    What `gate` gives holds the next batch after its first step until it is set: a test that needs a running job holds
+    it, however slow the machine is. Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be
+    flagged.
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
@@ -78,6 +83,12 @@ class FakePipeline:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
         self.settings: list[DrawSettings] = []
+        self._gates: deque[threading.Event] = deque()
+
+    def gate(self) -> threading.Event:
+        """Hold the next batch that no other gate holds."""
+        self._gates.append(threading.Event())
+        return self._gates[-1]
 
     @property
     def default_settings(self) -> DrawSettings:
@@ -93,6 +104,7 @@ class FakePipeline:
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
         self.settings.append(settings)
+        gate = self._gates.popleft() if self._gates else None
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
         for stage in stages:
@@ -106,6 +118,7 @@ class FakePipeline:
                     raise RuntimeError("asked to crash")
                 if on_step:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
+                assert gate is None or gate.wait(GATE_SECONDS)
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]

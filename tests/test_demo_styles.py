@@ -13,12 +13,12 @@ from alembic.config import Config
 from safetensors.torch import save_file
 from sqlalchemy import select, text
 
-from benchmarks.random_checkpoint import write_checkpoint
 from demo.ops.commands import main
 from demo.store.database import HEAD, MIGRATIONS, Database, open_database
 from demo.store.settings import Settings
 from demo.store.tables import StyleRow
 from diffusion.lora_card import KEY
+from testing.random_checkpoint import write_checkpoint
 
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 

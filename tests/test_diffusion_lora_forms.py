@@ -16,9 +16,9 @@ from peft import LoHaConfig, LoKrConfig, LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 
-from benchmarks.random_checkpoint import write_stable_diffusion
 from diffusion.lora import LoraShelf
 from jobspec import StyleUse
+from testing.random_checkpoint import write_stable_diffusion
 
 LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
 WIDE = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"  # (16, 32)

@@ -14,7 +14,6 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from benchmarks.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.lora import LoraShelf
 from diffusion.lora_card import KEY
@@ -25,6 +24,7 @@ from diffusion.training.lora_adapters import Adapters
 from diffusion.training.lora_base import open_base
 from diffusion.training.lora_lesson import is_better, read_pictures, split
 from jobspec import StyleUse
+from testing.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
 from training.schedule import TrainerSettings
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {

@@ -18,7 +18,7 @@ from jobspec.job import ranges
 
 
 @dataclass(frozen=True)
-class Facts:
+class AboutFacts:
     """The service as it is now, in the words and order of GET /about."""
 
     name: str
@@ -65,9 +65,9 @@ class About:
     def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher, styles: Styles) -> None:
         self._settings, self._readiness, self._searcher, self._styles = settings, readiness, searcher, styles
 
-    def about(self) -> Facts:
+    def about(self) -> AboutFacts:
         settings, report = self._settings, self._readiness.report()
-        return Facts(
+        return AboutFacts(
             name="그려줘",
             version=_version(),
             ready=report["ready"],

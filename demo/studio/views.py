@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from demo.store.tables import Generation, Image, Receipt, Report
+from demo.store.tables import AbuseReport, Generation, Image, Receipt
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Erased:
 
 @dataclass(frozen=True)
 class Reported:
-    report: Report
+    report: AbuseReport
     generation: Generation
 
 
