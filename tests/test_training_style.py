@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from diffusion.load import load_pipeline
+from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.lora import LoraShelf
 from diffusion.lora_card import KEY
 from diffusion.pipeline import DrawSettings, Shot
@@ -186,3 +186,23 @@ def test_a_trained_style_draws(checkpoints: dict[str, Path], data: Path, tmp_pat
     recipe = drawing.recipes[0]
     assert recipe["settings"]["styles"] == [{"name": "stripes", "weight": 0.7}]
     assert recipe["made_with"]["styles"] == {"stripes": f"sha256:{LoraShelf(folder).sha256('stripes')}"}
+
+
+class Student:
+    """A student of a checkpoint's encoder, which keeps what it was asked."""
+
+    def __init__(self, checkpoint: Path, width: int = 32) -> None:
+        self.teachers, self.width, self.asked = text_fingerprints(checkpoint), width, []
+
+    def base(self, prompts: Sequence[str]) -> torch.Tensor:
+        self.asked += prompts
+        return torch.stack([torch.full((77, self.width), len(prompt) / 40) for prompt in prompts])
+
+
+def test_korean_captions_go_through_the_student(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    student = Student(checkpoints["sd15"])
+    outcome = train_style(settings(data, language="ko"), open_base(checkpoints["sd15"], student), STEPS, tmp_path)
+    assert {"", "줄무늬, 원피스 0", "줄무늬, 원피스 1"} <= set(student.asked)
+    assert outcome.path.is_file()
+    with pytest.raises(ValueError, match="give --language en"):
+        open_base(checkpoints["sdxl"], student)
