@@ -161,6 +161,9 @@ def test_pictures_are_split_by_name_and_read_from_their_folder_alone(data: Path,
     (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
     found, left_out = read_pictures(tmp_path, "en", "줄무늬")
     assert len(found) == 12 and [reason.split(":")[0] for reason in left_out] == ["row 13", "none.png"]
+    with pytest.raises(ValueError, match="has no captions in text_ko: give --language en"):
+        (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "0.png", "text": "a dress"}))
+        read_pictures(tmp_path, "ko", "줄무늬")
     (tmp_path / "metadata.jsonl").write_text("\n".join(lines[:3]))
     with pytest.raises(ValueError, match="has 3 pictures that can be read: give at least 4"):
         read_pictures(tmp_path, "en", "줄무늬")

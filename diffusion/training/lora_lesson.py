@@ -40,12 +40,16 @@ class Shown:
 def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Shown], list[str]]:
     """The pictures of an imagefolder with the trigger before each caption, and "name: reason" of what is left out.
 
-    A picture without a caption in the language is called by the trigger alone. Raises FileNotFoundError where there is
-    no metadata, ValueError where too few pictures are left.
+    A picture without a caption is called by the trigger alone. Raises FileNotFoundError where there is no metadata,
+    ValueError where too few pictures are left, or where all captions are in the other language.
     """
     found: dict[str, Shown] = {}
     left_out = []
-    for number, row in enumerate(read_metadata(folder), start=1):
+    rows = list(read_metadata(folder))
+    there = {other for other, column in COLUMNS.items() if any(row.get(column) for row in rows)}
+    if there and language not in there:
+        raise ValueError(f"{folder} has no captions in {COLUMNS[language]}: give --language {there.pop()}")
+    for number, row in enumerate(rows, start=1):
         name, text = row.get("file_name"), row.get(COLUMNS[language])
         path = folder / str(name)
         if not isinstance(name, str) or not path.resolve().is_relative_to(folder.resolve()):
