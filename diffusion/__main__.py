@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from diffusion.recipe import png_bytes
 from diffusion.request import DrawSettings, Shot, shots_for
-from jobspec import StyleUse, take_tags
+from jobspec import take_tags
+from jobspec.options import style_option
 
 if TYPE_CHECKING:  # opened late, so that a refusal comes at once
     from PIL import Image
@@ -96,7 +97,7 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         style=given.style,
         style_weight=given.style_weight,
         strength=given.strength,
-        styles=(*given.styles, *map(StyleUse.model_validate, tagged)),
+        styles=(*given.styles, *tagged),  # type: ignore[arg-type]  # dictionaries are taken too
     )
     return CommandLine(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
 
@@ -175,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scheduler")
     add("--style", help="name of a LoRA")
     add("--style-weight", type=float, default=1.0)
-    add("--styles", type=StyleUse.parse, nargs="+", default=(), metavar="NAME:WEIGHT", help="several, drawn together")
+    add("--styles", type=style_option, nargs="+", default=(), metavar="NAME:WEIGHT", help="several, drawn together")
     add("--source", type=Path, help="a picture to vary")
     add("--strength", type=float, default=0.6, help="how much of the source is drawn anew")
     add("--device", help="cpu or cuda")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PIL import Image
+from pydantic import ValidationError
 
 from jobspec import SEEDS, StyleUse, bounds, fields
 
@@ -83,7 +84,7 @@ class DrawSettings:
     styles: tuple[StyleUse, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "styles", tuple(StyleUse.model_validate(each) for each in self.styles))
+        object.__setattr__(self, "styles", tuple(map(_style_use, self.styles)))
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None:
@@ -114,6 +115,15 @@ def shots_for(
     _check_number("n", n, 1, MAX_PICTURES, whole=True)
     _check_number("seed", seed, 0, SEEDS - 1, whole=True)
     return [Shot(prompt, negative_prompt, (seed + i) % SEEDS, source) for i in range(n)]
+
+
+def _style_use(given: object) -> StyleUse:
+    """A style and its weight, from a dictionary too; raises ValueError saying what came and what is allowed."""
+    try:
+        return StyleUse.model_validate(given)
+    except ValidationError as error:
+        low, high = RANGES["style_weight"]
+        raise ValueError(f"a style is {given!r}: give a name, and a weight from {low} to {high}") from error
 
 
 def _check_number(name: str, value: object, low: float, high: float, whole: bool) -> None:
