@@ -193,7 +193,7 @@ function factsOf(g) {
   /** @type {[string, string | number | null | false][]} */
   const all = [
     [w("look.negative"), g.negative_prompt],
-    [w("look.style"), [g.style && styleName(g.style), ...g.styles.map((s) => `${s.name} ${s.weight}`)].filter(Boolean).join(", ")],
+    [w("look.style"), [g.style && styleName(g.style), ...(g.styles ?? []).map((s) => `${s.name} ${s.weight}`)].filter(Boolean).join(", ")],
     [w("look.steps"), g.steps ?? w("more.auto")],
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],
