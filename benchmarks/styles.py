@@ -1,9 +1,12 @@
 """What a LoRA style costs: to read, to switch to, to leave, and at each step, on the base of a checkpoint.
 
 python -m benchmarks.styles --checkpoint checkpoints
+python -m benchmarks.styles --style runs/lora-네온/네온.safetensors --look neon --prompts 24
 
 In: a checkpoint. Out: a table in milliseconds, the median of `--rounds`. "merged anew" is the way without kept weights,
 as every draw went before they were kept; PEFT's layers beside the weights are the way that needs no merging at all.
+With a style and the look that it was trained on: in how many pictures a judge (benchmarks.style_judge) sees the look
+with the style and without, of the same prompts and seeds, and whether the base is back afterwards.
 """
 
 from __future__ import annotations
@@ -20,11 +23,21 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from peft import LoraConfig
 from safetensors.torch import save_file
 
+from benchmarks.style_judge import train_judge
 from diffusion.load import load_pipeline
 from diffusion.lora import LoraShelf
+from diffusion.lora_card import read_card
+from diffusion.lora_files import check_header
+from diffusion.pipeline import DrawSettings, Shot
 from diffusion.training.lora_adapters import LAYERS
+from fashion.captions import caption
+from fashion.looks import LOOKS
+from fashion.reader import FashionReader
+from fashion.scene import sample_scene
 from jobspec import StyleUse
+from ko_clip.encoder import PromptEncoder
 
+SCENES = 61 * 10**7  # no training set begins here
 RANK = 8
 ASKED = 50.0  # milliseconds to switch
 
@@ -34,8 +47,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--checkpoint", default="checkpoints")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--style", type=Path, help="a style to be judged, in place of the times")
+    parser.add_argument("--look", choices=tuple(LOOKS), help="what it was trained on")
+    parser.add_argument("--prompts", type=int, default=24)
+    parser.add_argument("--encoder", default="checkpoints/korean")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
+    if options.style:
+        print(judged(options.checkpoint, options.encoder, options.style, options.look, options.prompts))
+        return
     stage = load_pipeline(options.checkpoint, dtype="float32").stages["base"]
     with tempfile.TemporaryDirectory() as folder:
         for seed, name in enumerate("ab"):
@@ -92,6 +112,32 @@ def measured(unet: UNet2DConditionModel, folder: Path, rounds: int) -> dict[str,
     found["a step with PEFT's layers"] = timed(step, rounds)
     unet.delete_adapters("default")
     return found
+
+
+def judged(checkpoint: str, encoder: str, path: Path, look: str, prompts: int) -> str:
+    """Rows of what a judge sees in pictures of held-out scenes, with the style and without."""
+    pipeline = load_pipeline(
+        checkpoint, text_encoder=PromptEncoder.load(encoder), reader=FashionReader(), dtype="float32",
+        styles=path.parent,
+    )  # fmt: skip
+    judge, use = train_judge(look), StyleUse(name=path.stem)
+    trigger = read_card(path.stem, check_header(path, path.stem), "").trigger
+    texts = [caption(sample_scene(SCENES + i, "held_out"), "ko", seed=i).text for i in range(prompts)]
+    rows = []
+    for name, styles, word in (
+        ("with the style and its word", (use,), trigger), ("with its word alone", (), trigger),
+        ("without", (), ""), ("without, afterwards", (), ""),
+    ):  # fmt: skip
+        shots = [Shot(f"{word}, {text}" if word else text, seed=i) for i, text in enumerate(texts)]
+        settings = DrawSettings(refine=False, styles=styles)
+        rows.append((name, [pipeline.draw([shot], settings).images[0] for shot in shots]))
+    same = all(one.tobytes() == other.tobytes() for one, other in zip(rows[2][1], rows[3][1], strict=True))
+    seen = [f"| {name} | {100 * judge.sees(images).mean():.0f} % |" for name, images in rows]
+    head = f"| {prompts} held-out scenes, Korean prompts | look seen |\n|---|---:|"
+    tail = f"The judge tells {100 * judge.right:.1f} % of true drawings rightly; the base afterwards is " + (
+        "the same, byte by byte." if same else "another."
+    )
+    return "\n".join([head, *seen, "", tail])
 
 
 def timed(work: Callable[[], None], rounds: int) -> float:

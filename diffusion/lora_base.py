@@ -40,7 +40,7 @@ def made_for(layers: Iterable[str], text_width: int | None, header: Mapping[str,
 
 def described(unet: torch.nn.Module) -> str:
     """What a U-Net is, in words."""
-    width = unet.config["cross_attention_dim"] if hasattr(unet, "config") else None
+    width = dict(getattr(unet, "config", {})).get("cross_attention_dim")
     return f"this one reads {width} numbers a token" if width else "this one is of another kind"
 
 

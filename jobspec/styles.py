@@ -31,7 +31,7 @@ class StyleUse(BaseModel):
     def parse(cls, text: str) -> StyleUse:
         """Of a command line's NAME or NAME:WEIGHT. Raises ValueError."""
         name, _, weight = text.partition(":")
-        return cls(name=name, weight=_number(weight) if weight else 1.0)
+        return cls.model_validate({"name": name, "weight": _number(weight) if weight else 1.0})
 
 
 # Spelled out in place: the schemas of kinds are joined field by field, where a reference would lead nowhere.

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from PIL import Image as Picture
 from sqlalchemy import delete, select
@@ -137,7 +138,7 @@ class Worker:
             self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
         facts = facts_of(self._runners)
-        self._styles.replace(KnownStyle(**style) for style in facts.pop("styles", []))
+        self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True

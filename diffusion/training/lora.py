@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -127,7 +128,7 @@ def open_student(folder: Path) -> TextEncoder:
     """The Korean text encoder of a folder."""
     from ko_clip.encoder import PromptEncoder
 
-    return PromptEncoder.load(folder)
+    return cast("TextEncoder", PromptEncoder.load(folder))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ In: a checkpoint folder (ours, Stable Diffusion 1 or 2, SDXL). Out: a `StyleBase
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -141,7 +141,7 @@ class SdxlEncoder:
     """SDXL's two towers: penultimate states of both side by side, and the second one's pooled embedding."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self.teachers: dict[str, str] = {}
+        self.teachers: Mapping[str, str] = {}
         self._towers = [
             (CLIPTokenizer.from_pretrained(folder / f"tokenizer{n}", local_files_only=True),
              kind.from_pretrained(folder / f"text_encoder{n}", dtype=torch.float32).eval().to(device))
