@@ -26,7 +26,7 @@ Parts = Mapping[str, Tensor]
 Scaling = Callable[[int | None], float]
 
 
-class Product(Protocol):
+class FactorProduct(Protocol):
     """The factors of one layer."""
 
     @property
@@ -140,7 +140,7 @@ class Kronecker:
 class Change:
     """One layer's change: a product, its scale, and DoRA's magnitudes where it has any."""
 
-    product: Product
+    product: FactorProduct
     scale: float
     magnitude: Tensor | None = None
 
@@ -191,7 +191,7 @@ def as_rows(magnitude: Tensor) -> Tensor:
     return magnitude.flatten()
 
 
-def _product(parts: Parts) -> Product:
+def _product(parts: Parts) -> FactorProduct:
     if "up" in parts or "down" in parts:
         return LowRank(_needed(parts, "down"), _needed(parts, "up"), parts.get("mid"))
     if any(part.startswith("hada_") for part in parts):

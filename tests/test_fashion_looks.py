@@ -49,4 +49,5 @@ def test_an_imagefolder_of_a_look_has_captions_in_both_languages(tmp_path: Path)
     main(["neon", str(tmp_path / "neon"), "--count", "3", "--size", "64"])
     rows = [json.loads(line) for line in (tmp_path / "neon" / "metadata.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) == 3 and all(row["text"] and row["text_ko"] for row in rows)
-    assert Image.open(tmp_path / "neon" / rows[0]["file_name"]).size == (64, 64)
+    with Image.open(tmp_path / "neon" / rows[0]["file_name"]) as picture:
+        assert picture.size == (64, 64)

@@ -58,7 +58,7 @@ class StyleSettings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StyleOutcome:
     """`path` of the style; errors on held-out pictures with it and without."""
 
     path: Path
@@ -68,7 +68,7 @@ class Outcome:
     training: TrainingResult
 
 
-def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path) -> Outcome:
+def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path) -> StyleOutcome:
     """Train in `folder` and write `<name>.safetensors` there. Raises ValueError for data that cannot be trained on."""
     pictures, left_out = read_pictures(settings.data, settings.language, settings.trigger)
     for reason in left_out:
@@ -101,7 +101,7 @@ def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSetti
     after = _grid(base, lesson)
     if before is not None and after is not None:
         sample_grid(torch.cat([before, after]), folder / "before-after.png", columns=len(before))
-    return Outcome(path, offered, float(with_style.mean()), float(without.mean()), result)
+    return StyleOutcome(path, offered, float(with_style.mean()), float(without.mean()), result)
 
 
 def _facts(

@@ -30,20 +30,20 @@ BATCH = 16
 
 
 @dataclass(frozen=True)
-class Shown:
+class StylePicture:
     """One picture of the data set and what is said of it."""
 
     path: Path
     text: str
 
 
-def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Shown], list[str]]:
+def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[StylePicture], list[str]]:
     """The pictures of an imagefolder with the trigger before each caption, and "name: reason" of what is left out.
 
     A picture without a caption is called by the trigger alone. Raises FileNotFoundError where there is no metadata,
     ValueError where too few pictures are left, or where all captions are in the other language.
     """
-    found: dict[str, Shown] = {}
+    found: dict[str, StylePicture] = {}
     left_out = []
     rows = list(read_metadata(folder))
     there = {other for other, column in COLUMNS.items() if any(row.get(column) for row in rows)}
@@ -58,14 +58,14 @@ def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Shown
             left_out.append(f"{name}: is not there")
         elif name not in found:
             said = text.strip() if isinstance(text, str) else ""
-            found[name] = Shown(path, f"{trigger}, {said}" if said else trigger)
+            found[name] = StylePicture(path, f"{trigger}, {said}" if said else trigger)
     if len(found) < LEAST_TRAINED + LEAST_HELD_OUT:
         least = LEAST_TRAINED + LEAST_HELD_OUT
         raise ValueError(f"{folder} has {len(found)} pictures that can be read: give at least {least}")
     return list(found.values()), left_out
 
 
-def split(pictures: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
+def split(pictures: Sequence[StylePicture]) -> tuple[list[StylePicture], list[StylePicture]]:
     """Pictures to train on and pictures to measure on, chosen by their names, whatever their order."""
     ordered = sorted(pictures, key=lambda each: hashlib.sha256(each.path.name.encode()).hexdigest())
     count = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(ordered))))
@@ -75,7 +75,7 @@ def split(pictures: Sequence[Shown]) -> tuple[list[Shown], list[Shown]]:
 class StyleLesson:
     """Batches of disturbed latents with their captions, and the held-out error; everything is encoded once."""
 
-    def __init__(self, base: StyleBase, pictures: Sequence[Shown], batch: int) -> None:
+    def __init__(self, base: StyleBase, pictures: Sequence[StylePicture], batch: int) -> None:
         trained, self.held_out = split(pictures)
         self.base, self.batch = base, batch
         self.count = len(trained)
@@ -116,14 +116,14 @@ def is_better(with_style: torch.Tensor, without: torch.Tensor) -> bool:
     return bool(lower.mean() > 2 * deviation)
 
 
-def data_card(folder: Path, language: str, pictures: Sequence[Shown], held_out: int) -> dict[str, object]:
+def data_card(folder: Path, language: str, pictures: Sequence[StylePicture], held_out: int) -> dict[str, object]:
     """What a style was trained on, for its header: no paths, no pictures."""
     digest = hashlib.sha256((folder / METADATA).read_bytes()).hexdigest()
     return {"folder": folder.resolve().name, "pictures": len(pictures), "held_out": held_out,
             "captions": language, "metadata_sha256": digest}  # fmt: skip
 
 
-def _encoded(base: StyleBase, pictures: Sequence[Shown], mirrored: bool) -> torch.Tensor:
+def _encoded(base: StyleBase, pictures: Sequence[StylePicture], mirrored: bool) -> torch.Tensor:
     """Scaled latents (1 or 2, n, c, h, w) of pictures and of their mirror images."""
     views: list[list[torch.Tensor]] = [[], []] if mirrored else [[]]
     for shown in tqdm(pictures, unit="picture", desc="encoding", disable=None):

@@ -13,7 +13,7 @@ from fashion.scene import Scene
 
 
 @dataclass(frozen=True)
-class Look:
+class SceneLook:
     """`draw`: a scene and a side in pixels to uint8 (size, size, 3); `ko`, `en`: what the look is called."""
 
     ko: str
@@ -21,7 +21,7 @@ class Look:
     draw: Callable[[Scene, int], np.ndarray]
 
 
-LOOKS: Mapping[str, Look] = {
-    "neon": Look("네온", "neon", draw_neon),
-    "woodblock": Look("목판화", "woodblock print", draw_woodblock),
+LOOKS: Mapping[str, SceneLook] = {
+    "neon": SceneLook("네온", "neon", draw_neon),
+    "woodblock": SceneLook("목판화", "woodblock print", draw_woodblock),
 }
