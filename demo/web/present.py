@@ -79,8 +79,6 @@ def job(kind: str, spec: Mapping[str, object], mine: bool) -> dict:
     also = known.ALSO_SHOWN if known is not None else ()
     knows = known is not None and "styles" in known.model_fields
     lists: dict[str, object] = {"styles": []} if knows else {}  # of rows from before there were any
-        {"styles": []} if known is not None and "styles" in known.model_fields else {}
-    )  # of rows before there were
     return dict.fromkeys(also) | lists | {name: None if name in hidden else value for name, value in spec.items()}
 
 
