@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from diffusion.recipe import png_bytes
 from diffusion.request import DrawSettings, Shot, shots_for
+from jobspec import take_tags
+from jobspec.options import style_option
 
 if TYPE_CHECKING:  # opened late, so that a refusal comes at once
     from PIL import Image
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) 
 def parse(argv: Sequence[str] | None = None) -> CommandLine:
     """Turn arguments into an order; raises ValueError for what is out of range or written in Hangul."""
     given = _parser().parse_args(argv)
-    for text in (given.prompt, given.negative_prompt):
+    for text in (take_tags(given.prompt)[0], given.negative_prompt):
         if HANGUL.search(text):
             unwanted = f' --negative "{given.negative_prompt}"' if given.negative_prompt else ""
             raise ValueError(
@@ -83,7 +85,8 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
                 f'use python -m demo generate "{given.prompt}"{unwanted}'
             )
     source = _open_source(given.source) if given.source else None
-    shots = shots_for(given.prompt, given.number, given.seed, given.negative_prompt, source)
+    prompt, tagged = take_tags(given.prompt)
+    shots = shots_for(prompt, given.number, given.seed, given.negative_prompt, source)
     settings = DrawSettings(
         steps=given.steps,
         guidance_scale=given.guidance_scale,
@@ -94,6 +97,7 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         style=given.style,
         style_weight=given.style_weight,
         strength=given.strength,
+        styles=(*given.styles, *tagged),  # type: ignore[arg-type]  # dictionaries are taken too
     )
     return CommandLine(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
 
@@ -172,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scheduler")
     add("--style", help="name of a LoRA")
     add("--style-weight", type=float, default=1.0)
+    add("--styles", type=style_option, nargs="+", default=(), metavar="NAME:WEIGHT", help="several, drawn together")
     add("--source", type=Path, help="a picture to vary")
     add("--strength", type=float, default=0.6, help="how much of the source is drawn anew")
     add("--device", help="cpu or cuda")

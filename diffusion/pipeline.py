@@ -23,6 +23,7 @@ import torch
 from PIL import Image
 
 from diffusion.encoder import TextEncoder
+from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
@@ -33,6 +34,7 @@ from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.schedulers import Schedule, make_schedule
 from diffusion.stage import BrokenPicture, Conditioning, Stage
 from diffusion.weights import is_finite
+from jobspec import StyleUse
 from jobspec.prompts import AsTyped, PromptReader
 
 __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
@@ -43,13 +45,17 @@ T = TypeVar("T")
 
 
 class StyleShelf(Protocol):
-    """LoRA styles by name; `applied` adds one to a U-Net and takes it away again, exactly."""
+    """LoRA styles by name; `applied` adds some to a U-Net and takes them away again, exactly."""
 
     def names(self) -> list[str]: ...
 
+    def cards(self) -> list[StyleCard]: ...
+
     def check(self, name: str) -> None: ...
 
-    def applied(self, unet: torch.nn.Module, name: str, weight: float) -> AbstractContextManager[None]: ...
+    def sha256(self, name: str) -> str: ...
+
+    def applied(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,10 @@ class TwoStagePipeline:
         """Names of the LoRA styles that can be asked for."""
         return self._shelf.names() if self._shelf else []
 
+    def style_cards(self) -> list[StyleCard]:
+        """What is known of each of them."""
+        return self._shelf.cards() if self._shelf else []
+
     def warm_up(self) -> None:
         """Fit the preview maps, so that the first preview is not late."""
         for stage in self.stages.values():
@@ -146,7 +156,7 @@ class TwoStagePipeline:
                 )
                 images = from_pixels(refined)
         # 5. Say how to draw them again.
-        made_with = self._made_with(len(shots), given)
+        made_with = self._made_with(len(shots), given, plan)
         recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
@@ -157,19 +167,19 @@ class TwoStagePipeline:
         if any((shot.source is not None) != vary for shot in shots):
             raise ValueError("some shots have a source picture and some have none: draw them in two batches")
         plan = make_plan(self.stages, settings, vary)
-        if plan.style is not None:
+        for style in plan.all_styles:
             if self._shelf is None:
-                raise ValueError(f"style {plan.style!r} is not here: this checkpoint has none")
-            self._shelf.check(plan.style)
+                raise ValueError(f"style {style.name!r} is not here: this checkpoint has none")
+            self._shelf.check(style.name)
         return plan
 
     def _text_warnings(self, shots: list[Shot], plan: Plan) -> list[DrawWarning]:
         return list(text_warnings(shots, self.text_encoder, plan.guidance(self.stages)))
 
     def _styled(self, plan: Plan) -> AbstractContextManager[None]:
-        if plan.style is None or self._shelf is None:
+        if not plan.all_styles or self._shelf is None:
             return nullcontext()
-        return self._shelf.applied(self.stages["base"].unet, plan.style, plan.style_weight)
+        return self._shelf.applied(self.stages["base"].unet, plan.all_styles)
 
     def _encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
         conditioning = {"base": self._encode_base(shots)}
@@ -212,8 +222,9 @@ class TwoStagePipeline:
         refined = run.stage(stage, latents, schedule, conditioning, plan.refiner_guidance)
         return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 
-    def _made_with(self, batch: int, given: bool) -> dict[str, object]:
-        unet = self.stages["base"].unet
+    def _made_with(self, batch: int, given: bool, plan: Plan) -> dict[str, object]:
+        unet, shelf = self.stages["base"].unet, self._shelf
+        styles = {each.name: f"sha256:{shelf.sha256(each.name)}" for each in plan.all_styles} if shelf else {}
         encoder = getattr(self.text_encoder, "encoder_id", None) or dict(self.text_encoder.teachers)
         return {
             "checkpoint": self.checkpoint_id,
@@ -221,6 +232,7 @@ class TwoStagePipeline:
             "dtype": dtype_name(unet.dtype),
             "device": self.stages["base"].device.type,
             "batch": batch,
+            **({"styles": styles} if styles else {}),
             **machine(),
         }
 
@@ -285,8 +297,9 @@ def _cause(stage: Stage, plan: Plan, schedule: Schedule, conditioning: Condition
         return f"{drawn}: so are the text encoder's hidden states, its weights are damaged"
     if is_finite(latents):
         return ""
-    if plan.style is not None and stage.role == "base":
-        return f"{drawn} with style {plan.style!r} at weight {plan.style_weight}: give less weight, or another style"
+    if plan.all_styles and stage.role == "base":
+        styles = " and ".join(f"style {each.name!r} at weight {each.weight}" for each in plan.all_styles)
+        return f"{drawn} with {styles}: give less weight, or another style"
     if not all(math.isfinite(part) for i in range(len(schedule)) for part in schedule.level(i)):
         return f"{drawn}: so are the noise levels of scheduler {name!r} with this checkpoint, choose another scheduler"
     dtype = dtype_name(stage.unet.dtype)

@@ -11,8 +11,9 @@ from jobspec.draw import Draw, Vary
 from jobspec.fields import SEEDS, bounds
 from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
 from jobspec.running import BatchStep, Cancelled, Order, Result, ResultPicture, Runner, Warned
+from jobspec.styles import StyleUse, take_tags
 
 __all__ = [
     "ID", "KINDS", "SEEDS", "AnyJob", "BatchStep", "Cancelled", "Draw", "Job", "Order", "Result", "ResultPicture",
-    "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
+    "Runner", "StyleUse", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema", "take_tags",
 ]  # fmt: skip

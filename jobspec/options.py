@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobspec.fields import StyleWeight, bounds
 from jobspec.job import ASKED_OTHERWISE, Job, picture_fields, properties
+from jobspec.styles import StyleUse
 
 TYPES = {"integer": int, "number": float, "string": str}
 
@@ -30,6 +32,8 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             extra = {"action": argparse.BooleanOptionalAction}
         elif name in picture_fields(kind):
             extra = {"type": Path, "metavar": "FILE", "required": "default" not in field}
+        elif name == "styles":
+            extra = {"type": style_option, "nargs": "+", "metavar": "NAME:WEIGHT"}
         parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
     parser.set_defaults(**defaults)
 
@@ -39,6 +43,17 @@ def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[s
     given = {name: value for name, value in vars(arguments).items() if name in kind.model_fields and name != "kind"}
     files = {name: Path(str(given.pop(name))) for name in picture_fields(kind) if name in given}
     return given, files
+
+
+def style_option(text: str) -> StyleUse:
+    """NAME or NAME:WEIGHT as an option's value."""
+    try:
+        return StyleUse.parse(text)
+    except ValueError as error:
+        low, high = bounds(StyleWeight)
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write NAME or NAME:WEIGHT, a weight from {low} to {high}"
+        ) from error
 
 
 def _help(field: Mapping[str, object], default: object) -> str:

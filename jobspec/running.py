@@ -77,7 +77,9 @@ class Runner(Protocol):
     """Runs one kind, or several that share a model. It is asked for one batch at a time."""
 
     def facts(self) -> Mapping[str, object]:
-        """What people may know of it once it is open, as JSON: checkpoint_id, defaults, styles."""
+        """What people may know of it once it is open, as JSON: checkpoint_id, defaults; `styles`: of LoRA, each with
+        name, sha256, trigger, example and base.
+        """
         ...
 
     def run(

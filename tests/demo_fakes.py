@@ -23,6 +23,7 @@ from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
@@ -81,6 +82,7 @@ class FakePipeline:
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
+        self.settings: list[DrawSettings] = []
         self._gates: deque[threading.Event] = deque()
 
     def gate(self) -> threading.Event:
@@ -92,8 +94,8 @@ class FakePipeline:
     def default_settings(self) -> DrawSettings:
         return DrawSettings(steps=STEPS, guidance_scale=3.0, size=64, refine=self.refines, refine_strength=0.4)
 
-    def styles(self) -> list[str]:
-        return ["minhwa"]
+    def style_cards(self) -> list[StyleCard]:
+        return [StyleCard("minhwa", "0" * 64, trigger="민화풍", example="민화풍 호랑이"), StyleCard("수묵화", "1" * 64)]
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
@@ -101,6 +103,7 @@ class FakePipeline:
     ) -> FakeDrawing:  # fmt: skip
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
+        self.settings.append(settings)
         gate = self._gates.popleft() if self._gates else None
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)

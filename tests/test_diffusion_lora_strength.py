@@ -20,6 +20,7 @@ from diffusion.lora import LoraShelf
 from diffusion.lora_files import DIFFUSERS_NAME, HEADER, PEFT_NAME, PEFT_SETTINGS
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.weights import WeightsError
+from jobspec import StyleUse
 from testing.random_checkpoint import write_stable_diffusion
 
 # parts of a layer's name that PEFT rightly does not match
@@ -72,7 +73,7 @@ def loaded_by_diffusers(checkpoint: Path, lora: Path | dict[str, torch.Tensor]) 
 def changes(shelf: LoraShelf, unet: UNet2DConditionModel, name: str) -> dict[str, torch.Tensor]:
     """What our shelf adds to each weight."""
     before = {key: value.detach().clone() for key, value in unet.named_parameters()}
-    with shelf.applied(unet, name, 1.0):
+    with shelf.applied(unet, [StyleUse(name=name)]):
         after = {key: value.detach().clone() for key, value in unet.named_parameters()}
     assert all(torch.equal(value, before[key]) for key, value in unet.named_parameters())
     found = {key.removesuffix(".weight"): after[key] - before[key] for key in before}
@@ -185,8 +186,10 @@ def test_peft_weights_without_their_settings_are_refused_or_warned_of(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"peft_type": "LOHA"}, "is a LOHA"),
+        ({"peft_type": "OFT"}, "is of PEFT's kind OFT, which is not read"),
         ({"peft_type": "LORA", "use_dora": True, "r": 4}, "is a DoRA"),
+        ({"peft_type": "LORA", "r": 4, "bias": "lora_only"}, "was trained with bias 'lora_only'"),
+        ({"peft_type": "LORA", "r": 4, "modules_to_save": ["conv_out"]}, "was trained with modules_to_save"),
         ({"peft_type": "LORA", "r": 4, "init_lora_weights": "pissa"}, "changes its base as well"),
         ({"peft_type": "LORA", "r": 4, "lora_alpha": 4, "alpha_pattern": {"to_(q": 3}}, "cannot be read"),
         ({"peft_type": "LORA", "r": 4, "lora_alpha": [4]}, "cannot be read"),
@@ -210,13 +213,13 @@ def test_files_that_cannot_be_read_are_not_offered(checkpoint: Path, tmp_path: P
     save_file(state, tmp_path / "ink.safetensors")
     (tmp_path / "._ink.safetensors").write_bytes(b"\0\5\26\7")  # macOS' own beside it
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "ink.safetensors").read_bytes()[:-40])
-    save_file({"unet.conv_in.lokr_w1": torch.zeros(2, 2)}, tmp_path / "lokr.safetensors")
+    save_file({"unet.conv_in.boft_R": torch.zeros(2, 2)}, tmp_path / "boft.safetensors")
     save_file(state, tmp_path / "torn.safetensors", metadata={HEADER: "{"})
     shelf = LoraShelf(tmp_path)
     assert shelf.names() == ["ink"]
     for name, message in (
         ("cut", "truncated or damaged"),
-        ("lokr", "not a plain LoRA"),
+        ("boft", "is a style of BOFT"),
         ("torn", "not JSON"),
         ("x", "has ink"),
     ):

@@ -39,6 +39,7 @@ ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
         "ko_clip.export", "ko_clip.imagefolder", "ko_clip.finetune",
     ),
     ("diffusion", "training"): ("diffusion.training.*", "diffusion.training"),
+    ("diffusion", "ko_clip"): ("diffusion.training.lora",),  # Korean captions of a style go through the student
     ("diffusion", "fashion"): ("diffusion.training.*", "diffusion.metrics", "diffusion.report"),
     ("textile", "training"): ("textile.training.*", "textile.*_training"),
 }  # fmt: skip

@@ -52,7 +52,9 @@ REFUSALS: dict[str, Sentence] = {
     ),
     "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
     "publishing_rejected": Sentence("{reason}", "{reason}"),  # so is this
-    "unknown_style": Sentence("모르는 스타일입니다: {style}", "Unknown style: {style}"),
+    "unknown_style": Sentence(
+        "‘{style}’ 그림체는 없어요. 있는 그림체: {known}", "There is no style ‘{style}’. There are: {known}"
+    ),
     "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
     "idempotency_conflict": Sentence(
         "같은 Idempotency-Key로 다른 요청을 보냈습니다.", "This Idempotency-Key was used for another request."

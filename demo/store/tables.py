@@ -198,8 +198,19 @@ class WorkerRow(Base):
     __tablename__ = "workers"
     name: Mapped[str] = mapped_column(primary_key=True)  # machine, process id and a random part: demo/queue/identity.py
     state: Mapped[str]  # starting, ready, missing
-    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
+    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, domain when ready
     heartbeat: Mapped[float]
+
+
+class StyleRow(Base):
+    """A LoRA style that can be drawn with: as a worker last found it, or as `demo styles add` put it there."""
+
+    __tablename__ = "styles"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    trigger: Mapped[str]
+    example: Mapped[str]
+    base: Mapped[str]
 
 
 class StudioNote(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,9 +21,10 @@ from demo.studio import prompts
 from demo.studio.generations import Generations
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
+from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
-from jobspec import SEEDS, Draw, Job, Warned
+from jobspec import SEEDS, Draw, Job, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -32,15 +34,15 @@ class Asking:
 
     def __init__(
         self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness,
-        generations: Generations, wake: Wake,
+        generations: Generations, wake: Wake, styles: Styles,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
-        self._readiness, self._generations, self._wake = readiness, generations, wake
+        self._readiness, self._generations, self._wake, self._styles = readiness, generations, wake, styles
         self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
         """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
-        digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+        digest = _digest(asked)
         if key and (row := self._used(viewer, key, digest)) is not None:
             return self._replayed(row, viewer)
         self._readiness.require(asked.n)
@@ -57,7 +59,9 @@ class Asking:
 
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
-        return prompts.analyze(prompt, self._searcher.encoder, prompts.reader_for(self._readiness.domain()))
+        return prompts.analyze(
+            take_tags(prompt)[0], self._searcher.encoder, prompts.reader_for(self._readiness.domain())
+        )
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
@@ -100,14 +104,20 @@ class Asking:
         return asked.changed(**texts, **drawn, seed=seed)
 
     def _style(self, job: Draw) -> str | None:
-        """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
+        """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style, of its `styles` too."""
+        self._require_styles((each.name for each in job.styles), "styles")
         if job.style is None:
             return None
         if job.style in prompts.prompt_styles():
             return "words"
-        if job.style not in self._readiness.facts().get("styles", ()):
-            raise ServiceError("unknown_style", "style", style=job.style)
+        self._require_styles([job.style], "style")
         return "lora"
+
+    def _require_styles(self, names: Iterable[str], field: str = "prompt") -> None:
+        for name in names:
+            if name not in (known := self._styles.names()):
+                there = ", ".join(known if field != "style" else [*prompts.prompt_styles(), *known]) or "-"
+                raise ServiceError("unknown_style", field, style=name, known=there)
 
     def _warnings(self, asked: Job, job: Job) -> list[Warned]:
         """What of the request will not count, as far as it is known before anything is drawn."""
@@ -141,3 +151,9 @@ class Asking:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
         jobs.line_up(session, row, turn, viewer.address)
+
+
+def _digest(asked: Job) -> str:
+    """What tells one request from another. Without styles it is what it was before there were any."""
+    left_out = {"styles"} if isinstance(asked, Draw) and not asked.styles else set()
+    return hashlib.sha256(asked.model_dump_json(exclude=left_out).encode()).hexdigest()

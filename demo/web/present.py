@@ -77,7 +77,9 @@ def job(kind: str, spec: Mapping[str, object], mine: bool) -> dict:
     known = KINDS.get(kind)
     hidden = () if mine or known is None else picture_fields(known)
     also = known.ALSO_SHOWN if known is not None else ()
-    return dict.fromkeys(also) | {name: None if name in hidden else value for name, value in spec.items()}
+    knows = known is not None and "styles" in known.model_fields
+    lists: dict[str, object] = {"styles": []} if knows else {}  # of rows from before there were any
+    return dict.fromkeys(also) | lists | {name: None if name in hidden else value for name, value in spec.items()}
 
 
 def generation(shown: views.Shown) -> dict:

@@ -294,6 +294,10 @@ class Style(Answer):
     name: str
     kind: Literal["prompt", "lora"]
     label: dict[str, str]
+    trigger: str = Field(description="The word that calls a LoRA; empty where it needs none.")
+    example: str = Field(description="A prompt that shows it.")
+    base: str = Field(description="What it was trained on, as its file says.")
+    sha256: str = Field(description="Of its file; a picture's recipe names it.")
 
 
 class Styles(Answer):

@@ -14,6 +14,7 @@ from demo.studio import prompts
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
 from demo.worker.safety import with_safety_checker
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
@@ -54,7 +55,7 @@ class Pipeline(Protocol):
     @property
     def default_settings(self) -> DrawSettings: ...
 
-    def styles(self) -> list[str]: ...
+    def style_cards(self) -> list[StyleCard]: ...
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
@@ -73,7 +74,10 @@ class DrawRunner:
         return {
             "checkpoint_id": self.pipeline.checkpoint_id,
             "defaults": {each.name: getattr(defaults, each.name) for each in fields(defaults)},
-            "styles": self.pipeline.styles(),
+            "styles": [
+                {name: getattr(card, name) for name in ("name", "sha256", "trigger", "example", "base")}
+                for card in self.pipeline.style_cards()
+            ],
             "domain": self.pipeline.domain,
         }
 
@@ -116,9 +120,11 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 def settings_for(job: Draw) -> DrawSettings:
     """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
     style = None if job.style in prompts.prompt_styles() else job.style
-    shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - {"style", "style_weight"}
+    apart = {"style", "style_weight", "styles"}
+    shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - apart
     given = {name: value for name in shared if (value := getattr(job, name)) is not None}
-    return DrawSettings(**given, style=style, style_weight=job.style_weight if style else 1.0)
+    weight = job.style_weight if style else 1.0
+    return DrawSettings(**given, style=style, style_weight=weight, styles=tuple(job.styles))
 
 
 def _job(order: Order) -> Draw:
@@ -138,5 +144,6 @@ def _result(job: Draw, drawing: Drawn, places: Sequence[int]) -> Result:
 
 def _picture(job: Draw, drawing: Drawn, place: int) -> ResultPicture:
     image, base = drawing.images[place], drawing.base_images[place]
-    recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style}}
+    styles = {"styles": [each.model_dump() for each in job.styles]} if job.styles else {}
+    recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style, **styles}}
     return ResultPicture(image, recipe, {"base": base} if job.refine and base is not image else {})

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from PIL import Image as Picture
 from sqlalchemy import delete, select
@@ -30,6 +31,7 @@ from demo.store.tables import Generation, Image, WorkerRow
 from demo.studio import pictures
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
+from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
 from demo.worker.finishing import Finisher
 from demo.worker.runners import facts_of
@@ -59,6 +61,7 @@ class Worker:
         self._leases = Leases(database, settings.lease_seconds)
         self._wake = open_wake(settings.wake_url)
         self._space = Space(settings, database, storage)
+        self._styles = Styles(database)
         self._finisher = Finisher(database, storage, searcher, self._queue, self._space)
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
@@ -135,6 +138,7 @@ class Worker:
             self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
         facts = facts_of(self._runners)
+        self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot
@@ -50,8 +51,8 @@ class CheckedPipeline:
     def default_settings(self) -> DrawSettings:
         return self._pipeline.default_settings
 
-    def styles(self) -> list[str]:
-        return self._pipeline.styles()
+    def style_cards(self) -> list[StyleCard]:
+        return self._pipeline.style_cards()
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,

@@ -43,6 +43,9 @@ export const download = (format, picture, bare) =>
 export const alt = (picture, prompt, index = 0, n = 1) =>
   picture.kind === "upload" ? w("alt.upload") : w(n > 1 ? "alt.of" : "alt.one", { prompt, i: index + 1, n });
 
+/** @param {Generation} g @returns {string} its prompt as it may be typed: with a tag for each style that it had beside */
+export const written = (g) => [g.prompt, ...(g.styles ?? []).map((s) => `<lora:${s.name}:${s.weight}>`)].join(" ");
+
 /**
  * A link that fills the page: in the fragment, which browsers keep to themselves.
  * @param {Generation} generation
@@ -51,7 +54,7 @@ export const alt = (picture, prompt, index = 0, n = 1) =>
  */
 export function linkTo(generation, picture) {
   /** @type {Record<string, any>} */
-  const settings = { ...generation, ...(picture ? { seed: picture.seed, n: 1 } : {}) };
+  const settings = { ...generation, prompt: written(generation), ...(picture ? { seed: picture.seed, n: 1 } : {}) };
   const fields = new URLSearchParams();
   for (const name of SETTINGS) {
     const value = settings[name];
@@ -158,6 +161,7 @@ export function again(generation, sameSeed) {
     SETTINGS.filter((name) => all[name] !== undefined && all[name] !== null).map((name) => [name, all[name]]),
   );
   if (!sameSeed) delete body.seed;
+  if (all.styles?.length) body.styles = all.styles;
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
   if (!body.n) body.n = generation.images.length || 4;
@@ -166,9 +170,9 @@ export function again(generation, sameSeed) {
 
 /** @param {Picture} picture @param {Generation} generation @param {number} strength */
 export function vary(picture, generation, strength) {
-  const { prompt, negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength } = generation;
+  const { negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength } = generation;
   return studio.draw({
-    prompt,
+    prompt: written(generation),
     negative_prompt,
     refine,
     style,
