@@ -158,7 +158,7 @@ def _said_like(text: str, old: Word, new: Word, asked: str = "") -> str:
     korean = bool(_HANGUL.search(text))
     if korean and isinstance(old, Background) and isinstance(new, Background) and text.startswith("배경은"):
         return f"배경은 {new.backdrop}"
-    before, alone = ((old.ko_before, old.ko) if korean else (old.en_before, old.en))
+    before, alone = (old.ko_before, old.ko) if korean else (old.en_before, old.en)
     forms = (new.ko_before, new.ko) if korean else (new.en_before, new.en)
     is_before, is_alone = text in before, text in alone or not before
     fits = [form for form in (*forms[0], *forms[1]) if form in (forms[0] if is_before and forms[0] else forms[1])]
@@ -177,10 +177,11 @@ def _alternatives(piece: Piece, kinds: set[str]) -> tuple[Alternative, ...]:
     others = [each for each in WORDS[field] if each.id != id]
     if isinstance(old, GarmentKind):
         others = _wearable(old, kinds)
-    return tuple(
-        Alternative(each.id, _said_like(piece.text, old, each), f"#{bytes(each.rgb).hex()}" if isinstance(each, Color) else None)
-        for each in others
-    )  # fmt: skip
+    return tuple(Alternative(each.id, _said_like(piece.text, old, each), _rgb(each)) for each in others)
+
+
+def _rgb(each: Word) -> str | None:
+    return f"#{bytes(each.rgb).hex()}" if isinstance(each, Color) else None
 
 
 def _wearable(old: GarmentKind, kinds: set[str]) -> list[Word]:

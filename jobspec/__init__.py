@@ -14,6 +14,6 @@ from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed
 from jobspec.running import Cancelled, Order, Progress, Result, ResultPicture, Runner, Warned
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "AnyJob", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Progress", "Replacement", "Result", "ResultPicture",
-    "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
+    "ID", "KINDS", "SEEDS", "AnyJob", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Progress", "Replacement",
+    "Result", "ResultPicture", "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
 ]  # fmt: skip

@@ -32,7 +32,11 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
         elif field.get("type") == "array":  # of replacements
             extra = {"action": "append", "type": replacement, "metavar": "OLD=NEW"}
         elif name in picture_fields(kind):
-            extra = {"type": Path, "metavar": "FILE", "required": name not in kind.model_fields or kind.model_fields[name].is_required()}
+            extra = {
+                "type": Path,
+                "metavar": "FILE",
+                "required": name not in kind.model_fields or kind.model_fields[name].is_required(),
+            }
         parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
     parser.set_defaults(**defaults)
 

@@ -13,6 +13,7 @@ from demo.studio import moderation
 from fashion import lexicon
 from fashion.meant import Reading
 from fashion.reader import FashionReader
+from fashion.replacing import Change, EditableWord, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
@@ -56,6 +57,18 @@ class DomainReader(Protocol):
         """Words that the domain does not have: (word, start, end)."""
         ...
 
+    def editable_words(self, prompt: str) -> list[EditableWord]:
+        """The words that can be changed, with what can stand in their place."""
+        ...
+
+    def replaced(self, prompt: str, changes: Sequence[Change]) -> str:
+        """The prompt with words replaced. Raises WordNotFound, ValueError."""
+        ...
+
+    def is_whole(self, source: str, target: str) -> bool:
+        """Whether the difference of two prompts shows everywhere in a picture."""
+        ...
+
 
 class AsTyped:
     """The reader of a checkpoint without a domain: what is typed is drawn."""
@@ -80,6 +93,30 @@ class AsTyped:
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         return []
+
+    def editable_words(self, prompt: str) -> list[EditableWord]:
+        return []
+
+    def replaced(self, prompt: str, changes: Sequence[Change]) -> str:
+        for change in changes:
+            prompt = _replaced_anywhere(prompt, change)
+        return prompt
+
+    def is_whole(self, source: str, target: str) -> bool:
+        return False
+
+
+def _replaced_anywhere(prompt: str, change: Change) -> str:
+    """A prompt of no domain with one word replaced wherever it stands."""
+    if _HANGUL.search(change.old):
+        from hangul.replacing import replace_word  # late: the analyser takes seconds and half a gigabyte
+
+        found = replace_word(prompt, change.old, change.new)
+    else:
+        found = re.sub(rf"\b{re.escape(change.old)}\b", lambda _: change.new, prompt, flags=re.IGNORECASE)
+    if found == prompt:
+        raise WordNotFound(change.old, prompt.replace(",", " ").split())
+    return found
 
 
 READERS: dict[str, DomainReader] = {"fashion": FashionReader()}

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from skimage.filters import threshold_otsu
 
 from diffusion.editing.attention import watched
 from diffusion.editing.levels import at
@@ -45,6 +44,8 @@ def difference_maps(
 
 def cut(maps: torch.Tensor, widened: int = WIDENED) -> torch.Tensor:
     """Maps (n, h, w) as masks (n, 1, h, w) of 0 and 1; of a map that is flat, all ones."""
+    from skimage.filters import threshold_otsu  # late: it takes long to import, and drawing does without
+
     rows = []
     for each in maps:
         flat = float(each.max() - each.min()) < 1e-6

@@ -51,17 +51,27 @@ class _Work:
     target: Conditioning
 
 
-def edit(
-    pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: DrawSettings | None = None,
-    how: EditSettings | None = None, on_step: OnStep | None = None, cancelled: Asked | None = None,
-) -> Drawing:  # fmt: skip
-    """Make every edit, by the settings that drew the sources. An edit that changes nothing gives its source back.
+class EditingPipeline(TwoStagePipeline):
+    """The two stages, and edits with them."""
 
-    Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true.
-    """
-    how = _settled(how or EditSettings(), pipeline.stages["base"], edits)
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings | None = None, how: EditSettings | None = None,
+        on_step: OnStep | None = None, cancelled: Asked | None = None,
+    ) -> Drawing:  # fmt: skip
+        """Make every edit, by the settings that drew the sources. One that changes nothing gives its source back.
+
+        Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true.
+        """
+        return _edit(self, edits, settings or DrawSettings(), how or EditSettings(), on_step, cancelled)
+
+
+def _edit(
+    pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+    on_step: OnStep | None, cancelled: Asked | None,
+) -> Drawing:  # fmt: skip
+    how = _settled(how, pipeline.stages["base"], edits)
     shots = [each.target() for each in edits]
-    plan = _planned(pipeline, edits, settings or DrawSettings(), how)
+    plan = _planned(pipeline, edits, settings, how)
     warnings = (*plan.warnings, *pipeline.text_warnings(shots, plan))
     with pipeline.running(plan, len(edits), on_step, cancelled) as run:
         told, encoding = timed(lambda: _told(pipeline, edits, plan))
