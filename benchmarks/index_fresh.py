@@ -12,7 +12,7 @@ from benchmarks.index_vectors import BLOCK, Source
 from index import Record
 
 TURNS = 40
-FRESH = 20_000  # rows of the tail that is searched in the end
+FRESH = 20_000  # rows of the memory segment that is searched in the end
 Times = list[float]
 
 

@@ -4,7 +4,7 @@ In: scenes that no training saw, the checkpoint, the Korean encoder, the reporti
 Korean and of English through the student beside English through the teacher: the same scenes, the same noise,
 differences with paired 95 % bootstrap intervals over scenes, and what the second stage keeps of either; then what the
 noise of real typing costs, and synonyms that never stood together in training, the prompts read as the studio reads
-them (slips of the finger mended) and, where that differs, as they were typed; on option a grid of the same seeds.
+them (typos corrected) and, where that differs, as they were typed; on option a grid of the same seeds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from diffusion.metrics import Comparison, compare
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.captions import caption
-from fashion.meant import as_meant
+from fashion.prompt_reading import read_prompt
 from fashion.scene import Scene
 from fashion.scorer import Scorer
 from fashion.scoring import GarmentScore
@@ -157,14 +157,14 @@ def beside_clean(studio: Studio, groups: dict[str, list[Scene]], count: int, noi
             undisturbed[group] = clean, studio.drawn(studio.student, clean)
         clean, plain = undisturbed[group]
         typed = scene_set(noise, asked, 1, text=noisy_text(noise))
-        meant = typed.redraw([as_meant(prompt) for prompt in typed.prompts], noise)
-        read = studio.drawn_beside(meant, clean, plain)
+        corrected = typed.redraw([read_prompt(prompt) for prompt in typed.prompts], noise)
+        read = studio.drawn_beside(corrected, clean, plain)
         rows.append(compared(f"Korean with noise: {noise}", "all", asked, read, plain))
-        if meant.prompts != [unicodedata.normalize("NFC", prompt) for prompt in typed.prompts]:
+        if corrected.prompts != [unicodedata.normalize("NFC", prompt) for prompt in typed.prompts]:
             raw = studio.drawn_beside(typed, clean, plain)
             rows.append(compared(f"Korean with noise: {noise}, as typed", "all", asked, raw, plain))
         if noise == "no_spaces":
-            pictures.append(meant.final[:8])
+            pictures.append(corrected.final[:8])
     print("\n".join(table(rows)).replace("English via teacher", "clean Korean"))
     return pictures
 

@@ -29,13 +29,13 @@ import torch
 from diffusers import SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
-from benchmarks.public_layouts import write_public
-from benchmarks.random_checkpoint import SMALL, write_checkpoint
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Progress, TwoStagePipeline, shots_for
 from diffusion.recipe import png_bytes
 from diffusion.schedulers import build_scheduler, default_scheduler
 from diffusion.stage import Stage
+from testing.public_layouts import write_public
+from testing.random_checkpoint import SMALL, write_checkpoint
 
 PROMPT = "a red checkered dress"
 STEPS, GUIDANCE, STRENGTH = 40, 7.5, 0.3

@@ -226,8 +226,8 @@ def _prompts(count: int) -> list[str]:
 def _models(folder: Path, random: bool) -> dict[str, str]:
     if not random:
         return {}
-    from benchmarks.random_checkpoint import SMALL
-    from benchmarks.random_studio import write_models
+    from testing.random_checkpoint import SMALL
+    from testing.random_studio import write_models
 
     return write_models(folder / "models", SMALL)
 

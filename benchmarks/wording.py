@@ -1,6 +1,6 @@
 """Is what people type drawn as they mean it, and another way for every seed? `python -m benchmarks.wording [--seeds 2]`
 
-In: the two hundred prompts of `fashion.wordings`, read as the studio reads them (`fashion.meant`, then
+In: the two hundred prompts of `fashion.wordings`, read as the studio reads them (`fashion.prompt_reading`, then
 `fashion.completion`), the Korean-English encoder, the checkpoint; the reporting scorer. Out: percent of prompts whose
 picture shows every garment that is named, in its colour and with what else is named of it; whose background and style
 are as said; and how far eight seeds of six short prompts are apart, beside true drawings of the same words with
@@ -26,11 +26,11 @@ from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.completion import completed
 from fashion.lexicon import GARMENT_BY_ID
-from fashion.meant import as_meant
+from fashion.prompt_reading import read_prompt
 from fashion.scene import Scene, garments_of, sample_background, sample_style
 from fashion.scorer import Detection, Scorer
 from fashion.setting import SettingReader
-from fashion.wordings import Asked, Wording, wordings
+from fashion.wordings import WordedGarment, Wording, wordings
 from ko_clip.encoder import PromptEncoder
 
 SHORT = ("빨간 원피스", "흰 티셔츠", "검은 코트", "분홍 저고리", "초록 가방", "파란 치마")
@@ -49,8 +49,8 @@ class Way:
     completes: bool
 
     def text(self, prompt: str, seed: int) -> str:
-        meant = as_meant(prompt)
-        return completed(meant, seed).text if self.completes else meant
+        corrected = read_prompt(prompt)
+        return completed(corrected, seed).text if self.completes else corrected
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def judged(wording: Wording, seen: Sequence[Detection], background: str, style: 
     return {**right, "everything": all(right.values())}
 
 
-def _as_named(asked: Asked, seen: Detection) -> bool:
+def _as_named(asked: WordedGarment, seen: Detection) -> bool:
     return all(getattr(seen, field) == id for field, id in asked.fields if field in _READ)
 
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:  # opened late, so that a refusal comes at once
     from PIL import Image
 
     from diffusion.pipeline import Drawing, Progress, TwoStagePipeline
-    from diffusion.reading import PromptReader
+    from jobspec.prompts import PromptReader
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
 HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]")
 
 
 @dataclass(frozen=True)
-class Order:
+class CommandLine:
     """A checked command line."""
 
     shots: list[Shot]
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) 
     return 0
 
 
-def parse(argv: Sequence[str] | None = None) -> Order:
+def parse(argv: Sequence[str] | None = None) -> CommandLine:
     """Turn arguments into an order; raises ValueError for what is out of range or written in Hangul."""
     given = _parser().parse_args(argv)
     for text in (given.prompt, given.negative_prompt):
@@ -95,10 +95,10 @@ def parse(argv: Sequence[str] | None = None) -> Order:
         style_weight=given.style_weight,
         strength=given.strength,
     )
-    return Order(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
+    return CommandLine(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
 
 
-def open_pipeline(order: Order, reader: PromptReader | None = None) -> TwoStagePipeline:
+def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> TwoStagePipeline:
     """Open the checkpoint that an order names."""
     from diffusion.load import load_pipeline
 
@@ -107,7 +107,7 @@ def open_pipeline(order: Order, reader: PromptReader | None = None) -> TwoStageP
     )
 
 
-def draw(pipeline: TwoStagePipeline, order: Order) -> Drawing:
+def draw(pipeline: TwoStagePipeline, order: CommandLine) -> Drawing:
     """Draw an order, with a progress bar for each stage where a person looks on."""
     from tqdm import tqdm
 
@@ -123,7 +123,7 @@ def draw(pipeline: TwoStagePipeline, order: Order) -> Drawing:
         return pipeline.draw(order.shots, order.settings, on_step)
 
 
-def save(drawing: Drawing, order: Order) -> list[Path]:
+def save(drawing: Drawing, order: CommandLine) -> list[Path]:
     """Write an order's pictures; returns their paths."""
     named = zip(order.shots, drawing.images, drawing.recipes, strict=True)
     return [_save(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]

@@ -34,11 +34,11 @@ from diffusion.parts import (
     scheduler_config,
 )
 from diffusion.precision import choose_device, choose_dtype, dtype_name
-from diffusion.reading import PromptReader
 from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
 from diffusion.supported import check_unet
 from diffusion.weights import fingerprint, text_fingerprint
+from jobspec.prompts import PromptReader
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"

@@ -23,7 +23,7 @@ DRAWS = 1000
 DISTANCE_DRAWS = 100  # a Fréchet distance costs milliseconds, a mean microseconds
 
 
-class Seen(Protocol):
+class SeenGarment(Protocol):
     """One garment that a scorer sees (fashion.scorer.Detection)."""
 
     garment: str
@@ -35,10 +35,10 @@ class Seen(Protocol):
     confidence: float
 
 
-class Scorer(Protocol):
+class AttributeScorer(Protocol):
     """What the metrics need of a scorer (fashion.scorer.Scorer): detections and feature vectors (n, d)."""
 
-    def detect(self, pictures: Sequence[Image.Image]) -> Sequence[Sequence[Seen]]: ...
+    def detect(self, pictures: Sequence[Image.Image]) -> Sequence[Sequence[SeenGarment]]: ...
 
     def vectors(self, pictures: Sequence[Image.Image]) -> np.ndarray: ...
 
@@ -188,7 +188,7 @@ def inception_analogue(probabilities: np.ndarray) -> float:
     return float(np.exp(divergence.mean()))
 
 
-def garment_probabilities(seen: Sequence[Sequence[Seen]], garments: Sequence[str]) -> np.ndarray:
+def garment_probabilities(seen: Sequence[Sequence[SeenGarment]], garments: Sequence[str]) -> np.ndarray:
     """Rows (n, K + 1) over garments and "none": each picture's surest detection with its confidence, the rest even."""
     place = {garment: i for i, garment in enumerate(garments)}
     rows = np.zeros((len(seen), len(garments) + 1))

@@ -25,12 +25,13 @@ from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Pace, Progress
-from diffusion.reading import AsTyped, DrawWarning, PromptReader, read_shots, text_warnings
+from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.run import Asked, OnStep, Run, noise_of, timed
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
+from jobspec.prompts import AsTyped, PromptReader
 
 __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
 

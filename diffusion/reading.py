@@ -11,49 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from diffusion.request import Shot
-
-
-class PromptReader(Protocol):
-    """Reads a prompt as its domain means it. Weights such as (red:1.3) stay in the text.
-
-    `read`: slips corrected, general words made definite, what is not wanted left out. `unwanted`: what that is (모자 of
-    모자 없이), for the negative prompt, or "". `read_negative`: slips corrected, general words left general (no hats:
-    none of any kind). `complete`: what a read prompt leaves open, chosen by the seed of its picture and none of it
-    named by the negative prompt; the same arguments always give the same text.
-    """
-
-    def read(self, prompt: str) -> str: ...
-
-    def unwanted(self, prompt: str) -> str: ...
-
-    def read_negative(self, prompt: str) -> str: ...
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
-
-
-class AsTyped:
-    """The reader of a checkpoint without a domain: what is typed is drawn."""
-
-    def read(self, prompt: str) -> str:
-        return prompt
-
-    def unwanted(self, prompt: str) -> str:
-        return ""
-
-    def read_negative(self, prompt: str) -> str:
-        return prompt
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str:
-        return prompt
+from jobspec.prompts import PromptReader, TokenCounter
 
 
 @runtime_checkable
-class Meter(Protocol):
-    """What a text encoder may say of a prompt's length; `dropped`: the end that does not fit, or ""."""
-
-    max_tokens: int
-
-    def count_tokens(self, text: str) -> int: ...
+class CutCounter(TokenCounter, Protocol):
+    """A counter that also gives the end of a text that does not fit, or "" where all of it is read."""
 
     def dropped(self, text: str) -> str: ...
 
@@ -105,7 +68,7 @@ def read_shots(shots: Sequence[Shot], reader: PromptReader) -> list[Shot]:
     return [fill(shot) for shot in shots]
 
 
-def text_warnings(shots: Sequence[Shot], meter: object, guidance: Mapping[str, float]) -> Iterator[DrawWarning]:
+def text_warnings(shots: Sequence[Shot], counter: object, guidance: Mapping[str, float]) -> Iterator[DrawWarning]:
     """What of the texts of read shots does not count; `guidance`: each stage's scale where it guides any step."""
     for code, texts in (
         ("prompt_cut", [shot.drawn_prompt or "" for shot in shots]),
@@ -113,13 +76,13 @@ def text_warnings(shots: Sequence[Shot], meter: object, guidance: Mapping[str, f
     ):
         if code == "negative_prompt_cut" and not guidance and any(texts):
             yield DrawWarning("negative_prompt_unused", {"guidance_scale": 1.0})
-        elif (longest := _longest_cut(texts, meter)) is not None:
+        elif (longest := _longest_cut(texts, counter)) is not None:
             yield DrawWarning(code, longest)
 
 
-def _longest_cut(texts: Sequence[str], meter: object) -> dict[str, object] | None:
+def _longest_cut(texts: Sequence[str], counter: object) -> dict[str, object] | None:
     """tokens and max_tokens of the longest text that does not fit; None where all fit or nobody can tell."""
-    if not isinstance(meter, Meter):
+    if not isinstance(counter, CutCounter):
         return None
-    cut = [meter.count_tokens(text) for text in dict.fromkeys(texts) if meter.dropped(text)]
-    return {"tokens": max(cut), "max_tokens": meter.max_tokens} if cut else None
+    cut = [counter.count_tokens(text) for text in dict.fromkeys(texts) if counter.dropped(text)]
+    return {"tokens": max(cut), "max_tokens": counter.max_tokens} if cut else None

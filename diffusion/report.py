@@ -21,10 +21,10 @@ from diffusion.encoder import LENGTH
 from diffusion.metrics import (
     DISTANCE_DRAWS,
     FEWEST,
+    AttributeScorer,
     Comparison,
     Measure,
-    Scorer,
-    Seen,
+    SeenGarment,
     attribute_accuracy,
     clip_scores,
     compare,
@@ -51,11 +51,11 @@ class Judged:
     """One model's pictures as a scorer sees them."""
 
     pictures: Sequence[Image.Image]
-    seen: Sequence[Sequence[Seen]]
+    seen: Sequence[Sequence[SeenGarment]]
     vectors: np.ndarray
 
     @classmethod
-    def by(cls, scorer: Scorer, pictures: Sequence[Image.Image]) -> Judged:
+    def by(cls, scorer: AttributeScorer, pictures: Sequence[Image.Image]) -> Judged:
         return cls(pictures, scorer.detect(pictures), scorer.vectors(pictures))
 
 
@@ -107,7 +107,7 @@ def compare_accuracy(scenes: Sequence[Scene], ours: Judged, theirs: Judged) -> l
 
 def _right(scenes: Sequence[Scene], judged: Judged) -> list[list[dict[str, bool]]]:
     """Per scene and asked garment, which attributes were seen right."""
-    seen = cast("Sequence[Sequence[Detection]]", judged.seen)  # `score` reads no more of them than `Seen` has
+    seen = cast("Sequence[Sequence[Detection]]", judged.seen)  # `score` reads no more of them than `SeenGarment` has
     return [[each.right for each in score(scene, found)] for scene, found in zip(scenes, seen, strict=True)]
 
 

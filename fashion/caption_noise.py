@@ -1,4 +1,4 @@
-"""The noise of real typing: no spaces, decomposed Hangul, a slip of the finger, casual endings, emoji.
+"""The noise of real typing: no spaces, decomposed Hangul, a typo, casual endings, emoji.
 
 In: a clean caption. Out: what someone in a hurry would have typed. "konglish" and "synonyms" are made while the
 caption is worded (`fashion.phrases_korean`), not here, since they choose other words.
@@ -10,7 +10,7 @@ import random
 import re
 import unicodedata
 
-from hangul.jamo import slip
+from hangul.jamo import random_typo
 
 NOISES = ("no_spaces", "nfd", "jamo", "konglish", "synonyms", "ending", "emoji")
 _EMOJI = ("✨", "🎨", "👗", "💖", "🙏", "😊", "👒", "🔥", "🖌️", "👩‍🎨", "🌸", "💕")
@@ -34,7 +34,7 @@ def add_noise(text: str, kind: str, language: str, rng: random.Random) -> str:
     if kind == "nfd":
         return unicodedata.normalize("NFD", text)
     if kind == "jamo":
-        return _slip(text, rng)
+        return _typo(text, rng)
     if kind == "ending":
         return _ending(text, language, rng)
     if kind == "emoji":
@@ -43,13 +43,13 @@ def add_noise(text: str, kind: str, language: str, rng: random.Random) -> str:
     return text
 
 
-def _slip(text: str, rng: random.Random) -> str:
+def _typo(text: str, rng: random.Random) -> str:
     """One wrong jamo in one syllable; in a text without Hangul, two neighbouring letters change places."""
     text = unicodedata.normalize("NFC", text)
     syllables = [i for i, c in enumerate(text) if "가" <= c <= "힣"]
     if syllables:
         i = rng.choice(syllables)
-        return text[:i] + slip(text[i], rng) + text[i + 1 :]
+        return text[:i] + random_typo(text[i], rng) + text[i + 1 :]
     pairs = [i for i in range(len(text) - 1) if text[i : i + 2].isalpha() and text[i] != text[i + 1]]
     if not pairs:
         return text

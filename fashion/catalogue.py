@@ -37,7 +37,7 @@ _Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Record:
+class Product:
     """One product. `image` may name several files, parted by blanks or commas."""
 
     image: str
@@ -50,17 +50,17 @@ class Record:
 
 def read_catalogue(
     path: Path, columns: Mapping[str, str] | None = None, on_fault: Fault = lambda _: None
-) -> list[Record]:
+) -> list[Product]:
     """Read all products. Raises ValueError that names the columns there are where one is missing."""
     path = Path(path)
     rows, found = _with_columns(path, _tables(path, on_fault), columns or {})
     return [_record(row, found) for row in rows]
 
 
-def _record(row: _Row, found: Mapping[str, str]) -> Record:
+def _record(row: _Row, found: Mapping[str, str]) -> Product:
     texts = {field: _text(row.get(found.get(field, ""))) for field in USUAL_NAMES}
     names = {field: nfc(html.unescape(texts[field])) for field in ("image", "id")}
-    return Record(**{field: plain_text(text) for field, text in texts.items()} | names)
+    return Product(**{field: plain_text(text) for field, text in texts.items()} | names)
 
 
 def _with_columns(

@@ -1,6 +1,6 @@
 """Say what a prompt leaves open, another way for every seed: 빨간 원피스 becomes 빨간 긴팔 미디 원피스, 공원, 수채화.
 
-In: a prompt as it was meant (`fashion.meant`) and a seed. Out: a `Completion`: the text that is drawn, and what was
+In: a read prompt (`fashion.prompt_reading`) and a seed. Out: a `Completion`: the text that is drawn, and what was
 added. Who names a red dress and nothing else asks for any red dress; a network that is told no more draws the mean of
 them, four times over. So what is open (background, style, worn or laid out, sleeves, length, neckline, material, a
 colour) is drawn from the domain's own distribution by the seed, and named in the prompt's own language.
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from fashion.lexicon import COLORS, GARMENT_BY_ID, GarmentKind, word
 from fashion.scene import sample_background, sample_style
-from fashion.vocabulary import Piece, known_words, pieces
+from fashion.segmentation import Piece, pieces
+from fashion.vocabulary import known_words
 
 PARTS = ("background", "style", "wearer", "color", "material", "sleeve", "neckline", "hem")
 _WORN = 0.3  # of single garments are worn, as in the scenes that the checkpoint was trained on

@@ -210,3 +210,11 @@ def word(field: str, id: str) -> Word:
     except KeyError:
         allowed = ", ".join(WORD_BY_ID[field]) if field in WORD_BY_ID else ", ".join(WORD_BY_ID)
         raise ValueError(f"{field} {id!r} is not in the lexicon: use one of {allowed}") from None
+
+
+def forms(word: Word, language: str) -> tuple[str, ...]:
+    """Every form of a word in a language, the standard ones first, each once."""
+    if language == "en":
+        return tuple(dict.fromkeys((*word.en_before, *word.en, *word.everyday_en)))
+    backdrop = (f"배경은 {word.backdrop}",) if isinstance(word, Background) else ()
+    return tuple(dict.fromkeys((*word.ko_before, *word.ko, *word.loan, *word.everyday, *backdrop)))

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from fashion.catalogue import Record
+from fashion.catalogue import Product
 
 _SEPARATORS = "_-. ("  # between a product's id and the number of its picture: 123_2.jpg, 123 (2).jpg
 _Claims = Iterator[tuple[int, str]]  # (place of a record, picture)
@@ -26,14 +26,14 @@ _Claims = Iterator[tuple[int, str]]  # (place of a record, picture)
 class Matches:
     """Pairs in the order of the records; what has no partner by name; what is unclear, and why."""
 
-    pairs: list[tuple[Record, Path]] = field(default_factory=list)
+    pairs: list[tuple[Product, Path]] = field(default_factory=list)
     pictures_without_product: list[str] = field(default_factory=list)
     products_without_picture: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
 
 def match(
-    records: Sequence[Record], pictures: Sequence[Path], folder: Path, says: Callable[[Record], object] = lambda r: r
+    records: Sequence[Product], pictures: Sequence[Path], folder: Path, says: Callable[[Product], object] = lambda r: r
 ) -> Matches:
     """Pair records with pictures of the folder; only these are ever opened.
 
@@ -57,15 +57,15 @@ def nfc_path(path: Path, folder: Path) -> str:
     return unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
 
 
-def label(record: Record) -> str:
+def label(record: Product) -> str:
     return record.id or record.image or record.title
 
 
 @dataclass
 class _Matching:
-    records: Sequence[Record]
+    records: Sequence[Product]
     pictures: Mapping[str, Path]  # by their path in NFC
-    says: Callable[[Record], object]
+    says: Callable[[Product], object]
     owner: dict[str, int | None] = field(default_factory=dict)  # None: claimed by several
     unclear: list[str] = field(default_factory=list)
     told: set[int] = field(default_factory=set)  # records that something unclear was said of
@@ -149,7 +149,7 @@ class _Matching:
                     yield from ((place, picture) for place in every[called] if place not in with_picture)
                     break
 
-    def _names(self, record: Record) -> list[str]:
+    def _names(self, record: Product) -> list[str]:
         """The files that a record names: the whole cell where that is one, else what commas or blanks part."""
         cell = record.image.strip()
         if not cell or any(written in self.pictures for written in _spellings(cell)):
@@ -171,7 +171,7 @@ class _Matching:
         self.told.add(place)
         self.unclear.append(f"{label(self.records[place])}: {name} may be {', '.join(sorted(there)[:4])}")
 
-    def _in_folder_of(self, record: Record, there: Sequence[str]) -> Sequence[str]:
+    def _in_folder_of(self, record: Product, there: Sequence[str]) -> Sequence[str]:
         return [picture for picture in there if record.id and record.id in picture.split("/")[:-1]]
 
     @cached_property

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fashion.lexicon import GARMENT_BY_ID
-from fashion.meant import GENERAL
-from fashion.vocabulary import NEGATIONS_AFTER, NEGATIONS_BEFORE, Piece, pieces
+from fashion.prompt_reading import GENERAL
+from fashion.request_words import NEGATIONS_AFTER, NEGATIONS_BEFORE
+from fashion.segmentation import Piece, pieces
 
 _ARTICLES = ("a", "an", "any", "the")
 _LOOKS = ("color", "pattern", "material")  # what stands before a garment and goes with it: 빨간 모자 없이

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fashion.catalogue import Record, read_catalogue
+from fashion.catalogue import Product, read_catalogue
 from fashion.dataset import IMAGES, METADATA
 from fashion.matching import match, nfc_path
 from fashion.shop_captions import describe
@@ -49,7 +49,7 @@ class PrepareSettings:
 
 
 @dataclass
-class Report:
+class PrepareReport:
     """What became of everything: counts and names."""
 
     written: int = 0
@@ -76,9 +76,9 @@ class Report:
                 yield f"  … and {len(items) - shown} more"
 
 
-def prepare(settings: PrepareSettings, progress: bool = True) -> Report:
+def prepare(settings: PrepareSettings, progress: bool = True) -> PrepareReport:
     """Write the imagefolder and say what was left out. Raises ValueError for a catalogue that cannot be read."""
-    report = Report()
+    report = PrepareReport()
     folder = Path(settings.images)
     records = read_catalogue(settings.catalogue, settings.columns, report.faulty_rows.append)
     matches = match(records, files_under(folder, _SUFFIXES), folder, _caption_of)
@@ -103,7 +103,7 @@ def prepare(settings: PrepareSettings, progress: bool = True) -> Report:
     return report
 
 
-def _caption_of(record: Record) -> tuple[object, object]:
+def _caption_of(record: Product) -> tuple[object, object]:
     """What two products have to share so that one picture may show either."""
     row = describe(record)
     return row["text"], row["text_ko"]

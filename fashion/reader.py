@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from fashion.completion import completed
-from fashion.meant import Reading, as_meant, readings
 from fashion.negation import negative_words, unwanted, wanted
+from fashion.prompt_reading import Reading, read_prompt, readings
 from fashion.replacing import Change, EditableWord, editable_words, is_whole, replaced
 from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
@@ -26,19 +26,19 @@ class FashionReader:
         self._completes = completes
 
     def read(self, prompt: str) -> str:
-        """The prompt with slips corrected, general words made definite (모자 → 버킷햇), loose letters put together
+        """The prompt with typos corrected, general words made definite (모자 → 버킷햇), loose letters put together
         (ㅃㅏㄹㄱㅏㄴ → 빨간), and without what it does not want."""
         whole = _put_together(prompt)
         left = wanted(whole)
-        return as_meant(left, general=left != whole or not unwanted(whole))
+        return read_prompt(left, general=left != whole or not unwanted(whole))
 
     def unwanted(self, prompt: str) -> str:
         """What a prompt says should not be there (모자 없이), for the negative prompt; "" where it says nothing."""
         return negative_words(_put_together(prompt))
 
     def read_negative(self, prompt: str) -> str:
-        """A negative prompt with slips corrected; a general word stays: who wants no hats means every hat."""
-        return as_meant(prompt, general=False)
+        """A negative prompt with typos corrected; a general word stays: who wants no hats means every hat."""
+        return read_prompt(prompt, general=False)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         """The read prompt with what it leaves open: background, style, sleeves and the like, by the seed."""
@@ -47,7 +47,7 @@ class FashionReader:
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""
         prompt = unicodedata.normalize("NFC", prompt)
-        loose = [Reading(start, end, prompt[start:end], as_meant(made)) for start, end, made in loose_runs(prompt)]
+        loose = [Reading(start, end, prompt[start:end], read_prompt(made)) for start, end, made in loose_runs(prompt)]
         kept = [
             one for one in readings(_without(prompt)) if not any(u.start <= one.start < u.end for u in unwanted(prompt))
         ]
@@ -72,12 +72,10 @@ class FashionReader:
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
         prompt = unicodedata.normalize("NFC", prompt)
-        loose = [
-            (prompt[start:end], start, end) for start, end, made in loose_runs(prompt) if unknown_words(as_meant(made))
-        ]
-        return sorted(
-            [*loose, *((span.text, span.start, span.end) for span in unknown_words(_without(prompt)))], key=_place
-        )
+        runs = [(start, end) for start, end, made in loose_runs(prompt) if unknown_words(read_prompt(made))]
+        loose = [(prompt[start:end], start, end) for start, end in runs]
+        words = [(span.text, span.start, span.end) for span in unknown_words(_without(prompt))]
+        return sorted([*loose, *words], key=_place)
 
 
 def _put_together(prompt: str) -> str:

@@ -1,15 +1,15 @@
 """Write fashion/real_words.txt: what is typed one jamo beside a word of the lexicon and is a real word itself.
 
-In: the lexicon's Korean forms. Out: the file that `fashion.slips` reads. Run `python -m fashion.real_words` after the
-lexicon changed.
+In: the lexicon's Korean forms. Out: the file that `fashion.typo_correction` reads. Run `python -m fashion.real_words`
+after the lexicon changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fashion.slips import REAL_WORDS, one_slip
-from fashion.vocabulary import slip_targets
+from fashion.segmentation import typo_targets
+from fashion.typo_correction import REAL_WORDS, typos_of
 from hangul.analyser import morphemes
 
 
@@ -26,8 +26,8 @@ def real_words(candidates: Iterable[str]) -> list[str]:
 
 
 def main() -> None:
-    lexicon, taken = slip_targets()
-    candidates = {typed for form in lexicon for typed in one_slip(form)} - set(taken)
+    lexicon, taken = typo_targets()
+    candidates = {typed for form in lexicon for typed in typos_of(form)} - set(taken)
     REAL_WORDS.write_text("\n".join(real_words(candidates)) + "\n", encoding="utf-8")
 
 

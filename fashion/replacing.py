@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from fashion.lexicon import GARMENT_BY_ID, WORDS, Background, Color, GarmentKind, Word, word
 from fashion.scene import conflicts
-from fashion.vocabulary import Piece, known_words, pieces
+from fashion.segmentation import Piece, pieces
+from fashion.vocabulary import known_words
 from hangul.particles import PAIRS, fitting
 
 EDITABLE = ("garment", "color", "pattern", "background", "style", "material", "sleeve", "hem", "neckline", "detail")

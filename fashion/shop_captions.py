@@ -1,6 +1,6 @@
 """What a product's columns say of its garments, and that in both languages.
 
-In: a `Record`. Out: attributes as the drawn domain has them, and a caption in English and Korean that names exactly
+In: a `Product`. Out: attributes as the drawn domain has them, and a caption in English and Korean that names exactly
 these. The title is read by `fashion.shop_titles`; category, colour and description add what it leaves unsaid.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from fashion.catalogue import Record
+from fashion.catalogue import Product
 from fashion.lexicon import GARMENT_BY_ID, word
 from fashion.shop_titles import Attributes, garments_of, names_goods, only_color
 from hangul.particles import attach
@@ -19,7 +19,7 @@ _MAX_TITLE = 120  # characters kept of a title that names nothing we know
 _HANGUL = re.compile("[가-힣]")
 
 
-def describe(record: Record) -> dict[str, object]:
+def describe(record: Product) -> dict[str, object]:
     """The row of one product: text, text_ko, attributes, id, title.
 
     Where no garment is named, the title stays as the text of its own language, and the other text is empty.
@@ -33,7 +33,7 @@ def describe(record: Record) -> dict[str, object]:
     return {"text": "", "text_ko": kept, **told} if _HANGUL.search(kept) else {"text": kept, "text_ko": "", **told}
 
 
-def product_garments(record: Record) -> list[Attributes]:
+def product_garments(record: Product) -> list[Attributes]:
     """The garments that a product's columns name, the title's first."""
     garments = garments_of(record.title)
     if not garments and not names_goods(record.title):
@@ -44,7 +44,7 @@ def product_garments(record: Record) -> list[Attributes]:
     return garments
 
 
-def _by_category(record: Record) -> list[Attributes]:
+def _by_category(record: Product) -> list[Attributes]:
     """A title without a garment (Timeless Red) said of the one that the last step of the category names (Dresses)."""
     last = re.split(r"\s*[>|/»]\s*", record.category.strip())[-1]
     named = garments_of(last)

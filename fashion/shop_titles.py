@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from fashion.lexicon import GARMENT_BY_ID
 from fashion.shop_words import FIELDS, PLAIN, Entry
-from fashion.title_words import Token, title_tokens
+from fashion.title_words import TitleToken, title_tokens
 
 Attributes = dict[str, str | list[str] | None]  # kind, FIELDS without detail, details
 
@@ -42,7 +42,7 @@ _HEADLESS = {"니트": "knit", "데님": "jeans"}  # cloths that are garments wh
 class _Garment:
     kind: str | None  # None: a thing that the lexicon lacks
     stretch: int
-    said: list[Token] = field(default_factory=list)
+    said: list[TitleToken] = field(default_factory=list)
     open: bool = False  # whether its kind is unclear
 
 
@@ -51,11 +51,11 @@ class _Reading:
     """How far a title has been read."""
 
     garments: list[_Garment] = field(default_factory=list)
-    pending: list[Token] = field(default_factory=list)  # attributes whose garment has not come
+    pending: list[TitleToken] = field(default_factory=list)  # attributes whose garment has not come
     last: _Garment | None = None
     stretch: int = 0
     within: bool = False  # behind "with"
-    trailing: list[Token] = field(default_factory=list)  # attributes after the last garment of a set
+    trailing: list[TitleToken] = field(default_factory=list)  # attributes after the last garment of a set
 
 
 def garments_of(title: str) -> list[Attributes]:
@@ -86,15 +86,15 @@ def only_color(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _with_headless(tokens: list[Token]) -> list[Token]:
+def _with_headless(tokens: list[TitleToken]) -> list[TitleToken]:
     """Tokens with 니트 and 데님 as garments where their stretch has no other; 베스트 as a vest or as "best"."""
     result = list(tokens)
     if any(token.role == "set" for token in tokens):  # 니트 스커트 투피스: a knitted skirt, or a sweater and a skirt
         for i, token in enumerate(tokens[:-1]):
             if token.text in _HEADLESS and tokens[i + 1].role == "garment":
-                result[i] = Token(token.text, PLAIN)
+                result[i] = TitleToken(token.text, PLAIN)
             elif token.text == "나시":  # of a set it is a garment of its own
-                result[i] = Token(token.text, Entry("other"))
+                result[i] = TitleToken(token.text, Entry("other"))
     start = 0
     for end in range(len(tokens) + 1):
         if end < len(tokens) and tokens[end].role not in ("separator", "and", "with", "set"):
@@ -104,17 +104,17 @@ def _with_headless(tokens: list[Token]) -> list[Token]:
         bare = [i for i in stretch if tokens[i].text in _HEADLESS]
         if bare and not heads:
             kind = _HEADLESS[tokens[bare[-1]].text]
-            result[bare[-1]] = Token(tokens[bare[-1]].text, Entry("garment", "garment", kind))
+            result[bare[-1]] = TitleToken(tokens[bare[-1]].text, Entry("garment", "garment", kind))
         start = end + 1
     for i, token in enumerate(result):
         if token.entry.id == "베스트":
             before = result[i - 1] if i else token
             worn = before.role == "attribute" and before.entry.field in ("material", "color", "pattern")
-            result[i] = Token(token.text, Entry("garment", "garment", "vest") if worn else PLAIN)
+            result[i] = TitleToken(token.text, Entry("garment", "garment", "vest") if worn else PLAIN)
     return result
 
 
-def _attribute(reading: _Reading, tokens: Sequence[Token], place: int, is_set: bool) -> None:
+def _attribute(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set: bool) -> None:
     token = tokens[place]
     of_part = token.entry.id in _DETAILS_OF_A_COLOR and not token.text.endswith("ed")
     of_pattern = reading.within and token.entry.field == "pattern" and token.text.endswith("s")
@@ -123,7 +123,7 @@ def _attribute(reading: _Reading, tokens: Sequence[Token], place: int, is_set: b
     reading.pending.append(token)
 
 
-def _garment(reading: _Reading, tokens: Sequence[Token], place: int, is_set: bool) -> None:
+def _garment(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set: bool) -> None:
     kind = tokens[place].entry.id if tokens[place].role == "garment" else None
     following = tokens[place + 1] if place + 1 < len(tokens) else None
     if following is not None and following.text in _SHAPES:
@@ -160,24 +160,24 @@ def _settle(other: _Garment, garment: _Garment) -> None:
         other.open = garment.open = True
 
 
-def _is_said_by_next(kind: str | None, following: Token, is_set: bool) -> bool:
+def _is_said_by_next(kind: str | None, following: TitleToken, is_set: bool) -> bool:
     """Whether the next word says what this one is: shirt dress, coat hanger, 레인부츠 장화; not in a set of both."""
     if following.role not in ("garment", "other", "part"):
         return False
     return not (is_set and kind and following.role == "garment" and following.entry.id != kind)
 
 
-def _as_modifier(reading: _Reading, token: Token, head: Token) -> None:
+def _as_modifier(reading: _Reading, token: TitleToken, head: TitleToken) -> None:
     """A garment's name right before another's: jean jacket, shirt dress. 흰 티 청바지 are two things."""
     first, second = GARMENT_BY_ID[str(token.entry.id)], GARMENT_BY_ID[str(head.entry.id)]
     if first.id == "jeans":
-        reading.pending.append(Token(token.text, Entry("attribute", "material", "denim")))
+        reading.pending.append(TitleToken(token.text, Entry("attribute", "material", "denim")))
     elif first.id not in ("padding", second.id) and (first.slot, second.slot) not in _COMPOUNDS:
         reading.garments.append(_Garment(first.id, reading.stretch, open=True))
         reading.pending.clear()
 
 
-def _is_for(tokens: Sequence[Token], place: int) -> bool:
+def _is_for(tokens: Sequence[TitleToken], place: int) -> bool:
     """Whether the garment is what something else is for: cleaner for white sneakers."""
     before = place - 1
     while before >= 0 and tokens[before].role == "attribute":
@@ -185,11 +185,11 @@ def _is_for(tokens: Sequence[Token], place: int) -> bool:
     return before >= 0 and tokens[before].role == "for"
 
 
-def _part(reading: _Reading, tokens: Sequence[Token], place: int, is_set: bool) -> None:
+def _part(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set: bool) -> None:
     _absorb(reading.pending, tokens[place - 1] if place else None)
 
 
-def _absorb(pending: list[Token], before: Token | None) -> None:
+def _absorb(pending: list[TitleToken], before: TitleToken | None) -> None:
     """Take what is said of a part from the attributes that wait: cloth and pattern right before it, and one colour."""
     if not pending or pending[-1] is not before:
         return
@@ -199,7 +199,7 @@ def _absorb(pending: list[Token], before: Token | None) -> None:
         pending.pop()
 
 
-def _separator(reading: _Reading, tokens: Sequence[Token], place: int, is_set: bool) -> None:
+def _separator(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set: bool) -> None:
     _flush(reading)
     reading.stretch += 1
     if tokens[place].role == "with":
@@ -218,7 +218,7 @@ def _flush(reading: _Reading) -> None:
     reading.pending.clear()
 
 
-def _plain(reading: _Reading, tokens: Sequence[Token], place: int, is_set: bool) -> None:
+def _plain(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set: bool) -> None:
     return
 
 

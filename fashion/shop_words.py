@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fashion.lexicon import WORDS
-from fashion.vocabulary import forms
+from fashion.lexicon import WORDS, forms
 
 FIELDS = ("color", "pattern", "material", "sleeve", "neckline", "hem", "detail")
 ROLES = ("attribute", "garment", "other", "part", "set", "and", "with", "for", "in", "unworn", "plain")

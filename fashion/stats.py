@@ -37,7 +37,7 @@ _KOREAN_STOP = frozenset(["있다", "하다", "되다", "주다", "그리다", "
 
 
 @dataclass
-class Counts:
+class DatasetCounts:
     """What a data set holds. Heatmaps: rows are garments, and a row sums to 1 (or 0 for a garment without any)."""
 
     rows: int = 0
@@ -51,9 +51,9 @@ class Counts:
     bigrams: dict[str, Counter[str]] = field(default_factory=lambda: {"en": Counter(), "ko": Counter()})
 
 
-def count(rows: Iterable[Mapping[str, object]]) -> Counts:
+def count(rows: Iterable[Mapping[str, object]]) -> DatasetCounts:
     """Count garments, attributes, words and bigrams of metadata rows. Raises ValueError for a row without text."""
-    counts = Counts()
+    counts = DatasetCounts()
     for row in rows:
         counts.rows += 1
         if "text" not in row:
@@ -97,7 +97,7 @@ def draw_charts(folder: Path, target: Path | None = None, progress: bool = True)
     return target
 
 
-def _draw_bars(counts: Counts, labels: charts.Labels, folder: Path) -> None:
+def _draw_bars(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
     colors = {color.id: tuple(c / 255 for c in color.rgb) for color in COLORS}
     charts.bars(_named(counts.garments, GARMENTS, labels), labels("옷과 소품", "Garments"), folder / "garments.png")
     charts.bars(
@@ -108,7 +108,7 @@ def _draw_bars(counts: Counts, labels: charts.Labels, folder: Path) -> None:
     charts.bars(_named(counts.sleeves, SLEEVES, labels), labels("소매", "Sleeves"), folder / "sleeves.png")
 
 
-def _draw_heatmaps(counts: Counts, labels: charts.Labels, folder: Path) -> None:
+def _draw_heatmaps(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
     for pairs, words, title, name in (
         (counts.garment_color, COLORS, labels("옷마다 색의 비율", "Colours of each garment"), "garment_color.png"),
         (counts.garment_sleeve, SLEEVES, labels("옷마다 소매의 비율", "Sleeves of each garment"), "garment_sleeve.png"),
@@ -118,7 +118,7 @@ def _draw_heatmaps(counts: Counts, labels: charts.Labels, folder: Path) -> None:
         charts.heatmap(table, _names(rows, labels), _names(words, labels), title, folder / name)
 
 
-def _draw_words(counts: Counts, labels: charts.Labels, folder: Path) -> None:
+def _draw_words(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
     tops = (("words", "자주 쓰인 낱말", "Top words"), ("bigrams", "자주 쓰인 두 낱말", "Top bigrams"))
     for what, korean, english in tops:
         for language, name in (("ko", labels("한국어", "Korean")), ("en", labels("영어", "English"))):
@@ -135,7 +135,7 @@ def _garments(row: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [garment for garment in garments or [] if isinstance(garment, Mapping)]
 
 
-def _count_garment(counts: Counts, garment: Mapping[str, object], row: int) -> None:
+def _count_garment(counts: DatasetCounts, garment: Mapping[str, object], row: int) -> None:
     """Raises ValueError for an id that the lexicon lacks."""
     kind = str(garment.get("kind"))
     for name, value in (("garment", kind), *((name, garment.get(name)) for name in ("color", "pattern", "sleeve"))):
@@ -171,7 +171,7 @@ def domain_nouns() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if len(name) > 1 and name.isalpha() and not name.isascii()))
 
 
-def _plain(counts: Counts) -> dict[str, object]:
+def _plain(counts: DatasetCounts) -> dict[str, object]:
     """Everything counted, ready for JSON, most frequent first."""
 
     def shares(pairs: Counter[tuple[str, str]]) -> dict[str, dict[str, float]]:

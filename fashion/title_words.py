@@ -27,7 +27,7 @@ _USE = "용"  # 셔츠용: for shirts, and no shirt
 
 
 @dataclass(frozen=True)
-class Token:
+class TitleToken:
     """A word with its entry, or a separator (role "separator")."""
 
     text: str
@@ -41,11 +41,11 @@ class Token:
 SEPARATOR, AND = Entry("separator"), Entry("and")
 
 
-def title_tokens(title: str) -> list[Token]:
+def title_tokens(title: str) -> list[TitleToken]:
     """The tokens of a title, unknown words as plain ones."""
     text = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", title)).lower()
     hanbok = is_hanbok(text)
-    tokens: list[Token] = []
+    tokens: list[TitleToken] = []
     words: list[str] = []
     for match in _PIECE.finditer(text):
         if match.lastgroup in ("hangul", "latin", "digits"):
@@ -55,23 +55,23 @@ def title_tokens(title: str) -> list[Token]:
         words = []
         if match.lastgroup == "with":
             continue  # w/ is the word w
-        tokens.append(Token(match[0], AND if match.lastgroup == "and" else SEPARATOR))
+        tokens.append(TitleToken(match[0], AND if match.lastgroup == "and" else SEPARATOR))
     return [*tokens, *_phrases(words, hanbok)]
 
 
-def _phrases(words: list[str], hanbok: bool) -> Iterator[Token]:
+def _phrases(words: list[str], hanbok: bool) -> Iterator[TitleToken]:
     """Words without a sign between them, the longest phrase that is known first."""
     at = 0
     while at < len(words):
         for count in range(min(_MOST_WORDS, len(words) - at), 0, -1):
             joined = "".join(words[at : at + count])
             if (entry := _known(joined, count == 1, hanbok)) is not None:
-                yield Token(" ".join(words[at : at + count]), entry)
+                yield TitleToken(" ".join(words[at : at + count]), entry)
                 at += count
                 break
         else:
             word = words[at]
-            yield from _cut(word, hanbok) if "가" <= word[0] <= "힣" else [Token(word, PLAIN)]
+            yield from _cut(word, hanbok) if "가" <= word[0] <= "힣" else [TitleToken(word, PLAIN)]
             at += 1
 
 
@@ -90,7 +90,7 @@ def _known(word: str, alone: bool, hanbok: bool) -> Entry | None:
 
 
 @lru_cache(maxsize=20_000)  # a shop's words come again and again
-def _cut(word: str, hanbok: bool) -> tuple[Token, ...]:
+def _cut(word: str, hanbok: bool) -> tuple[TitleToken, ...]:
     """The tokens of one Hangul word."""
     for particle in ("", *_JOINING, *_PARTICLES, _USE):
         stem = word.removesuffix(particle) if particle else word
@@ -100,21 +100,21 @@ def _cut(word: str, hanbok: bool) -> tuple[Token, ...]:
         if pieces is None:
             continue
         if particle == _USE:
-            return (Token(word, PLAIN),)
-        return (*pieces, *([Token(particle, AND if particle in _JOINING else PLAIN)] if particle else []))
-    return (Token(word, _last_garment(word, hanbok)),)
+            return (TitleToken(word, PLAIN),)
+        return (*pieces, *([TitleToken(particle, AND if particle in _JOINING else PLAIN)] if particle else []))
+    return (TitleToken(word, _last_garment(word, hanbok)),)
 
 
-def _covered(word: str, hanbok: bool) -> list[Token] | None:
+def _covered(word: str, hanbok: bool) -> list[TitleToken] | None:
     """The fewest known words that make up the whole word; None where there are none."""
-    best: list[list[Token] | None] = [[], *[None] * len(word)]
+    best: list[list[TitleToken] | None] = [[], *[None] * len(word)]
     for end in range(1, len(word) + 1):
         for start in range(end):
             before = best[start]
             entry = _known(word[start:end], False, hanbok) if before is not None else None
             if before is None or entry is None or (best[end] is not None and len(best[end] or []) <= len(before) + 1):
                 continue
-            best[end] = [*before, Token(word[start:end], entry)]
+            best[end] = [*before, TitleToken(word[start:end], entry)]
     return best[-1]
 
 

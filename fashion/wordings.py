@@ -26,7 +26,7 @@ _SIGNS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
-class Asked:
+class WordedGarment:
     """One garment that a prompt asks for: its kind, and by field what it names of it."""
 
     kind: str
@@ -43,7 +43,7 @@ class Wording:
     language: str
     group: str
     prompt: str
-    garments: tuple[Asked, ...]
+    garments: tuple[WordedGarment, ...]
     background: str | None
     style: str | None
 
@@ -96,11 +96,11 @@ def _wording(row: dict[str, str]) -> Wording:
     )
 
 
-def _asked(words: list[str]) -> Asked:
+def _asked(words: list[str]) -> WordedGarment:
     kind, *attributes = words
     if kind not in GARMENT_BY_ID:
         raise ValueError(f"{kind!r} is no garment of the lexicon")
-    return Asked(kind, tuple((_field_of(id), id) for id in attributes))
+    return WordedGarment(kind, tuple((_field_of(id), id) for id in attributes))
 
 
 def _field_of(id: str) -> str:

@@ -1,4 +1,4 @@
-"""Hangul letters: taking syllables apart, putting them together, prefixes as they are typed, slips of a finger.
+"""Hangul letters: taking syllables apart, putting them together, prefixes as they are typed, typos.
 
 All letters are compatibility jamo (ㄱ-ㅣ), as keyboards and people write them.
 Ref: The Unicode Standard, section 3.12, Conjoining Jamo Behavior; KS X 5002 (the two-set keyboard).
@@ -113,7 +113,7 @@ def is_prefix(typed: str, word: str) -> bool:
     return all(letter in INITIALS or letter == " " for letter in typed) and initials(word).startswith(typed)
 
 
-def slips(syllable: str) -> list[str]:
+def typos(syllable: str) -> list[str]:
     """The syllable with one wrong jamo, in every way that a finger slips or an ear errs: never the syllable itself."""
     initial, medial, final = split(syllable)
     choices = [(near, medial, final) for near in _NEAR_INITIALS.get(initial, "")]
@@ -124,6 +124,6 @@ def slips(syllable: str) -> list[str]:
     return [join(*letters) for letters in choices]
 
 
-def slip(syllable: str, rng: random.Random) -> str:
-    """One of `slips`."""
-    return rng.choice(slips(syllable))
+def random_typo(syllable: str, rng: random.Random) -> str:
+    """One of `typos`."""
+    return rng.choice(typos(syllable))

@@ -1,4 +1,4 @@
-"""Vector search over past prompts: Annoy on disk, an exact fresh tail in memory, the truth in a database."""
+"""Vector search over past prompts: Annoy on disk, an exact memory segment in memory, the truth in a database."""
 
 from index.options import IndexOptions
 from index.prompt_index import PromptIndex

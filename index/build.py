@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from index.annoy_file import METRIC, AnnoyFile, build_annoy, choose_search_k
 from index.folder import IndexFolder, flush
-from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, Generation, key_hash
+from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, IndexGeneration, key_hash
 from index.options import IndexOptions, tuned
 from index.records import Leader
 from index.store import Store
@@ -53,7 +53,7 @@ def build_here(folder: IndexFolder, store: Store, options: IndexOptions) -> None
     target = folder.new_generation(store.sequence())
     try:
         sha256 = _write(target, store, options, sizes, started)
-        rows = len(Generation(target, sha256, store))  # verified as every reader will
+        rows = len(IndexGeneration(target, sha256, store))  # verified as every reader will
     except BaseException:
         rmtree(target, ignore_errors=True)
         raise

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index import texts
-from index.generation import MANIFEST, Damaged, Generation
+from index.generation import MANIFEST, Damaged, IndexGeneration
 from index.store import Store
 
 logger = logging.getLogger(__name__)
@@ -49,12 +49,12 @@ class IndexFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"{CURRENT}: {error!r}") from error
 
-    def open_current(self, store: Store) -> Generation | None:
+    def open_current(self, store: Store) -> IndexGeneration | None:
         """Verify and open the current generation. None if there is none. Raises Damaged."""
         pointer = self.current()
         while pointer is not None:
             try:
-                return Generation(self.generations / pointer[0], pointer[1], store, self.scratch)
+                return IndexGeneration(self.generations / pointer[0], pointer[1], store, self.scratch)
             except Damaged:
                 before, pointer = pointer, self.current()
                 if pointer == before:  # not merely replaced and swept while it was being opened

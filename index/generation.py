@@ -51,7 +51,7 @@ class Damaged(ValueError):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class DiskSegment:
     """The rows of one scope: row `start + i` of the generation has vector `vectors[i]`."""
 
     start: int
@@ -59,7 +59,7 @@ class Shelf:
     annoy: AnnoyFile | None
 
 
-class Generation:
+class IndexGeneration:
     """A verified generation, locked against deletion for as long as somebody holds this object.
 
     `scratch`: the folder in which a private copy is made; None maps the files where they lie, for whoever has just
@@ -86,14 +86,14 @@ class Generation:
 
     def find(self, scope: str, group: str) -> int | None:
         """Return the row that leads `group` in `scope`."""
-        shelf = self.shelves.get(scope)
-        if shelf is None:
+        segment = self.segments.get(scope)
+        if segment is None:
             return None
         key = np.uint64(key_hash(scope, group))
         position = int(self._keys.searchsorted(key))
         while position < len(self._keys) and self._keys[position] == key:  # more than one: hashes may collide
             row = int(self._key_rows[position])
-            if 0 <= row - shelf.start < len(shelf.vectors) and self.group(row) == group:
+            if 0 <= row - segment.start < len(segment.vectors) and self.group(row) == group:
                 return row
             position += 1
         return None
@@ -153,7 +153,7 @@ class Generation:
         self._text = map_file(folder / TEXT)
         self._writable = os.open(folder / TEXT, os.O_RDWR)
         weakref.finalize(self, os.close, self._writable)
-        dim, flat_start, self.shelves = manifest["dim"], 0, {}
+        dim, flat_start, self.segments = manifest["dim"], 0, {}
         flat = np.frombuffer(map_file(folder / FLAT), "<f4").reshape(-1, dim)
         for scope, start, rows, annoy_name, search_k in manifest["scopes"]:
             if annoy_name is None:
@@ -162,9 +162,9 @@ class Generation:
             else:
                 annoy = AnnoyFile(folder / annoy_name, dim, rows, search_k)
                 vectors = annoy.vectors
-            self.shelves[scope] = Shelf(start, vectors, annoy)
-        self._scopes = list(self.shelves)
-        self._starts = [shelf.start for shelf in self.shelves.values()]
+            self.segments[scope] = DiskSegment(start, vectors, annoy)
+        self._scopes = list(self.segments)
+        self._starts = [segment.start for segment in self.segments.values()]
         self._erased = self._count_erased()
 
     def _count_erased(self) -> Counter[str]:

@@ -1,6 +1,6 @@
-"""One generation and the fresh tails over it, searched as one, at one moment of the store.
+"""One generation and the memory segments over it, searched as one, at one moment of the store.
 
-Both are read scope by scope: what everyone may see, and what the viewer alone may see. A tail's word on a
+Both are read scope by scope: what everyone may see, and what the viewer alone may see. A memory segment's word on a
 group goes before the generation's. Of a group in both scopes the newer record stands for it. Scores are
 computed anew in float64 for what is answered, so that they depend on nothing but the two vectors.
 """
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.annoy_file import fetched
-from index.generation import Generation, Shelf
+from index.generation import DiskSegment, IndexGeneration
+from index.memory_segment import MemorySegment
 from index.records import PUBLIC, Hit, Leader
-from index.store import Change, Store
-from index.tail import Tail
+from index.store import RecordChange, Store
 
 _DECIMALS = 6  # what float32 vectors can tell apart; of equal scores the newer record comes first
 _SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
@@ -30,17 +30,17 @@ _EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has 
 class Layers:
     """Searches `generation` (None: nothing) and everything the store has committed since."""
 
-    def __init__(self, store: Store, generation: Generation | None) -> None:
+    def __init__(self, store: Store, generation: IndexGeneration | None) -> None:
         self.generation = generation
         self.seq = generation.seq if generation else 0  # every change up to here is in
-        self.fresh = 0  # rows in all tails
+        self.fresh = 0  # rows in all memory segments
         self.removed: set[int] = set()  # numbers of removed records whose texts the generation may still hold
         self.erasing_since: float | None = None  # monotonic time of the first removal that the generation has not seen
         self._store = store
-        self._tails: dict[str, Tail] = {}
-        self._no_tail = Tail(store.dim)
+        self._segments: dict[str, MemorySegment] = {}
+        self._no_segment = MemorySegment(store.dim)
         self._newest = generation.newest() if generation else 0  # no record that was seen has a higher number
-        self._keys: dict[int, tuple[str, str]] = {}  # number → what it led last, for the tails' rows
+        self._keys: dict[int, tuple[str, str]] = {}  # number → what it led last, for the memory segments' rows
         self._catching_up, self._moment = threading.Lock(), threading.Lock()
 
     def catch_up(self, sequence: int, gently: bool = False) -> None:
@@ -74,11 +74,11 @@ class Layers:
         """Return how many groups each scope shows."""
         sizes = Counter[str]()
         if (generation := self.generation) is not None:
-            for scope, shelf in generation.shelves.items():
-                sizes[scope] = len(shelf.vectors) - generation.erased_in(scope)
-        for scope in list(self._tails):
+            for scope, disk in generation.segments.items():
+                sizes[scope] = len(disk.vectors) - generation.erased_in(scope)
+        for scope in list(self._segments):
             view = self._view(scope)
-            for group in set(view.tail.groups[: view.rows]):
+            for group in set(view.memory.groups[: view.rows]):
                 sizes[scope] += (view.leader(group) >= 0) - (view.in_generation(group) is not None)
         return {scope: size for scope, size in sizes.items() if size}
 
@@ -90,7 +90,7 @@ class Layers:
                 self.generation.erase(numbers)
         return numbers
 
-    def _take_in(self, changes: list[Change]) -> None:
+    def _take_in(self, changes: list[RecordChange]) -> None:
         """Let newer records lead their groups; ask the store who leads those that lost their leader."""
         lost = {
             key
@@ -117,15 +117,15 @@ class Layers:
                 self._keys[leader.number] = (scope, group)
         with self._moment:
             for scope, some in by_scope.items():
-                self._tail(scope).extend(some)
-            self.fresh = sum(map(len, self._tails.values()))
+                self._segment(scope).extend(some)
+            self.fresh = sum(map(len, self._segments.values()))
 
     def _number(self, key: tuple[str, str], standing: dict[tuple[str, str], Leader | None]) -> int:
         """Return the number of the record that leads a key, -1 if none does; `standing` has the last word."""
         leader = standing.get(key)
         return leader.number if leader else self._view(key[0]).leader(key[1])
 
-    def _left_by(self, change: Change) -> list[tuple[str, str]]:
+    def _left_by(self, change: RecordChange) -> list[tuple[str, str]]:
         """Return every (scope, group) that the changed record may have led here and leads no more."""
         if change.group is None and self.generation:
             self.removed.add(change.number)
@@ -140,14 +140,14 @@ class Layers:
         return keys + ([generation.key(row) for row in generation.rows_of(change.number)] if generation else [])
 
     def _view(self, scope: str) -> _View:
-        tail = self._tails.get(scope, self._no_tail)
-        shelf = self.generation.shelves.get(scope) if self.generation else None
-        return _View(scope, self.generation, shelf, tail, len(tail))
+        memory = self._segments.get(scope, self._no_segment)
+        disk = self.generation.segments.get(scope) if self.generation else None
+        return _View(scope, self.generation, disk, memory, len(memory))
 
-    def _tail(self, scope: str) -> Tail:
-        if scope not in self._tails:
-            self._tails[scope] = Tail(self._store.dim)
-        return self._tails[scope]
+    def _segment(self, scope: str) -> MemorySegment:
+        if scope not in self._segments:
+            self._segments[scope] = MemorySegment(self._store.dim)
+        return self._segments[scope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,69 +160,69 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """One scope at one moment: its shelf in the generation, and the first `rows` rows of its tail."""
+    """One scope at one moment: its rows in the generation, and the first `rows` rows in memory."""
 
     scope: str
-    generation: Generation | None
-    shelf: Shelf | None
-    tail: Tail
+    generation: IndexGeneration | None
+    disk: DiskSegment | None
+    memory: MemorySegment
     rows: int
 
     def leader(self, group: str) -> int:
         """Return the number of the record that stands for `group` here, -1 if none does."""
-        row = self.tail.latest(group, self.rows) if self.rows else None
+        row = self.memory.latest(group, self.rows) if self.rows else None
         if row is not None:
-            return self.tail.numbers[row]
+            return self.memory.numbers[row]
         if self.generation is None or (row := self.in_generation(group)) is None:
             return -1
         return int(self.generation.numbers[row])
 
     def in_generation(self, group: str) -> int | None:
-        return None if self.shelf is None or self.generation is None else self.generation.find(self.scope, group)
+        return None if self.disk is None or self.generation is None else self.generation.find(self.scope, group)
 
     def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
         """Return at least the `k` best, if there are that many, leaving out groups that `rival` has newer."""
         found: list[_Candidate] = []
-        if self.shelf is not None and self.generation is not None:
-            found = self._from_generation(self.shelf, self.generation, query, k, rival)
-        least = float(found[k - 1].vector @ query) if len(found) >= k else None  # what the tail has to reach
-        return found + (self._from_tail(query, k, rival, least) if self.rows else [])
+        if self.disk is not None and self.generation is not None:
+            found = self._from_generation(self.disk, self.generation, query, k, rival)
+        least = float(found[k - 1].vector @ query) if len(found) >= k else None  # what the memory has to reach
+        return found + (self._from_memory(query, k, rival, least) if self.rows else [])
 
-    def _from_tail(self, query: np.ndarray, k: int, rival: _View | None, least: float | None) -> list[_Candidate]:
-        tail = self.tail
+    def _from_memory(self, query: np.ndarray, k: int, rival: _View | None, least: float | None) -> list[_Candidate]:
+        memory = self.memory
 
         def candidate(row: int) -> _Candidate | None:
-            id, group, number = tail.ids[row], tail.groups[row], tail.numbers[row]
-            if id is None or tail.latest(group, self.rows) != row:
+            id, group, number = memory.ids[row], memory.groups[row], memory.numbers[row]
+            if id is None or memory.latest(group, self.rows) != row:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            return _Candidate(number, id, group, tail.vector(row))
+            return _Candidate(number, id, group, memory.vector(row))
 
-        rows, scores = tail.scores(query, self.rows, least)
+        rows, scores = memory.scores(query, self.rows, least)
         return _walk(scores, k, lambda i: candidate(int(rows[i])))
 
     def _from_generation(
-        self, shelf: Shelf, generation: Generation, query: np.ndarray, k: int, rival: _View | None
+        self, disk: DiskSegment, generation: IndexGeneration, query: np.ndarray, k: int, rival: _View | None
     ) -> list[_Candidate]:
         def candidate(row: int) -> _Candidate | None:
-            number, group = int(generation.numbers[shelf.start + row]), generation.group(shelf.start + row)
-            if self.rows and self.tail.latest(group, self.rows) is not None:
+            number, group = int(generation.numbers[disk.start + row]), generation.group(disk.start + row)
+            if self.rows and self.memory.latest(group, self.rows) is not None:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            if (id := generation.id(shelf.start + row)).startswith("\0"):  # was removed: nothing of it is left
+            if (id := generation.id(disk.start + row)).startswith("\0"):  # was removed: nothing of it is left
                 return None
-            return _Candidate(number, id, group, shelf.vectors[row])
+            return _Candidate(number, id, group, disk.vectors[row])
 
-        for effort in _EFFORTS if shelf.annoy else ():
-            near = shelf.annoy.nearest(query, effort * fetched(k), effort) if shelf.annoy else None
+        for effort in _EFFORTS if disk.annoy else ():
+            near = disk.annoy.nearest(query, effort * fetched(k), effort) if disk.annoy else None
             if near is None:
                 break
             found = _walk(near[1], k, _at(near[0], candidate))
             if len(found) >= k:
                 return found
-        return _walk(shelf.vectors @ query, k, candidate)
+        return _walk(disk.vectors @ query, k, candidate)
 
 
 def _at(rows: list[int], candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:

@@ -5,7 +5,7 @@
     index.search(vector, k=10, viewer="user-7")    # [Hit(id="prompt-1", group="빨간 원피스", score=1.0)]
 
 The store (the database) is the truth. A search first looks up its sequence number, so that it finds what any
-process has committed, then reads a generation (files, see generation.py) and a fresh tail (see tail.py).
+process has committed, then reads a generation (files, see generation.py) and a memory segment (see memory_segment.py).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
+from index.background_rebuilder import BackgroundRebuilder
 from index.build import build
 from index.folder import IndexFolder
-from index.generation import Damaged, Generation
-from index.keeper import Keeper
+from index.generation import Damaged, IndexGeneration
 from index.layers import Layers
 from index.options import IndexOptions
 from index.records import Hit, Record, check_k, check_name, unit
@@ -45,7 +45,7 @@ class PromptIndex:
         self._layers: Layers | None = None
         self._refused: tuple[str, str] | None = None  # the damaged generation that need not be read again
         self._erased: set[int] = set()  # numbers whose texts this process has overwritten in every file
-        self._keeper = Keeper(self.tend) if self.options.background else None
+        self._rebuilder = BackgroundRebuilder(self.tend) if self.options.background else None
 
     # Writing: by any thread of any process; on a connection that is handed in, the caller commits
 
@@ -88,8 +88,8 @@ class PromptIndex:
                 self._erase_texts()
             self.folder.erase_texts([removal.number])
             self._erased.add(removal.number)
-        if self._keeper:
-            self._keeper.watch()
+        if self._rebuilder:
+            self._rebuilder.watch()
         return False
 
     # Reading
@@ -100,8 +100,8 @@ class PromptIndex:
         if viewer is not None:
             check_name("viewer", viewer)
         layers = self._caught_up()
-        if self._keeper:
-            self._keeper.watch(urgent=self._wants_rebuild(layers))
+        if self._rebuilder:
+            self._rebuilder.watch(urgent=self._wants_rebuild(layers))
         return layers.search(query, k, viewer)
 
     def outdated(self, limit: int = 1_000) -> list[str]:
@@ -112,8 +112,8 @@ class PromptIndex:
         """Return counts for the operator; they cover everybody's records."""
         layers = self._caught_up()
         generation, sizes = layers.generation, layers.sizes()
-        shelves = generation.shelves.values() if generation else ()
-        annoy = [shelf.annoy.search_k for shelf in shelves if shelf.annoy]
+        segments = generation.segments.values() if generation else ()
+        annoy = [segment.annoy.search_k for segment in segments if segment.annoy]
         return {
             "sequence": layers.seq, "encoder_id": self.store.encoder_id, "dim": self.store.dim,
             "groups": sum(sizes.values()), "scopes": len(sizes), "fresh_rows": layers.fresh,
@@ -190,8 +190,8 @@ class PromptIndex:
 
     def close(self) -> None:
         """Stop the background thread. Whoever still searches may go on."""
-        if self._keeper:
-            self._keeper.stop()
+        if self._rebuilder:
+            self._rebuilder.stop()
 
     def _build(self, lease: int) -> None:
         self.folder.forget_removal()  # one that comes while this is built is noted anew
@@ -233,7 +233,7 @@ class PromptIndex:
         layers.catch_up(sequence)
         return layers
 
-    def _open_generation(self) -> Generation | None:
+    def _open_generation(self) -> IndexGeneration | None:
         pointer = None
         try:
             pointer = self.folder.current()

@@ -21,7 +21,7 @@ _NUMBER = prompts.c.number == sa.bindparam("number_")
 _CHUNK = 2_000  # rows per statement: short reads, so that SQLite's log can be checkpointed between them
 
 
-class Change(NamedTuple):
+class RecordChange(NamedTuple):
     """A record as it is since `seq`. Once removed it has only its number left."""
 
     seq: int
@@ -117,12 +117,12 @@ class Store:
             raise UnknownId(f"id {id!r} is not in the index")
         return Removal(row.seq, row.number) if row.scope is None else None
 
-    def changes(self, after: int, limit: int) -> list[Change]:
+    def changes(self, after: int, limit: int) -> list[RecordChange]:
         """Return the records that changed after a sequence number, oldest change first."""
         with self.engine.connect() as connection:
             rows = connection.execute(self._changes, {"after": after, "most": limit}).all()
         return [
-            Change(
+            RecordChange(
                 seq,
                 number,
                 owner,

@@ -11,9 +11,9 @@ from jobspec.draw import Draw, Vary
 from jobspec.edit import Edit, Form, Replacement
 from jobspec.fields import SEEDS, bounds
 from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
-from jobspec.running import Cancelled, Order, Progress, Result, ResultPicture, Runner, Warned
+from jobspec.running import BatchStep, Cancelled, Order, Result, ResultPicture, Runner, Warned
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "AnyJob", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Progress", "Replacement",
+    "ID", "KINDS", "SEEDS", "AnyJob", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Replacement",
     "Result", "ResultPicture", "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
 ]  # fmt: skip

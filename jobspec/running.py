@@ -19,7 +19,7 @@ class Cancelled(Exception):
     """Raised out of a run that was asked to stop."""
 
 
-class Progress(Protocol):
+class BatchStep(Protocol):
     """One finished step of a batch; `previews()`: small pictures of the state, in the order of all its pictures."""
 
     @property
@@ -84,7 +84,7 @@ class Runner(Protocol):
     def run(
         self,
         orders: Sequence[Order],
-        on_step: Callable[[Progress], None] | None = None,
+        on_step: Callable[[BatchStep], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Sequence[Result]:
         """Run the orders. Raises ValueError for what cannot be done, Cancelled, and what `on_step` raises."""

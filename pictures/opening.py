@@ -54,7 +54,7 @@ class PictureTooLarge(UnreadablePicture):
 
 
 @dataclass(frozen=True)
-class Limits:
+class PictureLimits:
     """The most `bytes` of a file and `pixels` of a picture, and the formats that are read at all."""
 
     bytes: int = 256 * 2**20
@@ -63,7 +63,7 @@ class Limits:
 
 
 def open_picture(
-    source: Path | bytes, *, limits: Limits | None = None, max_side: int | None = None,
+    source: Path | bytes, *, limits: PictureLimits | None = None, max_side: int | None = None,
     background: Color | None = "white",
 ) -> Image.Image:  # fmt: skip
     """Read a picture; see the module for what is done to it.
@@ -71,7 +71,7 @@ def open_picture(
     `max_side`: the longer side in pixels, where the picture is larger. `background`: what shows through transparent
     pixels, None to keep them. Raises UnreadablePicture, PictureTooLarge, FileNotFoundError.
     """
-    limits = limits or Limits()
+    limits = limits or PictureLimits()
     data = _read(source, limits)
     try:
         found = _decode(data, limits, max_side, background)
@@ -100,7 +100,7 @@ class _Decoded(NamedTuple):
     decoded: int
 
 
-def _decode(data: bytes, limits: Limits, max_side: int | None, background: Color | None) -> _Decoded:
+def _decode(data: bytes, limits: PictureLimits, max_side: int | None, background: Color | None) -> _Decoded:
     with Image.open(io.BytesIO(without_texts(data)), formats=list(limits.formats)) as opened:
         _check_pixels(opened, limits)
         if max_side is not None and opened.format == "JPEG":
@@ -111,14 +111,14 @@ def _decode(data: bytes, limits: Limits, max_side: int | None, background: Color
         return _Decoded(picture, opened.info.get("icc_profile"), turn, opened.width * opened.height)
 
 
-def _read(source: Path | bytes, limits: Limits) -> bytes:
+def _read(source: Path | bytes, limits: PictureLimits) -> bytes:
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if size > limits.bytes:
         raise PictureTooLarge(f"the file has {size} bytes: {limits.bytes} are allowed")
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _check_pixels(opened: Image.Image, limits: Limits) -> None:
+def _check_pixels(opened: Image.Image, limits: PictureLimits) -> None:
     if opened.width * opened.height > limits.pixels:
         raise PictureTooLarge(
             f"the picture has {opened.width} × {opened.height} pixels: make it smaller, {limits.pixels} are allowed"
@@ -193,7 +193,7 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return None
 
 
-def _reason(error: BaseException, limits: Limits) -> str:
+def _reason(error: BaseException, limits: PictureLimits) -> str:
     formats = ", ".join(limits.formats)
     if isinstance(error, UnidentifiedImageError):
         return f"cannot identify image file: no {formats}, or damaged at its beginning; save it anew as one of them"

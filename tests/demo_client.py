@@ -86,7 +86,7 @@ class Person:
     def finished(self, prompt: str = "빨간 원피스", **fields: object) -> dict:
         return self.until_end(self.draw(prompt, **fields)["id"])
 
-    def until_end(self, id: str, seconds: float = 120) -> dict:
+    def until_end(self, id: str, seconds: float = 240) -> dict:
         wait_for(lambda: self.get(f"/generations/{id}").json["status"] in ENDED, seconds)
         return self.get(f"/generations/{id}").json
 
@@ -96,7 +96,7 @@ class Person:
         return self.post("/images", data=body, content_type="multipart/form-data; boundary=edge")
 
 
-def wait_for(happened: object, seconds: float = 60) -> None:
+def wait_for(happened: object, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from jobspec import Runner
 
 DIM = 64
 STEPS = 4
+GATE_SECONDS = 120.0
 
 
 class FakeEncoder:
@@ -68,7 +71,9 @@ class FakeDrawing:
 class FakePipeline:
     """Pictures of one colour, made of prompt and seed alone, in STEPS slow steps a stage.
 
-    Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be flagged.
+    What `gate` gives holds the next batch after its first step until it is set: a test that needs a running job holds
+    it, however slow the machine is. Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be
+    flagged.
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
@@ -76,6 +81,12 @@ class FakePipeline:
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
+        self._gates: deque[threading.Event] = deque()
+
+    def gate(self) -> threading.Event:
+        """Hold the next batch that no other gate holds."""
+        self._gates.append(threading.Event())
+        return self._gates[-1]
 
     @property
     def default_settings(self) -> DrawSettings:
@@ -90,6 +101,7 @@ class FakePipeline:
     ) -> FakeDrawing:  # fmt: skip
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
+        gate = self._gates.popleft() if self._gates else None
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
         for stage in stages:
@@ -103,6 +115,7 @@ class FakePipeline:
                     raise RuntimeError("asked to crash")
                 if on_step:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
+                assert gate is None or gate.wait(GATE_SECONDS)
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]

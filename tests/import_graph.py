@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TOP = ("jobspec", "hangul", "pictures", "training", "index", "fashion", "ko_clip", "diffusion", "textile", "demo")
+TOP = (
+    "jobspec", "hangul", "pictures", "training", "index", "fashion", "ko_clip", "diffusion", "textile", "demo",
+    "testing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ def imports() -> tuple[Import, ...]:
         for node in ast.walk(tree):
             found += [Import(name, each, id(node) in types) for each in _named(node, name, path)]
     return tuple(dict.fromkeys(one for one in found if one.importer != one.imported))
+
+
+def classes() -> list[tuple[str, str]]:
+    """Every class at the top of a module, as (module, name)."""
+    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules().items()}
+    return [(name, node.name) for name, tree in trees.items() for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
 def room_of(module: str) -> str:

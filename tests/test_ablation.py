@@ -22,12 +22,12 @@ from benchmarks.ablation_runs import (
     write_pairs,
 )  # fmt: skip
 from benchmarks.drawn import scene_set
-from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.load import load_pipeline
 from fashion.scene import scenes
 from fashion.scoring import GarmentScore
 from ko_clip.encoder import PromptEncoder
 from ko_clip.recipe import Recipe
+from testing.random_checkpoint import write_checkpoint
 
 # diffusers hands torch tensors to numpy 2 the old way
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

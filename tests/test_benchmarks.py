@@ -9,13 +9,13 @@ import pytest
 from benchmarks import scorers
 from benchmarks.drawn import PictureStore, counts, draw_set, kept, rate, scene_set
 from benchmarks.korean import compared_shares
-from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings
 from fashion.drawing import draw
 from fashion.scene import Garment, Scene, sample_scene
 from fashion.scorer import Scorer, ScorerNetwork
 from fashion.scoring import GarmentScore
+from testing.random_checkpoint import write_checkpoint
 
 HAT = Garment("gat", "black")
 SCENES = [Scene((HAT,)), Scene((HAT,), seed=1)]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.random_studio import write_models
 from demo.ops.commands import main
 from demo.studio.starter import build
+from testing.random_studio import write_models
 
 OWNER = "a" * 32
 

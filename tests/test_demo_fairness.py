@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from demo.queue.fairness import Limits, Waiting, fair_order
+from demo.queue.fairness import QueueLimits, Waiting, fair_order
 from demo.queue.jobs import JobQueue
 from demo.store.tables import Generation
 
@@ -83,7 +83,7 @@ def test_every_job_is_in_the_order_once_and_no_address_passes_a_lone_one_twice(r
 
 @pytest.mark.parametrize("cookies", [1, 4, 40])
 def test_cookies_of_one_address_take_its_share_and_no_more(cookies: int) -> None:
-    limits, held = Limits(queue=400, per_owner=100, address_share=0.5), Counter()
+    limits, held = QueueLimits(queue=400, per_owner=100, address_share=0.5), Counter()
     for turn in range(1000):
         owner = turn % cookies
         if limits.refusal(sum(held.values()), held[owner], held[owner], sum(held.values())) is None:
@@ -92,7 +92,7 @@ def test_cookies_of_one_address_take_its_share_and_no_more(cookies: int) -> None
 
 
 def test_four_cookies_of_four_addresses_do_not_fill_the_queue() -> None:
-    limits, held = Limits(queue=400, per_owner=100, address_share=0.5), Counter()
+    limits, held = QueueLimits(queue=400, per_owner=100, address_share=0.5), Counter()
     for turn in range(2000):
         owner = turn % 4
         if limits.refusal(sum(held.values()), held[owner], held[owner], held[owner]) is None:

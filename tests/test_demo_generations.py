@@ -71,9 +71,11 @@ def test_a_search_reads_the_rows_that_the_index_named_and_no_others(studio: Stud
 
 
 def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> None:
-    person = studio.person()
+    person, gate = studio.person(), studio.pipeline.gate()
     made = person.draw("하늘색 저고리", n=2)
-    events = read_events(person.get(f"/generations/{made['id']}/events"))
+    stream = person.get(f"/generations/{made['id']}/events", buffered=False)
+    gate.set()
+    events = read_events(stream)
     kinds = [event["kind"] for event in events]
     assert kinds[0] == "queued" and kinds[-3:] == ["image", "image", "done"] and "progress" in kinds
     assert events[-1]["data"]["status"] == "succeeded" and len(events[-1]["data"]["images"]) == 2
@@ -97,9 +99,9 @@ def test_a_stream_that_has_nothing_to_tell_still_beats(tmp_path: Path, monkeypat
 
 
 def test_a_running_job_shows_previews_and_is_cancelled_within_a_step(tmp_path: object) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.3)
+    studio = open_studio(tmp_path)
     try:
-        person = studio.person()
+        person, gate = studio.person(), studio.pipeline.gate()
         id = person.draw("파란 치마", n=2)["id"]
         wait_for(lambda: (person.get(f"/generations/{id}").json["progress"] or {}).get("preview_url"))
         progress = person.get(f"/generations/{id}").json["progress"]
@@ -107,6 +109,7 @@ def test_a_running_job_shows_previews_and_is_cancelled_within_a_step(tmp_path: o
         assert person.get(progress["preview_url"].removeprefix("/api/v1")).mimetype == "image/webp"
         assert person.post(f"/generations/{id}/cancel").json["status"] == "cancelled"
         assert person.post(f"/generations/{id}/cancel").status_code == 409
+        gate.set()
         second = person.until_end(person.draw("노란 치마")["id"])
         assert second["status"] == "succeeded"
         assert person.get(f"/generations/{id}").json["images"] == []

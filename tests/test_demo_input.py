@@ -166,7 +166,7 @@ def test_a_polyglot_loses_what_is_not_picture(studio: Studio) -> None:
     assert b"script" not in person.get(f"/images/{kept.json['id']}").data
 
 
-def test_a_slip_of_the_finger_is_told_and_drawn_as_it_was_meant(studio: Studio) -> None:
+def test_a_typo_is_corrected_and_shown(studio: Studio) -> None:
     person = studio.person()
     told = person.post("/prompts/analyze", {"prompt": "빨간 채크무늬 원피스"}).json
     assert told["read_as"] == [{"word": "채크무늬", "meant": "체크무늬", "start": 3, "end": 7}]

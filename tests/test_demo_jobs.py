@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from demo_fakes import FakePipeline, fake_worker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from demo.queue import jobs
 from demo.queue.fairness import Waiting, choose_batch, fair_order
 from demo.queue.jobs import JobQueue
 from demo.queue.leases import Leases
+from demo.queue.places import Places
 from demo.store.tables import Event, Generation, Image
 
 
@@ -63,7 +67,7 @@ def test_somebody_with_one_job_waits_for_at_most_two_of_anothers_hundred(studio:
     for i in range(20):
         greedy.draw(f"원피스 {i}", n=1, steps=1 + i % 2)
     one = modest.draw("코트", n=1)
-    assert one["position"] == 0 or one["position"] <= 2
+    assert one["position"] <= 2
     worker = fake_worker(studio.settings, FakePipeline(0))
     worker._begin()
     worker._open()
@@ -75,6 +79,37 @@ def test_somebody_with_one_job_waits_for_at_most_two_of_anothers_hundred(studio:
     ended = [item for item in greedy.get("/generations?limit=100").json["items"] if item["status"] == "succeeded"]
     assert len(ended) <= 2
     worker._database.close()
+
+
+def test_the_place_of_a_new_job_is_right_while_the_last_order_is_kept(studio: Studio) -> None:
+    places = Places(studio.services.database, clock=lambda: 0.0)  # no order ever grows old
+    greedy, modest = studio.person(), studio.person()
+    ids = [greedy.draw(f"원피스 {i}", n=1)["id"] for i in range(3)]
+    assert [places.of(id) for id in ids] == [0, 1, 2]
+    assert places.of(modest.draw("코트", n=1)["id"]) == 1, "people take turns"
+    assert places.of(greedy.draw("치마", n=1)["id"]) == 4
+    assert [places.of(id) for id in ids] == [0, 2, 3], "the new order is everybody's"
+    assert places.of("not waiting any more") == 0
+
+
+def test_many_who_ask_for_new_places_at_once_share_a_computation(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, places, orders = studio.person(), Places(studio.services.database), []
+    ids, gate, real = [person.draw(f"원피스 {i}", n=1)["id"] for i in range(8)], threading.Event(), jobs.queue_order
+
+    def queue_order(session: Session) -> list[Waiting]:
+        orders.append(real(session))
+        assert gate.wait(60)
+        return orders[-1]
+
+    monkeypatch.setattr(jobs, "queue_order", queue_order)
+    with ThreadPoolExecutor(8) as pool:
+        told = pool.map(places.of, ids)
+        wait_for(lambda: len(orders) + len(places._new_order._waiting) == 8)
+        gate.set()
+        assert list(told) == list(range(8))
+    assert len(orders) == 2, "the first computed alone, the others together"
 
 
 def test_jobs_of_one_shape_are_drawn_together(studio: Studio) -> None:
@@ -92,13 +127,16 @@ def test_jobs_of_one_shape_are_drawn_together(studio: Studio) -> None:
 
 
 def test_a_cancelled_job_of_a_batch_ends_at_once_and_the_others_go_on(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.15)
+    studio = open_studio(tmp_path)
     first, second = studio.person(), studio.person()
+    blocking, together = studio.pipeline.gate(), studio.pipeline.gate()
     studio.person().draw("막기", n=8)
     one, two = first.draw("모자", n=2), second.draw("신발", n=2)
+    blocking.set()
     wait_for(lambda: first.get(f"/generations/{one['id']}").json["status"] == "running")
     wait_for(lambda: len(studio.pipeline.batches[-1]) == 4)  # the two together, once what blocked them was drawn
     assert first.post(f"/generations/{one['id']}/cancel").json["status"] == "cancelled"
+    together.set()
     done = second.until_end(two["id"])
     assert done["status"] == "succeeded" and len(done["images"]) == 2
     assert first.get(f"/generations/{one['id']}").json["images"] == []
@@ -180,11 +218,12 @@ def test_the_queue_is_bounded_and_says_when_to_come_back(tmp_path: Path) -> None
 
 
 def test_a_stopping_worker_gives_its_jobs_back(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.2)
-    person = studio.person()
+    studio = open_studio(tmp_path)
+    person, gate = studio.person(), studio.pipeline.gate()
     id = person.draw("코트", n=1)["id"]
     wait_for(lambda: person.get(f"/generations/{id}").json["status"] == "running")
     studio.worker.stop()
+    gate.set()
     studio.thread.join(60)
     assert person.get(f"/generations/{id}").json["status"] == "queued"
     studio.start_worker()
@@ -193,11 +232,12 @@ def test_a_stopping_worker_gives_its_jobs_back(tmp_path: Path) -> None:
 
 
 def test_deleting_a_running_job_leaves_nothing(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, step_seconds=0.1)
-    person = studio.person()
+    studio = open_studio(tmp_path)
+    person, gate = studio.person(), studio.pipeline.gate()
     id = person.draw("목도리", n=2)["id"]
     wait_for(lambda: person.get(f"/generations/{id}").json["status"] == "running")
     assert person.call("DELETE", f"/generations/{id}").json["complete"]
+    gate.set()
     assert person.get(f"/generations/{id}").status_code == 404
     assert person.finished("장화", n=1)["status"] == "succeeded"
     assert len(list(studio.services.storage.found())) == 3

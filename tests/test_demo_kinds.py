@@ -17,7 +17,7 @@ from pydantic import Field
 import jobspec
 from demo.ops.commands import main
 from demo.worker.runners import RUNNERS
-from jobspec import Job, Order, Progress, Result, ResultPicture
+from jobspec import BatchStep, Job, Order, Result, ResultPicture
 
 
 class Echo(Job):
@@ -46,7 +46,7 @@ class EchoRunner:
         return {}
 
     def run(
-        self, orders: Sequence[Order], on_step: Callable[[Progress], None] | None = None,
+        self, orders: Sequence[Order], on_step: Callable[[BatchStep], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Result]:  # fmt: skip
         if on_step:

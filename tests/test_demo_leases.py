@@ -135,6 +135,19 @@ def test_a_ready_worker_counts_beside_one_that_has_no_checkpoint(
     assert readiness.worker() is None, "a row of long ago that nobody changes"
 
 
+def test_a_worker_is_seen_at_once_however_recently_nobody_was_there(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.studio.readiness.HEARD_SECONDS", 1e9)
+    readiness = studio.services.readiness
+    for state in ("nobody", "starting", "ready"):
+        if state != "nobody":
+            with studio.services.database.write() as session:
+                session.merge(WorkerRow(name="a:1:x", state=state, detail={}, heartbeat=time.time()))
+        worker = readiness.worker()
+        assert (worker.state if worker is not None else "nobody") == state
+
+
 def test_a_late_result_is_refused_and_the_job_drawn_once(studio: Studio) -> None:
     """Stopped for longer than its lease: another worker draws the job, the first one wakes and ends it in vain."""
     person = studio.person()

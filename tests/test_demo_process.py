@@ -16,7 +16,8 @@ import pytest
 from demo_people import check_promises, start_people
 from demo_server import PATIENCE, Client, Server, quote
 
-from demo.ops.supervisor import ORPHAN_SECONDS
+from demo.ops.supervisor import listen
+from demo.store.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -31,9 +32,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_the_whole_way_over_http(server: Server) -> None:
     server.start()
     person = Client(server.url)
-    status, made = person.call("POST", "/generations", {"prompt": "분홍 버킷햇", "n": 2, "seed": 3})
-    assert status == 202 and made["status"] == "queued"
-    kinds = list(person.events(made["id"]))
+    with resting(server.children()["worker"]):  # until the events are listened for
+        status, made = person.call("POST", "/generations", {"prompt": "분홍 버킷햇", "n": 2, "seed": 3})
+        assert status == 202 and made["status"] == "queued"
+        events = person.events(made["id"])
+        kinds = [next(events)]
+    kinds += events
     assert kinds[0] == "queued" and kinds[-3:] == ["image", "image", "done"] and "progress" in kinds
     assert person.call("GET", f"/search?k=3&q={quote('분홍 버킷 햇')}")[1]["results"][0]["prompt"] == "분홍 버킷햇"
     children = server.children()
@@ -94,25 +98,29 @@ def test_a_new_parent_waits_for_children_that_have_not_seen_the_old_one_die(serv
     assert not any(_alive(pid) for pid in pids)
 
 
-def test_a_port_that_somebody_else_holds_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_port_that_somebody_else_holds_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        server, started = Server(tmp_path, PORT=str(other.getsockname()[1])), time.monotonic()
+        server = Server(tmp_path, PORT=str(other.getsockname()[1]))
         with pytest.raises(AssertionError, match="set HOST or PORT"):
             server.start()
-        assert server.process.wait(PATIENCE) != 0 and time.monotonic() - started < ORPHAN_SECONDS
+        assert server.process.wait(PATIENCE) != 0
+        monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("nobody is waited for"))
+        with pytest.raises(SettingsError, match="set HOST or PORT"):
+            listen(Settings(port=other.getsockname()[1], data_dir=tmp_path))
 
 
 def test_more_streams_than_the_cap_are_told_to_poll(server: Server) -> None:
-    server.environment |= {"STREAMS": "2", "FAKE_STEP_SECONDS": "0.2"}
+    server.environment["STREAMS"] = "2"
     server.start()
     person = Client(server.url)
-    id = person.call("POST", "/generations", {"prompt": "코트"})[1]["id"]
-    streams = [person.events(id) for _ in range(2)]
-    for stream in streams:
-        assert next(stream) == "queued"
-    status, told = person.call("GET", f"/generations/{id}/events")
+    with resting(server.children()["worker"]):
+        id = person.call("POST", "/generations", {"prompt": "코트"})[1]["id"]
+        streams = [person.events(id) for _ in range(2)]
+        for stream in streams:
+            assert next(stream) == "queued"
+        status, told = person.call("GET", f"/generations/{id}/events")
     assert status == 503 and told["error"]["code"] == "too_many_streams"
     assert [list(stream)[-1] for stream in streams] == ["done", "done"]
     status, _ = person.call("GET", f"/generations/{id}/events", Last_Event_ID="999999999")
@@ -142,6 +150,16 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     finally:
         stop.set()
     check_promises(server, people, threads)
+
+
+@contextlib.contextmanager
+def resting(pid: int) -> Iterator[None]:
+    """A process that is stopped meanwhile: no job begins, however slow this machine is."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _kill(server: Server, kind: str) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.__main__ import main
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.recipe import read_recipe
+from testing.random_checkpoint import write_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.public_layouts import GIGABYTES, PARAMETERS, layouts, write_layout, write_public
 from diffusion.load import load_pipeline
 from diffusion.parts import (
     BESIDE_TEXT,
@@ -19,6 +18,7 @@ from diffusion.parts import (
 )
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.weights import WeightsError
+from testing.public_layouts import GIGABYTES, PARAMETERS, layouts, write_layout, write_public
 
 
 @pytest.mark.parametrize("name", sorted(layouts()))

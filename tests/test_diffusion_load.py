@@ -9,7 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.random_checkpoint import (
+from diffusion.encoder import EncoderMismatch
+from diffusion.load import load_pipeline, text_fingerprints
+from diffusion.pipeline import DrawSettings, Shot
+from diffusion.precision import choose_device, choose_dtype, has_bfloat16
+from diffusion.specs import PUBLIC, resolve
+from diffusion.weights import WeightsError, text_fingerprint
+from testing.random_checkpoint import (
     Sizes,
     copy_checkpoint,
     write_checkpoint,
@@ -17,12 +23,6 @@ from benchmarks.random_checkpoint import (
     write_sdxl_refiner,
     write_stable_diffusion,
 )
-from diffusion.encoder import EncoderMismatch
-from diffusion.load import load_pipeline, text_fingerprints
-from diffusion.pipeline import DrawSettings, Shot
-from diffusion.precision import choose_device, choose_dtype, has_bfloat16
-from diffusion.specs import PUBLIC, resolve
-from diffusion.weights import WeightsError, text_fingerprint
 
 FAST = DrawSettings(steps=2)
 UNET = "diffusion_pytorch_model.safetensors"

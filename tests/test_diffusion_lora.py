@@ -14,11 +14,11 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from benchmarks.random_checkpoint import Sizes, write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.lora_files import DIFFUSERS_NAME
 from diffusion.pipeline import Cancelled, DrawSettings, Shot, TwoStagePipeline
 from diffusion.schedulers import build_scheduler
+from testing.random_checkpoint import Sizes, write_stable_diffusion
 
 SHOT = Shot("a red dress", "dull", 3)
 SETTINGS = DrawSettings(steps=3, guidance_scale=4.0, scheduler="dpm++", refine=False)

@@ -15,12 +15,12 @@ from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from benchmarks.random_checkpoint import write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.lora import LoraShelf
 from diffusion.lora_files import DIFFUSERS_NAME, HEADER, PEFT_NAME, PEFT_SETTINGS
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.weights import WeightsError
+from testing.random_checkpoint import write_stable_diffusion
 
 # parts of a layer's name that PEFT rightly does not match
 pytestmark = pytest.mark.filterwarnings("ignore:The following alpha_pattern keys did not match:RuntimeWarning")

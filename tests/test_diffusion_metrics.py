@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from benchmarks.random_checkpoint import write_checkpoint
 from diffusion.metrics import (
     FEWEST,
     Comparison,
@@ -29,6 +28,7 @@ from diffusion.metrics import (
 )
 from diffusion.report import ClipJudge, Judged, compare_all, compare_distributions
 from fashion.scene import Scene, sample_scene
+from testing.random_checkpoint import write_checkpoint
 
 
 @dataclass(frozen=True)

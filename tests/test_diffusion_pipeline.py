@@ -11,7 +11,6 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
-from benchmarks.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.pictures import color_fixed, from_pixels, to_pixels
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
@@ -19,6 +18,7 @@ from diffusion.plan import make_plan
 from diffusion.recipe import png_bytes, read_recipe, read_settings
 from diffusion.schedulers import build_scheduler, make_schedule, real_steps
 from diffusion.stage import Conditioning
+from testing.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 
 FAST = DrawSettings(steps=2, refine_steps=1)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
 from demo.studio import pictures
 from diffusion.load import load_pipeline
 from diffusion.pipeline import TwoStagePipeline
@@ -19,6 +18,7 @@ from diffusion.reading import DrawWarning, read_shots
 from diffusion.recipe import KEY, png_bytes, read_recipe, read_settings
 from diffusion.request import DrawSettings, Shot
 from diffusion.specs import domain_of
+from testing.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
 
 ROOT = Path(__file__).parent.parent
 LONG = "a red dress " * 20  # over 75 tokens of a tokenizer without merges

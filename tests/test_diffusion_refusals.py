@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.random_checkpoint import copy_checkpoint, write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 from demo.studio.readiness import missing_checkpoint
 from diffusion.__main__ import main
 from diffusion.load import load_pipeline
@@ -19,6 +18,7 @@ from diffusion.schedulers import build_scheduler, default_scheduler, scheduler_n
 from diffusion.specs import PUBLIC, resolve, split
 from diffusion.stage import BrokenPicture
 from diffusion.weights import WeightsError, weight_files
+from testing.random_checkpoint import copy_checkpoint, write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 
 FAST = DrawSettings(steps=2, refine=False)
 UNET = "diffusion_pytorch_model.safetensors"

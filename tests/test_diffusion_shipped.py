@@ -11,7 +11,6 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmarks.checkpoint import ceiling_table
-from benchmarks.random_checkpoint import SMALL, base_unet, clip, refiner_unet, tiny_vae
 from diffusion.load import load_pipeline
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
 from diffusion.precision import has_bfloat16
@@ -19,6 +18,7 @@ from diffusion.recipe import png_bytes
 from diffusion.weights import stored_shapes
 from fashion.scene import scenes
 from fashion.scorer import Scorer
+from testing.random_checkpoint import SMALL, base_unet, clip, refiner_unet, tiny_vae
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints"
 OWN = DrawSettings()

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.random_checkpoint import SMALL, write_checkpoint
 from diffusion.load import load_pipeline
 from diffusion.memory import offload
 from diffusion.pipeline import DrawSettings, Progress, Shot, shots_for
 from diffusion.precision import has_bfloat16
 from diffusion.preview import PreviewMap, synthetic_pictures
 from diffusion.progress import Clock, Pace
+from testing.random_checkpoint import SMALL, write_checkpoint
 
 FAST = DrawSettings(steps=3, refine_steps=1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from fashion.catalogue import Record, read_catalogue
+from fashion.catalogue import Product, read_catalogue
 
 RED, BLUE = {"id": "1", "title": "red dress"}, {"id": "2", "title": "blue shirt"}
 
@@ -80,5 +80,5 @@ def test_a_workbook_is_a_catalogue_too(tmp_path: Path) -> None:
         book.active.append(row)
     book.save(tmp_path / "list.xlsx")
     assert read_catalogue(tmp_path / "list.xlsx") == [
-        Record("", "1", "빨간 원피스", "", "", ""), Record("", "2", "셔츠", "", "파랑", ""),
+        Product("", "1", "빨간 원피스", "", "", ""), Product("", "2", "셔츠", "", "파랑", ""),
     ]  # fmt: skip

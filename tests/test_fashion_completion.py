@@ -6,7 +6,7 @@ import pytest
 
 from fashion.completion import PARTS, completed
 from fashion.lexicon import GARMENT_BY_ID
-from fashion.meant import as_meant
+from fashion.prompt_reading import read_prompt
 from fashion.vocabulary import known_words
 from fashion.wordings import wordings
 
@@ -23,10 +23,10 @@ def test_the_same_prompt_and_seed_give_the_same_text():
 def test_what_the_prompt_says_is_kept_and_what_is_added_is_told():
     for wording in wordings():
         for seed in range(4):
-            meant = as_meant(wording.prompt)
-            done = completed(meant, seed)
+            corrected = read_prompt(wording.prompt)
+            done = completed(corrected, seed)
             added = Counter((a.field, a.id) for a in done.added if a.field != "wearer")
-            assert named(done.text) == named(meant) + added, done.text
+            assert named(done.text) == named(corrected) + added, done.text
 
 
 @pytest.mark.parametrize("field", ["background", "style"])
@@ -34,7 +34,8 @@ def test_a_background_or_style_that_is_said_is_never_added(field):
     for wording in wordings():
         if getattr(wording, field):
             for seed in range(20):
-                assert field not in {a.field for a in completed(as_meant(wording.prompt), seed).added}, wording.prompt
+                added = completed(read_prompt(wording.prompt), seed).added
+                assert field not in {a.field for a in added}, wording.prompt
 
 
 def test_nothing_is_added_that_contradicts_what_is_said_or_meant():
@@ -42,7 +43,7 @@ def test_nothing_is_added_that_contradicts_what_is_said_or_meant():
         if len(wording.garments) == 1:
             own = dict(wording.garments[0].fields)
             for seed in range(5):
-                for addition in completed(as_meant(wording.prompt), seed).added:
+                for addition in completed(read_prompt(wording.prompt), seed).added:
                     assert own.get(addition.field, addition.id) == addition.id, wording.prompt  # 청바지: blue
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from fashion.catalogue import Record
+from fashion.catalogue import Product
 from fashion.matching import Matches, match
 from hangul.files import files_under
 
 
-def product(image: str = "", id: str = "", title: str = "") -> Record:
-    return Record(image, id, title or id, "", "", "")
+def product(image: str = "", id: str = "", title: str = "") -> Product:
+    return Product(image, id, title or id, "", "", "")
 
 
-def matched(folder: Path, pictures: list[str], *records: Record) -> tuple[dict[str, str], Matches]:
+def matched(folder: Path, pictures: list[str], *records: Product) -> tuple[dict[str, str], Matches]:
     """({picture: product}, everything) for pictures of these names."""
     for name in pictures:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def test_several_pictures_of_one_cell_are_all_the_products(tmp_path: Path) -> No
 def test_a_picture_that_two_products_name_is_neithers_unless_they_are_the_same(tmp_path: Path) -> None:
     pairs, found = matched(tmp_path / "1", ["a.jpg"], product("a.jpg", "red"), product("a.jpg", "blue"))
     assert pairs == {} and found.unclear == ["a.jpg is claimed by red, blue"]
-    same = [Record("a.jpg", f"size {size}", "red dress", "", "", "") for size in "SML"]
+    same = [Product("a.jpg", f"size {size}", "red dress", "", "", "") for size in "SML"]
     (tmp_path / "2").mkdir()
     (tmp_path / "2/a.jpg").write_bytes(b"")
     found = match(same, [tmp_path / "2/a.jpg"], tmp_path / "2", lambda record: record.title)

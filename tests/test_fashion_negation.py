@@ -51,7 +51,7 @@ def test_loose_letters_are_put_together_and_it_is_told() -> None:
     reader = FashionReader()
     assert reader.read("ㅃㅏㄹㄱㅏㄴ 원피스") == "빨간 원피스"
     [reading] = reader.readings("ㅃㅏㄹㄱㅏㄴ 원피스")
-    assert (reading.text, reading.meant, reading.start, reading.end) == ("ㅃㅏㄹㄱㅏㄴ", "빨간", 0, 6)
+    assert (reading.text, reading.replacement, reading.start, reading.end) == ("ㅃㅏㄹㄱㅏㄴ", "빨간", 0, 6)
     assert reader.read("ㅋㅋㅋ 빨간 원피스 ㅠㅠ") == "ㅋㅋㅋ 빨간 원피스 ㅠㅠ"
     assert reader.unknown_words("ㄱㅗㄹㅐ와 원피스")[0] == ("ㄱㅗㄹㅐ", 0, 4)
     made = {

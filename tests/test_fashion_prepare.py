@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fashion.__main__ import main
-from fashion.catalogue import Record, read_catalogue
+from fashion.catalogue import Product, read_catalogue
 from fashion.dataset import read_metadata
 from fashion.prepare import PrepareSettings, prepare
 from fashion.shop_captions import describe
@@ -102,7 +102,7 @@ def test_a_csv_from_korean_excel_with_its_own_columns(shop):
 def test_products_by_id_json_lines_and_nested_cells(tmp_path):
     path = tmp_path / "products.json"
     path.write_text(json.dumps({"x": {"name": "cap", "colour": ["red", "blue"], "image": {"front": "x.jpg"}}}))
-    assert read_catalogue(path) == [Record("x.jpg", "x", "cap", "", "red, blue", "")]
+    assert read_catalogue(path) == [Product("x.jpg", "x", "cap", "", "red, blue", "")]
     path.write_text('{"id": 7, "title": "cap"}\n{"id": 8, "title": "bag"}\n')
     assert [record.id for record in read_catalogue(path)] == ["7", "8"]
 
@@ -139,5 +139,5 @@ def test_nothing_that_matches_is_an_error_and_leaves_nothing(shop):
 
 
 def test_what_a_thing_is_comes_last_in_its_title():
-    row = describe(Record("", "1", "Wool scarf coat in beige", "", "", ""))
+    row = describe(Product("", "1", "Wool scarf coat in beige", "", "", ""))
     assert row["attributes"]["garments"][0]["kind"] == "coat"

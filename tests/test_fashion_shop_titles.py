@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.shop_titles import former_reading, score, titles
 from fashion.__main__ import main
-from fashion.catalogue import Record
+from fashion.catalogue import Product
 from fashion.dataset import read_metadata
 from fashion.lexicon import WORD_BY_ID
 from fashion.plain_text import plain_text
@@ -71,8 +71,8 @@ def test_the_table_of_shop_words_names_only_what_the_lexicon_has() -> None:
             assert entry.id in WORD_BY_ID[entry.field], form
 
 
-def record(title: str, colour: str = "", category: str = "", description: str = "") -> Record:
-    return Record("", "1", title, category, colour, description)
+def record(title: str, colour: str = "", category: str = "", description: str = "") -> Product:
+    return Product("", "1", title, category, colour, description)
 
 
 def test_a_caption_names_each_garment_in_both_languages_with_its_own_colour() -> None:

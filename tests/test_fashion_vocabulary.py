@@ -5,8 +5,9 @@ import unicodedata
 
 import pytest
 
-from fashion.lexicon import WORDS
-from fashion.vocabulary import forms, known_words, suggest, unknown_words
+from fashion.lexicon import WORDS, forms
+from fashion.suggestions import suggest
+from fashion.vocabulary import known_words, unknown_words
 
 
 def known(text):

@@ -1,4 +1,4 @@
-"""Jamo: apart and together, prefixes in composition, slips."""
+"""Jamo: apart and together, prefixes in composition, typos."""
 
 import random
 import unicodedata
@@ -27,8 +27,8 @@ def test_every_start_of_a_word_is_its_prefix(word, data):
 
 
 @given(SYLLABLES, st.integers())
-def test_a_slip_changes_one_jamo(syllable, seed):
-    wrong = jamo.slip(syllable, random.Random(seed))
+def test_a_typo_changes_one_jamo(syllable, seed):
+    wrong = jamo.random_typo(syllable, random.Random(seed))
     assert sum(a != b for a, b in zip(jamo.split(wrong), jamo.split(syllable), strict=True)) == 1
 
 

@@ -12,9 +12,9 @@ from index_model import DIM, SMALL, Model, assert_same, clustered, database, ope
 
 from index import IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
 from index.annoy_file import AnnoyFile, build_annoy, choose_search_k, exact_neighbours
+from index.memory_segment import MemorySegment
 from index.options import DEFAULTS, tuned, write_tuned
 from index.records import Leader, unit_rows
-from index.tail import Tail
 
 VECTORS = clustered(200)
 
@@ -192,19 +192,20 @@ def test_an_older_database_put_in_place_is_noticed(tmp_path: Path) -> None:
     assert index.verify() == []
 
 
-def test_the_tail_misses_no_row_that_can_score_enough() -> None:
-    tail, vectors = Tail(16), np.vstack([clustered(9_000), unit_rows(np.eye(16), 16)])
+def test_the_memory_segment_misses_no_row_that_can_score_enough() -> None:
+    memory, vectors = MemorySegment(16), np.vstack([clustered(9_000), unit_rows(np.eye(16), 16)])
     for start in range(0, len(vectors), 190):  # pieces that end anywhere in a block
-        tail.extend([(f"g{i}", Leader(i, f"r{i}", f"g{i}", "", vectors[i])) for i in range(len(vectors))[start:][:190]])
-    assert all(np.array_equal(tail.vector(row), vectors[row]) for row in range(len(vectors)))
+        rows = list(enumerate(vectors))[start:][:190]
+        memory.extend([(f"g{i}", Leader(i, f"r{i}", f"g{i}", "", vector)) for i, vector in rows])
+    assert all(np.array_equal(memory.vector(row), vectors[row]) for row in range(len(vectors)))
     for query in (*clustered(2, seed=5), vectors[0], vectors[-1]):
         scores = vectors.astype(np.float64) @ query
         for least in (None, -1.0, 0.0, 0.5, 0.9, 1.0):
-            rows, found = tail.scores(query, 8_500, least)
+            rows, found = memory.scores(query, 8_500, least)
             assert np.allclose(found, scores[rows], atol=1e-6)
             must = {row for row in range(8_500) if scores[row] >= (-1 if least is None else least)}
             assert must <= set(rows.tolist()) <= set(range(8_500))
-    assert len(tail.scores(vectors[0], len(vectors), 0.95)[0]) < 4_500, "most rows are left out after a third of them"
+    assert len(memory.scores(vectors[0], len(vectors), 0.95)[0]) < 4_500, "most rows are left out after a third of them"
 
 
 def test_many_removals_are_one_commit_all_or_none(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Ground:
         for i in range(40):
             index.remove(f"r{i}")
         index.rebuild()
-        assert max(shelf.annoy.search_k for shelf in index._current_layers().generation.shelves.values()) > 0
+        assert max(segment.annoy.search_k for segment in index._current_layers().generation.segments.values()) > 0
         index.remove("r50")  # a tombstone over the file
         shutil.copytree(self.live, self.kept)
         shutil.rmtree(self.live)

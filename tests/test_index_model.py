@@ -134,8 +134,8 @@ class Approximate(Exact):
         for record in batch:
             self.model.add(record)
         self.index.rebuild()
-        (shelf,) = self.index._current_layers().generation.shelves.values()
-        assert shelf.annoy.search_k > 0, "Annoy must be what is tested here"
+        (segment,) = self.index._current_layers().generation.segments.values()
+        assert segment.annoy.search_k > 0, "Annoy must be what is tested here"
 
     def check_all(self) -> None:
         """Comparing thousands after every step would only test the model."""

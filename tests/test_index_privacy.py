@@ -31,7 +31,7 @@ def test_answers_are_the_same_whether_others_have_private_prompts_or_not(tmp_pat
         index.add_many(shared() + secret)
         if built:
             index.rebuild()
-            assert index._current_layers().generation.shelves[""].annoy.search_k > 0
+            assert index._current_layers().generation.segments[""].annoy.search_k > 0
         answers.append([index.search(query, 10, viewer) for query in QUERIES for viewer in ("b", None)])
     assert answers[0] == answers[1]
 

@@ -15,13 +15,13 @@ from huggingface_hub.utils import filter_repo_objects
 from ko_clip_parts import PAIRS, make_sentence_teacher
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from benchmarks.random_checkpoint import write_sdxl_refiner, write_stable_diffusion
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings, Shot
 from diffusion.specs import ALLOW_FILES, IGNORE_FILES
 from ko_clip import evaluate, train
 from ko_clip.encoder import PromptEncoder
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
+from testing.random_checkpoint import write_sdxl_refiner, write_stable_diffusion
 
 RECIPES = Path(__file__).parents[1] / "ko_clip/config"
 DOCUMENT = Path(__file__).parents[1] / "docs/how-to/public-checkpoints.md"

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pictures import Limits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 
 ROOT = Path(__file__).parent.parent
 
@@ -157,7 +157,7 @@ def png_head(width: int, height: int) -> bytes:
 
 
 def test_limits_are_checked_before_anything_is_decoded(tmp_path: Path) -> None:
-    limits = Limits(bytes=10_000, pixels=100)
+    limits = PictureLimits(bytes=10_000, pixels=100)
     with pytest.raises(PictureTooLarge, match="20 × 10 pixels: make it smaller, 100 are allowed"):
         open_picture(png_head(20, 10) + struct.pack(">I", 4) + b"IDAT" + bytes(8), limits=limits)  # no pixel is there
     with pytest.raises(PictureTooLarge):

@@ -16,7 +16,7 @@ import fashion.pool
 from diffusion.training import autoencoder, base, manifest, refiner, reward
 from diffusion.training.autoencoder import AutoencoderShape
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
-from diffusion.training.reading import Reading
+from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
 from fashion import scorer_training
 from fashion.drawing import draw
@@ -185,7 +185,7 @@ def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_al
     run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=folder), "none", "base")
     vae, conditioning = base.open_frozen(folder, run)
     unet, shown = base.fresh_unet(vae, conditioning), Scene((Garment("gat", "black"),))
-    reading = Reading(folder, vae, run)
+    reading = SteeringReader(folder, vae, run)
     misread = reward.Reward(reading, conditioning, run).losses(unet, [shown], ["a black gat"], 5)
     misread["loss"].backward()
     assert all(p.grad is not None for p in unet.parameters())
@@ -217,7 +217,7 @@ def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_al
 def test_a_picture_is_like_itself_and_read_by_what_it_was_to_show(trained: Path, work: Path) -> None:
     run = open_run(argparse.Namespace(preset="cpu", threads=0, runs=work, checkpoints=trained), "none", "base")
     vae, _ = base.open_frozen(trained, run)
-    reading = Reading(Path("checkpoints"), vae, run)
+    reading = SteeringReader(Path("checkpoints"), vae, run)
     red = Scene((Garment("dress", "red", "solid", "cotton", "short", "knee", "round"),))
     blue = Scene((Garment("dress", "blue", "solid", "cotton", "short", "knee", "round"),))
     picture = torch.from_numpy(draw(red, 256)).permute(2, 0, 1)[None].float().div(127.5).sub(1)

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from training import record
+from training import training_log
 from training.optimizers import OptimizerSettings
 from training.parts import save_part, warm_start
 from training.run import Run, add_training_options, open_run
@@ -351,7 +351,7 @@ def test_losses_and_held_out_figures_are_rows_of_the_log(tmp_path: Path, caplog:
 def test_a_terminal_shows_a_bar_in_place_of_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(record.os, "isatty", lambda descriptor: True)
+    monkeypatch.setattr(training_log.os, "isatty", lambda descriptor: True)
     model = make_model()
     with caplog.at_level(logging.INFO):
         Trainer(model, losses_of(model), TrainerSettings(steps=4, log_every=2), tmp_path).run()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from test_training_engine import losses_of, make_model
 
-from training.record import Record
 from training.schedule import TrainerSettings
 from training.trainer import Trainer
+from training.training_log import TrainingLog
 
 
 def test_a_warm_up_takes_at_most_its_share_of_a_short_schedule() -> None:
@@ -50,8 +50,8 @@ def test_a_line_comes_every_thirty_seconds_without_a_terminal_however_slow_a_ste
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("training.record.time.monotonic", lambda: now[0])
-    with caplog.at_level(logging.INFO), Record(tmp_path, 0, 10, {}) as rows:
+    monkeypatch.setattr("training.training_log.time.monotonic", lambda: now[0])
+    with caplog.at_level(logging.INFO), TrainingLog(tmp_path, 0, 10, {}) as rows:
         for _ in range(5):
             now[0] += 20.0
             rows.step(10)

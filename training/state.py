@@ -21,12 +21,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 STATE_FILE = "state.safetensors"
-Facts: TypeAlias = dict[str, float]
+Figures: TypeAlias = dict[str, float]
 Moments: TypeAlias = dict[str, dict[str, Tensor]]
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training stands. `steps`: of the schedule, shortened where it was planned to end in `planned` minutes (0:
     it was not); `asked`: of the settings (0: an older state does not say). `smoothed`: losses. `kept`: what the caller
     keeps beside, such as the best score.
@@ -36,15 +36,15 @@ class Progress:
     steps: int = 0
     asked: int = 0
     planned: float = 0.0
-    smoothed: Facts = field(default_factory=dict)
-    kept: Facts = field(default_factory=dict)
+    smoothed: Figures = field(default_factory=dict)
+    kept: Figures = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
         return 0 < self.steps <= self.step
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> Progress:
+    def from_metadata(cls, metadata: Mapping[str, str]) -> TrainingProgress:
         """Of a state file's header, of any version."""
         if "facts" not in metadata:
             return cls(int(metadata["step"]))
@@ -61,7 +61,7 @@ class TrainingState:
     in its optimiser, as older states have them.
     """
 
-    progress: Progress
+    progress: TrainingProgress
     model: dict[str, Tensor] = field(default_factory=dict)
     average: dict[str, Tensor] = field(default_factory=dict)
     moments: Moments = field(default_factory=dict)
@@ -83,19 +83,19 @@ def read_state(path: Path) -> TrainingState:
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: train first, or wait for the first save")
     with _opened(path) as file:
-        state = TrainingState(Progress.from_metadata(file.metadata()))
+        state = TrainingState(TrainingProgress.from_metadata(file.metadata()))
         for name in file.keys():  # noqa: SIM118 - not a dictionary
             _sort_in(state, name, file.get_tensor(name))
     return state
 
 
-def read_progress(folder: Path) -> Progress | None:
+def read_progress(folder: Path) -> TrainingProgress | None:
     """Where the training of a run folder stands, without its weights; None where nothing was saved yet."""
     path = folder / STATE_FILE
     if not path.exists():
         return None
     with _opened(path) as file:
-        return Progress.from_metadata(file.metadata())
+        return TrainingProgress.from_metadata(file.metadata())
 
 
 def _opened(path: Path) -> safe_open:

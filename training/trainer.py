@@ -4,7 +4,7 @@ In: a module, its losses as a pure function of the step, settings, a run folder.
 folder, `state.safetensors`, `log.jsonl`, TensorBoard events. A run that is started again goes on exactly, bit for bit
 on the same machine and thread count; so does one whose state an older version wrote. Composed of a schedule
 (`training.schedule`), named optimisers (`training.optimizers`), an average (`training.average`), a state
-(`training.state`), a time budget (`training.budget`) and a record (`training.record`).
+(`training.state`), a time budget (`training.budget`) and a log (`training.training_log`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from training.average import MovingAverage
 from training.budget import TimeBudget
 from training.optimizers import NamedOptimizers, OptimizerSettings
 from training.processes import open_accelerator
-from training.record import Record
 from training.schedule import TrainerSettings
-from training.state import STATE_FILE, Facts, Progress, TrainingState, read_state, write_state
+from training.state import STATE_FILE, Figures, TrainingProgress, TrainingState, read_state, write_state
+from training.training_log import TrainingLog
 
 logger = logging.getLogger(__name__)
 _FINISH_SHARE = 0.97  # of the time left that a plan fills with steps
@@ -61,7 +61,7 @@ class Trainer:
     def __init__(
         self, model: nn.Module, losses: StepLosses, settings: TrainerSettings, folder: Path, *,
         optimizers: Mapping[str, OptimizerSettings] | None = None, accelerator: Accelerator | None = None,
-        first_step: int = 0, on_sample: OnSample | None = None, facts: Facts | None = None,
+        first_step: int = 0, on_sample: OnSample | None = None, facts: Figures | None = None,
     ) -> None:  # fmt: skip
         on_cpu = next(model.parameters()).device.type == "cpu"
         self.accelerator = accelerator or open_accelerator(cpu=on_cpu)
@@ -86,11 +86,11 @@ class Trainer:
         main, first = self.accelerator.is_main_process, self.step
         with (
             TimeBudget(self.settings.minutes, self.accelerator) as budget,
-            Record(self.folder, self.step, self.steps, self._smoothed, main) as record,
+            TrainingLog(self.folder, self.step, self.steps, self._smoothed, main) as log,
         ):
-            self._run_leg(budget, record)
+            self._run_leg(budget, log)
             if self.settings.sample_at_end and not self._samples_at(self.step):
-                self._sample(record)
+                self._sample(log)
         if self.step > first or not (self.folder / STATE_FILE).exists():
             self._save()
         return TrainingResult(self.step, self.step >= self.steps, self.average.state(), dict(self._smoothed))
@@ -113,19 +113,19 @@ class Trainer:
         self.step += 1
         return found
 
-    def _run_leg(self, budget: TimeBudget, record: Record) -> None:
+    def _run_leg(self, budget: TimeBudget, log: TrainingLog) -> None:
         settings, saved, over = self.settings, 0.0, False
         self._plan_times, self._measured = self._times_to_plan(), (0.0, self.step)
         while self.step < self.steps and not over:
             losses = self.train_step()
             seconds, over = budget.now()
             self._plan(seconds)
-            record.step(self.steps)
+            log.step(self.steps)
             if (settings.log_every and self.step % settings.log_every == 0) or self.step >= self.steps:
                 left = None if settings.minutes is None else 60 * settings.minutes - seconds
-                record.losses(self.step, self._reduced(losses), left)
+                log.losses(self.step, self._reduced(losses), left)
             if self._samples_at(self.step):
-                self._sample(record)
+                self._sample(log)
             if seconds - saved > 60 * settings.save_minutes:
                 self._save()
                 saved = seconds
@@ -168,17 +168,17 @@ class Trainer:
             losses = {name: self.accelerator.reduce(value, "mean") for name, value in losses.items()}
         return {name: float(value) for name, value in losses.items()}
 
-    def _sample(self, record: Record) -> None:
+    def _sample(self, log: TrainingLog) -> None:
         if self._on_sample is None or not self.accelerator.is_main_process:
             return
         with self.average.applied():
             figures = self._on_sample(self.step, self.model.state_dict())
         if figures:
-            record.figures(self.step, figures)
+            log.figures(self.step, figures)
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            progress = Progress(
+            progress = TrainingProgress(
                 self.step, self.steps, self.settings.steps, self._planned, dict(self._smoothed), dict(self.facts)
             )
             model, average = dict(self.model.state_dict()), self.average.weights

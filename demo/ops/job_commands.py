@@ -16,7 +16,7 @@ from jobspec.options import add_options, from_options
 
 if TYPE_CHECKING:
     from demo.studio.searching import Encoder
-    from jobspec import Job, Progress, Result, Runner
+    from jobspec import BatchStep, Job, Result, Runner
 
 NAMES = {"draw": "generate"}  # kinds whose command has a name of its own
 DEFAULTS = {"n": 1, "seed": 0}
@@ -132,7 +132,7 @@ class _Bar:
         self._bar = tqdm(unit="step", disable=None, file=sys.stderr)
         return self
 
-    def step(self, progress: Progress) -> None:
+    def step(self, progress: BatchStep) -> None:
         self._bar.set_description(progress.stage)
         self._bar.update(1)
 

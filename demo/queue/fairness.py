@@ -104,7 +104,7 @@ def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:
 
 
 @dataclass(frozen=True)
-class Limits:
+class QueueLimits:
     """The waiting places: of everybody (`queue`), of one person, and the share that one address may take."""
 
     queue: int

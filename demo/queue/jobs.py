@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from demo.queue import events
-from demo.queue.fairness import Limits, Waiting, choose_batch, fair_order
+from demo.queue.fairness import QueueLimits, Waiting, choose_batch, fair_order
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -49,7 +49,7 @@ def admit(session: Session, settings: Settings, owner_id: str, address: str | No
     waiting = session.scalar(queued) or 0
     mine = session.scalar(queued.where(Generation.owner_id == owner_id)) or 0
     near = (session.scalar(queued.where(Generation.address == address)) or 0) if address else 0
-    limits = Limits(settings.queue, settings.jobs_per_owner, settings.address_share)
+    limits = QueueLimits(settings.queue, settings.jobs_per_owner, settings.address_share)
     refusal = limits.refusal(waiting, mine + (session.scalar(running) or 0), mine, near)
     if refusal is not None:
         later = min(60, 5 + waiting // 10) if refusal != "too_many_jobs" else None

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from demo.store.database import Database
 from demo.store.storage import Storage
-from demo.store.tables import Image, Note, new_id
+from demo.store.tables import Image, StudioNote, new_id
 
 logger = logging.getLogger(__name__)
 NOTE = "installation"
@@ -48,13 +48,13 @@ def belong_together(database: Database, storage: Storage) -> bool:
 def _note(database: Database, storage: Storage) -> dict[str, Any]:
     """`id`, and `alone`: no other database's pictures lay in the storage when this one was first opened."""
     with database.read() as session:
-        note = session.get(Note, NOTE)
+        note = session.get(StudioNote, NOTE)
     if note is None:
         alone = _is_empty(storage) or _has_sample(database, storage)
         with database.write() as session:
-            note = session.get(Note, NOTE)
+            note = session.get(StudioNote, NOTE)
             if note is None:
-                note = Note(name=NOTE, value={"id": new_id(), "alone": alone})
+                note = StudioNote(name=NOTE, value={"id": new_id(), "alone": alone})
                 session.add(note)
     return note.value
 

@@ -183,7 +183,7 @@ class Trash(Base):
     receipt_id: Mapped[str | None] = mapped_column(index=True)
 
 
-class Report(Base):
+class AbuseReport(Base):
     """Somebody's remark that a public generation should not be there."""
 
     __tablename__ = "reports"
@@ -204,7 +204,7 @@ class WorkerRow(Base):
     heartbeat: Mapped[float]
 
 
-class Note(Base):
+class StudioNote(Base):
     """Small facts of the installation, by name."""
 
     __tablename__ = "notes"

@@ -17,7 +17,7 @@ from jobspec.job import ranges
 
 
 @dataclass(frozen=True)
-class Facts:
+class AboutFacts:
     """The service as it is now, in the words and order of GET /about."""
 
     name: str
@@ -60,9 +60,9 @@ class About:
     def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher) -> None:
         self._settings, self._readiness, self._searcher = settings, readiness, searcher
 
-    def about(self) -> Facts:
+    def about(self) -> AboutFacts:
         settings, report = self._settings, self._readiness.report()
-        return Facts(
+        return AboutFacts(
             name="그려줘",
             version=_version(),
             ready=report["ready"],

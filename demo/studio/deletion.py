@@ -20,6 +20,7 @@ from demo.store.space import Reserve
 from demo.store.storage import Storage
 from demo.store.tables import (
     ENDED,
+    AbuseReport,
     Code,
     Event,
     Generation,
@@ -28,7 +29,6 @@ from demo.store.tables import (
     Owner,
     Preview,
     Receipt,
-    Report,
     Token,
     Trash,
     new_id,
@@ -80,7 +80,7 @@ class Deletion:
             receipt = self._erase(session, generations, uploads)
             for table in (Token, Code, Idempotency):
                 session.execute(delete(table).where(table.owner_id == owner_id))
-            session.execute(delete(Report).where(Report.reporter == owner_id))
+            session.execute(delete(AbuseReport).where(AbuseReport.reporter == owner_id))
             session.execute(delete(Owner).where(or_(Owner.id == owner_id, Owner.moved_to == owner_id)))
             return receipt
 
@@ -149,7 +149,7 @@ class Deletion:
             session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
             session.delete(image)
         session.flush()
-        for table in (Event, Preview, Report, Idempotency):
+        for table in (Event, Preview, AbuseReport, Idempotency):
             session.execute(delete(table).where(table.generation_id.in_(ids)))
         for row in rows:
             session.delete(row)

@@ -15,7 +15,7 @@ from demo.queue import events, jobs
 from demo.queue.places import Places
 from demo.store.database import Database
 from demo.store.errors import ServiceError
-from demo.store.tables import ENDED, Event, Generation, Image, Preview, Report, new_id
+from demo.store.tables import ENDED, AbuseReport, Event, Generation, Image, Preview, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Family, Page, Reported, Shown, Similar
@@ -141,16 +141,17 @@ class Generations:
             row = find(session, viewer, generation_id)
             if row.visibility != "public":
                 raise ServiceError("not_found")
-            known = select(Report.id).where(Report.generation_id == row.id, Report.reporter == (viewer.owner_id or ""))
+            mine = AbuseReport.reporter == (viewer.owner_id or "")
+            known = select(AbuseReport.id).where(AbuseReport.generation_id == row.id, mine)
             if session.scalar(known.limit(1)) is not None:  # once is enough from anybody, known or not
                 return
-            session.add(Report(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
+            session.add(AbuseReport(id=new_id(), generation_id=row.id, reporter=viewer.owner_id or "", reason=reason,
                                created_at=time.time()))  # fmt: skip
 
     def reports(self) -> list[Reported]:
         with self.database.read() as session:
-            query = select(Report, Generation).join(Generation, Generation.id == Report.generation_id)
-            return [Reported(*pair) for pair in session.execute(query.order_by(Report.created_at.desc()))]
+            query = select(AbuseReport, Generation).join(Generation, Generation.id == AbuseReport.generation_id)
+            return [Reported(*pair) for pair in session.execute(query.order_by(AbuseReport.created_at.desc()))]
 
     def hide(self, generation_id: str, hidden: bool) -> None:
         """Take a public generation out of everybody's sight but its owner's, or bring it back (admin)."""

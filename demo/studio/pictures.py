@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from demo.store.errors import ServiceError
-from pictures import Limits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = "trainedAlgorithmicMedia"
@@ -26,7 +26,7 @@ EDITED = "compositeWithTrainedAlgorithmicMedia"
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 MAX_PIXELS = 25_000_000
 MAX_UPLOAD_BYTES = 10 * 2**20
-UPLOAD_LIMITS = Limits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS)
+UPLOAD_LIMITS = PictureLimits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS)
 DECODED_AT_ONCE = 3
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128

@@ -11,41 +11,24 @@ from typing import Protocol
 from demo.store.errors import ServiceError, language
 from demo.studio import moderation
 from fashion import lexicon
-from fashion.meant import Reading
+from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
 from fashion.replacing import Change, EditableWord, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
 from jobspec.fields import MAX_TEXT
+from jobspec.prompts import AsTyped, PromptReader, TokenCounter
 
 MAX_CHARACTERS = 2000
 NAMED = 8  # so many words are named in a warning
 _HANGUL = re.compile("[가-힣ㄱ-ㅣ]")
 
 
-class Meter(Protocol):
-    """What counts tokens: `ko_clip`'s tokenizer, through the encoder."""
+class DomainReader(PromptReader, Protocol):
+    """How a checkpoint's domain reads prompts: what is drawn, and what people should know of it."""
 
-    max_tokens: int
-
-    def count_tokens(self, text: str) -> int: ...
-
-
-class DomainReader(Protocol):
-    """How a checkpoint's domain reads prompts: what is drawn (the pipeline's protocol), and what people should know."""
-
-    def read(self, prompt: str) -> str: ...
-
-    def unwanted(self, prompt: str) -> str:
-        """What a prompt says should not be there, for the negative prompt."""
-        ...
-
-    def read_negative(self, prompt: str) -> str: ...
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str: ...
-
-    def readings(self, prompt: str) -> list[Reading]:
+    def readings(self, prompt: str) -> Sequence[Reading]:
         """What is read otherwise than it was typed."""
         ...
 
@@ -53,7 +36,7 @@ class DomainReader(Protocol):
         """Whether nothing in a prompt can be drawn."""
         ...
 
-    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
+    def unknown_words(self, prompt: str) -> Sequence[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
         ...
 
@@ -70,29 +53,8 @@ class DomainReader(Protocol):
         ...
 
 
-class AsTyped:
-    """The reader of a checkpoint without a domain: what is typed is drawn."""
-
-    def read(self, prompt: str) -> str:
-        return prompt
-
-    def unwanted(self, prompt: str) -> str:
-        return ""
-
-    def read_negative(self, prompt: str) -> str:
-        return prompt
-
-    def complete(self, prompt: str, seed: int, negative: str) -> str:
-        return prompt
-
-    def readings(self, prompt: str) -> list[Reading]:
-        return []
-
-    def outside(self, prompt: str) -> bool:
-        return False
-
-    def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
-        return []
+class NoDomain(AsTyped):
+    """The reader of a checkpoint without a domain, with words replaced by their letters."""
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
         return []
@@ -124,7 +86,7 @@ READERS: dict[str, DomainReader] = {"fashion": FashionReader()}
 
 def reader_for(domain: str) -> DomainReader:
     """The reader of a domain that a checkpoint's manifest names; of any other, the one that changes nothing."""
-    return READERS.get(domain, AsTyped())
+    return READERS.get(domain, NoDomain())
 
 
 @dataclass(frozen=True)
@@ -134,8 +96,8 @@ class Analysis:
     normalized: str
     tokens: int | None
     max_tokens: int | None
-    unknown: list[tuple[str, int, int]]
-    readings: list[Reading]
+    unknown: Sequence[tuple[str, int, int]]
+    readings: Sequence[Reading]
     unwanted: str
     warnings: list[Warned]
     rejected: moderation.Rule | None
@@ -173,21 +135,21 @@ def clean(text: str, field: str = "prompt") -> str:
     return prompt
 
 
-def analyze(text: str, meter: Meter | None, reader: DomainReader) -> Analysis:
+def analyze(text: str, counter: TokenCounter | None, reader: DomainReader) -> Analysis:
     """Tokens, unknown words, what is read otherwise and the rules, for the page's meter."""
     prompt, rule = clean(text), None
-    tokens = meter.count_tokens(reader.read(prompt)) if meter and prompt else (0 if meter else None)
-    found = warnings(prompt, prompt, meter, reader) if prompt else []
+    tokens = counter.count_tokens(reader.read(prompt)) if counter and prompt else (0 if counter else None)
+    found = warnings(prompt, prompt, counter, reader) if prompt else []
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
-    limit = meter.max_tokens if meter else None
+    limit = counter.max_tokens if counter else None
     unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
     return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
-def warnings(prompt: str, asked: str, meter: Meter | None, reader: DomainReader) -> list[Warned]:
+def warnings(prompt: str, asked: str, counter: TokenCounter | None, reader: DomainReader) -> list[Warned]:
     """What of a prompt will not count or is read otherwise; `asked`: the prompt with a style's words."""
-    found = cut("prompt_cut", asked, meter, reader)
+    found = cut("prompt_cut", asked, counter, reader)
     if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
         found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
     if otherwise := reader.readings(prompt):
@@ -196,7 +158,7 @@ def warnings(prompt: str, asked: str, meter: Meter | None, reader: DomainReader)
 
 
 def negative_warnings(
-    job: Draw, defaults: Mapping[str, object], meter: Meter | None, reader: DomainReader
+    job: Draw, defaults: Mapping[str, object], counter: TokenCounter | None, reader: DomainReader
 ) -> list[Warned]:
     """What of a negative prompt will not count; `defaults`: the checkpoint's, as far as they are known."""
     if not job.negative_prompt:
@@ -205,15 +167,15 @@ def negative_warnings(
     scales += [defaults.get("refine_guidance")] if job.refine else []
     if all(scale is not None and float(str(scale)) <= 1 for scale in scales):
         return [Warned("negative_prompt_unused", {"guidance_scale": 1})]
-    return cut("negative_prompt_cut", job.negative_prompt, meter, reader)
+    return cut("negative_prompt_cut", job.negative_prompt, counter, reader)
 
 
-def cut(code: str, text: str, meter: Meter | None, reader: DomainReader) -> list[Warned]:
+def cut(code: str, text: str, counter: TokenCounter | None, reader: DomainReader) -> list[Warned]:
     """The warning that the encoder does not read a text to its end."""
     read = reader.read_negative if code.startswith("negative") else reader.read
-    if meter is None or (tokens := meter.count_tokens(read(text))) <= meter.max_tokens:
+    if counter is None or (tokens := counter.count_tokens(read(text))) <= counter.max_tokens:
         return []
-    return [Warned(code, {"tokens": tokens, "max_tokens": meter.max_tokens})]
+    return [Warned(code, {"tokens": tokens, "max_tokens": counter.max_tokens})]
 
 
 def with_new(known: Iterable[Mapping[str, object]], more: Iterable[Warned]) -> list[dict[str, object]]:
@@ -243,4 +205,4 @@ def with_style(prompt: str, style: str | None) -> str:
 
 def reading_list(found: Sequence[Reading]) -> str:
     """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.meant}’" for one in found))[:8])
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:8])

@@ -19,11 +19,11 @@ from demo.store.storage import Storage
 from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
 
-HEARD_SECONDS = 0.2  # how long what workers said is taken for fresh
+HEARD_SECONDS = 0.2  # how long a ready worker is believed without another look; any other state is looked up
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
-class Facts(TypedDict, total=False):
+class WorkerFacts(TypedDict, total=False):
     """What a worker said of its runners; see `facts` of `jobspec.Runner`."""
 
     checkpoint_id: str
@@ -33,7 +33,7 @@ class Facts(TypedDict, total=False):
     kinds: list[str]
 
 
-class Report(TypedDict):
+class ReadinessReport(TypedDict):
     """The body of /readyz; `disk` is the admin's alone."""
 
     ready: bool
@@ -52,17 +52,20 @@ class Readiness:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._space = space or Space(settings, database, storage)
         self._heard: dict[str, tuple[float, float]] = {}  # worker -> heartbeat, and when (monotonic) it was new
-        self._known: tuple[float, list[WorkerRow]] = (float("-inf"), [])  # until when, the workers' rows
+        self._known: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, a worker that was ready
 
     def worker(self) -> WorkerRow | None:
-        """A worker that still speaks: one that is ready, if there is one; as of a moment ago."""
-        until, rows = self._known
-        if time.monotonic() > until:
-            with self._database.read() as session:
-                rows = list(session.scalars(select(WorkerRow)))
-            self._known = time.monotonic() + HEARD_SECONDS, rows
+        """A worker that still speaks: one that is ready, if there is one; a ready one as of a moment ago."""
+        until, worker = self._known
+        if worker is not None and time.monotonic() < until:
+            return worker
+        with self._database.read() as session:
+            rows = list(session.scalars(select(WorkerRow)))
         alive = [row for row in rows if self._speaks(row)]
-        return max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
+        worker = max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
+        ready = worker is not None and worker.state == "ready"
+        self._known = time.monotonic() + HEARD_SECONDS, worker if ready else None
+        return worker
 
     def _speaks(self, row: WorkerRow) -> bool:
         """Whether a worker's heartbeat is new: by the wall clock, or, where clocks differ, because it has changed."""
@@ -96,10 +99,10 @@ class Readiness:
             return bool(facts.get("defaults", {}).get("refine"))
         return names_refiner(self._settings.checkpoint)
 
-    def facts(self) -> Facts:
+    def facts(self) -> WorkerFacts:
         """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
         worker = self.worker()
-        return cast("Facts", worker.detail) if worker is not None and worker.state == "ready" else {}
+        return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
 
     def domain(self) -> str:
         """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""
@@ -110,7 +113,7 @@ class Readiness:
         """Bytes of pictures kept."""
         return self._space.used_bytes()
 
-    def report(self) -> Report:
+    def report(self) -> ReadinessReport:
         """The body of /readyz."""
         from index import metadata as index_tables
 

@@ -52,7 +52,7 @@ class Known:
     search_dim: int
 
 
-class Hit(Protocol):
+class SearchHit(Protocol):
     """A group found: the id of the record that stands for it, and its cosine."""
 
     @property
@@ -75,7 +75,7 @@ class Index(Protocol):
 
     def removed(self, id: str) -> bool: ...
 
-    def search(self, vector: np.ndarray, k: int, viewer: str | None) -> Sequence[Hit]: ...
+    def search(self, vector: np.ndarray, k: int, viewer: str | None) -> Sequence[SearchHit]: ...
 
     def outdated(self, limit: int) -> list[str]: ...
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as Picture
 
-from demo.store.tables import Generation, Image, Note, new_id
+from demo.store.tables import Generation, Image, StudioNote, new_id
 from demo.studio import pictures, prompts
 from demo.studio.visibility import ensure_owner
 from jobspec import Draw
@@ -80,17 +80,20 @@ def bring_in(services: Services) -> int:
         return 0
     digest = hashlib.sha256(listing.read_bytes()).hexdigest()
     with services.database.read() as session:
-        note = session.get(Note, "starter")
+        note = session.get(StudioNote, "starter")
     if note is not None and note.value.get("sha256") == digest:
         return 0
     if note is not None:
         services.deletion.owner(OWNER)
-    count = keep(services, OWNER, _examples(listing), public=True, note=Note(name="starter", value={"sha256": digest}))
+    note = StudioNote(name="starter", value={"sha256": digest})
+    count = keep(services, OWNER, _examples(listing), public=True, note=note)
     logger.info("%d examples of the starter gallery are here", count)
     return count
 
 
-def keep(services: Services, owner_id: str, examples: Iterable[Example], public: bool, note: Note | None = None) -> int:
+def keep(
+    services: Services, owner_id: str, examples: Iterable[Example], public: bool, note: StudioNote | None = None
+) -> int:
     """Store examples as finished generations in one commit; returns how many."""
     examples = list(examples)
     if not examples:

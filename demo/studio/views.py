@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from demo.store.tables import Generation, Image, Receipt, Report
+from demo.store.tables import AbuseReport, Generation, Image, Receipt
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Reported:
-    report: Report
+    report: AbuseReport
     generation: Generation
 
 

@@ -1,6 +1,6 @@
 """The words of the drawn domain as people meet them: chips, examples, styles, completions, and words nobody learnt.
 
-Everything comes from `fashion.lexicon` and `fashion.vocabulary`; to a checkpoint of another domain they are hints.
+Everything comes from `fashion.lexicon` and `fashion.suggestions`; to a checkpoint of another domain they are hints.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from fashion import lexicon, vocabulary
+from fashion import lexicon, suggestions
 
 KINDS: dict[str, tuple[str, str]] = {
     "garment": ("옷", "garments"), "color": ("색", "colours"), "pattern": ("무늬", "patterns"),
@@ -67,10 +67,10 @@ def suggest(text: str, limit: int = 8) -> list[Suggestion]:
         return []
     starts = [match.start() for match in re.finditer(r"\S+", cleaned)][-TAIL_WORDS:]
     language = "ko" if _HANGUL.search(cleaned) else "en"
-    for start in starts:  # the longest tail that begins something
-        head, tail = cleaned[:start], cleaned[start:]
-        offers = vocabulary.suggest(tail, language, limit + 1)
-        found = [Suggestion(one.text, one.field, head + one.text) for one in offers if one.text.lower() != tail.lower()]
+    for start in starts:  # the longest end that begins something
+        head, end = cleaned[:start], cleaned[start:]
+        offers = suggestions.suggest(end, language, limit + 1)
+        found = [Suggestion(one.text, one.field, head + one.text) for one in offers if one.text.lower() != end.lower()]
         if found:
             return found[:limit]
     return []

@@ -24,7 +24,7 @@ IDLE, HEAD, BODY, BUSY = "idle", "head", "body", "busy"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """How slow a client may be (seconds, bytes) and how many connections there may be."""
 
     connections: int = 1024
@@ -41,7 +41,7 @@ class Limits:
 class Connections:
     """All connections of the server: counted by address, ended when they are too slow."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
         self._open: dict[Connection, None] = {}  # oldest first
         self._by_address: Counter[str] = Counter()
@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
             self.transport.write(unread(self._refusal))
             self.transport.close()
 
-    def too_slow(self, now: float, limits: Limits) -> bool:
+    def too_slow(self, now: float, limits: ConnectionLimits) -> bool:
         """Whether the deadline of this phase has passed, or a reply goes out more slowly than `rate`."""
         waiting = self.transport.get_write_buffer_size()
         if not waiting:

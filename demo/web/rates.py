@@ -24,7 +24,7 @@ SWEEP_SECONDS = 60.0
 IPV6_BITS = 64  # what one customer of a provider has
 
 
-class Counts(Storage):
+class ExpiringCounters(Storage):
     """Counters that end; those that have ended are swept away by whoever counts next. The scheme is `counts://`."""
 
     STORAGE_SCHEME = [LOCAL.partition(":")[0]]

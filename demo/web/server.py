@@ -19,7 +19,7 @@ import uvicorn
 
 from demo.store.settings import Settings
 from demo.web.bridge import Application, Bridge
-from demo.web.connections import Connection, Connections, Limits
+from demo.web.connections import Connection, ConnectionLimits, Connections
 
 logger = logging.getLogger(__name__)
 GRACE_SECONDS = 3
@@ -29,8 +29,8 @@ UNSENT = 64 * 1024  # bytes of a reply in the kernel that are not on their way y
 
 
 def run(
-    application: Application, listener: socket.socket, limits: Limits, body_limit: Callable[[str], int], folder: Path,
-    stopping: Callable[[], None],
+    application: Application, listener: socket.socket, limits: ConnectionLimits, body_limit: Callable[[str], int],
+    folder: Path, stopping: Callable[[], None],
 ) -> bool:  # fmt: skip
     """Serve until told to stop; `stopping` is called first of all then, and must not block. False: a request hangs.
 
@@ -56,10 +56,10 @@ def run(
     return ended
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> ConnectionLimits:
     """The bounds of connections that the settings ask for; behind a proxy all come from one address."""
     per_address = 0 if settings.proxies else settings.connections_per_address
-    return Limits(connections=settings.connections, per_address=per_address)
+    return ConnectionLimits(connections=settings.connections, per_address=per_address)
 
 
 class _Server(uvicorn.Server):

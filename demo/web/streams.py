@@ -25,7 +25,7 @@ from demo.web import present
 HEARTBEAT = 10.0
 
 
-class Watcher(Protocol):
+class EventWatcher(Protocol):
     """What `demo.queue.events.Watcher` gives: new rows, handed to whoever listens for a generation."""
 
     tick: Callable[[Sequence[str]], None]
@@ -41,7 +41,7 @@ class Watcher(Protocol):
 class Streams:
     """Opens streams, counts them, and writes their texts."""
 
-    def __init__(self, generations: Generations, watcher: Watcher, most: int) -> None:
+    def __init__(self, generations: Generations, watcher: EventWatcher, most: int) -> None:
         self._generations, self._watcher, self._most = generations, watcher, most
         self._lock = threading.Lock()
         self._all: dict[Stream, None] = {}

@@ -33,7 +33,7 @@ from demo.studio.searching import Encoder, Searcher
 from demo.studio.visibility import Viewer, image_visible_to
 from demo.worker.finishing import Finisher
 from demo.worker.runners import facts_of
-from jobspec import Cancelled, Order, Progress, Runner
+from jobspec import BatchStep, Cancelled, Order, Runner
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
@@ -170,7 +170,7 @@ class Worker:
         rows = [row for row, _ in orders]
         run = _Run(self._queue, rows, self._stop)
 
-        def on_step(progress: Progress) -> None:
+        def on_step(progress: BatchStep) -> None:
             self._moved = time.monotonic()
             run.on_step(progress)
 
@@ -244,7 +244,7 @@ class _Run:
         self._reported = self._asked = 0.0
         self._done = 0
 
-    def on_step(self, progress: Progress) -> None:
+    def on_step(self, progress: BatchStep) -> None:
         self._done += 1
         now = time.perf_counter()
         if progress.step not in (1, progress.steps) and now - self._reported < REPORT_SECONDS:

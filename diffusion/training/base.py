@@ -24,7 +24,7 @@ from transformers import CLIPModel, CLIPTokenizer
 from diffusion.training.blocks import FACTOR, component_weights
 from diffusion.training.flow import (
     TIMESTEPS,
-    Conditioning,
+    TextTower,
     disturb,
     euler_sample,
     logit_normal_times,
@@ -54,14 +54,14 @@ NEED_IN_OUTFITS = NEED | {"solid": 1.0}
 SHAPE = UNetShape(channels=(80, 64, 128, 128), heads=(1, 2, 4, 4))
 
 
-def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, Conditioning]:
+def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, TextTower]:
     """The autoencoder and the text tower that ship, frozen. Raises OSError where one is not trained yet."""
     vae = AutoencoderTiny.from_pretrained(checkpoints / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
     clip = CLIPModel.from_pretrained(checkpoints / "clip", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(checkpoints / "clip")
     vae.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
-    return vae, Conditioning(clip, tokenizer)
+    return vae, TextTower(clip, tokenizer)
 
 
 def shown_scenes() -> list[Scene]:
@@ -100,7 +100,7 @@ class FlowLesson:
     """
 
     def __init__(
-        self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: Conditioning,
+        self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: TextTower,
         need: Callable[[Scene], float] | None = None,
     ) -> None:  # fmt: skip
         self.pool = PicturePool(options.pool, options.pictures)
@@ -177,13 +177,13 @@ def main(argv: list[str] | None = None) -> None:
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
 
 
-def fresh_unet(vae: AutoencoderTiny, conditioning: Conditioning) -> UNet2DConditionModel:
+def fresh_unet(vae: AutoencoderTiny, conditioning: TextTower) -> UNet2DConditionModel:
     """The base U-Net, untrained, for these latents and hidden states."""
     return SHAPE.build(SIZE // FACTOR, vae.config["latent_channels"], conditioning.clip.config.text_config.hidden_size)
 
 
 def save_sample(
-    state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: Conditioning, run: Run, step: int
+    state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: TextTower, run: Run, step: int
 ) -> None:
     """Write what a U-Net with these weights draws of `shown_scenes` into the run's folder."""
     shown = fresh_unet(vae, conditioning).eval()
@@ -199,7 +199,7 @@ def unet_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 @torch.no_grad()
 def draw_shown(
-    unet: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: Conditioning, run: Run, steps: int = 12,
+    unet: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: TextTower, run: Run, steps: int = 12,
     guidance_scale: float = 3.0,
 ) -> torch.Tensor:  # fmt: skip
     """Pictures (n, 3, 128, 128) of `shown_scenes`, the same noise at every look."""

@@ -51,7 +51,7 @@ class Critic(nn.Module):
         return -functional_call(self, frozen, refined).mean()
 
 
-class Judged(nn.Module):
+class UNetWithCritic(nn.Module):
     """A U-Net and the critic of its pictures, trained side by side: one state to save and to go on from."""
 
     def __init__(self, unet: UNet2DConditionModel) -> None:

@@ -35,7 +35,7 @@ def scheduler_config() -> dict[str, object]:
     }  # fmt: skip
 
 
-class Conditioning:
+class TextTower:
     """The frozen English text tower: captions to what a U-Net attends to. Empty captions stand for no caption."""
 
     def __init__(self, clip: CLIPModel, tokenizer: CLIPTokenizer) -> None:

@@ -16,7 +16,7 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from diffusion.training.flow import TIMESTEPS, Conditioning, disturb, euler_sample
+from diffusion.training.flow import TIMESTEPS, TextTower, disturb, euler_sample
 from diffusion.training.latents import enlarged_latents, weights_mark
 from diffusion.training.manifest import DEFAULTS
 from fashion.captions import caption
@@ -45,7 +45,7 @@ class OwnPictures:
     """
 
     def __init__(
-        self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: Conditioning, pool: PicturePool, run: Run,
+        self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: TextTower, pool: PicturePool, run: Run,
         count: int, span: tuple[float, float],
     ) -> None:  # fmt: skip
         self._base, self._vae, self._conditioning = base, vae, conditioning

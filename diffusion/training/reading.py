@@ -19,7 +19,7 @@ from fashion.scorer_training import place_targets, reading_losses
 from training.run import Run
 
 
-class Reading:
+class SteeringReader:
     """The steering scorer of `checkpoints` behind the decoder.
 
     Raises FileNotFoundError where it is not trained yet.

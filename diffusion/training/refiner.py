@@ -27,11 +27,11 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 
 from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, unet_of
 from diffusion.training.blocks import FACTOR, component_weights
-from diffusion.training.critic import Critic, Judged
-from diffusion.training.flow import TIMESTEPS, Conditioning, euler_sample, scheduler_config
+from diffusion.training.critic import Critic, UNetWithCritic
+from diffusion.training.flow import TIMESTEPS, TextTower, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool, enlarged_latents
 from diffusion.training.own_pictures import OwnPictures
-from diffusion.training.reading import Reading
+from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
 from fashion.pool import PicturePool
@@ -127,7 +127,7 @@ class RefinerLesson:
     """Ways to drawn pictures, each batch decided by its step."""
 
     def __init__(
-        self, outputs: BaseOutputs, conditioning: Conditioning, pool: PicturePool, small: LatentPool, large: LatentPool
+        self, outputs: BaseOutputs, conditioning: TextTower, pool: PicturePool, small: LatentPool, large: LatentPool
     ) -> None:
         self._outputs, self._conditioning = outputs, conditioning
         self._pool, self._small, self._large = pool, small, large
@@ -155,7 +155,7 @@ class RefinerLesson:
 
 
 def refiner_flow(
-    unet: UNet2DConditionModel, conditioning: Conditioning, run: Run, noisy: torch.Tensor, times: torch.Tensor,
+    unet: UNet2DConditionModel, conditioning: TextTower, run: Run, noisy: torch.Tensor, times: torch.Tensor,
     texts: list[str],
 ) -> torch.Tensor:  # fmt: skip
     """The refiner's prediction for latents (n, c, 64, 64) at times (n,), conditioned as the SDXL refiner's is."""
@@ -180,7 +180,7 @@ def starts(rows: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.T
 class Judges:
     """Who looks at the pictures to come, the base's own among them, and what share of the loss they have."""
 
-    reading: Reading
+    reading: SteeringReader
     own: OwnPictures
     reading_share: float
     critic: Critic | None
@@ -191,7 +191,7 @@ class RefinerLosses:
     """What one step gets wrong: the way to the drawings and, where there are judges, what they see at its end."""
 
     def __init__(
-        self, unet: UNet2DConditionModel, lesson: RefinerLesson, conditioning: Conditioning, weights: torch.Tensor,
+        self, unet: UNet2DConditionModel, lesson: RefinerLesson, conditioning: TextTower, weights: torch.Tensor,
         run: Run, batch: int, judges: Judges | None,
     ) -> None:  # fmt: skip
         self._unet, self._lesson, self._conditioning, self._weights = unet, lesson, conditioning, weights
@@ -240,11 +240,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--critic judges the base's own pictures, which --reward draws: give --reward too (0.3)")
     run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
-    reading = Reading(options.checkpoints, vae, run) if options.reward else None  # first: it may not be trained yet
+    reading = SteeringReader(options.checkpoints, vae, run) if options.reward else None  # first: it may be untrained
     text, latent = conditioning.clip.config, vae.config["latent_channels"]
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = warm_start(unet, run)
-    learner = Judged(unet) if options.critic else unet
+    learner = UNetWithCritic(unet) if options.critic else unet
     learner.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
@@ -254,7 +254,7 @@ def main(argv: list[str] | None = None) -> None:
     judges = None
     if reading is not None:
         own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START))
-        critic = learner.critic if isinstance(learner, Judged) else None
+        critic = learner.critic if isinstance(learner, UNetWithCritic) else None
         judges = Judges(reading, own, options.reward, critic, options.critic)
     losses = RefinerLosses(unet, lesson, conditioning, component_weights(vae), run, options.batch, judges)
 
@@ -266,7 +266,7 @@ def main(argv: list[str] | None = None) -> None:
         sample_grid(sheet, run.folder / f"sample-{step:06d}.png", columns=6)
 
     def refiner_of(average: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-        return unet_of(average) if isinstance(learner, Judged) else average
+        return unet_of(average) if isinstance(learner, UNetWithCritic) else average
 
     parts = {"refiner": ("unet",), "critic": ("critic",)} if options.critic else {"refiner": ("",)}
     trainer = Trainer(
@@ -281,7 +281,7 @@ def main(argv: list[str] | None = None) -> None:
 
 @torch.no_grad()
 def _before_and_after(
-    unet: UNet2DConditionModel, outputs: BaseOutputs, conditioning: Conditioning, pool: PicturePool, small: LatentPool,
+    unet: UNet2DConditionModel, outputs: BaseOutputs, conditioning: TextTower, pool: PicturePool, small: LatentPool,
     run: Run, start: float = 0.3, steps: int = 3,
 ) -> torch.Tensor:  # fmt: skip
     """Pictures (18, 3, 256, 256): six enlarged base outputs, the same refined, and the drawings."""

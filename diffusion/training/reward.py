@@ -21,9 +21,9 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
-from diffusion.training.flow import TIMESTEPS, Conditioning
+from diffusion.training.flow import TIMESTEPS, TextTower
 from diffusion.training.manifest import DEFAULTS
-from diffusion.training.reading import Reading
+from diffusion.training.reading import SteeringReader
 from fashion.scene import Scene
 from training.parts import FACTS_FILE, save_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
@@ -39,7 +39,7 @@ REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
 class Reward:
     """What is read wrong in the pictures that a U-Net draws of scenes."""
 
-    def __init__(self, reading: Reading, conditioning: Conditioning, run: Run) -> None:
+    def __init__(self, reading: SteeringReader, conditioning: TextTower, run: Run) -> None:
         self._reading, self._conditioning, self._run = reading, conditioning, run
 
     def losses(
@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     run = open_run(options, f"reward-{facts['step']}", part="base")  # a state belongs to one base
     vae, conditioning = open_frozen(options.checkpoints, run)
-    reading = Reading(options.checkpoints, vae, run)
+    reading = SteeringReader(options.checkpoints, vae, run)
     unet = fresh_unet(vae, conditioning)
     warm_start(unet, run)
     unet.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self

@@ -49,7 +49,7 @@ def analyze(asked: schemas.Analyze) -> dict:
         "tokens": known.tokens,
         "max_tokens": known.max_tokens,
         "unknown_words": [{"word": word, "start": start, "end": end} for word, start, end in known.unknown],
-        "read_as": [{"word": r.text, "meant": r.meant, "start": r.start, "end": r.end} for r in known.readings],
+        "read_as": [{"word": r.text, "meant": r.replacement, "start": r.start, "end": r.end} for r in known.readings],
         "unwanted": known.unwanted,
         "warnings": [present.warning(vars(one)) for one in known.warnings],
         "allowed": known.rejected is None,

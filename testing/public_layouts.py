@@ -15,7 +15,7 @@ from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from benchmarks.random_checkpoint import noise_scheduler, write_tokenizer
+from testing.random_checkpoint import noise_scheduler, write_tokenizer
 
 SD_BLOCKS = {
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],

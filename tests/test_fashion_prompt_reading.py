@@ -1,19 +1,20 @@
-"""Prompts as they were meant: slips of the finger in words of the lexicon, and general words."""
+"""Prompt reading: typos in words of the lexicon are corrected, general words become definite."""
 
 import unicodedata
 
 import pytest
 
 from fashion.captions import caption
-from fashion.meant import as_meant, readings
+from fashion.prompt_reading import read_prompt, readings
 from fashion.real_words import real_words
 from fashion.scene import scenes
-from fashion.slips import REAL_WORDS, one_slip, typed_for
-from fashion.vocabulary import known_words, slip_targets, unknown_words
+from fashion.segmentation import typo_targets
+from fashion.typo_correction import REAL_WORDS, corrections, typos_of
+from fashion.vocabulary import known_words, unknown_words
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "corrected"),
     [
         ("빨간 채크 원피스를 그려 주세요", "빨간 체크 원피스를 그려 주세요"),
         ("긴 소메 파란 블라우스", "긴 소매 파란 블라우스"),
@@ -21,8 +22,8 @@ from fashion.vocabulary import known_words, slip_targets, unknown_words
         (unicodedata.normalize("NFD", "노란 버킷헷"), "노란 버킷햇"),
     ],
 )
-def test_one_wrong_jamo_is_read_as_it_was_meant(typed, meant):
-    assert as_meant(typed) == meant
+def test_one_wrong_jamo_is_corrected(typed, corrected):
+    assert read_prompt(typed) == corrected
     assert not unknown_words(typed)
 
 
@@ -31,19 +32,19 @@ def test_one_wrong_jamo_is_read_as_it_was_meant(typed, meant):
     ["토끼를 안은 소녀", "노트를 든 화가", "가지와 도끼", "모란 치마", "하연이의 원피스", "찐 빨강", "red dres", ""],
 )
 def test_words_of_their_own_stay(text):
-    assert as_meant(text) == text
+    assert read_prompt(text) == text
     assert readings(text) == []
 
 
-def test_a_slip_tells_its_place_and_what_was_meant():
+def test_a_typo_has_its_place_and_its_correction():
     text = "파란 채크무늬 코트"
     (span,) = readings(text)
-    assert (text[span.start : span.end], span.meant) == ("채크무늬", "체크무늬")
+    assert (text[span.start : span.end], span.replacement) == ("채크무늬", "체크무늬")
     assert [span.id for span in known_words(text)] == ["blue", "checkered", "coat"]
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "corrected"),
     [
         ("분홍 모자와 주황색 재킷", "분홍 버킷햇과 주황색 재킷"),
         ("빨간 모자를 쓰고 검은 신발을 신은 사람", "빨간 버킷햇을 쓰고 검은 운동화를 신은 사람"),
@@ -52,8 +53,8 @@ def test_a_slip_tells_its_place_and_what_was_meant():
         ("파란모자그려줘", "파란버킷햇그려줘"),
     ],
 )
-def test_a_general_word_is_read_as_a_kind_that_can_be_drawn(typed, meant):
-    assert as_meant(typed) == meant
+def test_a_general_word_is_read_as_a_kind_that_can_be_drawn(typed, corrected):
+    assert read_prompt(typed) == corrected
     assert all(typed[one.start : one.end] == one.text for one in readings(typed))
 
 
@@ -62,23 +63,23 @@ def test_a_general_word_is_read_as_a_kind_that_can_be_drawn(typed, meant):
     ["모자 달린 재킷", "비니 같은 모자", "벙거지 모자", "야구 모자를 쓴 사람", "한복 치마와 꽃신", "모자이크 무늬"],
 )
 def test_a_general_word_stays_where_the_prompt_says_which(text):
-    assert as_meant(text) == text
+    assert read_prompt(text) == text
 
 
-def test_a_slip_is_not_made_of_the_end_of_one_word_and_the_next():
+def test_a_typo_is_not_made_of_the_end_of_one_word_and_the_next():
     """더한 옷차림 holds 한 옷, one key beside 한옥; a word typed with a blank inside may still have one."""
-    assert as_meant("후디를 더한 옷차림") == "후디를 더한 옷차림"
-    assert as_meant("한 옷 앞마당에서 입은 후디") == "한 옥 앞마당에서 입은 후디"
+    assert read_prompt("후디를 더한 옷차림") == "후디를 더한 옷차림"
+    assert read_prompt("한 옷 앞마당에서 입은 후디") == "한 옥 앞마당에서 입은 후디"
 
 
 def test_captions_with_one_wrong_jamo_say_again_what_they_said():
-    """Clean captions stay; of those with a slip anywhere, particles included, nearly all name the same things."""
+    """Clean captions stay; of those with a typo anywhere, particles included, nearly all name the same things."""
     told = [0, 0]
     for seed, scene in enumerate(scenes(55, 300, "held_out")):
         clean = caption(scene, "ko", seed=seed).text
-        slipped = caption(scene, "ko", seed=seed, noise="jamo").text
-        assert as_meant(clean) == clean
-        told[_said(as_meant(slipped)) == _said(clean)] += 1
+        mistyped = caption(scene, "ko", seed=seed, noise="jamo").text
+        assert read_prompt(clean) == clean
+        told[_said(read_prompt(mistyped)) == _said(clean)] += 1
     assert told[True] >= 0.94 * sum(told), told
 
 
@@ -87,13 +88,13 @@ def _said(text):
 
 
 def test_what_two_words_could_have_meant_is_left_alone():
-    assert typed_for(["밤색"])["잠색"] == "밤색"
-    assert "잠색" not in typed_for(["밤색", "담색"])
-    assert "맘색" in typed_for(["밤색", "담색"])
-    assert "맘색" not in typed_for(["밤색"], taken=["맘색"])
+    assert corrections(["밤색"])["잠색"] == "밤색"
+    assert "잠색" not in corrections(["밤색", "담색"])
+    assert "맘색" in corrections(["밤색", "담색"])
+    assert "맘색" not in corrections(["밤색"], taken=["맘색"])
 
 
 def test_the_list_of_real_words_is_what_the_analyser_says_today():
-    meant, taken = slip_targets()
-    candidates = {typed for form in meant for typed in one_slip(form)} - set(taken)
+    corrected, taken = typo_targets()
+    candidates = {typed for form in corrected for typed in typos_of(form)} - set(taken)
     assert REAL_WORDS.read_text(encoding="utf-8").split() == real_words(candidates)

@@ -1,4 +1,4 @@
-"""The fresh tail: an append-only log of one scope in memory, searched exactly.
+"""The memory segment: an append-only log of one scope in memory, searched exactly.
 
 A row is a new leader of its group, or a tombstone (no id, a zero vector). Nothing is ever changed in place,
 so whoever knows how many rows there were sees the scope as it was then, without a lock.
@@ -13,11 +13,11 @@ import numpy as np
 from index.records import Leader
 
 _ROUNDING = 1e-5  # more than float32 sums of a unit vector's products can be off
-_BLOCK = 2_048  # rows that lie together: a full tail grows by one more block, and copies nothing
+_BLOCK = 2_048  # rows that lie together: a full segment grows by one more block, and copies nothing
 _FIRST = (16, 256, _BLOCK)  # what its first block has room for: most scopes are small, and no copy is large
 
 
-class Tail:
+class MemorySegment:
     """Rows 0..len: `ids`, `numbers`, `groups` and the (dim,) float32 `vector` of each go together."""
 
     def __init__(self, dim: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 logger = logging.getLogger(__name__)
 
 
-class Keeper:
+class BackgroundRebuilder:
     """Calls `tend` every `interval` seconds from the first `watch` on, after a failure in `patience`."""
 
     def __init__(self, tend: Callable[[], None], interval: float = 2.0, patience: float = 60.0) -> None:
@@ -26,7 +26,7 @@ class Keeper:
             with self._starting:
                 if (self._thread is None or self._process != os.getpid()) and not self._stopped.is_set():
                     self._process = os.getpid()
-                    self._thread = threading.Thread(target=self._run, name="index-keeper", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name="index-rebuilder", daemon=True)
                     self._thread.start()
         if urgent:
             self._wake.set()

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from index import metadata
-from index.keeper import Keeper
+from index.background_rebuilder import BackgroundRebuilder
 
 
 def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -22,11 +22,11 @@ def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -
             raise OSError("disk on fire")
         worked.set()
 
-    keeper = Keeper(tend, interval=0.01, patience=0.01)
+    rebuilder = BackgroundRebuilder(tend, interval=0.01, patience=0.01)
     with caplog.at_level(logging.ERROR, "index"):
-        keeper.watch()
+        rebuilder.watch()
         assert worked.wait(30)
-    keeper.stop()
+    rebuilder.stop()
     assert ["disk on fire" in record.getMessage() for record in caplog.records] == [True]
 
 
@@ -37,14 +37,14 @@ def test_what_is_urgent_does_not_wait() -> None:
         calls.append(1)
         (first if len(calls) == 1 else second).set()
 
-    keeper = Keeper(tend, interval=3_600)
-    keeper.watch()
+    rebuilder = BackgroundRebuilder(tend, interval=3_600)
+    rebuilder.watch()
     assert first.wait(30)
     while not second.wait(0.01):  # a wake that comes while the thread is busy is not needed
-        keeper.watch(urgent=True)
-    keeper.stop()
+        rebuilder.watch(urgent=True)
+    rebuilder.stop()
     ended = len(calls)
-    keeper.watch(urgent=True)  # once stopped, it stays so
+    rebuilder.watch(urgent=True)  # once stopped, it stays so
     assert len(calls) == ended
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.random_checkpoint import TINY, Sizes, write_checkpoint
 from fashion import lexicon
 from ko_clip.model import KoClipConfig, KoClipModel
 from ko_clip.teachers import fingerprint
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
+from testing.random_checkpoint import TINY, Sizes, write_checkpoint
 
 
 def write_models(folder: Path, sizes: Sizes = TINY) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Events(Protocol):
     def close(self) -> None: ...
 
 
-class Record:
+class TrainingLog:
     """A context; `smoothed` holds the losses' running means and goes into the state, so that a resumed run ends with
     the same ones. Without `writes` (all but the main process) nothing is written or shown.
     """
@@ -42,7 +42,7 @@ class Record:
         self._bar = tqdm(total=steps, initial=step, unit="step", disable=not (writes and os.isatty(2)))
         self._events = self._open_events() if writes else None
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> TrainingLog:
         return self
 
     def __exit__(self, *_: object) -> None:

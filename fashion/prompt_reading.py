@@ -1,8 +1,8 @@
-"""What a prompt is drawn as where it was typed otherwise.
+"""Prompt reading: the prompt that is drawn, with typos corrected and general words made definite.
 
-In: a prompt. Out: the prompt as it was meant, and what was read otherwise, so that the studio can say it. Two things:
-one wrong jamo in a word of the lexicon (`fashion.slips`), and general words that no drawing was ever called by: 모자 is
-read as 버킷햇, unless the prompt names something for the head itself.
+In: a prompt. Out: the prompt that is drawn, and each replacement, so that the studio can show it. There are two kinds:
+one wrong jamo in a word of the lexicon (`fashion.typo_correction`), and general words that no drawing was ever called
+by: 모자 is read as 버킷햇, unless the prompt names something for the head itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fashion.lexicon import GARMENT_BY_ID
-from fashion.vocabulary import Piece, pieces
+from fashion.segmentation import Piece, pieces
 from hangul.particles import PAIRS, attach, fitting
 
 # general word → the kinds that it is read as
@@ -29,12 +29,12 @@ _PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
 
 @dataclass(frozen=True)
 class Reading:
-    """text[start:end] of the NFC prompt is read as `meant`."""
+    """text[start:end] of the NFC prompt is read as `replacement`."""
 
     start: int
     end: int
     text: str
-    meant: str
+    replacement: str
 
 
 def readings(text: str) -> list[Reading]:
@@ -42,16 +42,16 @@ def readings(text: str) -> list[Reading]:
     return [reading for reading, _ in _changes(unicodedata.normalize("NFC", text))]
 
 
-def as_meant(text: str, general: bool = True) -> str:
-    """The prompt in NFC as it is drawn; particles agree with what a general word is read as.
+def read_prompt(text: str, general: bool = True) -> str:
+    """The prompt in NFC as it is drawn; particles agree with the replacements.
 
-    `general`: whether general words are made definite; without, slips alone are corrected.
+    `general`: whether general words are made definite; without, typos alone are corrected.
     """
     text = unicodedata.normalize("NFC", text)
     for reading, particle in reversed(list(_changes(text, general))):
         for change in (particle, reading):
             if change is not None:
-                text = text[: change.start] + change.meant + text[change.end :]
+                text = text[: change.start] + change.replacement + text[change.end :]
     return text
 
 
@@ -60,8 +60,8 @@ def _changes(text: str, general: bool = True) -> Iterator[tuple[Reading, Reading
     found = pieces(text)
     taken = {GARMENT_BY_ID[piece.entry[1]].slot for piece in found if piece.entry and piece.entry[0] == "garment"}
     for place, piece in enumerate(found):
-        if piece.meant:
-            yield Reading(piece.start, piece.end, piece.text, piece.meant), None
+        if piece.corrected:
+            yield Reading(piece.start, piece.end, piece.text, piece.corrected), None
             continue
         kinds = GENERAL.get(piece.text.lower(), ()) if general and piece.kind == "plain" else ()
         slots = {GARMENT_BY_ID[kind].slot for kind in kinds}
@@ -69,8 +69,8 @@ def _changes(text: str, general: bool = True) -> Iterator[tuple[Reading, Reading
         if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):
             continue
         taken |= slots
-        meant = _name(kinds, _looks(text, found[:place], piece.start), korean=piece.text[0] >= "가")
-        yield Reading(piece.start, piece.end, piece.text, meant), _agreeing(after, meant)
+        replacement = _name(kinds, _looks(text, found[:place], piece.start), korean=piece.text[0] >= "가")
+        yield Reading(piece.start, piece.end, piece.text, replacement), _agreeing(after, replacement)
 
 
 def _goes_on(piece: Piece, after: Sequence[Piece]) -> bool:
@@ -106,10 +106,10 @@ def _name(kinds: Sequence[str], looks: str, *, korean: bool) -> str:
     return " ".join([*(attach(name, "와") for name in names[:-1]), names[-1]]) if korean else " and ".join(names)
 
 
-def _agreeing(after: Sequence[Piece], meant: str) -> Reading | None:
-    """The particle right behind a word that is read as `meant`, if another form fits that."""
+def _agreeing(after: Sequence[Piece], replacement: str) -> Reading | None:
+    """The particle right behind a word that is read as `replacement`, if another form fits that."""
     if not after or after[0].kind != "particle" or after[0].text not in _PAIRED:
         return None
     particle = after[0]
-    form = fitting(meant, particle.text)
+    form = fitting(replacement, particle.text)
     return Reading(particle.start, particle.end, particle.text, form) if form != particle.text else None
