@@ -23,6 +23,7 @@ from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
+from diffusion.editing.request import EditSettings, EditShot
 from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
@@ -81,6 +82,7 @@ class FakePipeline:
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
+        self.edits: list[list[EditShot]] = []
         self._gates: deque[threading.Event] = deque()
 
     def gate(self) -> threading.Event:
@@ -129,6 +131,13 @@ class FakePipeline:
         base = [_picture(shot, 64) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
+
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> FakeDrawing:  # fmt: skip
+        self.edits.append(list(edits))
+        return self.draw([each.target() for each in edits], settings, on_step, cancelled)
 
 
 def _picture(shot: Shot, size: int) -> Image.Image:

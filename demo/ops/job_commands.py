@@ -60,8 +60,10 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], 
         recipes = _recipes(files)
         if isinstance(job, jobspec.Edit):
             job = _settled(job, recipes.get("source_image"), settings)
-        texts = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
+        texts: dict[str, object] = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
         texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
+        if isinstance(job, jobspec.Draw):
+            texts["style"] = prompts.style_named(job.style)
         opened = {name: pictures.read_upload(each) for name, each in data.items()}
         return jobspec.Order(job.changed(**texts), opened, recipes)
     except ServiceError as error:

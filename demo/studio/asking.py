@@ -101,7 +101,9 @@ class Asking:
         if asked.visibility == "public":
             prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
         self._require_seen(viewer, asked)
-        drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
+        drawn: dict[str, object] = {}
+        if isinstance(asked, Draw):
+            drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)
 

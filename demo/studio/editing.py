@@ -123,7 +123,7 @@ def _source(job: Edit, recipe: Recipe | None, reader: DomainReader) -> tuple[str
 
 def _seed(recipe: Recipe) -> int | None:
     seed = recipe.get("seed")
-    return seed if isinstance(seed, int) and isinstance(recipe.get("settings"), Mapping) else None
+    return seed if isinstance(seed, int) else None
 
 
 def _changes(job: Edit) -> list[Change]:

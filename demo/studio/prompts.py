@@ -196,6 +196,15 @@ def prompt_styles() -> dict[str, lexicon.Word]:
     return {style.id: style for style in lexicon.STYLES}
 
 
+def style_named(name: str | None) -> str | None:
+    """The style that a person's word names (수채화 → watercolor); any other name as it is."""
+    if name is None or name in prompt_styles():
+        return name
+    said = normalize(name).casefold()
+    known = ((id, lexicon.forms(style, language)) for id, style in prompt_styles().items() for language in ("ko", "en"))
+    return next((id for id, forms in known if said in forms), name)
+
+
 def with_style(prompt: str, style: str | None) -> str:
     """The prompt with a style's words, in its own language; as it is where the style is none of words."""
     if style is None or (word := prompt_styles().get(style)) is None:

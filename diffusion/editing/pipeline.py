@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -133,7 +134,7 @@ def _drawn(
     watch = run.watch(stage, work.schedule, plan.guidance_scale)
     if how.method == "cycle":
         settings = CycleSettings(plan.strength, plan.guidance_scale)
-        noise = lambda: noise_of(stage, plan.size, generators)  # noqa: E731
+        noise = partial(noise_of, stage, plan.size, generators)
         latents = cycle(stage, work.schedule, work.clean, work.source, work.target, settings, noise, watch)
     elif how.method == "flow":
         latents = flow_edit(stage, work.schedule, work.clean, work.new, work.mask, work.source, work.target,
