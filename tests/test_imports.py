@@ -39,7 +39,9 @@ ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
         "ko_clip.export", "ko_clip.imagefolder", "ko_clip.finetune",
     ),
     ("diffusion", "training"): ("diffusion.training.*", "diffusion.training"),
-    ("diffusion", "fashion"): ("diffusion.training.*", "diffusion.metrics", "diffusion.report"),
+    ("diffusion", "fashion"): (
+        "diffusion.training.*", "diffusion.metrics", "diffusion.report", "diffusion.edit_metrics",
+    ),
     ("textile", "training"): ("textile.training.*", "textile.*_training"),
 }  # fmt: skip
 
