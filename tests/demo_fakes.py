@@ -170,7 +170,7 @@ def fake_worker(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
     runner = DrawRunner(made)
-    kinds = {"draw": runner, "vary": runner} | (runners or {})
+    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | (runners or {})
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 
 

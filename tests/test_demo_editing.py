@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from demo_client import Person, Studio, open_studio
@@ -135,7 +134,7 @@ def test_what_cannot_be_edited_is_refused_before_it_waits(studio: Studio) -> Non
     for body, code, field, said in (
         ({"source_image": source}, "edit_nothing", "replace", "replace"),
         ({"source_image": source, "prompt": "코트", "title": "코트", "replace": swap}, "edit_several", None, "prompt"),
-        ({"source_image": source, "replace": [{"from": "고양이", "to": "코트"}]}, "edit_unknown_word", "replace", "체크무늬"),
+        ({"source_image": source, "replace": [{"from": "용", "to": "곰"}]}, "edit_unknown_word", "replace", "체크무늬"),
         ({"source_image": source, "replace": [{"from": "빨간", "to": "빨간"}]}, "edit_same_word", "replace", "빨간"),
         ({"source_image": source, "replace": [*swap, {"from": "빨강", "to": "흰"}]}, "edit_word_twice", "replace", ""),
         ({"source_image": foreign, "replace": swap}, "unknown_source_image", "source_image", ""),
