@@ -22,7 +22,7 @@ class Garment:
     pattern: str = "solid"
     sleeve: str | None = None
     hem: str | None = None
-    mask: np.ndarray = np.zeros((2, 2))  # noqa: RUF009
+    mask: np.ndarray | None = None
     confidence: float = 1.0
 
 

@@ -130,7 +130,7 @@ def _drawn(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """The base's pixels (n, 3, s, s) of the edits, and what of them counts, (n, 1, h, w) over latents."""
     stage = pipeline.stages["base"]
-    work = _begun(stage, edits, plan, told, generators, run)
+    work = _begun(stage, edits, plan, how, told, generators, run)
     watch = run.watch(stage, work.schedule, plan.guidance_scale)
     if how.method == "cycle":
         settings = CycleSettings(plan.strength, plan.guidance_scale)
@@ -141,13 +141,13 @@ def _drawn(
                             plan.guidance_scale, watch)  # fmt: skip
     else:
         latents = _redrawn(stage, work, plan.guidance_scale, watch)
-    kept = work.mask if how.keep == 1 else 1 - how.keep * (1 - work.mask)
-    return run.decode(stage, latents, work.schedule, work.target), kept
+    return run.decode(stage, latents, work.schedule, work.target), work.mask
 
 
 def _begun(
-    stage: Stage, edits: Sequence[EditShot], plan: Plan, told: Told, generators: list[torch.Generator], run: Run
-) -> _Work:
+    stage: Stage, edits: Sequence[EditShot], plan: Plan, how: EditSettings, told: Told,
+    generators: list[torch.Generator], run: Run,
+) -> _Work:  # fmt: skip
     """Latents, noise and masks of the edits."""
     pixels = torch.cat([to_pixels(each.source, plan.size) for each in edits])
     clean = stage.encode(pixels, run.check)
@@ -158,15 +158,20 @@ def _begun(
     source, target = told[0]["base"], told[1]["base"]
     look = make_schedule(stage.scheduler, plan.scheduler, plan.steps_asked)
     maps = masks.difference_maps(stage, look, clean, own, source, target)
-    found = masks.cut(maps)
+    mask = _masked(masks.cut(maps), edits, how.keep)
+    mixed = (mask * new + (1 - mask) * own) / (mask.square() + (1 - mask).square()).sqrt()  # of deviation 1
+    return _Work(schedule, clean, own, torch.where(new == own, own, mixed), mask, source, target)
+
+
+def _masked(found: torch.Tensor, edits: Sequence[EditShot], keep: float) -> torch.Tensor:
+    """Masks (n, 1, h, w) as they count: a person's own, everything or nothing where known, less what to keep."""
     for row, each in enumerate(edits):
         if each.mask is not None:
             found[row] = masks.painted([each.mask], found.shape[-1])[0]
-        elif not each.changes:
-            found[row] = 0.0
         elif each.whole:
             found[row] = 1.0
-    return _Work(schedule, clean, own, found * new + (1 - found) * own, found, source, target)
+        found[row] = 1 - keep * (1 - found[row]) if each.changes else 0.0
+    return found
 
 
 def _redrawn(stage: Stage, work: _Work, guidance: float, watch: Watch) -> torch.Tensor:
