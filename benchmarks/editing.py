@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,10 @@ from tqdm import tqdm
 from benchmarks.drawn import true_drawing
 from benchmarks.editing_cases import CHANGED, Case, cases
 from diffusion.editing.pipeline import EditingPipeline
-from diffusion.editing.request import EditSettings, EditShot
+from diffusion.editing.request import EditSettings, EditShot, settings_for
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings, Shot
-from fashion.replacing import is_whole
+from fashion.replacing import changed_fields
 from fashion.scorer import Detection, Scorer
 from fashion.scoring import score
 from fashion.setting import SettingReader
@@ -118,20 +119,25 @@ def _outside(case: Case, seen: tuple[list[Detection], ...], shown: tuple[Image.I
     return float(np.abs(before - after).mean(axis=2)[~wide].mean()) if not wide.all() else float("nan")
 
 
-def ours(
-    pipeline: EditingPipeline, own: bool, settings: EditSettings | None = None, guidance: float | None = None
-) -> Edit:
-    """The edit as it ships; `settings` for other ways of it."""
+def ours(pipeline: EditingPipeline, own: bool) -> Edit:
+    """The edit as it ships: as its words change."""
 
     def edit(asked: Sequence[Case], sources: Sequence[Image.Image]) -> list[Image.Image]:
-        shots = [
-            EditShot(source, case.source, case.target, seed=case.seed, source_seed=case.seed if own else None,
-                     whole=is_whole(case.source, case.target))
-            for case, source in zip(asked, sources, strict=True)
-        ]  # fmt: skip
-        return pipeline.edit(shots, DrawSettings(guidance_scale=guidance), settings).images
+        changed = changed_fields(asked[0].source, asked[0].target)
+        return pipeline.edit(shots_of(asked, sources, own), how=settings_for(changed)).images
 
     return edit
+
+
+def shots_of(asked: Sequence[Case], sources: Sequence[Image.Image], own: bool) -> list[EditShot]:
+    """The edits of cases; pictures that were drawn here know their noise."""
+    return [
+        EditShot(
+            source, case.source, case.target, seed=case.seed, source_seed=case.seed if own else None,
+            whole="style" in changed_fields(case.source, case.target),
+        )
+        for case, source in zip(asked, sources, strict=True)
+    ]  # fmt: skip
 
 
 def img2img(pipeline: EditingPipeline, strength: float) -> Edit:
@@ -180,8 +186,7 @@ def measure(
     """Tallies by what was changed, the pictures, and processor seconds an edit."""
     made: list[Image.Image] = []
     spent = time.process_time()
-    for start in tqdm(range(0, len(asked), BATCH), desc=name, disable=not sys.stderr.isatty()):
-        part = asked[start : start + BATCH]
+    for part in tqdm(_batches(asked), desc=name, disable=not sys.stderr.isatty()):
         made += edit(part, [sources[case] for case in part])
     spent = time.process_time() - spent
     tallies: dict[str, Tally] = {}
@@ -191,6 +196,12 @@ def measure(
             picked = [asked[i] for i in places]
             tallies[changed] = judge(picked, [sources[case] for case in picked], [made[i] for i in places])
     return tallies, made, spent / max(len(asked), 1)
+
+
+def _batches(asked: Sequence[Case]) -> list[list[Case]]:
+    """Cases in order, a few at a time, of one kind of change each."""
+    runs = [list(run) for _, run in groupby(asked, key=lambda case: case.changed)]
+    return [run[start : start + BATCH] for run in runs for start in range(0, len(run), BATCH)]
 
 
 def grid(asked: Sequence[Case], columns: Sequence[Sequence[Image.Image]], side: int = 192) -> Image.Image:
@@ -208,7 +219,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows, same = [], []
     for language in options.languages:
         pipeline = _opened(options.checkpoint, language)
-        asked = cases(options.scenes, language, tuple(options.changed))
+        asked = sorted(
+            cases(options.scenes, language, tuple(options.changed)), key=lambda case: CHANGED.index(case.changed)
+        )
         for origin in options.origins:
             own = origin == "own"
             sources = sources_of(pipeline, asked, own)

@@ -18,6 +18,7 @@ from fashion.scene import Scene, scenes
 from fashion.vocabulary import known_words
 
 CHANGED = ("color", "garment", "pattern", "background", "style")
+PART = {"outer": "torso", "top": "torso", "whole": "torso"}  # slots of one part of the body
 STREAM = SCENE_STREAM + 10  # scenes that no other benchmark draws
 
 
@@ -81,16 +82,16 @@ def _edited(scene: Scene, place: int, name: str, rng: random.Random) -> Scene | 
 
 
 def _other_kind(scene: Scene, place: int, rng: random.Random) -> Scene | None:
-    """Another kind that can have all that is said of the garment, on the same place of the body if there is one."""
+    """Another kind that can have all that is said of the garment, worn where it is worn (a dress may become a coat)."""
     garment, found = scene.garments[place], []
+    part = PART.get(GARMENT_BY_ID[garment.kind].slot, GARMENT_BY_ID[garment.kind].slot)
     for kind in GARMENTS:
-        if kind.id != garment.kind and kind.solid_only == GARMENT_BY_ID[garment.kind].solid_only:
+        if kind.id != garment.kind and PART.get(kind.slot, kind.slot) == part:
             try:
-                found.append((kind, _with(scene, place, replace(garment, kind=kind.id))))
+                found.append(_with(scene, place, replace(garment, kind=kind.id)))
             except ValueError:
                 continue
-    near = [pair for pair in found if pair[0].slot == GARMENT_BY_ID[garment.kind].slot]
-    return rng.choice(near or found)[1] if found else None
+    return rng.choice(found) if found else None
 
 
 def _with(scene: Scene, place: int, garment: object) -> Scene:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
-from fashion.replacing import Change, EditableWord, editable_words, is_whole, replaced
+from fashion.replacing import Change, EditableWord, changed_fields, editable_words, replaced
 from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
 
@@ -65,9 +65,9 @@ class FashionReader:
         """The prompt with words replaced. Raises WordNotFound, ValueError."""
         return replaced(prompt, changes)
 
-    def is_whole(self, source: str, target: str) -> bool:
-        """Whether the difference of two prompts shows everywhere in a picture."""
-        return is_whole(source, target)
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        """The fields of the words in which two prompts differ."""
+        return changed_fields(source, target)
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""

@@ -20,7 +20,6 @@ from fashion.vocabulary import known_words
 from hangul.particles import PAIRS, fitting
 
 EDITABLE = ("garment", "color", "pattern", "background", "style", "material", "sleeve", "hem", "neckline", "detail")
-WHOLE = ("style",)  # what changes a picture everywhere
 _PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
 _HANGUL = re.compile("[가-힣]")
 _ARTICLE = re.compile(r"\b(an?)(\s+)$", re.IGNORECASE)
@@ -98,19 +97,13 @@ def replaced(text: str, changes: Sequence[Change]) -> str:
     return text
 
 
-def changed_fields(source: str, target: str) -> set[str]:
-    """The fields of the words in which two prompts differ; "other" where words differ that the domain does not know."""
-    before, after = _said(source), _said(target)
-    return {field for field, _ in before ^ after}
-
-
-def is_whole(source: str, target: str) -> bool:
-    """Whether the difference of two prompts shows everywhere in a picture: another drawing style."""
-    return bool(changed_fields(source, target) & set(WHOLE))
+def changed_fields(source: str, target: str) -> frozenset[str]:
+    """The fields of the words in which two prompts differ, of those that the domain knows."""
+    return frozenset(field for field, _ in _said(source) ^ _said(target))
 
 
 def _said(text: str) -> set[tuple[str, str]]:
-    return {(span.field or "other", span.id or span.text) for span in known_words(text)}
+    return {(str(span.field), str(span.id)) for span in known_words(text)}
 
 
 def _is_meant(piece: Piece, change: Change) -> bool:

@@ -55,7 +55,7 @@ class Edit(Job):
     """
 
     ARGUMENT: ClassVar[str] = "source_image"
-    BATCH: ClassVar[tuple[str, ...]] = ("source_image", "mask_image", "keep")
+    BATCH: ClassVar[tuple[str, ...]] = ("source_image", "mask_image", "keep", "prompt")
     OTHER_TEXTS: ClassVar[tuple[str, ...]] = ("source_prompt",)
     COMMAND: ClassVar[str] = "Change words of a picture's prompt and keep the rest of the picture, without a server."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fashion.lexicon import WORD_BY_ID
-from fashion.replacing import Change, WordNotFound, changed_fields, editable_words, is_whole, replaced
+from fashion.replacing import Change, WordNotFound, changed_fields, editable_words, replaced
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_every_offer_can_be_made_and_is_read_as_what_it_is() -> None:
                 assert (word.field, offer.id) in {(each.field, each.id) for each in editable_words(changed)}, changed
 
 
-def test_another_style_shows_everywhere_another_colour_does_not() -> None:
-    assert is_whole("빨간 원피스, 수채화", "빨간 원피스, 픽셀아트")
-    assert not is_whole("빨간 원피스, 수채화", "파란 원피스, 수채화")
+def test_two_prompts_differ_in_the_fields_of_their_words() -> None:
+    assert changed_fields("빨간 원피스, 수채화", "빨간 원피스, 픽셀아트") == {"style"}
+    assert changed_fields("빨간 원피스", "빨간 드레스") == frozenset()
     assert changed_fields("빨간 원피스", "파란 코트") == {"color", "garment"}

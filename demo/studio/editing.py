@@ -21,15 +21,16 @@ Recipe = Mapping[str, object]
 
 @dataclass(frozen=True)
 class EditTexts:
-    """`source`, `target`, `negative`: as they are drawn. `prompt`: the new text as a person would write it. `whole`:
-    the change shows everywhere. `seed`: of the noise that the source was drawn from; None where it was not drawn here.
+    """`source`, `target`, `negative`: as they are drawn. `prompt`: the new text as a person would write it. `changed`:
+    the fields of the words that differ. `seed`: of the noise that the source was drawn from; None where it was not
+    drawn here.
     """
 
     source: str
     target: str
     negative: str
     prompt: str
-    whole: bool
+    changed: frozenset[str]
     seed: int | None
 
 
@@ -73,7 +74,7 @@ def texts_of(job: Edit, recipe: Recipe | None, reader: DomainReader) -> EditText
         prompt = _as_typed(typed, changes, reader) or target
         if way == "form" and (added := _added_style(job, source, reader)):
             target, prompt = f"{target}, {added}", f"{prompt}, {added}"
-    return EditTexts(source, target, negative, prompt, reader.is_whole(source, target), seed)
+    return EditTexts(source, target, negative, prompt, reader.changed_fields(source, target), seed)
 
 
 def words_of(text: str, reader: DomainReader, guessed: bool = False) -> Words:

@@ -48,8 +48,8 @@ class DomainReader(PromptReader, Protocol):
         """The prompt with words replaced. Raises WordNotFound, ValueError."""
         ...
 
-    def is_whole(self, source: str, target: str) -> bool:
-        """Whether the difference of two prompts shows everywhere in a picture."""
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        """The fields of the words in which two prompts differ."""
         ...
 
 
@@ -64,8 +64,8 @@ class NoDomain(AsTyped):
             prompt = _replaced_anywhere(prompt, change)
         return prompt
 
-    def is_whole(self, source: str, target: str) -> bool:
-        return False
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        return frozenset()
 
 
 def _replaced_anywhere(prompt: str, change: Change) -> str:

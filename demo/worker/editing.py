@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from demo.studio import prompts
 from demo.studio.editing import EditTexts, texts_of
-from diffusion.editing.request import EditSettings, EditShot, edits_for
+from diffusion.editing.request import EditShot, edits_for, settings_for
 from diffusion.progress import Progress
 from diffusion.recipe import read_recipe
 from diffusion.request import DrawSettings
@@ -22,11 +22,11 @@ def run_edits(
     pipeline: Pipeline, orders: Sequence[Order], on_step: Callable[[Progress], None] | None,
     cancelled: Callable[[], bool] | None,
 ) -> list[Result]:  # fmt: skip
-    """Edit the pictures of one batch, which share source, mask and keep. Raises ValueError, Cancelled."""
+    """Edit the pictures of one batch, which share source, mask, prompt and keep. Raises ValueError, Cancelled."""
     shots = [_shots(order, pipeline.domain) for order in orders]
     flat = [shot for each in shots for shot in each]
     recipe = orders[0].recipes.get("source_image")
-    how = EditSettings(keep=_job(orders[0]).keep)
+    how = settings_for(_texts(orders[0], pipeline.domain).changed, _job(orders[0]).keep)
     drawing = pipeline.edit(flat, settings_of(recipe), how, on_step, cancelled)
     ends = [sum(map(len, shots[: place + 1])) for place in range(len(shots))]
     return [
@@ -65,7 +65,7 @@ def _shots(order: Order, domain: str) -> list[EditShot]:
         source_seed=texts.seed,
         negative_prompt=texts.negative,
         mask=order.pictures.get("mask_image"),
-        whole=texts.whole,
+        whole="style" in texts.changed,
         typed=texts.prompt,
     )
     return edits_for(first, job.n)

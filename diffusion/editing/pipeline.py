@@ -109,10 +109,11 @@ def _planned(pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: Dr
     assert how.strength is not None
     base = pipeline.stages["base"]
     plan = pipeline.plan([replace(each.target(), source=None) for each in edits], settings)
-    changes = {"guidance_scale": CycleSettings().guidance_scale} if how.method == "cycle" else {}
+    guidance = CycleSettings().guidance_scale if how.method == "cycle" else plan.guidance_scale
+    changes: dict[str, object] = {"guidance_scale": how.guidance_scale or guidance}
     changes |= {"scheduler": "ddim"} if how.method == "cycle" and "ddim" in scheduler_names(base.scheduler) else {}
     steps = real_steps(plan.steps_asked, how.strength)
-    return replace(plan, base_steps=steps, strength=how.strength, **changes)
+    return replace(plan, base_steps=steps, strength=how.strength, **changes)  # type: ignore[arg-type]
 
 
 def _told(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) -> Told:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from diffusion.request import Shot
+from diffusion.request import DrawSettings, Shot
 from jobspec import SEEDS
 
 METHODS = ("redraw", "flow", "cycle")
+# what changes → strength and guidance scale, of pictures drawn by the checkpoint that ships
+MANNERS: dict[frozenset[str], tuple[float | None, float | None]] = {
+    frozenset({"color"}): (0.875, None),
+    frozenset({"background"}): (None, 5.0),
+    frozenset({"style"}): (0.875, 5.0),
+}
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,13 @@ class EditSettings:
     """How an edit is made. `keep`: how much of what is outside the changed part stays, 0 to 1. `method`: "redraw" (the
     part under the mask is drawn anew from the source's noise), "flow" (the difference of two velocities, FlowEdit) or
     "cycle" (CycleDiffusion); None chooses by the picture and the checkpoint. `strength`: how much noise an edit begins
-    with; None: the method's own.
+    with; None: the method's own. `guidance_scale`: None: that of the settings that drew the source.
     """
 
     keep: float = 1.0
     method: str | None = None
     strength: float | None = None
+    guidance_scale: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.keep, int | float) or not 0 <= self.keep <= 1:
@@ -79,6 +87,15 @@ class EditSettings:
             raise ValueError(f"method is {self.method!r}: choose one of {', '.join(METHODS)}")
         if self.strength is not None and not 0 < self.strength <= 1:
             raise ValueError(f"strength is {self.strength!r}: give a number above 0 and up to 1")
+        DrawSettings(guidance_scale=self.guidance_scale)
+
+
+def settings_for(changed: Set[str], keep: float = 1.0) -> EditSettings:
+    """How to make an edit of these words ("color", "garment", "pattern", "background", "style"…), by measurement
+    (docs/explanation/editing.md): what keeps its shape begins with less noise, what is everywhere needs more guidance.
+    """
+    strength, guidance = MANNERS.get(frozenset(changed), (None, None))
+    return EditSettings(keep=keep, strength=strength, guidance_scale=guidance)
 
 
 def edits_for(first: EditShot, n: int) -> list[EditShot]:
