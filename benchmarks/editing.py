@@ -7,9 +7,10 @@
 With the same weights: ours; image to image at its best strength (of those tried, the one whose edits succeed most
 often); a redraw with the same seed; CycleDiffusion at the ancestor's settings (strength 0.8, guidance 7.5, source
 guidance 1, eta 0.1, 50 steps asked); these three on English prompts and own pictures. "own": pictures that the
-checkpoint drew; "uploads": the renderer's drawings, which it never made. The reporting scorer judges: whether the target is seen (on the right garment), whether every
-attribute that was right before and is not meant to change still is, and how far pixels moved outside the changed
-garment, as its masks of source and result together say. It takes no part in any edit.
+checkpoint drew; "uploads": the renderer's drawings, which it never made. The reporting scorer judges: whether the
+target is seen (on the right garment), whether every attribute that was right before and is not meant to change still
+is, and how far pixels moved outside the changed garment, as its masks of source and result together say. It takes no
+part in any edit.
 """
 
 from __future__ import annotations

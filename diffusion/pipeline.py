@@ -28,7 +28,7 @@ from diffusion.progress import Cancelled, Clock, Pace, Progress
 from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
-from diffusion.run import Asked, OnStep, Run, noise_of, timed
+from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
 from jobspec.prompts import AsTyped, PromptReader
@@ -142,10 +142,10 @@ class TwoStagePipeline:
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
     @contextmanager
-    def running(self, plan: Plan, pictures: int, on_step: OnStep | None, cancelled: Asked | None) -> Iterator[Run]:
+    def running(self, plan: Plan, pictures: int, on_step: OnStep | None, cancelled: Asked | None) -> Iterator[StageRun]:
         """The pipeline for oneself, its base with the plan's style, while one run of it lasts."""
         with self._lock, torch.inference_mode(), self._styled(plan):
-            yield Run(plan, Clock(plan.work(self.stages, pictures), self._pace), on_step, cancelled)
+            yield StageRun(plan, Clock(plan.work(self.stages, pictures), self._pace), on_step, cancelled)
 
     def plan(self, shots: Sequence[Shot], settings: DrawSettings) -> Plan:
         """The settings without gaps; raises ValueError for what this checkpoint cannot do."""
@@ -189,7 +189,7 @@ class TwoStagePipeline:
         return Conditioning(hidden[positive], hidden[negative], pooled[positive], pooled[negative])
 
     def _draw_base(
-        self, shots: Sequence[Shot], plan: Plan, told: Conditioning, generators: list[torch.Generator], run: Run
+        self, shots: Sequence[Shot], plan: Plan, told: Conditioning, generators: list[torch.Generator], run: StageRun
     ) -> torch.Tensor:
         stage = self.stages["base"]
         run.check()
@@ -201,7 +201,7 @@ class TwoStagePipeline:
         return run.stage(stage, latents, schedule, told, plan.guidance_scale)
 
     def refine(
-        self, pixels: torch.Tensor, plan: Plan, told: Conditioning, generators: list[torch.Generator], run: Run
+        self, pixels: torch.Tensor, plan: Plan, told: Conditioning, generators: list[torch.Generator], run: StageRun
     ) -> torch.Tensor:
         """The base's pixels (n, 3, s, s), larger and drawn on by the refiner."""
         stage = self.stages["refiner"]

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Run:
+class StageRun:
     """One draw's callbacks and clock."""
 
     plan: Plan

@@ -28,7 +28,7 @@ from diffusion.pipeline import Drawing, TwoStagePipeline
 from diffusion.plan import Plan
 from diffusion.recipe import make_recipe
 from diffusion.request import DrawSettings
-from diffusion.run import Asked, OnStep, Run, noise_of, timed
+from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
 from diffusion.stage import Conditioning, Stage, Watch
 
@@ -127,7 +127,7 @@ def _told(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) -> 
 
 def _drawn(
     pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan, how: EditSettings, told: Told,
-    generators: list[torch.Generator], run: Run,
+    generators: list[torch.Generator], run: StageRun,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """The base's pixels (n, 3, s, s) of the edits, and what of them counts, (n, 1, h, w) over latents."""
     stage = pipeline.stages["base"]
@@ -147,7 +147,7 @@ def _drawn(
 
 def _begun(
     stage: Stage, edits: Sequence[EditShot], plan: Plan, how: EditSettings, told: Told,
-    generators: list[torch.Generator], run: Run,
+    generators: list[torch.Generator], run: StageRun,
 ) -> _Work:  # fmt: skip
     """Latents, noise and masks of the edits."""
     pixels = torch.cat([to_pixels(each.source, plan.size) for each in edits])
