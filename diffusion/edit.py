@@ -97,7 +97,7 @@ def _target(before: str, prompt: str | None, replacements: Sequence[tuple[str, s
         raise ValueError("say what to change: either --prompt or --replace OLD=NEW")
     after = before if prompt is None else prompt
     for old, new in replacements:
-        changed = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _, new=new: new, after)
+        changed = new.join(re.split(rf"(?<!\w){re.escape(old)}(?!\w)", after))
         if changed == after:
             raise ValueError(f"{old!r} is not a word of {before!r}: replace one that is")
         after = changed

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -55,8 +56,8 @@ def read_table(path: Path) -> list[EditPair]:
     for number, row in enumerate(rows, start=2):
         if empty := [name for name in COLUMNS if not (row[name] or "").strip()]:
             raise ValueError(f"{path}, line {number}: {empty[0]} is empty")
-        opened = [open_picture(path.parent / row[name]) for name in COLUMNS[:2]]
-        pairs.append(EditPair(*opened, row["source_text"], row["target_text"]))
+        source, edited = (open_picture(path.parent / row[name]) for name in COLUMNS[:2])
+        pairs.append(EditPair(source, edited, row["source_text"], row["target_text"]))
     return pairs
 
 
@@ -157,7 +158,7 @@ def _scorer(checkpoint: Path) -> AttributeScorer | None:
     from fashion.scorer import Scorer
 
     folder = checkpoint / "scorers"
-    return Scorer.load(folder, "reporting") if folder.is_dir() else None
+    return cast(AttributeScorer, Scorer.load(folder, "reporting")) if folder.is_dir() else None
 
 
 def _table(rows: Sequence[Mapping[str, float | str]]) -> str:

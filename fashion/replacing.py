@@ -168,9 +168,9 @@ def _alternatives(piece: Piece, kinds: set[str]) -> tuple[Alternative, ...]:
     assert piece.entry is not None
     field, id = piece.entry
     old = word(field, id)
-    others = [each for each in WORDS[field] if each.id != id]
+    others: list[Word] = [each for each in WORDS[field] if each.id != id]
     if isinstance(old, GarmentKind):
-        others = _wearable(old, kinds)
+        others = [*_wearable(old, kinds)]
     return tuple(Alternative(each.id, _said_like(piece.text, old, each), _rgb(each)) for each in others)
 
 
@@ -178,7 +178,7 @@ def _rgb(each: Word) -> str | None:
     return f"#{bytes(each.rgb).hex()}" if isinstance(each, Color) else None
 
 
-def _wearable(old: GarmentKind, kinds: set[str]) -> list[Word]:
+def _wearable(old: GarmentKind, kinds: set[str]) -> list[GarmentKind]:
     """The garments that can be worn in the place of one beside the others, those of the same place first."""
     beside = [GARMENT_BY_ID[kind].slot for kind in kinds if kind != old.id]
     fit = [

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             continue
         help = _help(field, defaults.get(name, field.get("default")))
         if name == argument:
-            parser.add_argument(name, help=help, **({"type": Path} if name in picture_fields(kind) else {}))
+            parser.add_argument(name, help=help, type=Path if name in picture_fields(kind) else str)
             continue
         flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
         extra: dict[str, Any] = {"type": TYPES.get(str(field.get("type")), str)}

@@ -119,8 +119,8 @@ class Asking:
         if asked.mask_image is not None:
             mask = self._generations.image(viewer, asked.mask_image)[0]
             if (mask.width, mask.height) != (source.width, source.height):
-                sizes = {"got": f"{mask.width}×{mask.height}", "wanted": f"{source.width}×{source.height}"}
-                raise ServiceError("edit_mask_size", "mask_image", **sizes)
+                got, wanted = (f"{each.width}×{each.height}" for each in (mask, source))
+                raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
         return settled(asked, source.recipe, prompts.reader_for(self._readiness.domain()))
 
     def _style(self, job: Draw) -> str | None:

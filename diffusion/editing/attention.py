@@ -59,7 +59,7 @@ def watched(unet: UNet2DConditionModel) -> Iterator[DifferenceProcessor]:
     before = [layer.processor for layer in layers]
     try:
         for layer in layers:
-            layer.processor = processor
+            layer.processor = processor  # type: ignore[assignment]  # any callable, unlike the hint
         yield processor
     finally:
         for layer, own in zip(layers, before, strict=True):

@@ -96,4 +96,5 @@ def _posterior(
 
 def _is_last(schedule: Schedule, i: int) -> bool:
     """Whether a step leads to the clean latents; diffusers counts DDIM's timestep 0 for clean as well."""
-    return i == len(schedule) - 1 or (isinstance(schedule.scheduler, DDIMScheduler) and schedule.timesteps[i + 1] <= 0)
+    last = i == len(schedule) - 1
+    return last or (isinstance(schedule.scheduler, DDIMScheduler) and int(schedule.timesteps[i + 1]) <= 0)

@@ -39,7 +39,8 @@ def difference_maps(
     predicted = (output[n:] - output[:n]).norm(dim=1)  # (n, h, w)
     side = predicted.shape[-1]
     fine = [cells for cells in seen.maps if cells.shape[1] >= (side // 2**FINE) ** 2]
-    return (_scaled(sum(_widened(cells, side) for cells in fine)) + _scaled(predicted)) / 2
+    heard = torch.stack([_widened(cells, side) for cells in fine]).sum(dim=0)
+    return (_scaled(heard) + _scaled(predicted)) / 2
 
 
 def cut(maps: torch.Tensor, widened: int = WIDENED) -> torch.Tensor:
