@@ -50,27 +50,27 @@ def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) 
     try:
         order = parse(argv)
     except (ValueError, OSError) as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     try:
         pipeline = open_pipeline(order, reader)
         order.out.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     try:
         drawing = draw(pipeline, order)
     except ValueError as error:  # what this checkpoint cannot do
-        return _refuse(error, 2)
+        return refuse(error, 2)
     except MemoryError:
-        return _refuse("out of memory: give fewer pictures, a smaller size, or --low-memory", 2)
+        return refuse("out of memory: give fewer pictures, a smaller size, or --low-memory", 2)
     except KeyboardInterrupt:
-        return _refuse("stopped, nothing was written", 130)
+        return refuse("stopped, nothing was written", 130)
     for warning in drawing.warnings:
         print(f"python -m diffusion: {warning}", file=sys.stderr)
     try:
         for path in save(drawing, order):
             print(path)
     except OSError as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
@@ -130,15 +130,16 @@ def draw(pipeline: TwoStagePipeline, order: CommandLine) -> Drawing:
 def save(drawing: Drawing, order: CommandLine) -> list[Path]:
     """Write an order's pictures; returns their paths."""
     named = zip(order.shots, drawing.images, drawing.recipes, strict=True)
-    return [_save(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
+    return [save_picture(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
 
 
-def _refuse(why: object, status: int) -> int:
+def refuse(why: object, status: int) -> int:
+    """Say why on one line of stderr; gives the exit status back."""
     print(f"python -m diffusion: {' '.join(str(why).split())}", file=sys.stderr)
     return status
 
 
-def _save(folder: Path, shot: Shot, data: bytes) -> Path:
+def save_picture(folder: Path, shot: Shot, data: bytes) -> Path:
     """Write to the first free name "<prompt>-<seed>[-k].png"; an existing picture is never touched."""
     stem = re.sub(r"[^a-z0-9]+", "-", shot.prompt.lower()).strip("-")[:60] or "picture"
     k = 1

@@ -66,6 +66,8 @@ def read_settings(recipe: Mapping[str, object], source: Image.Image | None = Non
     """
     if recipe.get("format") not in FORMATS:
         raise ValueError(f"recipe has format {recipe.get('format')!r}: this version reads 1 and 2")
+    if "edit" in recipe:
+        raise ValueError("recipe is of an edit: make it again as an edit of its source picture")
     if lacking := [
         key for key in ("prompt", "negative_prompt", "seed", "source_sha256", "settings") if key not in recipe
     ]:

@@ -35,6 +35,8 @@ class Conditioning:
 
 # Called after each step: step (0-based), latents before it, the network's output.
 Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
+# What the latents are to be after a step: step, latents after it. An edit keeps what lies outside its mask so.
+Between = Callable[[int, torch.Tensor], torch.Tensor]
 # Called after each picture that the autoencoder encodes or decodes: it may raise.
 Check = Callable[[], None]
 
@@ -106,13 +108,14 @@ class Stage:
         return cure if is_finite(latents) else "so did the steps before it"
 
     def denoise(
-        self, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning, guidance: float, watch: Watch
-    ) -> torch.Tensor:
+        self, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning, guidance: float, watch: Watch,
+        between: Between = lambda _, latents: latents,
+    ) -> torch.Tensor:  # fmt: skip
         """Walk latents (n, c, h, w) from the schedule's first level to clean ones."""
         self._check(conditioning)
         for i in range(len(schedule)):
-            output = self._predict(latents, schedule, i, conditioning, guidance)
-            before, latents = latents, schedule.step(output, i, latents)
+            output = self.predict(latents, schedule, i, conditioning, guidance)
+            before, latents = latents, between(i, schedule.step(output, i, latents))
             watch(i, before, output)
         return latents
 
@@ -123,9 +126,10 @@ class Stage:
         low, high = self.defaults.guidance_interval
         return [guidance > 1.0 and low <= schedule.share(i) <= high for i in range(len(schedule))]
 
-    def _predict(
+    def predict(
         self, latents: torch.Tensor, schedule: Schedule, i: int, conditioning: Conditioning, guidance: float
     ) -> torch.Tensor:
+        """The network's output before step i, guided where the stage guides; row by row."""
         guided = self.guided_steps(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):

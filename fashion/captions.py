@@ -109,8 +109,8 @@ def _choose(scene: Scene, short: bool, rng: random.Random) -> CaptionContent:
     unusual = 0.25 if short else 1.0
     background = chance() < (usual if scene.background == _USUAL_BACKGROUND else unusual)
     style = chance() < (usual if scene.style == _USUAL_STYLE else unusual)
-    named = scene.background if background else None, scene.style if style else None
-    return CaptionContent(scene, tuple(fields), *named)
+    place, look = scene.background if background else None, scene.style if style else None
+    return CaptionContent(scene, tuple(fields), place, look)
 
 
 @lru_cache(maxsize=65536)

@@ -19,23 +19,38 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
 
     `defaults`: of this command line, where they are not the job's own.
     """
+    argument = kind.ARGUMENT or kind.TEXT
     for name, field in properties(kind).items():
-        if name in ASKED_OTHERWISE:
+        if name in ASKED_OTHERWISE or name in kind.MADE:
             continue
         help = _help(field, defaults.get(name, field.get("default")))
-        if name == kind.TEXT:
-            parser.add_argument(name, help=help)
+        if name == argument:
+            parser.add_argument(name, help=help, type=Path if name in picture_fields(kind) else str)
             continue
         flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
         extra: dict[str, Any] = {"type": TYPES.get(str(field.get("type")), str)}
         if field.get("type") == "boolean":
             extra = {"action": argparse.BooleanOptionalAction}
-        elif name in picture_fields(kind):
-            extra = {"type": Path, "metavar": "FILE", "required": "default" not in field}
         elif name == "styles":
             extra = {"type": style_option, "nargs": "+", "metavar": "NAME:WEIGHT"}
+        elif field.get("type") == "array":  # of replacements
+            extra = {"action": "append", "type": replacement, "metavar": "OLD=NEW"}
+        elif name in picture_fields(kind):
+            extra = {
+                "type": Path,
+                "metavar": "FILE",
+                "required": name not in kind.model_fields or kind.model_fields[name].is_required(),
+            }
         parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
     parser.set_defaults(**defaults)
+
+
+def replacement(text: str) -> dict[str, str]:
+    """`원피스=코트` as a replacement. Raises argparse.ArgumentTypeError."""
+    old, sign, new = text.partition("=")
+    if not sign or not old.strip() or not new.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}: give the word and what is to stand there as OLD=NEW")
+    return {"from": old.strip(), "to": new.strip()}
 
 
 def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[str, object], dict[str, Path]]:

@@ -39,10 +39,11 @@ class BatchStep(Protocol):
 
 @dataclass(frozen=True)
 class Order:
-    """A job to run; `pictures`: what it starts from, by field of the job."""
+    """A job to run; `pictures`: what it starts from, by field of the job; `recipes`: of those that were drawn here."""
 
     job: Job
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

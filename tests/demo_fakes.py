@@ -23,6 +23,7 @@ from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
+from diffusion.editing.request import EditSettings, EditShot
 from diffusion.lora_card import StyleCard
 from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
@@ -83,6 +84,7 @@ class FakePipeline:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
         self.settings: list[DrawSettings] = []
+        self.edits: list[list[EditShot]] = []
         self._gates: deque[threading.Event] = deque()
 
     def gate(self) -> threading.Event:
@@ -133,6 +135,13 @@ class FakePipeline:
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
 
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> FakeDrawing:  # fmt: skip
+        self.edits.append(list(edits))
+        return self.draw([each.target() for each in edits], settings, on_step, cancelled)
+
 
 def _picture(shot: Shot, size: int) -> Image.Image:
     digest = hashlib.md5(f"{shot.drawn_prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
@@ -164,7 +173,7 @@ def fake_worker(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
     runner = DrawRunner(made)
-    kinds = {"draw": runner, "vary": runner} | (runners or {})
+    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | (runners or {})
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 
 

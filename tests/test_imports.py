@@ -40,7 +40,9 @@ ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("diffusion", "training"): ("diffusion.training.*", "diffusion.training"),
     ("diffusion", "ko_clip"): ("diffusion.training.lora",),  # Korean captions of a style go through the student
-    ("diffusion", "fashion"): ("diffusion.training.*", "diffusion.metrics", "diffusion.report"),
+    ("diffusion", "fashion"): (
+        "diffusion.training.*", "diffusion.metrics", "diffusion.report", "diffusion.edit_metrics",
+    ),
     ("textile", "training"): ("textile.training.*", "textile.*_training"),
 }  # fmt: skip
 

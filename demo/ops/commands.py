@@ -152,7 +152,7 @@ def gallery(settings: Settings, arguments: argparse.Namespace) -> int:
     runner, folder = open_runner(settings, "draw"), arguments.out or Path(settings.starter)
 
     def draw(prompt: str, seed: int) -> tuple:
-        job, _ = accepted(Draw, {"prompt": prompt, "n": 1, "seed": seed}, {})
+        job = accepted(Draw, {"prompt": prompt, "n": 1, "seed": seed}, {}, settings).job
         picture = runner.run([Order(job)])[0].pictures[0]
         print(f"{seed:4}  {prompt}", file=sys.stderr)
         return picture.image, picture.recipe

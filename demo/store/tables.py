@@ -116,6 +116,7 @@ class Image(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     generation_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id"), index=True)
+    parent_id: Mapped[str | None] = mapped_column(index=True)  # the picture it was made from, deleted or not
     position: Mapped[int] = mapped_column(default=0)
     kind: Mapped[str]  # generation, upload
     created_at: Mapped[float]
@@ -169,6 +170,7 @@ class Receipt(Base):
     created_at: Mapped[float]
     generations: Mapped[int]
     images: Mapped[int]
+    children_kept: Mapped[int] = mapped_column(default=0)  # pictures made from the deleted ones, which stay
     vectors: Mapped[list[Any]]  # index ids not yet known to be gone from every index file
     completed_at: Mapped[float | None]
 

@@ -15,16 +15,17 @@ from demo.queue.wake import Wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import Generation, Idempotency, new_id
+from demo.store.tables import Generation, Idempotency, Image, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
+from demo.studio.editing import Words, drawn_text, settled, words_of
 from demo.studio.generations import Generations
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
-from jobspec import SEEDS, Draw, Job, Warned, take_tags
+from jobspec import SEEDS, Draw, Edit, Job, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -63,6 +64,11 @@ class Asking:
             take_tags(prompt)[0], self._searcher.encoder, prompts.reader_for(self._readiness.domain())
         )
 
+    def words(self, row: Image) -> Words:
+        """The words of a picture's prompt as it was drawn; none of an upload."""
+        reader = prompts.reader_for(self._readiness.domain())
+        return words_of(drawn_text(row.recipe) if row.recipe else "", reader)
+
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
             used = session.get(Idempotency, (viewer.owner_id, key))
@@ -92,16 +98,34 @@ class Asking:
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
+        if isinstance(asked, Edit):
+            asked = self._settled_edit(viewer, asked)
         texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
         if asked.visibility == "public":
             prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
+        self._require_seen(viewer, asked)
+        drawn: dict[str, object] = {}
+        if isinstance(asked, Draw):
+            drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
+        seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
+        return asked.changed(**texts, **drawn, seed=seed)
+
+    def _require_seen(self, viewer: Viewer, asked: Job) -> None:
         for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
-        drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
-        seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
-        return asked.changed(**texts, **drawn, seed=seed)
+
+    def _settled_edit(self, viewer: Viewer, asked: Edit) -> Edit:
+        """An edit with its new prompt and its noise's seed; what cannot be edited is refused before it waits."""
+        self._require_seen(viewer, asked)
+        source = self._generations.image(viewer, asked.source_image)[0]
+        if asked.mask_image is not None:
+            mask = self._generations.image(viewer, asked.mask_image)[0]
+            if (mask.width, mask.height) != (source.width, source.height):
+                got, wanted = (f"{each.width}×{each.height}" for each in (mask, source))
+                raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
+        return settled(asked, source.recipe, prompts.reader_for(self._readiness.domain()))
 
     def _style(self, job: Draw) -> str | None:
         """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style, of its `styles` too."""
@@ -121,6 +145,9 @@ class Asking:
 
     def _warnings(self, asked: Job, job: Job) -> list[Warned]:
         """What of the request will not count, as far as it is known before anything is drawn."""
+        if isinstance(job, Edit):
+            reader = prompts.reader_for(self._readiness.domain())
+            return prompts.warnings(job.prompt, job.prompt, self._searcher.require(), reader)
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()

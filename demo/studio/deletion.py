@@ -132,7 +132,10 @@ class Deletion:
         """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
         ids = [row.id for row in rows]
         mine = list(session.scalars(select(Image).where(Image.generation_id.in_(ids)))) + list(images)
-        receipt = Receipt(id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[])
+        receipt = Receipt(
+            id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[],
+            children_kept=_children_kept(session, [image.id for image in mine]),
+        )  # fmt: skip
         vectors = []
         for row in rows:
             if row.status not in ENDED:
@@ -199,3 +202,12 @@ class Deletion:
             return self._searcher.index.removed(index_id)
         except ServiceError:  # no encoder to open the index with: ask again later
             return False
+
+
+def _children_kept(session: Session, ids: Sequence[str]) -> int:
+    """How many pictures were made from those that go, and stay."""
+    kept = 0
+    for start in range(0, len(ids), 500):
+        made = Image.parent_id.in_(ids[start : start + 500])
+        kept += sum(id not in set(ids) for id in session.scalars(select(Image.id).where(made)))
+    return kept

@@ -13,14 +13,16 @@ from demo.store.settings import Settings
 from demo.studio import prompts
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
+from demo.worker.editing import run_edits
 from demo.worker.safety import with_safety_checker
 from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
-from jobspec import Draw, Order, Result, ResultPicture, Warned
+from jobspec import Draw, Edit, Order, Result, ResultPicture, Warned
 
 if TYPE_CHECKING:
+    from diffusion.editing.request import EditSettings, EditShot
     from diffusion.encoder import TextEncoder
 
 
@@ -62,9 +64,14 @@ class Pipeline(Protocol):
         cancelled: Callable[[], bool] | None = None,
     ) -> Drawn: ...  # fmt: skip
 
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> Drawn: ...  # fmt: skip
+
 
 class DrawRunner:
-    """Runs jobs of the kinds draw and vary over a pipeline that reads the prompts as its domain means them."""
+    """Runs jobs of the kinds draw, form, vary and edit over a pipeline that reads prompts as its domain means them."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -86,6 +93,8 @@ class DrawRunner:
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Result]:  # fmt: skip
         """Draw the orders in one batch; they share their batch key. Raises ValueError, Cancelled."""
+        if isinstance(orders[0].job, Edit):
+            return run_edits(self.pipeline, orders, on_step, cancelled)
         shots = [self._shots(order) for order in orders]
         flat = [shot for each in shots for shot in each]
         drawing = self.pipeline.draw(flat, settings_for(_job(orders[0])), on_step, cancelled)

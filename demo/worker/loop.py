@@ -222,19 +222,21 @@ class Worker:
             return None
         try:
             viewer = Viewer(row.owner_id)
-            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
+            found = {field: self._picture(id, viewer) for field, id in job.source_pictures().items()}
+            recipes = {field: recipe for field, (_, recipe) in found.items() if recipe is not None}
+            return Order(job, {field: picture for field, (picture, _) in found.items()}, recipes)
         except (ServiceError, OSError, ValueError) as error:
             logger.warning("job %s cannot begin: %s", row.id, error)
             self._queue.fail(row, "source_gone")
             return None
 
-    def _picture(self, image_id: str, viewer: Viewer) -> Picture.Image:
-        """A picture to start from, if the job's owner may still see it. Raises ServiceError, OSError."""
+    def _picture(self, image_id: str, viewer: Viewer) -> tuple[Picture.Image, dict[str, object] | None]:
+        """A picture to start from and its recipe, if the job's owner may still see it. Raises ServiceError, OSError."""
         with self._database.read() as session:
             row = session.scalar(select(Image).where(Image.id == image_id, image_visible_to(viewer)))
         if row is None:
             raise ServiceError("source_gone")
-        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
+        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB"), row.recipe
 
 
 class _Run:

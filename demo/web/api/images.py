@@ -54,7 +54,16 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
 @blueprint.doc(summary="What a picture was drawn from")
 def get_image_info(image_id: str) -> dict:
     row, _ = services().generations.image(viewer(), image_id)
-    return present.image(row) | {"recipe": row.recipe if viewer().owns(row.owner_id) else None}
+    recipe = row.recipe if viewer().owns(row.owner_id) else None
+    return present.image(row) | {"recipe": recipe} | present.family(services().generations.family(viewer(), row))
+
+
+@blueprint.get("/images/<string:image_id>/words")
+@blueprint.output(schemas.PictureWords)
+@blueprint.doc(summary="The words of a picture's prompt, and what can stand in their place")
+def get_image_words(image_id: str) -> dict:
+    row, _ = services().generations.image(viewer(), image_id)
+    return present.picture_words(services().asking.words(row), known=row.recipe is not None)
 
 
 @blueprint.get("/images")
