@@ -19,7 +19,7 @@ import torch
 from diffusion.lora_base import described, made_for, reads_text
 from diffusion.lora_card import StyleCard, read_card
 from diffusion.lora_files import PEFT_SETTINGS, StyleFile, check_header, find_styles, read_style, sha256_style
-from diffusion.lora_forms import Change, magnitude_axis, make_change
+from diffusion.lora_forms import LayerChange, magnitude_axis, make_change
 from diffusion.lora_layers import LayerNames
 from diffusion.lora_merged import MergedWeights
 from diffusion.weights import is_finite
@@ -126,14 +126,14 @@ class LoraShelf:
         return self._cards[name][1]
 
 
-def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, Change]:
+def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, LayerChange]:
     """Layer → change; raises ValueError for layers that the U-Net lacks, missing factors or wrong shapes."""
     if style.text_keys:
         said = "style %s: %d text-encoder weights skipped (they target another encoder)"
         logger.warning(said, style.name, style.text_keys)
     names, weights = LayerNames(unet), dict(unet.named_parameters())
     changes = {layer: _change(style, layer) for layer in style.layers}
-    found: dict[str, Change] = {}
+    found: dict[str, LayerChange] = {}
     for layer, change in changes.items():
         ours = names.find(layer)
         weight = weights.get(f"{ours}.weight")
@@ -149,14 +149,14 @@ def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, Change]:
     return found
 
 
-def _change(style: StyleFile, layer: str) -> Change:
+def _change(style: StyleFile, layer: str) -> LayerChange:
     try:
         return make_change(style.layers[layer], lambda rank: style.scale(layer, rank))
     except ValueError as error:
         raise ValueError(f"style {style.name!r}: {layer} {error}: the file is incomplete") from error
 
 
-def _problem(change: Change, layer: str, weight: torch.Tensor | None) -> str:
+def _problem(change: LayerChange, layer: str, weight: torch.Tensor | None) -> str:
     """Why a change does not fit a weight; "" where it does."""
     if weight is None or weight.ndim < 2:
         return f"it has no layer {layer}"

@@ -1,6 +1,6 @@
 """What one layer of a style adds to its weight, in every form in which styles are written.
 
-In: the tensors of one layer by part (down, hada_w1_a, lokr_w2, magnitude, …). Out: a `Change`, which gives the
+In: the tensors of one layer by part (down, hada_w1_a, lokr_w2, magnitude, …). Out: a `LayerChange`, which gives the
 difference from a weight (out, in, …) as float32. With s = alpha / rank the forms are
     LoRA   s · up · down, with a middle factor for convolutions (LoCon's Tucker form)
     LoHa   s · (a1 · b1) ⊙ (a2 · b2)
@@ -137,7 +137,7 @@ class Kronecker:
 
 
 @dataclass(frozen=True)
-class Change:
+class LayerChange:
     """One layer's change: a product, its scale, and DoRA's magnitudes where it has any."""
 
     product: FactorProduct
@@ -161,11 +161,11 @@ class Change:
         return tuple(each for each in range(weight.ndim) if each != axis)
 
 
-def make_change(parts: Parts, scaling: Scaling) -> Change:
+def make_change(parts: Parts, scaling: Scaling) -> LayerChange:
     """The change that one layer's parts stand for; raises ValueError for parts that do not make one."""
     product = _product(parts)
     scale = scaling(product.rank)
-    return Change(product, scale, parts.get("magnitude"))
+    return LayerChange(product, scale, parts.get("magnitude"))
 
 
 def magnitude_axis(magnitude: Tensor, weight: Tensor) -> int:

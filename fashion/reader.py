@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
-from fashion.replacing import Change, EditableWord, changed_fields, editable_words, replaced
+from fashion.replacing import EditableWord, WordChange, changed_fields, editable_words, replaced
 from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
 
@@ -61,7 +61,7 @@ class FashionReader:
         """The words that can be changed, with what can stand in their place."""
         return editable_words(prompt)
 
-    def replaced(self, prompt: str, changes: Sequence[Change]) -> str:
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
         """The prompt with words replaced. Raises WordNotFound, ValueError."""
         return replaced(prompt, changes)
 

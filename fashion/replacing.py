@@ -48,7 +48,7 @@ class EditableWord:
 
 
 @dataclass(frozen=True)
-class Change:
+class WordChange:
     """Replace the word `old` by `new`: the one that begins at `start`, or every one where `start` is None."""
 
     old: str
@@ -76,8 +76,8 @@ def editable_words(text: str) -> list[EditableWord]:
     ]
 
 
-def replaced(text: str, changes: Sequence[Change]) -> str:
-    """The prompt in NFC with words replaced. Places (`Change.start`) are those of the text as it is given.
+def replaced(text: str, changes: Sequence[WordChange]) -> str:
+    """The prompt in NFC with words replaced. Places (`WordChange.start`) are those of the text as it is given.
 
     Raises WordNotFound for a word that the prompt does not have, ValueError for two changes of one place.
     """
@@ -106,7 +106,7 @@ def _said(text: str) -> set[tuple[str, str]]:
     return {(str(span.field), str(span.id)) for span in known_words(text)}
 
 
-def _is_meant(piece: Piece, change: Change) -> bool:
+def _is_meant(piece: Piece, change: WordChange) -> bool:
     """Whether a change speaks of this piece: by its very text, or by another name of what it says (빨강 for 빨간)."""
     if change.start is not None and piece.start != change.start:
         return False

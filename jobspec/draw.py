@@ -54,9 +54,9 @@ class Draw(Job):
     @classmethod
     def _with_tags_taken(cls, given: object) -> object:
         """`<lora:수묵화:0.8>` in a prompt is a style, not words."""
-        if not isinstance(given, dict) or not isinstance(given.get("prompt"), str):
+        if not isinstance(given, dict) or "<" not in str(given.get("prompt")):
             return given
-        prompt, tagged = take_tags(given["prompt"])
+        prompt, tagged = take_tags(str(given["prompt"]))
         named = given.get("styles", [])
         if not tagged or not isinstance(named, list):
             return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fashion.lexicon import WORD_BY_ID
-from fashion.replacing import Change, WordNotFound, changed_fields, editable_words, replaced
+from fashion.replacing import WordChange, WordNotFound, changed_fields, editable_words, replaced
 
 
 @pytest.mark.parametrize(
@@ -26,21 +26,21 @@ from fashion.replacing import Change, WordNotFound, changed_fields, editable_wor
 def test_a_word_is_replaced_and_what_is_beside_it_agrees(
     text: str, changes: list[tuple[str, str]], wanted: str
 ) -> None:
-    assert replaced(text, [Change(*change) for change in changes]) == wanted
+    assert replaced(text, [WordChange(*change) for change in changes]) == wanted
 
 
 def test_a_place_chooses_one_of_two_words_alike() -> None:
     text = "빨간 코트와 빨간 치마"
-    assert replaced(text, [Change("빨간", "파란", text.rindex("빨간"))]) == "빨간 코트와 파란 치마"
-    assert replaced(text, [Change("빨간", "파란")]) == "파란 코트와 파란 치마"
+    assert replaced(text, [WordChange("빨간", "파란", text.rindex("빨간"))]) == "빨간 코트와 파란 치마"
+    assert replaced(text, [WordChange("빨간", "파란")]) == "파란 코트와 파란 치마"
 
 
 def test_a_word_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(WordNotFound, match="치마.*빨간, 원피스") as error:
-        replaced("빨간 원피스", [Change("치마", "바지")])
+        replaced("빨간 원피스", [WordChange("치마", "바지")])
     assert (error.value.word, error.value.known) == ("치마", ("빨간", "원피스"))
     with pytest.raises(ValueError, match="twice"):
-        replaced("빨간 원피스", [Change("빨간", "파란"), Change("빨강", "흰")])
+        replaced("빨간 원피스", [WordChange("빨간", "파란"), WordChange("빨강", "흰")])
 
 
 def test_the_words_of_a_prompt_have_places_slots_and_alternatives() -> None:
@@ -67,7 +67,7 @@ def test_every_offer_can_be_made_and_is_read_as_what_it_is() -> None:
     for text in ("빨간 체크무늬 긴팔 원피스, 공원, 수채화", "a red checkered dress, a park, watercolour painting"):
         for word in editable_words(text):
             for offer in word.alternatives:
-                changed = replaced(text, [Change(word.text, offer.text, word.start)])
+                changed = replaced(text, [WordChange(word.text, offer.text, word.start)])
                 assert (word.field, offer.id) in {(each.field, each.id) for each in editable_words(changed)}, changed
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from demo.store.errors import ServiceError
 from demo.studio import pictures, prompts
 from demo.studio.prompts import DomainReader
-from fashion.replacing import Change, EditableWord, WordNotFound
+from fashion.replacing import EditableWord, WordChange, WordNotFound
 from jobspec import Edit
 
 FIELDS = {"title": "garment", "color": "color", "style": "style"}  # of an edit's form, and what words they are
@@ -127,11 +127,11 @@ def _seed(recipe: Recipe) -> int | None:
     return seed if isinstance(seed, int) else None
 
 
-def _changes(job: Edit) -> list[Change]:
-    return [Change(one.old, one.new, one.start) for one in job.replace]
+def _changes(job: Edit) -> list[WordChange]:
+    return [WordChange(one.old, one.new, one.start) for one in job.replace]
 
 
-def _filled(job: Edit, source: str, reader: DomainReader) -> list[Change]:
+def _filled(job: Edit, source: str, reader: DomainReader) -> list[WordChange]:
     """The words of the source that a form says otherwise; the form comes filled, so what is the same stays."""
     found = reader.editable_words(source)
     given = {name: getattr(job, name).strip() for name in FIELDS}
@@ -139,7 +139,7 @@ def _filled(job: Edit, source: str, reader: DomainReader) -> list[Change]:
     for name, field in FIELDS.items():
         old = _first(found, field)
         if given[name] and old is not None and given[name] != old.text:
-            changes.append(Change(old.text, given[name], old.start))
+            changes.append(WordChange(old.text, given[name], old.start))
         elif given[name] and old is None and name != "style":
             raise ServiceError("edit_unknown_word", name, word=given[name], known=_known(found))
     return changes
@@ -150,7 +150,7 @@ def _added_style(job: Edit, source: str, reader: DomainReader) -> str:
     return "" if _first(reader.editable_words(source), "style") else job.style.strip()
 
 
-def _replaced(text: str, changes: Sequence[Change], reader: DomainReader, way: str) -> str:
+def _replaced(text: str, changes: Sequence[WordChange], reader: DomainReader, way: str) -> str:
     field = "replace" if way == "replace" else "title"
     for change in changes:
         if change.old.strip() == change.new.strip():
@@ -164,10 +164,10 @@ def _replaced(text: str, changes: Sequence[Change], reader: DomainReader, way: s
         raise ServiceError("edit_word_twice", field, word=changes[-1].old) from error
 
 
-def _as_typed(typed: str, changes: Sequence[Change], reader: DomainReader) -> str | None:
+def _as_typed(typed: str, changes: Sequence[WordChange], reader: DomainReader) -> str | None:
     """The typed prompt with the same changes; None where a word of them is only in the completed text."""
     try:
-        return reader.replaced(typed, [Change(one.old, one.new) for one in changes])
+        return reader.replaced(typed, [WordChange(one.old, one.new) for one in changes])
     except ValueError:
         return None
 

@@ -13,7 +13,7 @@ from demo.studio import moderation
 from fashion import lexicon
 from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
-from fashion.replacing import Change, EditableWord, WordNotFound
+from fashion.replacing import EditableWord, WordChange, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
@@ -44,7 +44,7 @@ class DomainReader(PromptReader, Protocol):
         """The words that can be changed, with what can stand in their place."""
         ...
 
-    def replaced(self, prompt: str, changes: Sequence[Change]) -> str:
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
         """The prompt with words replaced. Raises WordNotFound, ValueError."""
         ...
 
@@ -59,7 +59,7 @@ class NoDomain(AsTyped):
     def editable_words(self, prompt: str) -> list[EditableWord]:
         return []
 
-    def replaced(self, prompt: str, changes: Sequence[Change]) -> str:
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
         for change in changes:
             prompt = _replaced_anywhere(prompt, change)
         return prompt
@@ -68,7 +68,7 @@ class NoDomain(AsTyped):
         return frozenset()
 
 
-def _replaced_anywhere(prompt: str, change: Change) -> str:
+def _replaced_anywhere(prompt: str, change: WordChange) -> str:
     """A prompt of no domain with one word replaced wherever it stands."""
     if _HANGUL.search(change.old):
         from hangul.replacing import replace_word  # late: the analyser takes seconds and half a gigabyte

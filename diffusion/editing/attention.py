@@ -35,7 +35,6 @@ class DifferenceProcessor:
         hidden_states: torch.Tensor,
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        temb: torch.Tensor | None = None,
     ) -> torch.Tensor:
         assert encoder_hidden_states is not None
         n = len(hidden_states) // 2
