@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from demo.store.database import Database
 from demo.store.tables import StyleRow
@@ -38,16 +40,23 @@ class Styles:
 
     def replace(self, styles: Iterable[KnownStyle]) -> None:
         """Exactly these are there now."""
-        rows = [StyleRow(**vars(style)) for style in styles]
+        wanted = sorted(styles, key=lambda style: style.name)  # workers lock rows in one order
         with self._database.write() as session:
-            session.execute(delete(StyleRow).where(StyleRow.name.not_in([row.name for row in rows])))
-            for row in rows:
-                session.merge(row)
+            session.execute(delete(StyleRow).where(StyleRow.name.not_in([style.name for style in wanted])))
+            for style in wanted:
+                _put(session, style)
 
     def add(self, style: KnownStyle) -> None:
         with self._database.write() as session:
-            session.merge(StyleRow(**vars(style)))
+            _put(session, style)
 
     def remove(self, name: str) -> None:
         with self._database.write() as session:
             session.execute(delete(StyleRow).where(StyleRow.name == name))
+
+
+def _put(session: Session, style: KnownStyle) -> None:
+    """Write a row over one of its name, in one statement: two workers that start together both have it."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = dict(vars(style))
+    session.execute(insert(StyleRow).values(**values).on_conflict_do_update(index_elements=["name"], set_=values))
