@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from benchmarks.drawn import SCENE_STREAM
 from fashion.captions import caption
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENT_BY_ID, GARMENTS, PATTERNS, STYLES, Word, word
-from fashion.replacing import Change, replaced
+from fashion.replacing import WordChange, replaced
 from fashion.scene import Scene, scenes
 from fashion.vocabulary import known_words
 
@@ -63,7 +63,9 @@ def _cases_of(scene: Scene, i: int, language: str, changed: tuple[str, ...]) -> 
         spans = [span for span in known_words(source) if (span.field, span.id) == (name, old)]
         if len(spans) != 1:
             continue  # not named, or of two garments alike: a word alone does not say which
-        target = replaced(source, [Change(spans[0].text, _said(word(name, case.new), language), spans[0].start)])
+        target = replaced(
+            source, [WordChange(spans[0].text, _word_text(word(name, case.new), language), spans[0].start)]
+        )
         yield replace(case, target=target)
 
 
@@ -105,5 +107,5 @@ def _value(scene: Scene, place: int | None, name: str) -> str:
     return garment.kind if name == "garment" else str(getattr(garment, name))
 
 
-def _said(new: Word, language: str) -> str:
+def _word_text(new: Word, language: str) -> str:
     return (new.ko if language == "ko" else new.en)[0]

@@ -96,8 +96,8 @@ class LoraShelf:
                 continue
             found[layer] = (old.float() + sum(added[1:], added[0])).to(old.dtype)
             if not is_finite(found[layer]):
-                said = " and ".join(f"style {name!r} at weight {weight}" for name, weight in those.items())
-                raise ValueError(f"{said} makes {layer} infinite: give less weight")
+                message = " and ".join(f"style {name!r} at weight {weight}" for name, weight in those.items())
+                raise ValueError(f"{message} makes {layer} infinite: give less weight")
         return found
 
     def _path(self, name: str) -> Path:
@@ -129,8 +129,8 @@ class LoraShelf:
 def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, LayerChange]:
     """Layer → change; raises ValueError for layers that the U-Net lacks, missing factors or wrong shapes."""
     if style.text_keys:
-        said = "style %s: %d text-encoder weights skipped (they target another encoder)"
-        logger.warning(said, style.name, style.text_keys)
+        message = "style %s: %d text-encoder weights skipped (they target another encoder)"
+        logger.warning(message, style.name, style.text_keys)
     names, weights = LayerNames(unet), dict(unet.named_parameters())
     changes = {layer: _change(style, layer) for layer in style.layers}
     found: dict[str, LayerChange] = {}

@@ -32,7 +32,7 @@ def made_for(layers: Iterable[str], text_width: int | None, header: Mapping[str,
     layers = list(layers)
     family = next((kind for part, kind in FOREIGN.items() if any(part in layer for layer in layers)), "")
     family = family or FAMILIES.get(text_width or 0, "another U-Net")
-    found = [f"its header says {said}"] if (said := named_base(header)) else []
+    found = [f"its header says {named}"] if (named := named_base(header)) else []
     if text_width is not None:
         found.append(f"it reads {text_width} numbers a token")
     return f"{family} ({'; '.join(found)})" if found else family

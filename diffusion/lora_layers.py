@@ -63,8 +63,8 @@ def split_key(key: str, name: str) -> tuple[str, str]:
         if key.endswith(f".{ending}"):
             return key.removesuffix(f".{ending}"), PARTS[ending]
     kind = next((kind for ending, kind in OTHER_KINDS.items() if re.search(rf"\.({ending})$", key)), None)
-    said = f"is a style of {kind}" if kind else "is of an unknown kind"
-    raise ValueError(f"style {name!r} has {key}: it {said}; LoRA, LoCon, LoHa, LoKr and DoRA are read")
+    what = f"is a style of {kind}" if kind else "is of an unknown kind"
+    raise ValueError(f"style {name!r} has {key}: it {what}; LoRA, LoCon, LoHa, LoKr and DoRA are read")
 
 
 def bare(layer: str) -> str:

@@ -99,10 +99,10 @@ def replaced(text: str, changes: Sequence[WordChange]) -> str:
 
 def changed_fields(source: str, target: str) -> frozenset[str]:
     """The fields of the words in which two prompts differ, of those that the domain knows."""
-    return frozenset(field for field, _ in _said(source) ^ _said(target))
+    return frozenset(field for field, _ in _named_words(source) ^ _named_words(target))
 
 
-def _said(text: str) -> set[tuple[str, str]]:
+def _named_words(text: str) -> set[tuple[str, str]]:
     return {(str(span.field), str(span.id)) for span in known_words(text)}
 
 

@@ -124,7 +124,8 @@ class FakePipeline:
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
-        made = {"checkpoint": self.checkpoint_id}
+        styles = [each.model_dump() for each in settings.styles]
+        made = {"checkpoint": self.checkpoint_id, "settings": {"style": settings.style, "styles": styles}}
         recipes = [
             {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
             | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}

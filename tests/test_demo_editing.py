@@ -201,10 +201,37 @@ def test_a_private_parent_stays_private_and_so_does_a_private_child(studio: Stud
     child = done["images"][0]["id"]
     person.call("PATCH", f"/generations/{done['id']}", {"visibility": "public"})
     told = info(stranger, child)
-    assert (told["parent_state"], told["parent"]) == ("private", None)
+    assert (told["parent_state"], told["parent"]) == ("hidden", None)
     assert source not in stranger.get(f"/images/{child}/info").text
     assert source not in stranger.get(f"/generations/{done['id']}").text
     hidden = edited(person, child, replace=[{"from": "파란", "to": "흰"}])["images"][0]["id"]
     assert info(stranger, child)["children"] == [] and [one["id"] for one in info(person, child)["children"]] == [
         hidden
     ]
+    before = info(stranger, child)
+    receipt = person.call("DELETE", f"/generations/{made['id']}").json
+    assert receipt["children_kept"] == 1
+    assert info(stranger, child) == before  # that a private picture was deleted is nobody else's business
+
+
+def test_what_others_made_of_a_picture_is_not_counted_when_it_is_deleted(studio: Studio) -> None:
+    person, other = studio.person(), studio.person()
+    made = person.finished(PROMPT, n=1, seed=12)
+    person.call("PATCH", f"/generations/{made['id']}", {"visibility": "public"})
+    source = made["images"][0]["id"]
+    child = edited(other, source, replace=[{"from": "빨간", "to": "파란"}])["images"][0]["id"]
+    assert person.call("DELETE", f"/generations/{made['id']}").json["children_kept"] == 0
+    assert info(other, child)["parent_state"] == "deleted"
+
+
+def test_an_edit_of_a_picture_whose_style_is_gone_is_refused_before_it_waits(studio: Studio) -> None:
+    person = studio.person()
+    styled = person.finished(PROMPT, n=1, seed=13, styles=[{"name": "수묵화", "weight": 0.5}])["images"][0]["id"]
+    change = [{"from": "빨간", "to": "파란"}]
+    assert edited(person, styled, replace=change)["status"] == "succeeded"
+    offered = studio.services.styles.all()
+    studio.services.styles.remove("수묵화")
+    refused = person.post("/generations", {"kind": "edit", "source_image": styled, "replace": change})
+    studio.services.styles.replace(offered)
+    assert (refused.status_code, refused.json["error"]["code"]) == (422, "unknown_style")
+    assert refused.json["error"]["field"] == "source_image"

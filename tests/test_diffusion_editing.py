@@ -13,14 +13,14 @@ from diffusers.pipelines.deprecated.stable_diffusion_variants.pipeline_cycle_dif
 from PIL import Image
 
 from diffusion.editing.cycle import CycleSettings, cycle
-from diffusion.editing.levels import clean_and_noise, levels_of
+from diffusion.editing.levels import levels_of
 from diffusion.editing.masks import cut
 from diffusion.editing.pipeline import EditingPipeline
 from diffusion.editing.request import EditSettings, EditShot, edits_for
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import read_settings
-from diffusion.schedulers import make_schedule
+from diffusion.schedulers import clean_and_noise, make_schedule
 from diffusion.stage import Conditioning
 from testing.random_checkpoint import write_checkpoint, write_stable_diffusion
 

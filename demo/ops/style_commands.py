@@ -47,8 +47,8 @@ def list_styles(settings: Settings, arguments: argparse.Namespace) -> int:
     _table(settings, arguments).replace(map(known, cards))
     for card in cards:
         facts = {"trigger": card.trigger, "rank": card.rank, "licence": card.license, "base": card.base}
-        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        print(f"{card.name}  sha256 {card.sha256[:12]}" + (f"  {told}" if told else ""))
+        listed = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        print(f"{card.name}  sha256 {card.sha256[:12]}" + (f"  {listed}" if listed else ""))
     print(f"{len(cards)} styles")
     return 0
 

@@ -18,7 +18,7 @@ from demo.store.settings import Settings
 from demo.store.tables import Generation, Idempotency, Image, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
-from demo.studio.editing import Words, drawn_text, settled, words_of
+from demo.studio.editing import Words, drawn_text, settled, styles_of, words_of
 from demo.studio.generations import Generations
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
@@ -125,6 +125,7 @@ class Asking:
             if (mask.width, mask.height) != (source.width, source.height):
                 got, wanted = (f"{each.width}×{each.height}" for each in (mask, source))
                 raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
+        self._require_styles(styles_of(source.recipe), "source_image")  # an edit is drawn with them, too
         return settled(asked, source.recipe, prompts.reader_for(self._readiness.domain()))
 
     def _style(self, job: Draw) -> str | None:
@@ -138,8 +139,11 @@ class Asking:
         return "lora"
 
     def _require_styles(self, names: Iterable[str], field: str = "prompt") -> None:
-        for name in names:
-            if name not in (known := self._styles.names()):
+        if not (wanted := list(names)):
+            return
+        known = self._styles.names()
+        for name in wanted:
+            if name not in known:
                 there = ", ".join(known if field != "style" else [*prompts.prompt_styles(), *known]) or "-"
                 raise ServiceError("unknown_style", field, style=name, known=there)
 

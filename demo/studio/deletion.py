@@ -134,7 +134,7 @@ class Deletion:
         mine = list(session.scalars(select(Image).where(Image.generation_id.in_(ids)))) + list(images)
         receipt = Receipt(
             id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[],
-            children_kept=_children_kept(session, [image.id for image in mine]),
+            children_kept=_children_kept(session, mine),
         )  # fmt: skip
         vectors = []
         for row in rows:
@@ -204,10 +204,13 @@ class Deletion:
             return False
 
 
-def _children_kept(session: Session, ids: Sequence[str]) -> int:
-    """How many pictures were made from those that go, and stay."""
-    kept = 0
+def _children_kept(session: Session, going: Sequence[Image]) -> int:
+    """How many pictures of the same people were made from those that go, and stay. What others made is not counted:
+    it may be private.
+    """
+    ids, owners = [image.id for image in going], {image.owner_id for image in going}
+    made: set[str] = set()
     for start in range(0, len(ids), 500):
-        made = Image.parent_id.in_(ids[start : start + 500])
-        kept += sum(id not in set(ids) for id in session.scalars(select(Image.id).where(made)))
-    return kept
+        some = Image.parent_id.in_(ids[start : start + 500])
+        made |= set(session.scalars(select(Image.id).where(some, Image.owner_id.in_(owners))))
+    return len(made - set(ids))

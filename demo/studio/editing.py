@@ -93,6 +93,15 @@ def drawn_text(recipe: Recipe) -> str:
     return str(recipe.get("drawn_prompt", recipe.get("prompt", "")))
 
 
+def styles_of(recipe: Recipe | None) -> list[str]:
+    """The LoRA styles that a picture was drawn with."""
+    settings = (recipe or {}).get("settings")
+    if not isinstance(settings, Mapping):
+        return []
+    named = [settings.get("style"), *(each.get("name") for each in settings.get("styles", ()))]
+    return [str(name) for name in named if name]
+
+
 def _way(job: Edit) -> str:
     """By which of its fields an edit says what to change."""
     form = [name for name in FIELDS if getattr(job, name).strip()]

@@ -90,8 +90,12 @@ class Generations:
             if row.parent_id is None:
                 return Family("none", None, found)
             parent = session.scalar(select(Image).where(Image.id == row.parent_id, seen))
-            there = parent or session.scalar(select(Image.id).where(Image.id == row.parent_id))
-        return Family("shown" if parent else "private" if there else "deleted", parent, found)
+            if parent is not None:
+                return Family("shown", parent, found)
+            if not viewer.owns(row.owner_id):
+                return Family("hidden", None, found)
+            there = session.scalar(select(Image.id).where(Image.id == row.parent_id))
+        return Family("private" if there else "deleted", None, found)
 
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
         with self.database.read() as session:

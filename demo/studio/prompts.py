@@ -200,9 +200,9 @@ def style_named(name: str | None) -> str | None:
     """The style that a person's word names (수채화 → watercolor); any other name as it is."""
     if name is None or name in prompt_styles():
         return name
-    said = normalize(name).casefold()
+    wanted = normalize(name).casefold()
     known = ((id, lexicon.forms(style, language)) for id, style in prompt_styles().items() for language in ("ko", "en"))
-    return next((id for id, forms in known if said in forms), name)
+    return next((id for id, forms in known if wanted in forms), name)
 
 
 def with_style(prompt: str, style: str | None) -> str:

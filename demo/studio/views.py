@@ -60,7 +60,8 @@ class Erased:
 class Family:
     """What a picture was made from and what was made from it, as far as one may see it.
 
-    `parent_state`: none, shown, private (somebody else's) or deleted.
+    `parent_state`: none, shown, hidden (to all but the picture's owner: private or deleted, which is nobody else's
+    business), private (somebody else's) or deleted.
     """
 
     parent_state: str

@@ -120,47 +120,6 @@ class ImageOut(Answer):
     seed: int | None
 
 
-class ImageInfo(ImageOut):
-    recipe: dict | None
-    parent_state: Literal["none", "shown", "private", "deleted"] = Field(
-        description="Whether the picture that this one was made from can be seen."
-    )
-    parent: ImageOut | None
-    children: list[ImageOut] = Field(description="What was made from it, the oldest first; at most 100.")
-
-
-class Alternative(Answer):
-    id: str
-    text: str
-    rgb: str | None = Field(description="Of a colour: #rrggbb.")
-
-
-class EditableWord(Answer):
-    start: int
-    end: int
-    text: str
-    slot: str
-    label: str
-    id: str
-    alternatives: list[Alternative]
-
-
-class FormFields(Answer):
-    title: str
-    color: str
-    style: str
-
-
-class PictureWords(Answer):
-    """What a picture shows in words, and what can stand in the place of each."""
-
-    known: bool = Field(description="Whether the picture was drawn here, so that its text is known.")
-    guessed: bool = Field(description="The text is a guess of what an upload shows; send it as source_prompt.")
-    text: str
-    words: list[EditableWord]
-    fields: FormFields = Field(description="The same as a form, filled for the next edit.")
-
-
 class Progress(Answer):
     stage: str
     step: int
@@ -241,7 +200,7 @@ class ReceiptOut(Answer):
     created_at: str
     generations: int
     images: int
-    children_kept: int = Field(description="Pictures made from what was deleted; they stay.")
+    children_kept: int = Field(description="Own pictures made from what was deleted; they stay.")
     files_left: int
     vectors_left: int
     url: str

@@ -1,4 +1,4 @@
-"""Edit: orders of the kind `edit` as the pipeline takes them, and its drawings as results."""
+"""Edit: orders of the kind `edit` as the pipeline takes them, by the settings that drew their sources."""
 
 from __future__ import annotations
 
@@ -12,27 +12,21 @@ from diffusion.editing.request import EditShot, edits_for, settings_for
 from diffusion.progress import Progress
 from diffusion.recipe import read_recipe
 from diffusion.request import DrawSettings
-from jobspec import Edit, Order, Result, ResultPicture, Warned
+from jobspec import Edit, Order
 
 if TYPE_CHECKING:
     from demo.worker.drawing import Drawn, Pipeline
 
 
-def run_edits(
+def edit_batch(
     pipeline: Pipeline, orders: Sequence[Order], on_step: Callable[[Progress], None] | None,
     cancelled: Callable[[], bool] | None,
-) -> list[Result]:  # fmt: skip
+) -> Drawn:  # fmt: skip
     """Edit the pictures of one batch, which share source, mask, prompt and keep. Raises ValueError, Cancelled."""
-    shots = [_shots(order, pipeline.domain) for order in orders]
-    flat = [shot for each in shots for shot in each]
+    flat = [shot for order in orders for shot in _shots(order, pipeline.domain)]
     recipe = orders[0].recipes.get("source_image")
     how = settings_for(_texts(orders[0], pipeline.domain).changed, _job(orders[0]).keep)
-    drawing = pipeline.edit(flat, settings_of(recipe), how, on_step, cancelled)
-    ends = [sum(map(len, shots[: place + 1])) for place in range(len(shots))]
-    return [
-        _result(_job(order), drawing, range(end - len(each), end))
-        for order, each, end in zip(orders, shots, ends, strict=True)
-    ]
+    return pipeline.edit(flat, settings_of(recipe), how, on_step, cancelled)
 
 
 def recipe_of(path: Path) -> dict[str, object] | None:
@@ -79,15 +73,3 @@ def _job(order: Order) -> Edit:
     if not isinstance(order.job, Edit):
         raise ValueError(f"a {order.job.kind} job is no edit")
     return order.job
-
-
-def _result(job: Edit, drawing: Drawn, places: Sequence[int]) -> Result:
-    pictures = []
-    for place in places:
-        image, base = drawing.images[place], drawing.base_images[place]
-        recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt}}
-        pictures.append(ResultPicture(image, recipe, {"base": base} if base is not image else {}))
-    seconds = {stage: drawing.timings.get(stage, 0.0) for stage in ("base", "refiner")}
-    flagged = getattr(drawing, "flagged", None) or []
-    warned = [Warned(one.code, one.values) for one in drawing.warnings]
-    return Result(job, pictures, seconds, warned, flagged=any(flagged[place] for place in places if flagged))

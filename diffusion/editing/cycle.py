@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from diffusion.editing.levels import Level, at, clean_and_noise, levels_of
-from diffusion.schedulers import Schedule
+from diffusion.editing.levels import at, levels_of
+from diffusion.schedulers import Level, Schedule, clean_and_noise
 from diffusion.stage import Conditioning, Stage, Watch
 
 ETA = 0.1
@@ -62,10 +62,10 @@ def cycle(
     for i in range(len(schedule)):
         now, then = levels[i], levels[i + 1]
         deviation = settings.eta * _deviation(now, then)
-        said = stage.predict(theirs, schedule, i, source, settings.source_guidance_scale)
+        predicted = stage.predict(theirs, schedule, i, source, settings.source_guidance_scale)
         output = stage.predict(ours, schedule, i, target, settings.guidance_scale)
         sampled = clean if _is_last(schedule, i) else _posterior(theirs, clean, now, then, deviation, noise)
-        left = sampled - _mean(theirs, said, now, then, deviation, schedule.prediction)
+        left = sampled - _mean(theirs, predicted, now, then, deviation, schedule.prediction)
         before, ours = ours, _mean(ours, output, now, then, deviation, schedule.prediction) + left
         theirs = sampled
         watch(i, before, output)

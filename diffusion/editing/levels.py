@@ -8,9 +8,7 @@ from __future__ import annotations
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from diffusion.schedulers import FLOW, Schedule
-
-Level = tuple[float, float]
+from diffusion.schedulers import Level, Schedule
 
 
 def levels_of(schedule: Schedule) -> list[Level]:
@@ -22,21 +20,6 @@ def levels_of(schedule: Schedule) -> list[Level]:
 def at(clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
     """Latents at a level."""
     return level[0] * clean + level[1] * noise
-
-
-def clean_and_noise(
-    latents: torch.Tensor, output: torch.Tensor, level: Level, prediction: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a network's output says of clean latents and of the noise in them.
-
-    epsilon: noise; v: alpha·noise - sigma·x0 (where alpha² + sigma² = 1); flow: noise - x0 (where alpha + sigma = 1).
-    """
-    alpha, sigma = level
-    if prediction == FLOW:
-        return latents - sigma * output, latents + alpha * output
-    if prediction == "v_prediction":
-        return alpha * latents - sigma * output, sigma * latents + alpha * output
-    return (latents - sigma * output) / alpha, output
 
 
 def _last(schedule: Schedule) -> Level:

@@ -23,7 +23,6 @@ from diffusion.stage import Conditioning, Stage
 
 LOOK = 0.6  # noise level (0 clean, 1 noise alone) at which the texts are compared
 FINE = 2  # a layer counts whose cells are at most so many times as wide as the latents', twice as wide each way
-WIDENED = 1  # cells around what the threshold leaves
 
 
 def difference_maps(
@@ -43,8 +42,10 @@ def difference_maps(
     return (_scaled(heard) + _scaled(predicted)) / 2
 
 
-def cut(maps: torch.Tensor, widened: int = WIDENED) -> torch.Tensor:
-    """Maps (n, h, w) as masks (n, 1, h, w) of 0 and 1; of a map that is flat, all ones."""
+def cut(maps: torch.Tensor, widened: int) -> torch.Tensor:
+    """Maps (n, h, w) as masks (n, 1, h, w) of 0 and 1, with `widened` cells around what the threshold leaves; of a map
+    that is flat, all ones.
+    """
     from skimage.filters import threshold_otsu  # late: it takes long to import, and drawing does without
 
     rows = []

@@ -36,7 +36,7 @@ OWN_STRENGTH, STRENGTH = 1.0, 0.9  # of noise that an edit begins with: pictures
 SOFT = 2.0  # deviation in pixels of the blur on a mask's edge, at the final size
 
 
-Told = tuple[dict[str, Conditioning], dict[str, Conditioning]]  # what the stages are told: of sources, of targets
+Conditionings = tuple[dict[str, Conditioning], dict[str, Conditioning]]  # by stage: of sources, of targets
 
 
 @dataclass
@@ -75,16 +75,16 @@ def _edit(
     plan = _planned(pipeline, edits, settings, how)
     warnings = (*plan.warnings, *pipeline.text_warnings(shots, plan))
     with pipeline.running(plan, len(edits), on_step, cancelled) as run:
-        told, encoding = timed(lambda: _told(pipeline, edits, plan))
+        conditionings, encoding = timed(lambda: _encoded(pipeline, edits, plan))
         generators = [torch.Generator("cpu").manual_seed(each.seed) for each in edits]
-        (drawn, kept), drawing = timed(lambda: _drawn(pipeline, edits, plan, how, told, generators, run))
+        (drawn, kept), drawing = timed(lambda: _drawn(pipeline, edits, plan, how, conditionings, generators, run))
         timings, final = {"encode": encoding, "base": drawing}, drawn
         if plan.refine:
-            refiner = told[1]["refiner"]
+            refiner = conditionings[1]["refiner"]
             final, timings["refiner"] = timed(lambda: pipeline.refine(drawn, plan, refiner, generators, run))
     recipes = [
         make_recipe(shot, vars(plan.settings()), pipeline.made_with(len(edits), False, plan))
-        | {"edit": _said(each, how)}
+        | {"edit": _edit_facts(each, how)}
         for shot, each in zip(shots, edits, strict=True)
     ]
     images, bases = (from_pixels(_pasted(edits, each, kept)) for each in (final, drawn))
@@ -117,8 +117,8 @@ def _planned(pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: Dr
     return replace(plan, base_steps=steps, strength=how.strength, **changes)  # type: ignore[arg-type]
 
 
-def _told(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) -> Told:
-    """What the stages are told of all sources and of all targets, each text encoded once."""
+def _encoded(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) -> Conditionings:
+    """The conditioning of all sources and of all targets, each text encoded once."""
     n = len(edits)
     both = pipeline.encode([*(each.before() for each in edits), *(each.target() for each in edits)], plan)
     return {role: _rows(each, slice(n)) for role, each in both.items()}, {
@@ -127,12 +127,12 @@ def _told(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) -> 
 
 
 def _drawn(
-    pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan, how: EditSettings, told: Told,
+    pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan, how: EditSettings, conditionings: Conditionings,
     generators: list[torch.Generator], run: StageRun,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """The base's pixels (n, 3, s, s) of the edits, and what of them counts, (n, 1, h, w) over latents."""
     stage = pipeline.stages["base"]
-    work = _begun(stage, edits, plan, how, told, generators, run)
+    work = _begun(stage, edits, plan, how, conditionings, generators, run)
     watch = run.watch(stage, work.schedule, plan.guidance_scale)
     if how.method == "cycle":
         settings = CycleSettings(plan.strength, plan.guidance_scale)
@@ -147,7 +147,7 @@ def _drawn(
 
 
 def _begun(
-    stage: Stage, edits: Sequence[EditShot], plan: Plan, how: EditSettings, told: Told,
+    stage: Stage, edits: Sequence[EditShot], plan: Plan, how: EditSettings, conditionings: Conditionings,
     generators: list[torch.Generator], run: StageRun,
 ) -> _Work:  # fmt: skip
     """Latents, noise and masks of the edits."""
@@ -157,10 +157,10 @@ def _begun(
     seeds = [each.seed if each.source_seed is None else each.source_seed for each in edits]
     own = noise_of(stage, plan.size, [torch.Generator("cpu").manual_seed(seed) for seed in seeds])
     schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength)
-    source, target = told[0]["base"], told[1]["base"]
+    source, target = conditionings[0]["base"], conditionings[1]["base"]
     look = make_schedule(stage.scheduler, plan.scheduler, plan.steps_asked)
     maps = masks.difference_maps(stage, look, clean, own, source, target)
-    mask = _masked(masks.cut(maps), edits, how.keep)
+    mask = _masked(masks.cut(maps, how.widened), edits, how.keep)
     mixed = (mask * new + (1 - mask) * own) / (mask.square() + (1 - mask).square()).sqrt()  # of deviation 1
     return _Work(schedule, clean, own, torch.where(new == own, own, mixed), mask, source, target)
 
@@ -196,12 +196,12 @@ def _pasted(edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor) 
     return soft * drawn.cpu() + (1 - soft) * sources
 
 
-def _said(each: EditShot, how: EditSettings) -> dict[str, object]:
+def _edit_facts(each: EditShot, how: EditSettings) -> dict[str, object]:
     """What a recipe says of an edit beside its target."""
-    told = {"source_prompt": each.source_prompt, "source_seed": each.source_seed, "whole": each.whole}
-    return told | {"keep": how.keep, "method": how.method, "strength": how.strength}
+    texts = {"source_prompt": each.source_prompt, "source_seed": each.source_seed, "whole": each.whole}
+    return texts | {"keep": how.keep, "method": how.method, "strength": how.strength}
 
 
-def _rows(told: Conditioning, part: slice) -> Conditioning:
-    pooled = (None if each is None else each[part] for each in (told.pooled, told.negative_pooled))
-    return Conditioning(told.hidden[part], told.negative[part], *pooled)
+def _rows(conditioning: Conditioning, part: slice) -> Conditioning:
+    pooled = (None if each is None else each[part] for each in (conditioning.pooled, conditioning.negative_pooled))
+    return Conditioning(conditioning.hidden[part], conditioning.negative[part], *pooled)

@@ -11,6 +11,8 @@ from diffusion.request import DrawSettings, Shot
 from jobspec import SEEDS
 
 METHODS = ("redraw", "flow", "cycle")
+SHAPE_KEPT = {"color", "pattern", "material", "background"}  # words whose change leaves every outline where it is
+NARROW, WIDE = 1, 3  # cells around a mask
 # what changes → strength and guidance scale, of pictures drawn by the checkpoint that ships
 MANNERS: dict[frozenset[str], tuple[float | None, float | None]] = {
     frozenset({"color"}): (0.875, None),
@@ -72,15 +74,20 @@ class EditSettings:
     """How an edit is made. `keep`: how much of what is outside the changed part stays, 0 to 1. `method`: "redraw" (the
     part under the mask is drawn anew from the source's noise), "flow" (the difference of two velocities, FlowEdit) or
     "cycle" (CycleDiffusion); None chooses by the picture and the checkpoint. `strength`: how much noise an edit begins
-    with; None: the method's own. `guidance_scale`: None: that of the settings that drew the source.
+    with; None: the method's own. `guidance_scale`: None: that of the settings that drew the source. `widened`: cells of
+    latents around the mask that is found: where the shape may change, what is new needs room, or its edge is cut off
+    in steps.
     """
 
     keep: float = 1.0
     method: str | None = None
     strength: float | None = None
     guidance_scale: float | None = None
+    widened: int = WIDE
 
     def __post_init__(self) -> None:
+        if self.widened < 0:
+            raise ValueError(f"widened is {self.widened!r}: give cells, 0 or more")
         if not isinstance(self.keep, int | float) or not 0 <= self.keep <= 1:
             raise ValueError(f"keep is {self.keep!r}: give a number from 0 to 1")
         if self.method is not None and self.method not in METHODS:
@@ -95,7 +102,8 @@ def settings_for(changed: Set[str], keep: float = 1.0) -> EditSettings:
     (docs/explanation/editing.md): what keeps its shape begins with less noise, what is everywhere needs more guidance.
     """
     strength, guidance = MANNERS.get(frozenset(changed), (None, None))
-    return EditSettings(keep=keep, strength=strength, guidance_scale=guidance)
+    widened = NARROW if changed and changed <= SHAPE_KEPT else WIDE
+    return EditSettings(keep=keep, strength=strength, guidance_scale=guidance, widened=widened)
 
 
 def edits_for(first: EditShot, n: int) -> list[EditShot]:

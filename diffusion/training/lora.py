@@ -23,6 +23,7 @@ from diffusion.encoder import TextEncoder
 from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, write_style
 from diffusion.training.lora_base import StyleBase, open_base
 from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures
+from training.command import run_command
 from training.folders import runs_folder
 from training.optimizers import OptimizerSettings
 from training.parts import sample_grid
@@ -133,28 +134,29 @@ def open_student(folder: Path) -> TextEncoder:
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
+    return run_command(lambda: _train(options))
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train, say what came of it; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     if options.threads:
         torch.set_num_threads(options.threads)
-    try:
-        settings = StyleSettings(
-            options.data, options.trigger, options.name or options.trigger, options.rank, options.layers,
-            options.language, options.license, options.format, options.batch,
-        )  # fmt: skip
-        training = TrainerSettings(
-            steps=options.steps, minutes=options.minutes, finish=options.minutes is not None,
-            learning_rate=options.learning_rate, warmup=50, ema=0.98, sample_every=options.sample_every,
-            save_minutes=1.0, seed=options.seed,
-        )  # fmt: skip
-        student = open_student(options.encoder) if settings.language == "ko" else None
-        base = open_base(options.checkpoint, student, options.device)
-        folder = options.runs / f"lora-{settings.name}"
-        outcome = train_style(settings, base, training, folder)
-    except (ValueError, OSError) as error:
-        print(f"python -m diffusion.training.lora: {error}", file=sys.stderr)
-        return 2
-    told = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
-    print(f"{outcome.path}: step {outcome.training.step}, {told}")
+    settings = StyleSettings(
+        options.data, options.trigger, options.name or options.trigger, options.rank, options.layers,
+        options.language, options.license, options.format, options.batch,
+    )  # fmt: skip
+    training = TrainerSettings(
+        steps=options.steps, minutes=options.minutes, finish=options.minutes is not None,
+        learning_rate=options.learning_rate, warmup=50, ema=0.98, sample_every=options.sample_every,
+        save_minutes=1.0, seed=options.seed,
+    )  # fmt: skip
+    student = open_student(options.encoder) if settings.language == "ko" else None
+    base = open_base(options.checkpoint, student, options.device)
+    folder = options.runs / f"lora-{settings.name}"
+    outcome = train_style(settings, base, training, folder)
+    errors = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
+    print(f"{outcome.path}: step {outcome.training.step}, {errors}")
     if outcome.offered:
         print(f"install it with: python -m demo styles add {outcome.path}")
         return 0

@@ -30,14 +30,14 @@ SDXL = "StableDiffusionXLPipeline"
 
 
 @dataclass(frozen=True)
-class Told:
+class TextConditioning:
     """What a U-Net is told of n texts: hidden states (n, 77, d), and pooled embeddings (n, p) where it takes any."""
 
     hidden: torch.Tensor
     pooled: torch.Tensor | None = None
 
-    def rows(self, picked: torch.Tensor) -> Told:
-        return Told(self.hidden[picked], None if self.pooled is None else self.pooled[picked])
+    def rows(self, picked: torch.Tensor) -> TextConditioning:
+        return TextConditioning(self.hidden[picked], None if self.pooled is None else self.pooled[picked])
 
 
 class Disturbance(Protocol):
@@ -62,20 +62,20 @@ class StyleBase:
         return self.stage.unet
 
     @torch.no_grad()
-    def tell(self, texts: Sequence[str]) -> Told:
+    def condition(self, texts: Sequence[str]) -> TextConditioning:
         """What the U-Net is told of texts."""
         if isinstance(self._encoder, SdxlEncoder):
             hidden, pooled = self._encoder.base_and_pooled(texts)
-            return Told(hidden.clone(), pooled.clone())
-        return Told(self._encoder.base(list(texts)).detach().float().clone())
+            return TextConditioning(hidden.clone(), pooled.clone())
+        return TextConditioning(self._encoder.base(list(texts)).detach().float().clone())
 
-    def predict(self, noisy: torch.Tensor, timesteps: torch.Tensor, told: Told) -> torch.Tensor:
+    def predict(self, noisy: torch.Tensor, timesteps: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
         added = None
-        if told.pooled is not None:
+        if conditioning.pooled is not None:
             side = noisy.shape[-1] * self.stage.factor
             ids = torch.tensor([[side, side, 0, 0, side, side]] * len(noisy), dtype=noisy.dtype, device=noisy.device)
-            added = {"text_embeds": told.pooled, "time_ids": ids}
-        return self.unet(noisy, timesteps, told.hidden, added_cond_kwargs=added).sample
+            added = {"text_embeds": conditioning.pooled, "time_ids": ids}
+        return self.unet(noisy, timesteps, conditioning.hidden, added_cond_kwargs=added).sample
 
     def draw(self, texts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image] | None:
         """A picture of each text by the checkpoint's own settings, without a refiner; None where it cannot be drawn."""

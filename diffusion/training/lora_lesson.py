@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from diffusion.pictures import to_pixels
-from diffusion.training.lora_base import StyleBase, Told
+from diffusion.training.lora_base import StyleBase, TextConditioning
 from fashion.dataset import METADATA, read_metadata
 from pictures import UnreadablePicture, open_picture
 
@@ -31,7 +31,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class StylePicture:
-    """One picture of the data set and what is said of it."""
+    """One picture of the data set and what is words of it."""
 
     path: Path
     text: str
@@ -57,8 +57,8 @@ def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Style
         elif not path.is_file():
             left_out.append(f"{name}: is not there")
         elif name not in found:
-            said = text.strip() if isinstance(text, str) else ""
-            found[name] = StylePicture(path, f"{trigger}, {said}" if said else trigger)
+            words = text.strip() if isinstance(text, str) else ""
+            found[name] = StylePicture(path, f"{trigger}, {words}" if words else trigger)
     if len(found) < LEAST_TRAINED + LEAST_HELD_OUT:
         least = LEAST_TRAINED + LEAST_HELD_OUT
         raise ValueError(f"{folder} has {len(found)} pictures that can be read: give at least {least}")
@@ -80,9 +80,9 @@ class StyleLesson:
         self.base, self.batch = base, batch
         self.count = len(trained)
         self._latents = _encoded(base, trained, mirrored=True)  # (2, n, c, h, w)
-        self._told = _told(base, [each.text for each in trained] + [""])  # the last one: no caption
+        self._conditioning = _conditioned(base, [each.text for each in trained] + [""])  # the last one: no caption
         self._held_latents = _encoded(base, self.held_out, mirrored=False)[0]
-        self._held_told = _told(base, [each.text for each in self.held_out])
+        self._held_conditioning = _conditioned(base, [each.text for each in self.held_out])
 
     def losses(self, step: int) -> Mapping[str, torch.Tensor]:
         """Mean squared error of the prediction on the batch of a step."""
@@ -90,9 +90,9 @@ class StyleLesson:
         picked = torch.randint(self.count, (self.batch,), generator=generator)
         flips = torch.randint(2, (self.batch,), generator=generator)
         dropped = torch.rand(self.batch, generator=generator) < CAPTIONS_DROPPED
-        told = self._told.rows(torch.where(dropped, self.count, picked))
+        conditioning = self._conditioning.rows(torch.where(dropped, self.count, picked))
         noisy, timesteps, goal = self.base.disturb(self._latents[flips, picked], generator)
-        return {"loss": (self.base.predict(noisy, timesteps, told) - goal).square().mean()}
+        return {"loss": (self.base.predict(noisy, timesteps, conditioning) - goal).square().mean()}
 
     @torch.no_grad()
     def errors(self) -> torch.Tensor:
@@ -102,7 +102,7 @@ class StyleLesson:
         for _ in range(NOISES):
             for rows in torch.arange(len(self.held_out)).split(BATCH):
                 noisy, timesteps, goal = self.base.disturb(self._held_latents[rows], generator)
-                output = self.base.predict(noisy, timesteps, self._held_told.rows(rows))
+                output = self.base.predict(noisy, timesteps, self._held_conditioning.rows(rows))
                 found[rows] += (output - goal).square().flatten(1).mean(dim=1).cpu() / NOISES
         return found
 
@@ -136,11 +136,11 @@ def _encoded(base: StyleBase, pictures: Sequence[StylePicture], mirrored: bool) 
     return torch.stack([torch.cat(rows) for rows in views])
 
 
-def _told(base: StyleBase, texts: Sequence[str]) -> Told:
+def _conditioned(base: StyleBase, texts: Sequence[str]) -> TextConditioning:
     """What the U-Net is told of many texts, each different one encoded once."""
     distinct = list(dict.fromkeys(texts))
-    parts = [base.tell(distinct[start : start + BATCH]) for start in range(0, len(distinct), BATCH)]
+    parts = [base.condition(distinct[start : start + BATCH]) for start in range(0, len(distinct), BATCH)]
     pooled = [part.pooled for part in parts if part.pooled is not None]
-    whole = Told(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
+    whole = TextConditioning(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
     places = {text: i for i, text in enumerate(distinct)}
     return whole.rows(torch.tensor([places[text] for text in texts]))

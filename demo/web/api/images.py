@@ -7,7 +7,7 @@ from apiflask.fields import UploadFile
 from flask import Response, request
 from pydantic import BaseModel
 
-from demo.web import present, schemas
+from demo.web import picture_schemas, present, schemas
 from demo.web.current import owner, services, viewer
 
 blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
@@ -50,7 +50,7 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
 
 
 @blueprint.get("/images/<string:image_id>/info")
-@blueprint.output(schemas.ImageInfo)
+@blueprint.output(picture_schemas.ImageInfo)
 @blueprint.doc(summary="What a picture was drawn from")
 def get_image_info(image_id: str) -> dict:
     row, _ = services().generations.image(viewer(), image_id)
@@ -59,7 +59,7 @@ def get_image_info(image_id: str) -> dict:
 
 
 @blueprint.get("/images/<string:image_id>/words")
-@blueprint.output(schemas.PictureWords)
+@blueprint.output(picture_schemas.PictureWords)
 @blueprint.doc(summary="The words of a picture's prompt, and what can stand in their place")
 def get_image_words(image_id: str) -> dict:
     row, _ = services().generations.image(viewer(), image_id)

@@ -16,8 +16,8 @@ def upgrade() -> None:
     )
     names: dict[str, None] = {}
     for (detail,) in op.get_bind().execute(sa.text("SELECT detail FROM workers")):
-        told = json.loads(detail) if isinstance(detail, str) else detail
-        names |= dict.fromkeys(map(str, (told or {}).get("styles", ())))
+        facts = json.loads(detail) if isinstance(detail, str) else detail
+        names |= dict.fromkeys(map(str, (facts or {}).get("styles", ())))
     empty = {"sha256": "", "trigger": "", "example": "", "base": ""}  # until a worker opens them
     op.bulk_insert(styles, [{"name": name, **empty} for name in names])
     op.execute("DELETE FROM workers")  # each of them makes its row anew when it starts
