@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import URL, make_url
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -30,12 +29,12 @@ def _setting(default: object, help: str) -> Any:
     return Field(default, description=help)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Checked once, where it is made; handed down as an argument everywhere. Made by itself it reads no environment:
     `Settings.from_env()` does.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, case_sensitive=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(5000, "Port to listen on.")
@@ -73,18 +72,9 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: object) -> None:
         try:
-            super().__init__(**values)  # type: ignore[arg-type]  # fields only, checked by pydantic
+            super().__init__(**values)
         except ValidationError as error:
             raise SettingsError("; ".join(_reason(one) for one in error.errors())) from error
-
-    @classmethod
-    def settings_customise_sources(  # type: ignore[override]  # called by keyword: `**_` takes the rest
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -115,7 +105,9 @@ class Settings(BaseSettings):
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
         """Read the environment; `overrides` (from a command line) win. Raises SettingsError."""
-        return cls(**(_Environment(cls, environ)() | overrides))
+        from demo.store.environment import read  # a fifteenth of what the application imports, used once a process
+
+        return cls(**(read(cls, environ) | overrides))
 
     @property
     def loopback(self) -> bool:
@@ -159,17 +151,6 @@ class Settings(BaseSettings):
                 f"HOST={self.host} can be reached from other machines: set ACCESS=token (only people with a code or "
                 "token, made by `python -m demo code` and `python -m demo token`), or ACCESS=open (everybody)"
             )
-
-
-class _Environment(EnvSettingsSource):
-    """Reads settings from any mapping, so that a test need not change its process's environment."""
-
-    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        super().__init__(settings)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
 
 
 def _reason(error: Mapping[str, Any]) -> str:

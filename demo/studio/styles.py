@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
@@ -57,6 +56,9 @@ class Styles:
 
 def _put(session: Session, style: KnownStyle) -> None:
     """Write a row over one of its name, in one statement: two workers that start together both have it."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    if session.get_bind().dialect.name == "postgresql":  # imported where used: 20 modules
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # each dialect has its own Insert
     values = dict(vars(style))
     session.execute(insert(StyleRow).values(**values).on_conflict_do_update(index_elements=["name"], set_=values))

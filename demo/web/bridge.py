@@ -21,10 +21,10 @@ from typing import IO, Protocol
 from urllib.parse import unquote_to_bytes
 
 from demo.web.connections import Connection
+from demo.web.streams import PUSH
 
 Environ = dict[str, object]
 Application = Callable[[Environ, Callable], Iterable[bytes]]
-PUSH = "studio.push"  # where a view leaves a stream: environ[PUSH].append(stream)
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent

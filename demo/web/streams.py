@@ -23,6 +23,7 @@ from demo.studio.visibility import Viewer
 from demo.web import present
 
 HEARTBEAT = 10.0
+PUSH = "studio.push"  # where a view leaves a stream for the server's event loop: environ[PUSH].append(stream)
 
 
 class EventWatcher(Protocol):

@@ -9,8 +9,8 @@ from flask import Response, request
 
 from demo.store.errors import ServiceError
 from demo.web import present, schemas
-from demo.web.bridge import PUSH
 from demo.web.current import limit, owner, services, streams, viewer
+from demo.web.streams import PUSH
 from jobspec import AnyJob, Job
 
 REPORTS = "60/hour"  # from one address
