@@ -1,5 +1,5 @@
-"""python -m fashion export | prepare | stats | word-pictures: data sets of the drawn domain, of a shop, charts of either,
-and a sheet with a small picture of every word."""
+"""python -m fashion export | prepare | stats | word-pictures: data sets of the drawn domain, of a shop, charts of
+either, and a sheet with a small picture of every word."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Say in a sentence what a picture shows: a guess for pictures of one's own, to be accepted or corrected.
 
-In: a picture of any shape. Out: a sentence in Korean or English whose words `fashion.replacing` can change: 빨간 체크무늬
-반팔 원피스와 파란 운동화, 공원, 수채화. The reporting scorer reads garments, its setting reader background and style; the
-CLIP that ships cannot, since its image tower tells colours and backgrounds apart but not kinds of garments (with
-captions that differ in the kind alone it names 1 of 40 drawings, the scorer 40).
+In: a picture of any shape. Out: a sentence in Korean or English whose words `fashion.replacing` can change: 빨간 반팔
+원피스와 파란 운동화, 공원, 수채화. The reporting scorer reads garments, its setting reader background and style.
+The CLIP that ships cannot: its image tower tells colours and backgrounds apart but not kinds of garments (`python -m
+benchmarks.describing`).
 """
 
 from __future__ import annotations

@@ -76,6 +76,12 @@ def editable_words(text: str) -> list[EditableWord]:
     ]
 
 
+def additions(field: str, text: str) -> list[Alternative]:
+    """The words of a field as they can be said behind a prompt, after a comma, in its language."""
+    korean = bool(_HANGUL.search(unicodedata.normalize("NFC", text)))
+    return [Alternative(each.id, (each.ko if korean else each.en)[0], _rgb(each)) for each in WORDS[field]]
+
+
 def replaced(text: str, changes: Sequence[WordChange]) -> str:
     """The prompt in NFC with words replaced. Places (`WordChange.start`) are those of the text as it is given.
 

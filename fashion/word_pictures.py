@@ -1,7 +1,7 @@
 """A small picture of every word that is better seen than read: one sheet for a page, and where each word is on it.
 
-In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in rows of `COLUMNS`, and `word_pictures.json`,
-"field id" → number of its cell. Colours have none: their "#rrggbb" is enough.
+In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in rows of `COLUMNS`, and
+`word_pictures.json`, "field id" → number of its cell. Colours have none: their "#rrggbb" is enough.
 
     python -m fashion word-pictures demo/web/static
 """

@@ -164,6 +164,12 @@ export function again(generation, sameSeed) {
   if (all.styles?.length) body.styles = all.styles;
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
+  if (all.kind === "edit") {
+    const { replace, source_prompt, title, color } = all;
+    for (const name of ["negative_prompt", "strength", "style"]) delete body[name];
+    Object.assign(body, { kind: "edit", source_prompt }, replace?.length ? { replace } : title || color ? { title, color, style: all.style } : {});
+    if (!sameSeed) body.seed = Math.floor(Math.random() * 2 ** 32); // without one it would be the source's
+  }
   if (!body.n) body.n = generation.images.length || 4;
   return studio.draw(body);
 }
@@ -242,7 +248,10 @@ export function vanish({ message, path, changed, restore }) {
     onaction: back,
     onend: () =>
       call("DELETE", path, { keepalive: true })
-        .then(() => changed && share(changed))
+        .then((receipt) => {
+          if (changed) share(changed);
+          if (receipt?.children_kept) toast(w("done.kept", { n: receipt.children_kept }));
+        })
         .catch((error) => {
           if (error.status === 404) return;
           back();
