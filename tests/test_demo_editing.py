@@ -103,7 +103,8 @@ def test_a_word_has_its_picture_on_the_pages_sheet(studio: Studio) -> None:
     assert set(word_cells()) == {f"{field} {id}" for field, id in words_shown()}, (
         "words and their sheet differ: python -m fashion word-pictures demo/web/static"
     )
-    assert max(word_cells().values()) < COLUMNS * (Image.open(WORD_CELLS.with_suffix(".webp")).height // CELL)
+    with Image.open(WORD_CELLS.with_suffix(".webp")) as sheet:
+        assert sheet.width == COLUMNS * CELL and max(word_cells().values()) < COLUMNS * (sheet.height // CELL)
     assert WORD_CELLS.with_suffix(".webp").stat().st_size <= MOST_BYTES
 
 

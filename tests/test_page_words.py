@@ -51,9 +51,8 @@ def test_every_code_of_the_api_is_explained_with_what_to_do() -> None:
     codes = set(re.findall(r"`([a-z_]{5,})`", table)) - {"error"}
     programs = {  # what a page cannot meet, or (streams) meets without a word: it polls
         "bad_request", "bad_cursor", "bad_token", "cross_site", "bad_host", "admin_only",
-        "method_not_allowed", "unsupported_media_type", "invalid_request", "unknown_style", "idempotency_conflict",
-        "too_many_streams", "edit_nothing", "edit_several", "edit_unknown_word", "edit_same_word", "edit_word_twice",
-        "edit_source_prompt", "edit_mask_size",
+        "method_not_allowed", "unsupported_media_type", "invalid_request", "idempotency_conflict",
+        "too_many_streams",
     }  # fmt: skip
     explained = {key.split(".")[1] for key in WORDS if key.startswith("problem.")}
     assert codes - programs <= explained, codes - programs - explained

@@ -29,7 +29,7 @@ export function lineageOf(picture, prompt, info, goTo) {
         h("img", { src: one.thumbnail_url, alt: "", width: 44, height: 44, loading: "lazy" }),
         h("span", {}, one.prompt || w(one.kind === "upload" ? "alt.upload" : "tree.picture"), here && h("small", {}, w("tree.here"))),
       ),
-      below.length && h("ul", {}, below),
+      below.length > 0 && h("ul", {}, below),
     );
   const children = info.children.map((child) => node(child, false, []));
   const line = info.ancestors.reduce(

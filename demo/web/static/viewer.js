@@ -171,8 +171,8 @@ function stageOf(g) {
   const picture = g.images[state.i];
   const before =
     state.comparing === "parent" && state.parent
-      ? { url: state.parent.url, words: "beside.parent" }
-      : state.comparing && { url: picture.base_url, words: "beside.base" };
+      ? { url: state.parent.url, words: "parent" }
+      : state.comparing && { url: picture.base_url, words: "base" };
   const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) =>
     h(
       `button.arrow.${key}`,
@@ -191,16 +191,16 @@ function stageOf(g) {
         draggable: false,
       }),
       before && [
-        h("img.before", { src: before.url, alt: w(`${before.words}_alt`), draggable: false }),
+        h("img.before", { src: before.url, alt: w(`beside.${before.words}_alt`), draggable: false }),
         h("span.cut", { "aria-hidden": "true" }),
-        h("span.side.left", { "aria-hidden": "true" }, w(before.words)),
-        h("span.side.right", { "aria-hidden": "true" }, w(`${before.words}_after`)),
+        h("span.side.left", { "aria-hidden": "true" }, w(`beside.${before.words}`)),
+        h("span.side.right", { "aria-hidden": "true" }, w(`beside.${before.words}_after`)),
         h("input", {
           type: "range",
           min: 0,
           max: 100,
           value: 50,
-          "aria-label": w(`${before.words}_slider`),
+          "aria-label": w(`beside.${before.words}_slider`),
           data: { key: "slider" },
           oninput: (/** @type {any} */ e) => e.target.parentElement.style.setProperty("--cut", `${e.target.value}%`),
         }),
