@@ -73,6 +73,8 @@ def test_the_page_and_its_files_are_small(studio: Studio, language: str) -> None
     packed = {"Accept-Encoding": "gzip, deflate, br"}
     page = client.get("/", headers=packed)
     urls = sorted(set(re.findall(r'"(/static/[^"]+\.(?:js|css))"', gzip.decompress(page.data).decode())))
+    assert not any(url.endswith(pages.LATER) for url in urls), "these are fetched when they are needed"
+    urls += [f"/static/{pages.files_version()}/{name}" for name in pages.LATER]
     assert len(urls) == len(SCRIPTS) + 1
     total = len(page.data) + sum(len(client.get(url, headers=packed).data) for url in urls)
     print(f"{total} bytes in {language}")
