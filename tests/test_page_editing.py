@@ -70,7 +70,7 @@ def test_a_word_is_clicked_another_chosen_compared_and_taken_back(world: World) 
 
 def test_four_variants_are_compared_with_what_they_were_made_from(world: World) -> None:
     page = looking(world)
-    page.locator("#viewer .edit-head").get_by_text("4장").click()
+    page.locator("#viewer input[name=variants][value='4']").check()
     choose(page, "공원", "거리")
     expect(page.locator("#viewer .place")).to_have_text("1 / 4")
     page.locator("#viewer .arrow.next").click()
@@ -175,7 +175,8 @@ def test_an_upload_is_edited_after_its_guess_is_accepted_or_corrected(world: Wor
     expect(viewer.locator(".prompt")).to_have_text("올린 사진")
     red = {"name": "red.png", "mimeType": "image/png", "buffer": png((60, 80), "#d22")}
     page.keyboard.press("Escape")
-    page.set_input_files("#upload", red)
+    with page.expect_response("**/api/v1/images"):
+        page.set_input_files("#upload", red)
     page.click("[data-place=me]")
     page.locator("#photos").get_by_role("button", name=re.compile("이 사진 고치기")).first.click()
     expect(viewer.locator(".edit")).to_contain_text("이렇게 보여요")
@@ -205,6 +206,7 @@ def test_the_tree_leads_to_parents_and_children_and_says_what_is_gone(world: Wor
     first = generations(page)[2]["images"][0]
     address = page.url
     tree.locator(".relative").first.click()
+    expect(page.locator("#viewer .prompt")).to_have_text(PROMPT)
     page.locator("#viewer [data-key=delete]").click()
     page.locator(".toast").get_by_role("button", name="알림 닫기").first.click()
     expect(page.locator(".toast")).to_contain_text(["이 그림에서 만든 그림 1장은 그대로 있어요."])
@@ -217,10 +219,7 @@ def test_the_tree_leads_to_parents_and_children_and_says_what_is_gone(world: Wor
 
 def test_a_refused_edit_says_what_to_do_and_nothing_waits(world: World) -> None:
     page = looking(world)
-    stale = "**/api/v1/images/*/words"
-    page.evaluate("history.replaceState(null, '', '#/')")
     page.keyboard.press("Escape")
-    page.route(stale, lambda route: route.fulfill(json=route.fetch().json() | {"fields": {}}))
     page.route("**/api/v1/generations", lambda route: route.fulfill(
         status=422, json={"error": {"code": "edit_unknown_word", "message": "-", "field": "replace"}}
     ) if route.request.method == "POST" else route.continue_())  # fmt: skip

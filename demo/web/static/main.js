@@ -4,7 +4,7 @@
 import { Problem, connection, get } from "./api.js";
 import * as chips from "./chips.js";
 import * as composer from "./composer.js";
-import { fill, h, one } from "./dom.js";
+import { fill, h, one, walk } from "./dom.js";
 import * as me from "./me.js";
 import * as past from "./past.js";
 import * as photos from "./photos.js";
@@ -58,6 +58,7 @@ Object.assign(studio, {
 composer.begin((generation) => bring(generation.id), chips.complete);
 for (const way of ["sentence", "fields"])
   one(`#way-${way}`).addEventListener("click", () => write(way === "fields"));
+walk(one(".ways"), "button")();
 reading.begin((prompt) => studio.fill({ prompt }));
 chips.begin({ prompt: one("#prompt"), set: settings.set });
 settings.begin();
