@@ -47,7 +47,7 @@ class Guesser:
         try:
             describer = self._opened()
             picture = Picture.open(io.BytesIO(self._storage.read(row.files["final"])))
-        except (FileNotFoundError, DamagedFile, ValueError) as error:
+        except (OSError, DamagedFile, ValueError) as error:
             logger.info("no guess of what a picture shows: %s", error)
             return ""
         return describer.describe(picture, language())

@@ -107,7 +107,7 @@ def _alternatives(field: str, offers: Sequence[Alternative]) -> list[dict]:
 
 @cache
 def word_cells() -> dict[str, int]:
-    """ "field id" of a word → its picture on the sheet `word_pictures.webp` (python -m fashion word-pictures)."""
+    """Where each word's picture is on the sheet, by "field id" (python -m fashion word-pictures makes both files)."""
     return json.loads(WORD_CELLS.read_text(encoding="utf-8"))
 
 

@@ -13,10 +13,14 @@ const [low, high, step] = facts.limits.ranges.vary.strength.slider;
 /**
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
- * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", bare: boolean, parent: import("../types").Picture | null, open: boolean, family: string, strength: number, render: () => void,
- *   looking: (id: string) => boolean, goTo: (picture: import("../types").Picture, parent?: import("../types").Picture) => void,
- *   leave: (work: () => void, draw?: boolean) => void, without: (picture: import("../types").Picture) => void}} View
- *   what is looked at and how; parent: what it was made from, once known; goTo looks at another one, beside its parent; leave closes, goes to the prompt (unless draw is false) and works there; without deletes one
+ * @typedef {import("../types").Picture} Picture
+ * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean,
+ *   open: boolean, strength: number, render: () => void, looking: (id: string) => boolean,
+ *   goTo: (picture: Picture, parent?: Picture) => void, leave: (work: () => void, draw?: boolean) => void,
+ *   without: (picture: Picture) => void}} View
+ *   what is looked at and how; parent: what pictures of the generation `family` were made from, once known; goTo looks at
+ *   another picture, beside its parent; leave closes, goes to the prompt (unless draw is false) and works there; without
+ *   deletes one
  */
 
 /** @param {View} view @returns {Child[]} */

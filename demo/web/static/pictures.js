@@ -165,9 +165,10 @@ export function again(generation, sameSeed) {
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
   if (all.kind === "edit") {
-    const { replace, source_prompt, title, color } = all;
+    const { kind, replace, source_prompt, title, color, style, keep, mask_image } = all;
     for (const name of ["negative_prompt", "strength", "style"]) delete body[name];
-    Object.assign(body, { kind: "edit", source_prompt }, replace?.length ? { replace } : title || color ? { title, color, style: all.style } : {});
+    const way = replace?.length ? { replace } : title || color ? { title, color, style } : {};
+    Object.assign(body, { kind, source_prompt, keep, mask_image }, way);
     if (!sameSeed) body.seed = Math.floor(Math.random() * 2 ** 32); // without one it would be the source's
   }
   if (!body.n) body.n = generation.images.length || 4;

@@ -89,7 +89,8 @@ export async function visit(at) {
   if (!state.g?.images.length) return look("", 0);
   state.i = Math.min(Math.max(0, at.i), state.g.images.length - 1);
   if (state.family !== at.id) state.parent = null;
-  if (state.comparing && !(state.comparing === "parent" ? state.parent : state.g.images[state.i].base_url)) state.comparing = "";
+  const beside = state.comparing === "parent" ? state.parent : state.g.images[state.i].base_url;
+  if (!beside) state.comparing = "";
   if (!dialog.open) {
     opener = document.activeElement;
     openDialog(dialog);
@@ -137,7 +138,8 @@ function canStep(way) {
 
 /** @param {KeyboardEvent} event */
 function onkey(event) {
-  if (event.defaultPrevented || event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+  const { target } = event;
+  if (event.defaultPrevented || target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return;
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
   else return;
