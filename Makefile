@@ -10,7 +10,7 @@ FIGURES ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery screenshots pool train-embedded \
+.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery word-pictures screenshots pool train-embedded \
   train-scorers train-korean clean
 
 help:  ## print this list
@@ -63,11 +63,14 @@ figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write thei
 	$(PY) -m benchmarks.figures run $(FIGURES)
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
-	@for name in shop_titles drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
+	@for name in shop_titles describing drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)
 	$(PY) -m demo gallery
+
+word-pictures: $(VENV)/.run  ## draw the small pictures of words that the page offers again (after the lexicon or the renderer changed)
+	$(PY) -m fashion word-pictures demo/web/static
 
 screenshots: $(VENV)/.dev  ## take the README's screenshots again
 	$(PY) -m benchmarks.screenshots

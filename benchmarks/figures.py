@@ -60,6 +60,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ("benchmarks.editing", "--scenes", "12", "--grid", "docs/images/edits.jpg"),
         (*DRAWING, REPORTING, "scorers/setting", "korean"),
     ),
+    "describing": Benchmark(("benchmarks.describing", "--pictures", "200"), ("scorers", "clip")),
     "search": Benchmark(("benchmarks.search",), ("korean",)),
     "latents": Benchmark(("benchmarks.latents",), ("vae",)),
     "pipeline": Benchmark(("benchmarks.pipeline", "--checkpoint", "checkpoints")),

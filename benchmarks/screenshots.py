@@ -210,10 +210,33 @@ def enter_place(place: str, ready: str) -> Callable[[Page, argparse.Namespace], 
     return enter
 
 
+def open_offers(page: Page, asked: argparse.Namespace) -> None:
+    """What can stand in the place of the first word that can be changed."""
+    look(page, asked)
+    page.locator("#viewer .word").first.click()
+    page.wait_for_timeout(800)
+
+
+def edit(page: Page, asked: argparse.Namespace) -> None:
+    """An edit beside what it was made from, with the tree below."""
+    open_offers(page, asked)
+    page.locator("#viewer .offer").nth(2).click()
+    page.wait_for_selector("#viewer [data-key=undo]", timeout=DRAWN_MS)
+    page.wait_for_timeout(800)
+
+
+def write_fields(page: Page, asked: argparse.Namespace) -> None:
+    """Name, colour and style in place of a sentence, one of them missing."""
+    page.click("#way-fields")
+    page.fill("#fields [name=title]", "원피스")
+    page.click("#fields .primary")
+
+
 STATES: dict[str, Callable[[Page, argparse.Namespace], None]] = {
     "empty": lambda page, asked: None, "typing": type_prompt, "waiting": wait_in_line, "drawing": draw_long,
     "finished": draw_through, "failed": fail, "offline": lose, "settings": set_out, "history": go_through,
-    "search": search_own, "viewer": look, "compare": compare, "deleted": delete,
+    "search": search_own, "viewer": look, "compare": compare, "offers": open_offers, "edited": edit, "fields": write_fields,
+    "deleted": delete,
     "gallery": enter_place("gallery", "#gallery-list .piece"), "mine-empty": enter_place("mine", "#mine-list .empty"),
     "me": enter_place("me", "#me-figures:not(:empty)"),
 }  # fmt: skip

@@ -12,11 +12,15 @@ from PIL import Image, ImageOps
 
 def to_pixels(image: Image.Image, size: int) -> torch.Tensor:
     """A picture as (1, 3, size, size): upright, transparency over white, cropped to a square from its middle."""
-    upright = ImageOps.exif_transpose(image).convert("RGBA")
-    flat = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
-    square = ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS)
+    square = ImageOps.fit(flat(image), (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255)  # (size, size, 3)
     return pixels.permute(2, 0, 1)[None].contiguous()
+
+
+def flat(image: Image.Image) -> Image.Image:
+    """A picture in RGB: upright, transparency over white."""
+    upright = ImageOps.exif_transpose(image).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
 
 
 def from_pixels(pixels: torch.Tensor) -> list[Image.Image]:

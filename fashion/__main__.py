@@ -1,4 +1,5 @@
-"""python -m fashion export | prepare | stats: data sets of the drawn domain, of a shop, and charts of either."""
+"""python -m fashion export | prepare | stats | word-pictures: data sets of the drawn domain, of a shop, charts of
+either, and a sheet with a small picture of every word."""
 
 from __future__ import annotations
 
@@ -49,6 +50,13 @@ def _stats(arguments: argparse.Namespace) -> None:
     print(f"charts: {draw_charts(arguments.folder, arguments.out)}")
 
 
+def _word_pictures(arguments: argparse.Namespace) -> None:
+    from fashion.word_pictures import write_word_pictures
+
+    path = write_word_pictures(arguments.folder)
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
 def _column(pair: str) -> tuple[str, str]:
     field, sign, name = pair.partition("=")
     if not sign:
@@ -85,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("folder", type=Path, help="a folder that export or prepare wrote")
     stats.add_argument("--out", type=Path, default=None, help="where the charts go (default FOLDER-stats)")
     stats.set_defaults(run=_stats)
+
+    sheet = commands.add_parser("word-pictures", help="draw a small picture of every word on one sheet, for the page")
+    sheet.add_argument("folder", type=Path, help="where the sheet and its places go, e.g. demo/web/static")
+    sheet.set_defaults(run=_word_pictures)
     return parser
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
-from fashion.replacing import EditableWord, WordChange, changed_fields, editable_words, replaced
+from fashion.replacing import Alternative, EditableWord, WordChange, additions, changed_fields, editable_words, replaced
 from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
 
@@ -60,6 +60,10 @@ class FashionReader:
     def editable_words(self, prompt: str) -> list[EditableWord]:
         """The words that can be changed, with what can stand in their place."""
         return editable_words(prompt)
+
+    def additions(self, field: str, prompt: str) -> list[Alternative]:
+        """The words of a field that can be said behind a prompt, in its language."""
+        return additions(field, prompt)
 
     def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
         """The prompt with words replaced. Raises WordNotFound, ValueError."""

@@ -24,6 +24,7 @@ _PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
 _HANGUL = re.compile("[가-힣]")
 _ARTICLE = re.compile(r"\b(an?)(\s+)$", re.IGNORECASE)
 _VOWELS = "aeiou"
+_ACCESSORIES = frozenset({"head", "neck", "feet", "hand"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ def editable_words(text: str) -> list[EditableWord]:
         for piece in found
         if piece.entry
     ]
+
+
+def additions(field: str, text: str) -> list[Alternative]:
+    """The words of a field as they can be said behind a prompt, after a comma, in its language."""
+    korean = bool(_HANGUL.search(unicodedata.normalize("NFC", text)))
+    return [Alternative(each.id, (each.ko if korean else each.en)[0], _rgb(each)) for each in WORDS[field]]
 
 
 def replaced(text: str, changes: Sequence[WordChange]) -> str:
@@ -179,11 +186,14 @@ def _rgb(each: Word) -> str | None:
 
 
 def _wearable(old: GarmentKind, kinds: set[str]) -> list[GarmentKind]:
-    """The garments that can be worn in the place of one beside the others, those of the same place first."""
+    """The garments that can be worn in the place of one beside the others: those of the same place first, accessories
+    last where it is none.
+    """
     beside = [GARMENT_BY_ID[kind].slot for kind in kinds if kind != old.id]
     fit = [
         kind
         for kind in GARMENT_BY_ID.values()
         if kind.id != old.id and kind.id not in kinds and not any(conflicts(kind.slot, slot) for slot in beside)
     ]
-    return sorted(fit, key=lambda kind: kind.slot != old.slot)
+    accessory = old.slot in _ACCESSORIES
+    return sorted(fit, key=lambda kind: (kind.slot != old.slot, (kind.slot in _ACCESSORIES) != accessory))

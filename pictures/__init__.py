@@ -5,5 +5,6 @@ Why a room of its own: five rooms opened pictures, each in its own way, and four
 """
 
 from pictures.opening import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures.square import squared, unsquared
 
-__all__ = ["PictureLimits", "PictureTooLarge", "UnreadablePicture", "open_picture"]
+__all__ = ["PictureLimits", "PictureTooLarge", "UnreadablePicture", "open_picture", "squared", "unsquared"]

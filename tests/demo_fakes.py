@@ -60,6 +60,16 @@ class FakeEncoder:
         return (row / np.linalg.norm(row)).astype(np.float32)
 
 
+class FakeDescriber:
+    """Sees a red dress in a park, wherever there is something red."""
+
+    def describe(self, picture: Image.Image, language: str) -> str:
+        red, green, blue = picture.resize((1, 1)).getpixel((0, 0))
+        if red <= max(green, blue):
+            return ""
+        return "빨간 원피스, 공원" if language == "ko" else "a red dress, a park"
+
+
 @dataclass
 class FakeDrawing:
     images: list[Image.Image]
@@ -151,7 +161,7 @@ def _picture(shot: Shot, size: int) -> Image.Image:
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
     opened = small_index if "FAKE_KILLS" in os.environ else open_index
-    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened)
+    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened, lambda folder: FakeDescriber())
 
 
 def small_index(settings: Settings, database: Database, encoder: FakeEncoder) -> PromptIndex:

@@ -9,6 +9,9 @@ import pytest
 from demo_client import Person, Studio, open_studio
 from PIL import Image
 
+from demo.web.present import WORD_CELLS, word_cells
+from fashion.word_pictures import CELL, COLUMNS, MOST_BYTES, words_shown
+
 PROMPT = "빨간 체크무늬 원피스를 입은 사람"
 
 
@@ -86,10 +89,39 @@ def test_words_say_what_can_stand_in_their_place_in_the_viewers_language(studio:
     words = person.get(f"/images/{source['id']}/words").json
     color = words["words"][0]
     assert words["known"] and (color["text"], color["slot"], color["label"]) == ("빨간", "color", "색")
-    assert {"id": "blue", "text": "파란", "rgb": "#245cce"} in color["alternatives"]
+    assert {"id": "blue", "text": "파란", "rgb": "#245cce", "cell": None} in color["alternatives"]
     assert words["fields"]["title"] == "원피스" and words["fields"]["color"] == "빨간"
     english = person.get(f"/images/{source['id']}/words", headers={"Accept-Language": "en"}).json
     assert english["words"][0]["label"] == "colours"
+
+
+def test_a_word_has_its_picture_on_the_pages_sheet(studio: Studio) -> None:
+    person = studio.person()
+    words = person.get(f"/images/{drawn(person)['id']}/words").json["words"]
+    offered = [each for word in words for each in word["alternatives"]]
+    assert all(isinstance(each["cell"], int) != bool(each["rgb"]) for each in offered)
+    assert set(word_cells()) == {f"{field} {id}" for field, id in words_shown()}, (
+        "words and their sheet differ: python -m fashion word-pictures demo/web/static"
+    )
+    with Image.open(WORD_CELLS.with_suffix(".webp")) as sheet:
+        assert sheet.width == COLUMNS * CELL and max(word_cells().values()) < COLUMNS * (sheet.height // CELL)
+    assert WORD_CELLS.with_suffix(".webp").stat().st_size <= MOST_BYTES
+
+
+def test_what_an_upload_shows_is_guessed_or_said_and_its_words_can_be_replaced(studio: Studio) -> None:
+    person = studio.person()
+    upload = person.upload(png((64, 48), "red")).json["id"]
+    guess = person.get(f"/images/{upload}/words").json
+    assert (guess["known"], guess["guessed"], guess["text"]) == (False, True, "빨간 원피스, 공원")
+    english = person.get(f"/images/{upload}/words", headers={"Accept-Language": "en"}).json
+    assert english["text"] == "a red dress, a park"
+    said = person.get(f"/images/{upload}/words?text=파란 코트를 입은 사람").json
+    assert not said["guessed"] and [word["text"] for word in said["words"]] == ["파란", "코트"]
+    assert [each["slot"] for each in said["additions"]] == ["background", "style"]
+    assert "수채화" in [each["text"] for each in said["additions"][1]["alternatives"]]
+    unseen = person.get(f"/images/{person.upload(png((64, 48), 'blue')).json['id']}/words").json
+    assert (unseen["guessed"], unseen["text"], unseen["words"]) == (False, "", [])
+    assert person.get(f"/images/{upload}/words?text=%20").status_code == 422
 
 
 def test_a_form_draws_six_and_names_the_field_that_is_empty(studio: Studio) -> None:
@@ -180,6 +212,12 @@ def test_a_picture_knows_its_parent_and_its_children(studio: Studio) -> None:
     assert (told["parent_state"], told["parent"]["id"]) == ("shown", source)
     assert [one["id"] for one in told["children"]] == [grandchild]
     assert info(person, source)["parent_state"] == "none"
+    told = info(person, grandchild)
+    assert [one["id"] for one in told["ancestors"]] == [child, source] and told["line_state"] == "none"
+    assert [one["prompt"] for one in told["ancestors"]] == [PROMPT.replace("빨간", "파란"), PROMPT]
+    person.call("DELETE", f"/images/{source}")
+    told = info(person, grandchild)
+    assert ([one["id"] for one in told["ancestors"]], told["line_state"]) == ([child], "deleted")
 
 
 def test_deleting_a_parent_keeps_its_children_and_says_so(studio: Studio) -> None:

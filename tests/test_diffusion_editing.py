@@ -79,6 +79,17 @@ def test_what_a_mask_keeps_are_the_uploads_own_pixels(pipeline: EditingPipeline)
     assert np.abs(made - pixels)[:, :24].mean() > 5
 
 
+@pytest.mark.parametrize("shape", [(96, 64), (40, 64)])
+def test_an_upload_keeps_its_shape_and_all_that_it_shows(pipeline: EditingPipeline, shape: tuple[int, int]) -> None:
+    columns = np.linspace(0, 255, shape[0]).round().astype(np.uint8)
+    upload = Image.fromarray(np.broadcast_to(columns[None, :, None], (shape[1], shape[0], 3)).copy())
+    for prompt in (RED, BLUE):
+        made = pipeline.edit([EditShot(upload, RED, prompt, seed=3)], FAST).images[0]
+        assert made.size == {(96, 64): (64, 43), (40, 64): (40, 64)}[shape]
+    same = levels(pipeline.edit([EditShot(upload, RED, RED)], FAST).images[0])
+    assert same[:, 0].mean() < 8 and same[:, -1].mean() > 247, "the ends of the picture are there"
+
+
 def test_less_keep_lets_more_change_outside(pipeline: EditingPipeline, source: Image.Image) -> None:
     shot = EditShot(source, RED, BLUE, seed=8, source_seed=7, mask=half_mask(source.size))
     moved = [

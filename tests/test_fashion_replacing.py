@@ -59,6 +59,8 @@ def test_a_garment_is_offered_what_can_be_worn_beside_the_others() -> None:
     words = editable_words("red coat and blue skirt and white boots")
     offered = {word.id: [each.id for each in word.alternatives] for word in words if word.field == "garment"}
     assert "dress" not in offered["skirt"] or "coat" not in offered["skirt"]
+    whole = [each.id for each in editable_words("빨간 원피스")[1].alternatives]
+    assert whole.index("boots") > whole.index("trousers") and whole.index("gat") > whole.index("coat")
     assert "sneakers" in offered["boots"] and "sneakers" not in offered["coat"][:3]
     assert not {"coat", "skirt", "boots"} & {id for ids in offered.values() for id in ids}
 

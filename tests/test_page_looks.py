@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_world import WIDTHS, World, draw, drawn, expect, open_world, until
 from playwright.sync_api import Page
+from test_page_pictures import png
 
 pytestmark = pytest.mark.browser
 HANGUL = re.compile("[ㄱ-ㅎㅏ-ㅣ가-힣]")
@@ -104,6 +105,34 @@ def viewer(page: Page) -> None:
     expect(page.locator("#viewer .before")).to_be_visible()
 
 
+def editing(page: Page) -> None:
+    drawn(page, "red checkered dress, a park")
+    page.locator(".generation .tile").first.click()
+    page.locator("#viewer .word", has_text="checkered").click()
+    expect(page.locator("#viewer .offer").first).to_be_focused()
+
+
+def edited(page: Page) -> None:
+    editing(page)
+    page.locator("#viewer .offer", has_text="dot").click()
+    expect(page.locator("#viewer [data-key=undo]")).to_be_focused()
+    expect(page.locator("#viewer .before")).to_be_visible()
+    page.locator("#viewer [data-key=mode-fields]").click()
+
+
+def photo(page: Page) -> None:
+    """An upload, with the guess of what it shows."""
+    page.set_input_files("#upload", {"name": "my.png", "mimeType": "image/png", "buffer": png((60, 80), "#d22")})
+    page.locator("#source .link").first.click()
+    expect(page.locator("#viewer .by-sentence textarea")).to_be_visible()
+
+
+def fields(page: Page) -> None:
+    page.click("#way-fields")
+    page.locator("#fields .primary").click()
+    expect(page.locator("#fields [aria-invalid]")).to_be_focused()
+
+
 CUT = """() => [...document.querySelectorAll('button, a, select, output, legend, h1, h2, .title, .field > span')]
     .filter((e) => e.checkVisibility({visibilityProperty: true}) && !e.closest('.sr') && e.clientWidth > 1)
     .filter((e) => {
@@ -117,7 +146,7 @@ CUT = """() => [...document.querySelectorAll('button, a, select, output, legend,
 
 STATES: list[Callable[[Page], None]] = [
     empty, typing, waiting_and_drawing, finished, failed, refused, settings, history, gallery, mine_empty, my_data,
-    viewer,
+    viewer, editing, edited, photo, fields,
 ]  # fmt: skip
 
 
@@ -147,6 +176,10 @@ def test_english_leaves_no_korean_in_any_state(world: World) -> None:
         if state is my_data:
             page.keyboard.press("Escape")
         page.click("[data-place=draw]")
+    for state in (edited, photo):
+        state(page)
+        assert [text for text in page.evaluate(SEEN) if HANGUL.search(text) and text not in GIVEN] == []
+        page.keyboard.press("Escape")
     page.locator(".generation .tile:enabled").first.click()
     expect(page.locator("#viewer .panel")).to_be_visible()
     assert [text for text in page.evaluate(SEEN) if HANGUL.search(text) and text not in GIVEN] == []

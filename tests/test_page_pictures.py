@@ -38,9 +38,9 @@ def viewer(page: Page, world: World) -> object:
     return page.locator("#viewer")
 
 
-def png(size: tuple[int, int] = (320, 200)) -> bytes:
+def png(size: tuple[int, int] = (320, 200), color: str = "#4a7") -> bytes:
     data = io.BytesIO()
-    Image.new("RGB", size, "#4a7").save(data, "PNG")
+    Image.new("RGB", size, color).save(data, "PNG")
     return data.getvalue()
 
 

@@ -17,6 +17,9 @@ SCHEMAS = {
     "PicturePage": "ImagePage", "Found": "SearchOut", "Suggestion": "Suggestions.Suggestion",
     "UnknownWord": "AnalysisOut.UnknownWord", "ReadAs": "AnalysisOut.ReadAs", "Analysis": "AnalysisOut", "Me": "Me",
     "Receipt": "ReceiptOut", "StyleOffer": "Styles.Style",
+    "ImageInfo": "ImageInfo", "Relative": "ImageInfo.Relative", "PictureWords": "PictureWords",
+    "EditableWord": "PictureWords.EditableWord", "Alternative": "PictureWords.Alternative",
+    "Addition": "PictureWords.Addition",
 }  # fmt: skip
 BASIC = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 

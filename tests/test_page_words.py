@@ -51,9 +51,8 @@ def test_every_code_of_the_api_is_explained_with_what_to_do() -> None:
     codes = set(re.findall(r"`([a-z_]{5,})`", table)) - {"error"}
     programs = {  # what a page cannot meet, or (streams) meets without a word: it polls
         "bad_request", "bad_cursor", "bad_token", "cross_site", "bad_host", "admin_only",
-        "method_not_allowed", "unsupported_media_type", "invalid_request", "unknown_style", "idempotency_conflict",
-        "too_many_streams", "edit_nothing", "edit_several", "edit_unknown_word", "edit_same_word", "edit_word_twice",
-        "edit_source_prompt", "edit_mask_size",
+        "method_not_allowed", "unsupported_media_type", "invalid_request", "idempotency_conflict",
+        "too_many_streams",
     }  # fmt: skip
     explained = {key.split(".")[1] for key in WORDS if key.startswith("problem.")}
     assert codes - programs <= explained, codes - programs - explained
@@ -74,6 +73,8 @@ def test_the_page_and_its_files_are_small(studio: Studio, language: str) -> None
     packed = {"Accept-Encoding": "gzip, deflate, br"}
     page = client.get("/", headers=packed)
     urls = sorted(set(re.findall(r'"(/static/[^"]+\.(?:js|css))"', gzip.decompress(page.data).decode())))
+    assert not any(url.endswith(pages.LATER) for url in urls), "these are fetched when they are needed"
+    urls += [f"/static/{pages.files_version()}/{name}" for name in pages.LATER]
     assert len(urls) == len(SCRIPTS) + 1
     total = len(page.data) + sum(len(client.get(url, headers=packed).data) for url in urls)
     print(f"{total} bytes in {language}")

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pictures import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture, squared, unsquared
 
 ROOT = Path(__file__).parent.parent
 
@@ -253,3 +253,15 @@ def test_every_picture_from_outside_goes_through_the_opener() -> None:
             if called.endswith("Image.open") or called in ("imread", "cv2.imread", "imageio.imread"):
                 found.add(path.relative_to(ROOT).as_posix())
     assert found == set(OUR_OWN), "open it by pictures.open_picture, or say here whose file it is"
+
+
+@pytest.mark.parametrize("size", [(30, 20), (20, 31), (16, 16), (1, 9)])
+def test_a_picture_made_square_comes_back_as_it_was(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    square = squared(picture)
+    assert square.size == (max(size), max(size))
+    assert np.array_equal(np.asarray(unsquared(square, *size)), pixels)
+    edge = np.asarray(square)[0, 0]
+    assert np.array_equal(edge, pixels[0, 0])
+    assert squared(picture.convert("L")).mode == "L"

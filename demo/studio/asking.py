@@ -20,6 +20,7 @@ from demo.store.together import GroupCommit
 from demo.studio import prompts
 from demo.studio.editing import Words, drawn_text, settled, styles_of, words_of
 from demo.studio.generations import Generations
+from demo.studio.guessing import Guesser
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.styles import Styles
@@ -35,10 +36,11 @@ class Asking:
 
     def __init__(
         self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness,
-        generations: Generations, wake: Wake, styles: Styles,
+        generations: Generations, wake: Wake, styles: Styles, guesser: Guesser,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
         self._readiness, self._generations, self._wake, self._styles = readiness, generations, wake, styles
+        self._guesser = guesser
         self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
@@ -64,10 +66,16 @@ class Asking:
             take_tags(prompt)[0], self._searcher.encoder, prompts.reader_for(self._readiness.domain())
         )
 
-    def words(self, row: Image) -> Words:
-        """The words of a picture's prompt as it was drawn; none of an upload."""
+    def words(self, row: Image, said: str | None = None) -> Words:
+        """The words of a picture's prompt as it was drawn; of an upload those of what it is `said` to show, or of a
+        guess. Raises ServiceError.
+        """
         reader = prompts.reader_for(self._readiness.domain())
-        return words_of(drawn_text(row.recipe) if row.recipe else "", reader)
+        if said is not None:
+            return words_of(reader.read(prompts.accept(said, "text")), reader)
+        if row.recipe is not None:
+            return words_of(drawn_text(row.recipe), reader)
+        return words_of(self._guesser.guess(row), reader, guessed=True)
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:

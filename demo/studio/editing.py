@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from demo.store.errors import ServiceError
 from demo.studio import pictures, prompts
 from demo.studio.prompts import DomainReader
-from fashion.replacing import EditableWord, WordChange, WordNotFound
+from fashion.replacing import Alternative, EditableWord, WordChange, WordNotFound
 from jobspec import Edit
 
 FIELDS = {"title": "garment", "color": "color", "style": "style"}  # of an edit's form, and what words they are
+ADDED = ("background", "style")  # what a sentence can say at its end
 Recipe = Mapping[str, object]
 
 
@@ -36,11 +37,14 @@ class EditTexts:
 
 @dataclass(frozen=True)
 class Words:
-    """A picture's text as it was drawn, the words in it that can be changed, and the form that it fills."""
+    """A picture's text as it was drawn, the words in it that can be changed, and the form that it fills. `additions`:
+    what can be said behind it, by field, where it says none.
+    """
 
     text: str
     words: Sequence[EditableWord]
     fields: Mapping[str, str]
+    additions: Mapping[str, Sequence[Alternative]]
     guessed: bool = False
 
 
@@ -84,7 +88,12 @@ def words_of(text: str, reader: DomainReader, guessed: bool = False) -> Words:
         text,
         found,
         {name: word.text if (word := _first(found, field)) else "" for name, field in FIELDS.items()},
-        guessed,
+        {
+            field: offers
+            for field in ADDED
+            if text and not _first(found, field) and (offers := reader.additions(field, text))
+        },
+        bool(text) and guessed,
     )
 
 

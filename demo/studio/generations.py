@@ -25,6 +25,7 @@ from jobspec import KINDS
 
 Row = TypeVar("Row", Generation, Image)
 MOST_PREVIEWS = 100
+MOST_ANCESTORS = 20  # of one picture in an answer
 MOST_CHILDREN = 100  # of one picture in an answer, the oldest first
 
 
@@ -87,15 +88,13 @@ class Generations:
                 select(Image).where(Image.parent_id == row.id, seen).order_by(Image.created_at, Image.position)
             )
             found = list(children.fetchmany(MOST_CHILDREN))
-            if row.parent_id is None:
-                return Family("none", None, found)
-            parent = session.scalar(select(Image).where(Image.id == row.parent_id, seen))
-            if parent is not None:
-                return Family("shown", parent, found)
-            if not viewer.owns(row.owner_id):
-                return Family("hidden", None, found)
-            there = session.scalar(select(Image.id).where(Image.id == row.parent_id))
-        return Family("private" if there else "deleted", None, found)
+            ancestors, states = [], [_parent_state(session, viewer, row)]
+            while states[-1][1] is not None and len(ancestors) < MOST_ANCESTORS:
+                ancestors.append(states[-1][1])
+                states.append(_parent_state(session, viewer, ancestors[-1]))
+            ids = {one.generation_id for one in (*found, *ancestors)}
+            told = session.execute(select(Generation.id, Generation.prompt).where(Generation.id.in_(ids)))
+            return Family(*states[0], found, ancestors, states[-1][0], {row.id: row.prompt for row in told})
 
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
         with self.database.read() as session:
@@ -170,6 +169,19 @@ class Generations:
         if row.status == "succeeded":
             index = self._searcher.index
             index.set_visibility(row.index_id, is_public(row), connection=session.connection())
+
+
+def _parent_state(session: Session, viewer: Viewer, row: Image) -> tuple[str, Image | None]:
+    """Whether this person may see the parent of a picture, and the parent if so."""
+    if row.parent_id is None:
+        return "none", None
+    parent = session.scalar(select(Image).where(Image.id == row.parent_id, image_visible_to(viewer)))
+    if parent is not None:
+        return "shown", parent
+    if not viewer.owns(row.owner_id):
+        return "hidden", None
+    there = session.scalar(select(Image.id).where(Image.id == row.parent_id))
+    return ("private" if there else "deleted"), None
 
 
 def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:

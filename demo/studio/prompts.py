@@ -13,7 +13,7 @@ from demo.studio import moderation
 from fashion import lexicon
 from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
-from fashion.replacing import EditableWord, WordChange, WordNotFound
+from fashion.replacing import Alternative, EditableWord, WordChange, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
@@ -44,6 +44,10 @@ class DomainReader(PromptReader, Protocol):
         """The words that can be changed, with what can stand in their place."""
         ...
 
+    def additions(self, field: str, prompt: str) -> Sequence[Alternative]:
+        """The words of a field that can be said behind a prompt, in its language."""
+        ...
+
     def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
         """The prompt with words replaced. Raises WordNotFound, ValueError."""
         ...
@@ -57,6 +61,9 @@ class NoDomain(AsTyped):
     """The reader of a checkpoint without a domain, with words replaced by their letters."""
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
+        return []
+
+    def additions(self, field: str, prompt: str) -> list[Alternative]:
         return []
 
     def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:

@@ -20,6 +20,8 @@ from demo.studio.about import About
 from demo.studio.asking import Asking
 from demo.studio.deletion import Deletion
 from demo.studio.generations import Generations
+from demo.studio.guessing import Guesser, PictureReader
+from demo.studio.guessing import open_describer as _open_describer
 from demo.studio.owners import Owners
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Encoder, Index, Known, Searcher
@@ -94,6 +96,7 @@ def open_services(
     settings: Settings,
     open_encoder: Callable[[Path], Encoder] = open_encoder,
     open_index: Callable[[Settings, Database, Encoder | Known], Index] = open_index,
+    open_describer: Callable[[Path], PictureReader] = _open_describer,
 ) -> Services:
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
@@ -104,7 +107,8 @@ def open_services(
     readiness = Readiness(settings, database, storage, searcher, space)
     generations = Generations(database, searcher)
     styles = Styles(database)
-    asking = Asking(settings, database, searcher, readiness, generations, open_wake(settings.wake_url), styles)
+    wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
+    asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -61,12 +61,16 @@ class Family:
     """What a picture was made from and what was made from it, as far as one may see it.
 
     `parent_state`: none, shown, hidden (to all but the picture's owner: private or deleted, which is nobody else's
-    business), private (somebody else's) or deleted.
+    business), private (somebody else's) or deleted. `ancestors`: the parent, its parent and so on, as far as they can
+    be seen; `line_state`: the same of the parent of the last of them. `prompts`: of all of them, by generation.
     """
 
     parent_state: str
     parent: Image | None
     children: Sequence[Image]
+    ancestors: Sequence[Image] = ()
+    line_state: str = "none"
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

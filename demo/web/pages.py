@@ -32,6 +32,7 @@ LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
 FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
+LATER = ("edit.js", "fields.js", "lineage.js")  # modules that a page fetches when it first needs them
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"
@@ -53,7 +54,7 @@ def index() -> Response:
         notice_read=_chosen("notice", ("read",), "") == "read",
         colours=COLOURS,
         version=files_version(),
-        modules=sorted(path.name for path in STATIC.glob("*.js")),
+        modules=sorted(path.name for path in STATIC.glob("*.js") if path.name not in LATER),
         page_data=_for_script(_page_data(words, language, about)),
         notice=about["notice"][language],
         about=about,

@@ -6,22 +6,36 @@ from typing import Literal
 
 from pydantic import Field
 
-from demo.web.schemas import Answer, ImageOut
+from demo.web.schemas import Answer, ImageOut, Query
+
+
+class WordsQuery(Query):
+    text: str | None = Field(None, min_length=1, max_length=2000, description="What the picture shows, of an upload.")
+
+
+ParentState = Literal["none", "shown", "hidden", "private", "deleted"]
+
+
+class Relative(ImageOut):
+    prompt: str = Field(description="Of its drawing; empty for an upload.")
 
 
 class ImageInfo(ImageOut):
     recipe: dict | None
-    parent_state: Literal["none", "shown", "hidden", "private", "deleted"] = Field(
-        description="Whether the picture that this one was made from can be seen."
+    parent_state: ParentState = Field(description="Whether the picture that this one was made from can be seen.")
+    parent: Relative | None
+    ancestors: list[Relative] = Field(
+        description="The parent, its parent and so on, as far as they can be seen; at most 20."
     )
-    parent: ImageOut | None
-    children: list[ImageOut] = Field(description="What was made from it, the oldest first; at most 100.")
+    line_state: ParentState = Field(description="The same of the parent of the last of them.")
+    children: list[Relative] = Field(description="What was made from it, the oldest first; at most 100.")
 
 
 class Alternative(Answer):
     id: str
     text: str
     rgb: str | None = Field(description="Of a colour: #rrggbb.")
+    cell: int | None = Field(description="Its picture on the page's sheet of word pictures, counted along the rows.")
 
 
 class EditableWord(Answer):
@@ -31,6 +45,12 @@ class EditableWord(Answer):
     slot: str
     label: str
     id: str
+    alternatives: list[Alternative]
+
+
+class Addition(Answer):
+    slot: str
+    label: str
     alternatives: list[Alternative]
 
 
@@ -47,4 +67,5 @@ class PictureWords(Answer):
     guessed: bool = Field(description="The text is a guess of what an upload shows; send it as source_prompt.")
     text: str
     words: list[EditableWord]
+    additions: list[Addition] = Field(description="What can be said behind the text, where it says none.")
     fields: FormFields = Field(description="The same as a form, filled for the next edit.")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 from flask.json.provider import DefaultJSONProvider
 
 from demo.store.errors import language, message, stored_error
 from demo.store.tables import Image
 from demo.studio import views
-from demo.studio.editing import Words
+from demo.studio.editing import Alternative, Words
 from demo.studio.words import KINDS as KIND_LABELS
 from jobspec import KINDS
 from jobspec.job import picture_fields
 
 API = "/api/v1"
+WORD_CELLS = Path(__file__).resolve().parent / "static" / "word_pictures.json"
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -61,10 +64,16 @@ def image(row: Image) -> dict:
 
 def family(found: views.Family) -> dict:
     """Where a picture comes from and what was made from it."""
+
+    def relative(row: Image) -> dict:
+        return image(row) | {"prompt": found.prompts.get(row.generation_id or "", "")}
+
     return {
         "parent_state": found.parent_state,
-        "parent": image(found.parent) if found.parent else None,
-        "children": [image(one) for one in found.children],
+        "parent": relative(found.parent) if found.parent else None,
+        "ancestors": [relative(one) for one in found.ancestors],
+        "line_state": found.line_state,
+        "children": [relative(one) for one in found.children],
     }
 
 
@@ -73,12 +82,33 @@ def picture_words(found: Words, known: bool) -> dict:
     words = [
         {
             "start": one.start, "end": one.end, "text": one.text, "slot": one.field, "id": one.id,
-            "label": KIND_LABELS[one.field][language() == "en"],
-            "alternatives": [vars(each) for each in one.alternatives],
+            "label": _label(one.field), "alternatives": _alternatives(one.field, one.alternatives),
         }
         for one in found.words
     ]  # fmt: skip
-    return {"known": known, "guessed": found.guessed, "text": found.text, "words": words, "fields": found.fields}
+    added = [
+        {"slot": field, "label": _label(field), "alternatives": _alternatives(field, offers)}
+        for field, offers in found.additions.items()
+    ]
+    return {
+        "known": known, "guessed": found.guessed, "text": found.text, "words": words, "additions": added,
+        "fields": found.fields,
+    }  # fmt: skip
+
+
+def _label(field: str) -> str:
+    return KIND_LABELS[field][language() == "en"]
+
+
+def _alternatives(field: str, offers: Sequence[Alternative]) -> list[dict]:
+    cells = word_cells()
+    return [vars(each) | {"cell": cells.get(f"{field} {each.id}")} for each in offers]
+
+
+@cache
+def word_cells() -> dict[str, int]:
+    """Where each word's picture is on the sheet, by "field id" (python -m fashion word-pictures makes both files)."""
+    return json.loads(WORD_CELLS.read_text(encoding="utf-8"))
 
 
 def progress(row_id: str, stored: Mapping | None) -> dict | None:

@@ -70,6 +70,51 @@ export interface Generation {
   error: Note | null;
 }
 
+/** A picture of the family of another. */
+export interface Relative extends Picture {
+  prompt: string;
+}
+
+export interface ImageInfo extends Picture {
+  parent_state: "none" | "shown" | "hidden" | "private" | "deleted";
+  parent: Relative | null;
+  ancestors: Relative[];
+  line_state: "none" | "shown" | "hidden" | "private" | "deleted";
+  children: Relative[];
+}
+
+export interface Alternative {
+  id: string;
+  text: string;
+  rgb: string | null;
+  cell: number | null;
+}
+
+export interface EditableWord {
+  start: number;
+  end: number;
+  text: string;
+  slot: string;
+  label: string;
+  id: string;
+  alternatives: Alternative[];
+}
+
+export interface Addition {
+  slot: string;
+  label: string;
+  alternatives: Alternative[];
+}
+
+export interface PictureWords {
+  known: boolean;
+  guessed: boolean;
+  text: string;
+  words: EditableWord[];
+  additions: Addition[];
+  fields: Record<string, string>;
+}
+
 export interface Accepted extends Generation {
   similar: Past[];
 }
@@ -133,6 +178,7 @@ export interface Receipt {
   complete: boolean;
   generations: number;
   images: number;
+  children_kept: number;
 }
 
 export interface StyleOffer {
@@ -208,7 +254,11 @@ export type AnswerTo<Path extends string> = Path extends `/generations?${string}
   ? GenerationPage
   : Path extends `/generations/${string}`
     ? Generation
-    : Path extends `/images?${string}`
+    : Path extends `/images/${string}/words${string}`
+      ? PictureWords
+      : Path extends `/images/${string}/info`
+        ? ImageInfo
+        : Path extends `/images?${string}`
       ? PicturePage
       : Path extends `/search?${string}`
         ? Found

@@ -17,13 +17,14 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from diffusion.editing import masks
 from diffusion.editing.cycle import CycleSettings, cycle
 from diffusion.editing.flow import flow_edit
 from diffusion.editing.levels import at, levels_of
 from diffusion.editing.request import EditSettings, EditShot
-from diffusion.pictures import blurred, from_pixels, to_pixels
+from diffusion.pictures import blurred, flat, from_pixels, to_pixels
 from diffusion.pipeline import Drawing, TwoStagePipeline
 from diffusion.plan import Plan
 from diffusion.recipe import make_recipe
@@ -31,6 +32,7 @@ from diffusion.request import DrawSettings
 from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
 from diffusion.stage import Conditioning, Stage, Watch
+from pictures import squared, unsquared
 
 OWN_STRENGTH, STRENGTH = 1.0, 0.9  # of noise that an edit begins with: pictures drawn here, others
 SOFT = 2.0  # deviation in pixels of the blur on a mask's edge, at the final size
@@ -60,6 +62,7 @@ class EditingPipeline(TwoStagePipeline):
         on_step: OnStep | None = None, cancelled: Asked | None = None,
     ) -> Drawing:  # fmt: skip
         """Make every edit, by the settings that drew the sources. One that changes nothing gives its source back.
+        A picture keeps its shape: what is drawn is a square with its edge repeated beside it, and that is cut off.
 
         Raises ValueError for what this checkpoint cannot do, Cancelled once `cancelled()` is true.
         """
@@ -71,6 +74,9 @@ def _edit(
     on_step: OnStep | None, cancelled: Asked | None,
 ) -> Drawing:  # fmt: skip
     how = _settled(how, pipeline.stages["base"], edits)
+    flats = [flat(each.source) for each in edits]
+    edits = [replace(each, source=squared(source), mask=each.mask and squared(each.mask))
+             for each, source in zip(edits, flats, strict=True)]  # fmt: skip
     shots = [each.target() for each in edits]
     plan = _planned(pipeline, edits, settings, how)
     warnings = (*plan.warnings, *pipeline.text_warnings(shots, plan))
@@ -87,7 +93,7 @@ def _edit(
         | {"edit": _edit_facts(each, how)}
         for shot, each in zip(shots, edits, strict=True)
     ]
-    images, bases = (from_pixels(_pasted(edits, each, kept)) for each in (final, drawn))
+    images, bases = (_shaped(from_pixels(_pasted(edits, each, kept)), flats) for each in (final, drawn))
     return Drawing(images, bases, recipes, timings, plan.steps(), warnings)
 
 
@@ -194,6 +200,11 @@ def _pasted(edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor) 
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
     return soft * drawn.cpu() + (1 - soft) * sources
+
+
+def _shaped(squares: Sequence[Image.Image], sources: Sequence[Image.Image]) -> list[Image.Image]:
+    """Pictures in the shapes of their sources."""
+    return [unsquared(square, *source.size) for square, source in zip(squares, sources, strict=True)]
 
 
 def _edit_facts(each: EditShot, how: EditSettings) -> dict[str, object]:

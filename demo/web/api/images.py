@@ -59,11 +59,12 @@ def get_image_info(image_id: str) -> dict:
 
 
 @blueprint.get("/images/<string:image_id>/words")
+@blueprint.input(picture_schemas.WordsQuery, location="query", arg_name="asked")
 @blueprint.output(picture_schemas.PictureWords)
 @blueprint.doc(summary="The words of a picture's prompt, and what can stand in their place")
-def get_image_words(image_id: str) -> dict:
+def get_image_words(image_id: str, asked: picture_schemas.WordsQuery) -> dict:
     row, _ = services().generations.image(viewer(), image_id)
-    return present.picture_words(services().asking.words(row), known=row.recipe is not None)
+    return present.picture_words(services().asking.words(row, asked.text), known=row.recipe is not None)
 
 
 @blueprint.get("/images")

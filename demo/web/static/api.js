@@ -12,12 +12,14 @@ export class Problem extends Error {
    * @param {string} message  the server's words, shown where the page has none of its own
    * @param {number} [status]
    * @param {number} [retryAfter]  seconds
+   * @param {string} [field]  the one to blame
    */
-  constructor(code, message, status = 0, retryAfter = 0) {
+  constructor(code, message, status = 0, retryAfter = 0, field = "") {
     super(message);
     this.code = code;
     this.status = status;
     this.retryAfter = retryAfter;
+    this.field = field;
   }
 }
 
@@ -59,8 +61,8 @@ export async function call(method, path, { body, signal, key, keepalive } = {}) 
   if (answer.status === 204) return null;
   if (answer.ok) return reach(() => answer.json());
   const failure = await answer.json().catch(() => ({}));
-  const { code = "other", message = "" } = failure.error || {};
-  throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0);
+  const { code = "other", message = "", field = "" } = failure.error || {};
+  throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0, field);
 }
 
 /**

@@ -7,7 +7,7 @@ import { fill, h, icon } from "./dom.js";
 import { again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
 import { announce, complain } from "./say.js";
 import { put, unfinished } from "./store.js";
-import { about, ago, w } from "./words.js";
+import { about, ago, facts, w } from "./words.js";
 
 /** @typedef {import("../types").Generation} Generation */
 
@@ -57,6 +57,9 @@ export function generationCard(first) {
 
 const empty = () => h("button.tile", { disabled: true }, h("img", { alt: "", hidden: true, decoding: "async" }));
 
+/** @param {Generation} g @returns {boolean} edits do not say: they are refined where pictures are */
+const refines = (g) => g.refine ?? facts.refines;
+
 /** @param {Generation} g */
 function headOf(g) {
   const when = g.status === "succeeded" || g.status === "failed" ? ago(g.created_at) : w(`status.${g.status}`);
@@ -83,7 +86,7 @@ function footOf(g) {
       h(
         "ol.stages",
         {},
-        ["queued", "base", ...(g.refine ? ["refiner"] : [])].map((stage) =>
+        ["queued", "base", ...(refines(g) ? ["refiner"] : [])].map((stage) =>
           h("li", { data: { stage } }, w(`stage.${stage}`)),
         ),
       ),
@@ -140,7 +143,7 @@ function advance(foot, g) {
     seconds_left: 0,
   };
   /** @type {Record<string, number[]>} */
-  const part = g.refine
+  const part = refines(g)
     ? { queued: [0, 0.04], base: [0.04, 0.5], refiner: [0.5, 1] }
     : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
   const [from, to] = part[stage] ?? part.base;

@@ -4,7 +4,7 @@
 import { Problem, connection, get } from "./api.js";
 import * as chips from "./chips.js";
 import * as composer from "./composer.js";
-import { fill, h, one } from "./dom.js";
+import { fill, h, one, walk } from "./dom.js";
 import * as me from "./me.js";
 import * as past from "./past.js";
 import * as photos from "./photos.js";
@@ -40,6 +40,7 @@ listen(hang);
 Object.assign(studio, {
   fill: (/** @type {import("../types").Settings} */ values, /** @type {import("../types").Picture} */ picture) => {
     if (place !== "draw") location.hash = "#/";
+    write(false);
     settings.set(values, picture);
     requestAnimationFrame(() => {
       composer.focus();
@@ -55,6 +56,9 @@ Object.assign(studio, {
   rest: () => one(`[data-view=${place}] h1`).focus({ preventScroll: true }), // where the keyboard waits
 });
 composer.begin((generation) => bring(generation.id), chips.complete);
+for (const way of ["sentence", "fields"])
+  one(`#way-${way}`).addEventListener("click", () => write(way === "fields"));
+walk(one(".ways"), "button")();
 reading.begin((prompt) => studio.fill({ prompt }));
 chips.begin({ prompt: one("#prompt"), set: settings.set });
 settings.begin();
@@ -92,7 +96,16 @@ function arrive() {
   const next = ["mine", "gallery", "me"].includes(path) ? path : "draw";
   if (next !== place) enter(next);
   const [id, i] = (new URLSearchParams(query).get("look") || "").split(".");
-  viewer.visit(/^[0-9a-f]{32}$/.test(id) ? { id, i: Number(i) || 0 } : null);
+  viewer.visit(/^[0-9a-f]{32}$/.test(id) ? { id, i: Number(i) || 0, photo: i === "photo" } : null);
+}
+
+/** @param {boolean} byFields  draw from a sentence, or from name, colour and style */
+async function write(byFields) {
+  one("#way-sentence").setAttribute("aria-pressed", String(!byFields));
+  one("#way-fields").setAttribute("aria-pressed", String(byFields));
+  one("#composer").hidden = byFields;
+  one("#fields").hidden = !byFields;
+  if (byFields) (await import("./fields.js")).composeByFields((generation) => bring(generation.id));
 }
 
 /** @param {string} next */
@@ -117,6 +130,7 @@ const goDraw = () => place !== "draw" && (location.hash = "#/");
 /** @param {import("../types").Picture} picture  draw from it, with the person who brought it before the prompt */
 function start(picture) {
   goDraw();
+  write(false);
   settings.attach(picture);
 }
 

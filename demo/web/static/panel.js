@@ -13,9 +13,14 @@ const [low, high, step] = facts.limits.ranges.vary.strength.slider;
 /**
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
- * @typedef {{g: Generation, i: number, comparing: boolean, bare: boolean, open: boolean, strength: number, render: () => void,
- *   leave: (work: () => void, draw?: boolean) => void, without: (picture: import("../types").Picture) => void}} View
- *   what is looked at and how; leave closes, goes to the prompt (unless draw is false) and works there; without deletes one
+ * @typedef {import("../types").Picture} Picture
+ * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean,
+ *   open: boolean, strength: number, render: () => void, looking: (id: string) => boolean,
+ *   goTo: (picture: Picture, parent?: Picture) => void, leave: (work: () => void, draw?: boolean) => void,
+ *   without: (picture: Picture) => void}} View
+ *   what is looked at and how; parent: what pictures of the generation `family` were made from, once known; goTo looks at
+ *   another picture, beside its parent; leave closes, goes to the prompt (unless draw is false) and works there; without
+ *   deletes one
  */
 
 /** @param {View} view @returns {Child[]} */
@@ -29,6 +34,13 @@ export function panelOf(view) {
     kind = "quiet",
   ) => h(`button.${kind}`, { onclick, data: { key: name } }, icon(symbol), w(`do.${name}`));
   const leave = (/** @type {() => void} */ work) => () => view.leave(work);
+  if (picture.kind === "upload")
+    return [
+      h("h2.prompt", {}, w("alt.upload")),
+      h("p.facts", {}, `${picture.width}×${picture.height}`),
+      editing(view),
+      h("div.group", {}, act("start_photo", "from", leave(() => studio.fill({}, picture)))),
+    ];
   return [
     h("h2.prompt", {}, g.prompt),
     h(
@@ -44,6 +56,7 @@ export function panelOf(view) {
         .filter(Boolean)
         .join(" · "),
     ),
+    editing(view),
     h(
       "div.group",
       {},
@@ -68,9 +81,9 @@ export function panelOf(view) {
       h(
         "button.quiet",
         {
-          "aria-pressed": String(view.comparing),
+          "aria-pressed": String(view.comparing === "base"),
           data: { key: "compare" },
-          onclick: () => ((view.comparing = !view.comparing), view.render()),
+          onclick: () => ((view.comparing = view.comparing === "base" ? "" : "base"), view.render()),
         },
         icon("compare"),
         w("look.compare"),
@@ -94,6 +107,16 @@ export function panelOf(view) {
     ),
     h("div.group.last", {}, g.mine ? owning(view) : act("report", "flag", () => report(g))),
   ];
+}
+
+/** @type {typeof import("./edit.js") | null} */
+let edit = null;
+
+/** @param {View} view  the editor, fetched when a picture is first looked at */
+function editing(view) {
+  if (edit) return edit.editorOf(view);
+  import("./edit.js").then((module) => ((edit = module), view.render()), () => {});
+  return h("div.study");
 }
 
 /**
@@ -198,7 +221,7 @@ function factsOf(g) {
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],
     [w("stage.base"), seconds("base")],
-    [w("stage.refiner"), g.refine ? seconds("refiner") : facts.refines && w("more.unrefined")],
+    [w("stage.refiner"), (g.refine ?? facts.refines) ? seconds("refiner") : facts.refines && w("more.unrefined")],
   ];
   return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
 }

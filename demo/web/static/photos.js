@@ -60,7 +60,13 @@ function item(photo, place) {
     "li",
     {},
     h("img", { src: photo.thumbnail_url, alt: `${w("alt.upload")} ${place + 1}`, width: 96, height: 96, loading: "lazy" }),
-    h("span.photo-acts", {}, act("do.start_photo", "from", () => start(photo)), act("do.delete_photo", "trash", () => remove(photo))),
+    h(
+      "span.photo-acts",
+      {},
+      act("do.edit_photo", "draw", () => (location.hash = `#/me?look=${photo.id}.photo`)),
+      act("do.start_photo", "from", () => start(photo)),
+      act("do.delete_photo", "trash", () => remove(photo)),
+    ),
   );
 }
 

@@ -164,6 +164,13 @@ export function again(generation, sameSeed) {
   if (all.styles?.length) body.styles = all.styles;
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
+  if (all.kind === "edit") {
+    const { kind, replace, source_prompt, title, color, style, keep, mask_image } = all;
+    for (const name of ["negative_prompt", "strength", "style"]) delete body[name];
+    const way = replace?.length ? { replace } : title || color ? { title, color, style } : {};
+    Object.assign(body, { kind, source_prompt, keep, mask_image }, way);
+    if (!sameSeed) body.seed = Math.floor(Math.random() * 2 ** 32); // without one it would be the source's
+  }
   if (!body.n) body.n = generation.images.length || 4;
   return studio.draw(body);
 }
@@ -242,7 +249,10 @@ export function vanish({ message, path, changed, restore }) {
     onaction: back,
     onend: () =>
       call("DELETE", path, { keepalive: true })
-        .then(() => changed && share(changed))
+        .then((receipt) => {
+          if (changed) share(changed);
+          if (receipt?.children_kept) toast(w("done.kept", { n: receipt.children_kept }));
+        })
         .catch((error) => {
           if (error.status === 404) return;
           back();

@@ -194,11 +194,21 @@ export function attach(picture) {
         },
         icon("close"),
       ),
+      picture.kind === "upload" ? editable(picture) : "",
       picture.width === picture.height ? "" : squared(picture),
     );
   } else place.replaceChildren();
   keep();
 }
+
+/** @param {Picture} picture  an upload: its words can be changed, too */
+const editable = (picture) =>
+  h(
+    "p.squared",
+    {},
+    w("source.edit"),
+    h("button.link", { onclick: () => (location.hash = `#/?look=${picture.id}.photo`) }, w("do.edit_photo")),
+  );
 
 /** @param {Picture} picture  one that is not square: what is drawn from, and a way to choose it */
 const squared = (picture) =>

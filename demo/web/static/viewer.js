@@ -20,7 +20,9 @@ const dialog = /** @type {HTMLDialogElement} */ (one("#viewer"));
 const state = {
   g: null,
   i: 0,
-  comparing: false,
+  comparing: "",
+  parent: null,
+  family: "", // of which generation `parent` is known
   bare: false,
   open: false,
   strength: 0.9, // of what is more like this one: with less the four are nearly the same
@@ -29,6 +31,17 @@ const state = {
     const g = /** @type {Generation} */ (state.g);
     if (state.i === g.images.length - 1) look(g.id, state.i - 1);
     removeOne(g, picture);
+  },
+  looking: (id) => dialog.open && state.g?.images[state.i]?.id === id,
+  async goTo(picture, parent) {
+    try {
+      const { generation_id: id } = picture;
+      const g = id ? find(id) || (await get(`/generations/${id}`)) : null;
+      if (parent) Object.assign(state, { parent, family: id, comparing: "parent" });
+      look(id || picture.id, g ? Math.max(0, g.images.findIndex((one) => one.id === picture.id)) : "photo");
+    } catch (error) {
+      complain(error);
+    }
   },
   leave(work, draw = true) {
     opener = null;
@@ -46,8 +59,7 @@ let opener = null;
 export function begin(ordered) {
   order = ordered;
   dialog.addEventListener("close", () => {
-    state.comparing = false;
-    state.g = null;
+    Object.assign(state, { g: null, comparing: "", parent: null });
     look("", 0);
   });
   dialog.addEventListener("keydown", onkey);
@@ -57,7 +69,7 @@ export function begin(ordered) {
 
 /**
  * Open at one picture, or close when there is none to look at.
- * @param {{id: string, i: number} | null} at
+ * @param {{id: string, i: number, photo?: boolean} | null} at  photo: the id is that of an upload
  */
 export async function visit(at) {
   if (!at) {
@@ -68,7 +80,7 @@ export async function visit(at) {
   }
   try {
     const here = state.g?.id === at.id ? state.g : null;
-    state.g = find(at.id) || here || staying(await get(`/generations/${at.id}`));
+    state.g = find(at.id) || here || (at.photo ? await photo(at.id) : staying(await get(`/generations/${at.id}`)));
   } catch (error) {
     if (error instanceof Problem && error.status === 404) toast(w("problem.not_found"), { kind: "wrong" });
     else complain(error);
@@ -76,7 +88,9 @@ export async function visit(at) {
   }
   if (!state.g?.images.length) return look("", 0);
   state.i = Math.min(Math.max(0, at.i), state.g.images.length - 1);
-  state.comparing = state.comparing && Boolean(state.g.images[state.i].base_url);
+  if (state.family !== at.id) state.parent = null;
+  const beside = state.comparing === "parent" ? state.parent : state.g.images[state.i].base_url;
+  if (!beside) state.comparing = "";
   if (!dialog.open) {
     opener = document.activeElement;
     openDialog(dialog);
@@ -84,15 +98,18 @@ export async function visit(at) {
   render();
 }
 
+/** @param {string} id @returns {Promise<any>} an upload, as if it had been drawn alone */
+const photo = async (id) => ({ id, kind: "photo", prompt: "", mine: true, images: [await get(`/images/${id}/info`)] });
+
 /** Show it again after a picture of it went or came back. */
 export function redraw() {
   if (!dialog.open || !state.g) return;
-  const { id } = state.g;
+  const { id, kind } = state.g;
   state.g = null;
-  visit({ id, i: state.i });
+  visit({ id, i: state.i, photo: kind === "photo" });
 }
 
-/** @param {string} id @param {number} i  writes the address; an empty id closes */
+/** @param {string} id @param {number | "photo"} i  writes the address; an empty id closes */
 function look(id, i) {
   const place = location.hash.split("?")[0] || "#/";
   const hash = id ? `${place}?look=${id}.${i}` : place;
@@ -121,7 +138,8 @@ function canStep(way) {
 
 /** @param {KeyboardEvent} event */
 function onkey(event) {
-  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+  const { target } = event;
+  if (event.defaultPrevented || target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return;
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
   else return;
@@ -153,6 +171,10 @@ function render() {
 /** @param {Generation} g */
 function stageOf(g) {
   const picture = g.images[state.i];
+  const before =
+    state.comparing === "parent" && state.parent
+      ? { url: state.parent.url, words: "parent" }
+      : state.comparing && { url: picture.base_url, words: "base" };
   const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) =>
     h(
       `button.arrow.${key}`,
@@ -162,7 +184,7 @@ function stageOf(g) {
   return [
     h(
       "figure.picture",
-      { className: `picture ${state.comparing ? "comparing" : ""}`, vars: { "--cut": "50%", "--natural": `${picture.width}px` } },
+      { className: `picture ${before ? "comparing" : ""}`, vars: { "--cut": "50%", "--natural": `${picture.width}px` } },
       h("img", {
         src: picture.url,
         alt: alt(picture, g.prompt, state.i, g.images.length),
@@ -170,22 +192,22 @@ function stageOf(g) {
         height: picture.height,
         draggable: false,
       }),
-      state.comparing && [
-        h("img.before", { src: picture.base_url, alt: w("look.base_alt"), draggable: false }),
+      before && [
+        h("img.before", { src: before.url, alt: w(`beside.${before.words}_alt`), draggable: false }),
         h("span.cut", { "aria-hidden": "true" }),
-        h("span.side.left", { "aria-hidden": "true" }, w("stage.base")),
-        h("span.side.right", { "aria-hidden": "true" }, w("look.after")),
+        h("span.side.left", { "aria-hidden": "true" }, w(`beside.${before.words}`)),
+        h("span.side.right", { "aria-hidden": "true" }, w(`beside.${before.words}_after`)),
         h("input", {
           type: "range",
           min: 0,
           max: 100,
           value: 50,
-          "aria-label": w("look.slider"),
+          "aria-label": w(`beside.${before.words}_slider`),
           data: { key: "slider" },
           oninput: (/** @type {any} */ e) => e.target.parentElement.style.setProperty("--cut", `${e.target.value}%`),
         }),
       ],
-      h("figcaption.mark", {}, w("mark.generated")),
+      picture.kind !== "upload" && h("figcaption.mark", {}, w("mark.generated")),
     ),
     arrow("prev", -1),
     arrow("next", 1),

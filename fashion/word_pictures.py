@@ -1,0 +1,101 @@
+"""A small picture of every word that is better seen than read: one sheet for a page, and where each word is on it.
+
+In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in rows of `COLUMNS`, and
+`word_pictures.json`, "field id" → number of its cell. Colours have none: their "#rrggbb" is enough.
+
+    python -m fashion word-pictures demo/web/static
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fashion.drawing import draw, draw_masks
+from fashion.lexicon import COLORS, GARMENT_BY_ID, GARMENTS, WORDS, GarmentKind
+from fashion.scene import Garment, Scene
+
+NAME = "word_pictures"
+CELL, COLUMNS = 64, 10
+MOST_BYTES = 60_000
+_DRAWN = 256  # pixels at which each is drawn
+_FIELDS = tuple(field for field in WORDS if field != "color")
+_OPTIONS = {"material": "materials", "sleeve": "sleeves", "hem": "hems", "neckline": "necklines", "detail": "details"}
+_MODELS = ("dress", "blouse", "knit", "shirt", "coat", "jacket", "vest", "t_shirt")  # who shows an attribute best
+_PARTS = {  # what of a garment's box is shown: left, top, side, in parts of its longer side
+    "pattern": (0.3, 0.5, 0.4), "material": (0.3, 0.5, 0.4), "neckline": (0.25, 0.0, 0.5),
+}  # fmt: skip
+_TOLD = {"gat": "black", "jeans": "blue", "hanbok_skirt": "navy", "scarf": "orange"}  # the colour by which it is known
+_VIEWS = {"background": (0.0, 36.0, 150.0), "style": (56.0, 56.0, 144.0)}  # left, top, side in pixels
+
+
+def write_word_pictures(folder: Path) -> Path:
+    """Draw the sheet and its places into a folder; the path of the sheet. Raises OSError, ValueError."""
+    words = list(words_shown())
+    rows = -(-len(words) // COLUMNS)
+    sheet = Image.new("RGB", (CELL * COLUMNS, CELL * rows), "white")
+    for place, (field, id) in enumerate(words):
+        sheet.paste(word_picture(field, id), (place % COLUMNS * CELL, place // COLUMNS * CELL))
+    path = folder / f"{NAME}.webp"
+    for quality in range(80, 20, -5):
+        sheet.save(path, "WEBP", quality=quality, method=6)
+        if path.stat().st_size <= MOST_BYTES:
+            break
+    places = {f"{field} {id}": place for place, (field, id) in enumerate(words)}
+    path.with_suffix(".json").write_text(json.dumps(places, indent=0) + "\n", encoding="utf-8")
+    return path
+
+
+def words_shown() -> Iterator[tuple[str, str]]:
+    """(field, id) of every word on the sheet, in order."""
+    for field in _FIELDS:
+        yield from ((field, word.id) for word in WORDS[field])
+
+
+def word_picture(field: str, id: str) -> Image.Image:
+    """A drawing of CELL × CELL that shows what the word means."""
+    if field in ("background", "style"):
+        scene = Scene((_garment("jeogori", "red"),), "figure" if field == "background" else "alone", **{field: id})
+        picture = _part(Image.fromarray(draw(scene, _DRAWN)), *_VIEWS[field])
+    else:
+        picture = _shown(_example(field, id), _PARTS.get(field, (0.0, 0.0, 1.0)))
+    return picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
+
+
+def _shown(garment: Garment, part: tuple[float, float, float]) -> Image.Image:
+    """A part of the square around a garment laid out on white."""
+    scene = Scene((garment,), "alone")
+    rows, columns = (np.flatnonzero(draw_masks(scene, _DRAWN)[0].any(axis=axis)) for axis in (1, 0))
+    longer = max(np.ptp(rows), np.ptp(columns)) * 1.12
+    left, top = (float(ends.min() + ends.max()) / 2 - longer / 2 for ends in (columns, rows))
+    left, top, side = left + part[0] * longer, top + part[1] * longer, part[2] * longer
+    return _part(Image.fromarray(draw(scene, _DRAWN)), left, top, side)
+
+
+def _part(picture: Image.Image, left: float, top: float, side: float) -> Image.Image:
+    """A square out of a picture, white where it reaches beyond."""
+    box = (left, top, left + side, top + side)
+    return picture.transform(picture.size, Image.Transform.EXTENT, box, Image.Resampling.BICUBIC, fillcolor="white")
+
+
+def _example(field: str, id: str) -> Garment:
+    """A garment that shows the word."""
+    if field == "garment":
+        color = COLORS[GARMENTS.index(GARMENT_BY_ID[id]) * 5 % len(COLORS)].id
+        return _garment(id, _TOLD.get(id, color))
+    if field == "pattern":
+        return _garment("dress", "blue", pattern=id)
+    names = [*_MODELS, *(kind.id for kind in GARMENTS)]
+    model = next(name for name in names if id in getattr(GARMENT_BY_ID[name], _OPTIONS[field]))
+    return _garment(model, "sky_blue", **{"details": (id,)} if field == "detail" else {field: id})
+
+
+def _garment(id: str, color: str, **given: object) -> Garment:
+    kind: GarmentKind = GARMENT_BY_ID[id]
+    usual = {name: options[len(options) // 2 if name in ("sleeve", "hem") else 0] for name, several in _OPTIONS.items()
+             if name != "detail" and (options := getattr(kind, several))}  # fmt: skip
+    return Garment(id, color, **(usual | given))  # type: ignore[arg-type]  # checked by Garment
