@@ -24,14 +24,28 @@ class _Ticket(Generic[Given, Got]):
         self.got: Got | None = None
         self.error: BaseException | None = None
         self.done = False
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wait(self) -> None:
+        """Until `wake` was called, once."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        self._woken.release()
 
 
 class Together(Generic[Given, Got]):
-    """Call it from many threads; `work` gets up to `most` givens and answers each with a result or an exception."""
+    """Call it from many threads; `work` gets up to `most` givens and answers each with a result or an exception.
+
+    One of those who wait does the next round. Each is woken by itself: a lock that all of them take one after the
+    other would keep the next round waiting for every one of the last.
+    """
 
     def __init__(self, work: Callable[[Sequence[Given]], Sequence[Got | Exception]], most: int) -> None:
         self._work, self._most = work, most
-        self._turn, self._guard = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
+        self._working = False
         self._waiting: list[_Ticket[Given, Got]] = []
 
     def __call__(self, given: Given) -> Got:
@@ -39,15 +53,17 @@ class Together(Generic[Given, Got]):
         ticket = _Ticket[Given, Got](given)
         with self._guard:
             self._waiting.append(ticket)
-        while not ticket.done:
-            with self._turn:
-                if not ticket.done:
-                    self._round()
+            mine, self._working = not self._working, True
+        if not mine:
+            ticket.wait()
+        if not ticket.done:
+            self._round()
         if ticket.error is not None:
             raise ticket.error
         return ticket.got  # type: ignore[return-value]
 
     def _round(self) -> None:
+        """Answer the first of those who wait, this thread's ticket before all, and let the next one do the rest."""
         with self._guard:
             tickets, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         try:
@@ -63,6 +79,11 @@ class Together(Generic[Given, Got]):
         finally:
             for ticket in tickets:
                 ticket.done = True
+            with self._guard:
+                self._working = bool(self._waiting)
+                following = self._waiting[:1]
+            for ticket in [*following, *tickets[1:]]:
+                ticket.wake()
 
 
 Change = Callable[[Session], object]

@@ -231,7 +231,7 @@ class Searcher:
         SQLite is asked by id alone and for the truth of the condition: as a condition it would walk through everything
         public instead.
         """
-        with self._database.read() as session:
+        with self._database.look() as session:
             query = _light().add_columns(visible_to(viewer).label("visible"))
             rows = session.execute(query.where(Generation.index_id.in_(scores)))
             return [(row, scores[row.index_id]) for row, visible in rows if visible and row.status == "succeeded"]
