@@ -35,15 +35,12 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     from demo.web.app import create_app
     from demo.web.security import body_limit
 
-    if os.environ.get("INST"): exec(open("/tmp/inst.py").read(), {"__name__": "inst"})
     follow_parent(parent)
     os.umask(0o077)
     try:
         services = (make or open_services)(settings)
     except ServiceError as error:
         return _serve_damage(settings, fd, error)
-    import sys
-    if os.environ.get("SWITCH"): sys.setswitchinterval(float(os.environ["SWITCH"]))
     logs = _log_in_a_thread()
     app, stop = create_app(settings, services), threading.Event()
     services.warm_up()
@@ -80,16 +77,16 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
     follow_parent(parent)
     os.umask(0o077)
     if hasattr(os, "nice"):
-        os.nice(int(os.environ.get("NICE", "5")))  # answering goes before drawing
+        os.nice(5)  # answering goes before drawing
     worker: Worker | None = None
-    said = False
+    warned = False
     while worker is None:
         try:
             worker = (make or make_worker)(settings)
         except ServiceError as error:
-            if not said:
+            if not warned:
                 logger.error("%s", message(error.code, error.values))
-            said = True
+            warned = True
             time.sleep(LOOK_AGAIN)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())

@@ -28,8 +28,7 @@ PUSH = "studio.push"  # where a view leaves a stream: environ[PUSH].append(strea
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-import os
-READERS, WRITERS, HEAVY_WRITERS = int(os.environ.get("R","8")), int(os.environ.get("W","8")), 3
+READERS, WRITERS, HEAVY_WRITERS = 8, 8, 3
 HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
 
