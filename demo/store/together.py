@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
+from demo.store.errors import ServiceError
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")
@@ -90,7 +91,10 @@ Change = Callable[[Session], object]
 
 
 class GroupCommit:
-    """Run changes of many threads in few transactions; each is whole or not there, and on the disk when it returns."""
+    """Run changes of many threads in few transactions; each is whole or not there, and on the disk when it returns.
+
+    A change raises ServiceError only before it has written anything that must not stay.
+    """
 
     def __init__(self, database: Database, most: int = 64) -> None:
         self._database = database
@@ -101,10 +105,18 @@ class GroupCommit:
         return self._together(change)
 
     def _commit(self, changes: Sequence[Change]) -> list[object]:
+        try:
+            with self._database.write() as session:
+                return [_result(change, session) for change in changes]
+        except Exception:
+            if len(changes) == 1:
+                raise
+        return self._commit_each(changes)
+
+    def _commit_each(self, changes: Sequence[Change]) -> list[object]:
+        """All again, each behind a savepoint: one of them fails, and the others must not."""
         results: list[object] = []
         with self._database.write() as session:
-            if len(changes) == 1:
-                return [changes[0](session)]
             for change in changes:
                 try:
                     with session.begin_nested():
@@ -112,3 +124,11 @@ class GroupCommit:
                 except Exception as error:
                     results.append(error)
         return results
+
+
+def _result(change: Change, session: Session) -> object:
+    """What a change returned, or the ServiceError with which it refused."""
+    try:
+        return change(session)
+    except ServiceError as error:
+        return error

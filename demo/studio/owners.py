@@ -28,7 +28,7 @@ from demo.studio.visibility import Viewer, ensure_owner
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
 CODE_DAYS = 30
-REMEMBERED_SECONDS, MOST_REMEMBERED = 2.0, 10_000  # of a page that polls
+REMEMBERED_SECONDS, MOST_REMEMBERED = 5.0, 10_000  # of a page that polls
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that is mistaken for another
 
 
