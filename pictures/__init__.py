@@ -4,6 +4,6 @@ Why a room of its own: five rooms opened pictures, each in its own way, and four
 16-bit greys wrong. It knows Pillow and NumPy and nothing of the project, so that every room may use it.
 """
 
-from pictures.opening import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures.opening import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 
-__all__ = ["PictureLimits", "PictureTooLarge", "UnreadablePicture", "open_picture"]
+__all__ = ["WEBP_BYTES_A_PIXEL", "PictureLimits", "PictureTooLarge", "UnreadablePicture", "open_picture"]
