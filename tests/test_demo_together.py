@@ -19,8 +19,10 @@ from demo.store.together import GroupCommit, Together
 
 
 def write(name: str) -> Callable[[Session], object]:
+    row = StudioNote(name=name, value={})  # one object, whichever attempt it is, as a job's row is
+
     def change(session: Session) -> str:
-        session.add(StudioNote(name=name, value={}))
+        session.add(row)
         session.flush()
         return name
 

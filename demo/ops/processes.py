@@ -68,7 +68,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
 def _freeze_after(opening: threading.Thread) -> None:
     """Let the collector of cycles leave alone what lives as long as the process: libraries, encoder, tables.
 
-    It walks through some 700,000 objects otherwise, again and again, while every request waits.
+    It walks through some 450,000 objects otherwise, in 0.2 to 0.6 s, again and again, while every request waits.
     """
     opening.join()
     gc.collect()
