@@ -4,7 +4,15 @@ Why a room of its own: five rooms opened pictures, each in its own way, and four
 16-bit greys wrong. It knows Pillow and NumPy and nothing of the project, so that every room may use it.
 """
 
-from pictures.opening import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures.opening import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 from pictures.square import squared, unsquared
 
-__all__ = ["PictureLimits", "PictureTooLarge", "UnreadablePicture", "open_picture", "squared", "unsquared"]
+__all__ = [
+    "WEBP_BYTES_A_PIXEL",
+    "PictureLimits",
+    "PictureTooLarge",
+    "UnreadablePicture",
+    "open_picture",
+    "squared",
+    "unsquared",
+]

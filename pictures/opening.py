@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from pictures.png_chunks import without_texts
 from pictures.profiles import to_srgb
@@ -35,6 +36,7 @@ _DAMAGE = (
     NotImplementedError, RuntimeError, MemoryError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 _ORIENTATION = 0x0112
+WEBP_BYTES_A_PIXEL = 18
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -55,10 +57,15 @@ class PictureTooLarge(UnreadablePicture):
 
 @dataclass(frozen=True)
 class PictureLimits:
-    """The most `bytes` of a file and `pixels` of a picture, and the formats that are read at all."""
+    """The most `bytes` of a file and `pixels` of a picture, and the formats that are read at all.
+
+    `decoder_bytes`: what a decoder may hold at once. It is about 4 bytes a pixel, but for WebP (18, Pillow holds one
+    four times) and progressive JPEG (every coefficient besides, 3 to 8 more by colours and subsampling).
+    """
 
     bytes: int = 256 * 2**20
     pixels: int = 100_000_000
+    decoder_bytes: int | None = None
     formats: Sequence[str] = ("JPEG", "PNG", "WEBP")
 
 
@@ -102,7 +109,7 @@ class _Decoded(NamedTuple):
 
 def _decode(data: bytes, limits: PictureLimits, max_side: int | None, background: Color | None) -> _Decoded:
     with Image.open(io.BytesIO(without_texts(data)), formats=list(limits.formats)) as opened:
-        _check_pixels(opened, limits)
+        _check_size(opened, limits, max_side)
         if max_side is not None and opened.format == "JPEG":
             _decode_reduced(opened, max_side)
         opened.load()
@@ -118,11 +125,28 @@ def _read(source: Path | bytes, limits: PictureLimits) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _check_pixels(opened: Image.Image, limits: PictureLimits) -> None:
+def _check_size(opened: Image.Image, limits: PictureLimits, max_side: int | None) -> None:
+    size = f"the picture has {opened.width} × {opened.height} pixels"
     if opened.width * opened.height > limits.pixels:
+        raise PictureTooLarge(f"{size}: make it smaller, {limits.pixels} are allowed")
+    if limits.decoder_bytes is not None and (needed := _decoder_bytes(opened, max_side)) > limits.decoder_bytes:
         raise PictureTooLarge(
-            f"the picture has {opened.width} × {opened.height} pixels: make it smaller, {limits.pixels} are allowed"
+            f"{size}, which take {needed >> 20} MB to decode: make it smaller or save it as PNG or baseline JPEG, "
+            f"{limits.decoder_bytes >> 20} MB are allowed"
         )
+
+
+def _decoder_bytes(opened: Image.Image, max_side: int | None) -> int:
+    """What decoding takes at once, by the file's head: measured for WebP, by libjpeg's tables for progressive JPEG."""
+    pixels = opened.width * opened.height
+    if opened.format == "WEBP":
+        return WEBP_BYTES_A_PIXEL * pixels
+    if isinstance(opened, JpegImageFile) and opened.info.get("progressive"):
+        shares = [across * down for _, across, down, _ in opened.layer]  # of the finest plane's samples
+        share = 1 if max_side is None else _GAP * max_side / max(opened.size)
+        reduced = next(by for by in (8, 4, 2, 1) if by * share <= 1 or by == 1)
+        return 2 * pixels * sum(shares) // max(shares) + 4 * pixels // reduced**2
+    return 4 * pixels
 
 
 def _decode_reduced(opened: Image.Image, max_side: int) -> None:

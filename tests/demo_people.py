@@ -15,7 +15,7 @@ from demo.studio.verifying import problems
 
 
 def start_people(server: Server, stop: threading.Event, count: int = 3) -> tuple[list[Busy], list[threading.Thread]]:
-    """Let some people live until `stop` is set."""
+    """Let some people live until `stop` is set; the server limits nobody (`UNLIMITED`)."""
     people = [Busy(server, i, stop) for i in range(count)]
     threads = [threading.Thread(target=person.live) for person in people]
     for thread in threads:

@@ -22,6 +22,8 @@ from pathlib import Path
 from demo_fakes import model_folders
 
 HERE = Path(__file__).resolve().parent
+NO_LIMIT = "1000000/minute"  # whoever looks twenty times a second on a slow machine looks more than 3,000 times
+UNLIMITED = dict.fromkeys(("RATE_WRITES", "RATE_READS", "RATE_NEWCOMERS", "RATE_ADDRESS"), NO_LIMIT)
 PATIENCE = 240.0  # seconds: a machine that trains beside the tests starts a process in a minute
 
 

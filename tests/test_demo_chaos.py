@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from demo_client import Person, Studio, open_studio
 from demo_people import check_promises, start_people
-from demo_server import PATIENCE, Server
+from demo_server import NO_LIMIT, PATIENCE, UNLIMITED, Server
 
 from demo.ops.upkeep import remove_strays
 from demo.studio.verifying import problems
@@ -48,7 +48,7 @@ def kill_at_every_stage(server: Server, times: int) -> None:
     """
     kills = server.folder / "kills"
     kills.touch()
-    server.environment |= {"FAKE_STEP_SECONDS": "0.01", "RATE_WRITES": "100000/minute", "FAKE_KILLS": str(kills),
+    server.environment |= UNLIMITED | {"FAKE_STEP_SECONDS": "0.01", "FAKE_KILLS": str(kills),
                            "FAKE_STAGES": ",".join(STAGES), "FAKE_MOST_KILLS": str(times)}  # fmt: skip
     server.start()
     stop = threading.Event()
@@ -86,7 +86,8 @@ def fill_the_disk(tmp_path: Path, times: int) -> None:
     try:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("demo.store.space.SPARE_BYTES", 0)
-            studio = open_studio(tmp_path, data_dir=disk / "data", step_seconds=0.0)
+            rates = dict.fromkeys(("rate_writes", "rate_reads", "rate_newcomers", "rate_address"), NO_LIMIT)
+            studio = open_studio(tmp_path, data_dir=disk / "data", step_seconds=0.0, **rates)
             live_on_a_full_disk(studio, disk, times)
             studio.close()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from demo_client import Studio, open_studio
-from demo_fakes import FakePipeline, fake_worker
+from demo_fakes import FakePipeline, fake_services, fake_worker, model_folders
+from PIL import Image as Picture
 
 from demo.queue.wake import Looking, RedisBell, open_wake
 from demo.store.database import HEAD, open_database
@@ -142,3 +144,31 @@ def test_the_wake_url_is_checked_and_looking_is_the_default() -> None:
         Settings(wake_url="http://x")
     with pytest.raises(SettingsError, match="ADDRESS_SHARE"):
         Settings(address_share=0.0)
+
+
+def test_hosts_that_start_at_once_bring_one_starter_gallery(postgres: str, tmp_path: Path) -> None:
+    gallery = tmp_path / "starter"
+    gallery.mkdir()
+    write_gallery(gallery, "빨간 치마")
+    shared = {"database_url": postgres, "storage_url": str(tmp_path / "files"), "starter": str(gallery)}
+    for name in ("빨간 치마", "파란 코트"):  # at first, and when the files have changed
+        write_gallery(gallery, name)
+        hosts = [Settings(data_dir=tmp_path / f"host {i}", **model_folders(tmp_path), **shared) for i in range(3)]
+        everything = [fake_services(settings) for settings in hosts]
+        threads = [services.warm_up() for services in everything]
+        for thread in threads:
+            thread.join(120)
+        with everything[0].database.read() as session:
+            prompts = sorted(session.scalars(sa.select(Generation.prompt)))
+        assert prompts == [f"{name} {i}" for i in range(5)]
+        assert len(list((tmp_path / "files").rglob("*.final.webp"))) == 5, "no file without a row"
+        for services in everything:
+            services.close()
+
+
+def write_gallery(folder: Path, name: str) -> None:
+    entries = []
+    for i in range(5):
+        Picture.new("RGB", (64, 64), (40 * i, 0, 0)).save(folder / f"{i}.webp")
+        entries.append({"prompt": f"{name} {i}", "seed": i, "file": f"{i}.webp", "recipe": {"seed": i}})
+    (folder / "gallery.json").write_text(json.dumps({"entries": entries}), "utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from demo_people import check_promises, start_people
-from demo_server import PATIENCE, Client, Server, quote
+from demo_server import PATIENCE, UNLIMITED, Client, Server, quote
 
 from demo.ops.supervisor import listen
 from demo.store.settings import Settings, SettingsError
@@ -139,7 +139,7 @@ def test_promises_hold_when_processes_are_killed_at_fifty_moments(server: Server
 
 def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     """People go on drawing and deleting while processes are killed; afterwards every promise is checked."""
-    server.environment |= {"FAKE_STEP_SECONDS": "0.03", "RATE_WRITES": "100000/minute"}
+    server.environment |= UNLIMITED | {"FAKE_STEP_SECONDS": "0.03"}
     server.start()
     stop, chance = threading.Event(), random.Random(seed)
     people, threads = start_people(server, stop)

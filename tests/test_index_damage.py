@@ -7,6 +7,7 @@ import json
 import logging
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,8 +153,12 @@ def test_a_damaged_index_answers_and_is_rebuilt(ground: Ground, seed: int) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_five_hundred_damaged_files(ground: Ground) -> None:
+    damages = Counter[str]()
     for seed in range(1_000, 1_500):
-        check(ground, f"{seed}: {damage_one(ground, random.Random(seed))}")
+        damage = damage_one(ground, random.Random(seed))
+        check(ground, f"{seed}: {damage}")
+        damages[damage] += 1
+    print(f"{damages.total()} files damaged at rest: {dict(damages)}")
 
 
 @pytest.mark.parametrize(

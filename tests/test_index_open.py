@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def delete(path: Path, chance: random.Random) -> None:
 
 
 def damage_while_open(folder: Path, times: int) -> None:
-    """Damage a random file in a random way while another process searches; its answers stay those of before."""
+    """Damage three files in random ways while another process searches; its answers stay those of before."""
+    damages = Counter[str]()
     index = open_index(folder, OPTIONS, DIM)
     index.add_many(records(VECTORS))
     root = Path(__file__).parent.parent
@@ -60,10 +62,13 @@ def damage_while_open(folder: Path, times: int) -> None:
             before = ask(asker, turn)
             for path in chance.sample(sorted(generation.iterdir()), 3):
                 path.chmod(0o600)
-                chance.choice((truncate, overwrite, delete))(path, chance)
+                damage = chance.choice((truncate, overwrite, delete))
+                damage(path, chance)
+                damages[damage.__name__] += 1
             assert ask(asker, turn) == before and "r" in before
             asker.stdin.close()
             assert asker.wait(60) == 0
+    print(f"{damages.total()} files damaged while open: {dict(damages)}")
 
 
 def ask(asker: subprocess.Popen, turn: int) -> str:
@@ -73,13 +78,13 @@ def ask(asker: subprocess.Popen, turn: int) -> str:
 
 
 def test_files_damaged_while_open_change_no_answer_and_kill_nobody(tmp_path: Path) -> None:
-    damage_while_open(tmp_path, times=3)
+    damage_while_open(tmp_path, times=4)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_hundred_damages_while_open_change_no_answer(tmp_path: Path) -> None:
-    damage_while_open(tmp_path, times=100)
+def test_five_hundred_files_damaged_while_open_change_no_answer(tmp_path: Path) -> None:
+    damage_while_open(tmp_path, times=170)
 
 
 def test_what_was_damaged_while_open_is_built_again_when_it_is_opened_next(tmp_path: Path) -> None:

@@ -201,20 +201,64 @@ def test_a_large_png_is_reduced_without_a_second_copy() -> None:
     tracemalloc.stop()
 
 
+HEAVIEST = {  # the largest of each kind that an upload may be: mode, side, how it is saved
+    "rgb.png": ("RGB", 5000, {}), "rgba.png": ("RGBA", 5000, {}), "palette.png": ("P", 5000, {}),
+    "grey.png": ("I;16", 5000, {}), "base.jpg": ("RGB", 5000, {}), "cmyk.jpg": ("CMYK", 5000, {}),
+    "fine.jpg": ("RGB", 4490, {"progressive": True, "subsampling": 0}),
+    "usual.jpg": ("RGB", 5000, {"progressive": True, "subsampling": 2}),
+    "fine2.jpg": ("RGB", 3790, {"progressive": True, "subsampling": 0}),
+    "cmyk4.jpg": ("CMYK", 3460, {"progressive": True, "subsampling": 0}),
+    "lossy.webp": ("RGB", 2828, {"method": 0}),
+    "lossless.webp": ("RGBA", 2828, {"lossless": True, "quality": 0, "method": 0}),
+}  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of resident memory as Linux tells it")
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "I;16"])
-def test_twenty_five_million_pixels_take_at_most_150_megabytes(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("name", HEAVIEST)
+def test_the_heaviest_picture_that_may_be_uploaded_takes_at_most_150_megabytes(tmp_path: Path, name: str) -> None:
     import subprocess
 
-    Image.new("I;16" if mode == "I;16" else mode, (5000, 5000)).save(tmp_path / "a.png")
+    from demo.studio.pictures import UPLOAD_LIMITS
+
+    mode, side, options = HEAVIEST[name]
+    noise = Image.effect_noise((side // 50, side // 50), 90).resize((side, side))
+    picture = Image.new(mode, noise.size) if mode in ("P", "I;16") else noise.convert("RGB").convert(mode)
+    picture.save(tmp_path / name, **options)
+    limits = f"PictureLimits(pixels={UPLOAD_LIMITS.pixels}, decoder_bytes={UPLOAD_LIMITS.decoder_bytes})"
     code = (
-        "import sys; from pathlib import Path; from pictures import open_picture\n"
+        "import sys; from pathlib import Path; from pictures import PictureLimits, open_picture\n"
         "def peak(): return int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])\n"
-        "before = peak(); open_picture(Path(sys.argv[1]), max_side=1024); print((peak() - before) / 1024)"
+        f"before = peak(); open_picture(Path(sys.argv[1]), max_side=1024, limits={limits})\n"
+        "print((peak() - before) / 1024)"
     )
-    run = [sys.executable, "-c", code, str(tmp_path / "a.png")]
-    assert float(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout) < 150
+    run = [sys.executable, "-c", code, str(tmp_path / name)]
+    took = float(subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    print(f"{name}: {took:.0f} MB")
+    assert took < 150
+
+
+@pytest.mark.parametrize(
+    ("format", "mode", "side", "options", "taken"),
+    [
+        ("WEBP", "RGB", 400, {}, False), ("WEBP", "RGB", 280, {}, True), ("PNG", "RGBA", 500, {}, True),
+        ("JPEG", "RGB", 500, {"progressive": True, "subsampling": 0}, False),
+        ("JPEG", "RGB", 450, {"progressive": True, "subsampling": 2}, True),
+        ("JPEG", "CMYK", 500, {"progressive": True}, False), ("JPEG", "CMYK", 500, {}, True),
+    ],
+)  # fmt: skip
+def test_what_a_decoder_would_hold_is_bounded_by_the_files_head(
+    format: str, mode: str, side: int, options: dict[str, object], taken: bool
+) -> None:
+    """A hundredth of the pixels and bytes that uploads may have."""
+    out = io.BytesIO()
+    Image.new(mode, (side, side)).save(out, format, **options)
+    limits = PictureLimits(pixels=250_000, decoder_bytes=1_440_000)
+    if taken:
+        assert open_picture(out.getvalue(), limits=limits).size == (side, side)
+        return
+    with pytest.raises(PictureTooLarge, match="MB to decode: make it smaller or save it as PNG or baseline JPEG"):
+        open_picture(out.getvalue(), limits=limits)
 
 
 def test_filters_of_warnings_are_left_as_they_are() -> None:

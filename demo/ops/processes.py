@@ -5,6 +5,7 @@ Neither ends, to be started again and again, because the database is damaged: bo
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -43,7 +44,8 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
         return _serve_damage(settings, fd, error)
     logs = _log_in_a_thread()
     app, stop = create_app(settings, services), threading.Event()
-    services.warm_up()
+    opening = services.warm_up()
+    threading.Thread(target=_freeze_after, args=(opening,), name="freeze", daemon=True).start()
     threading.Thread(target=keep_up, args=(services, stop), name="upkeep", daemon=True).start()
 
     def stopping() -> None:
@@ -61,6 +63,17 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
         logging.shutdown()
         os._exit(0)  # the interpreter would wait for its thread
     return 0
+
+
+def _freeze_after(opening: threading.Thread) -> None:
+    """Let the collector of cycles leave alone what lives as long as the process: libraries, encoder, tables.
+
+    It walks through some 450,000 objects otherwise, in 0.2 to 0.6 s, again and again, while every request waits.
+    """
+    opening.join()
+    gc.collect()
+    gc.freeze()
+    logger.debug("the collector leaves %d objects alone", gc.get_freeze_count())
 
 
 def _log_in_a_thread() -> QueueListener:

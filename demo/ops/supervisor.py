@@ -38,6 +38,7 @@ HUNG_SECONDS = 60.0  # a child that has spoken and is silent for so long is kill
 STARTING_SECONDS = 300.0  # until the first byte: a busy machine takes a minute to start an interpreter
 # OpenMP threads that spin while they wait take the cores from the web process, and from each other on a busy machine
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+FEW_HEAPS = {"MALLOC_ARENA_MAX": "4"}  # glibc keeps what threads freed in up to eight heaps a core
 COMMAND = (sys.executable, "-m", "demo")
 
 
@@ -57,7 +58,7 @@ class Child:
 
     def start(self) -> None:
         self.started, self.heard = time.monotonic(), None
-        environment = QUIET_THREADS | os.environ
+        environment = QUIET_THREADS | FEW_HEAPS | os.environ
         self.close()
         self.line, theirs = socket.socketpair()
         self.line.setblocking(False)

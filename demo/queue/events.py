@@ -33,6 +33,12 @@ def append(session: Session, generation_id: str, kind: str, data: dict[str, obje
     session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
 
 
+def begin(session: Session, generation: Generation, kind: str) -> None:
+    """Add the first event of a new generation in the caller's transaction."""
+    generation.event_count = 1
+    session.add(Event(generation_id=generation.id, number=1, kind=kind, data={}))
+
+
 def since(session: Session, generation_id: str, number: int) -> list[Event]:
     """Events of a generation after `number`, in order."""
     query = select(Event).where(Event.generation_id == generation_id, Event.number > number).order_by(Event.number)
@@ -113,7 +119,7 @@ class Watcher:
                 logger.exception("an event could not be handed on")
 
     def _look(self) -> None:
-        with self._database.read() as session:
+        with self._database.look() as session:
             rows = session.scalars(select(Event).where(Event.seq > self._seq - self._late).order_by(Event.seq)).all()
         by_generation: dict[str, list[Event]] = {}
         for row in rows:
@@ -125,5 +131,5 @@ class Watcher:
             hear(news)
 
     def _newest(self) -> int:
-        with self._database.read() as session:
+        with self._database.look() as session:
             return session.scalar(select(func.coalesce(func.max(Event.seq), 0))) or 0

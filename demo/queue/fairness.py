@@ -9,16 +9,16 @@ Ref: Choudhury & Hahne 1998, Dynamic Queue Length Thresholds for Shared-Memory P
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
+Due = tuple[float, float, str]  # since when one is to be served, when its first job came, its id
 JOBS_OF_ONE_OWNER_IN_A_BATCH = 2  # so that somebody else waits for at most two
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """What the order of the queue depends on.
 
     `turn`: when it came; `address_turn`: when a job of its address last began.
@@ -39,53 +39,31 @@ class Waiting:
         return self.address or f"person {self.owner_id}"
 
 
-@dataclass
-class _Place:
-    """The people of one address that wait, as a ring."""
-
-    served: float
-    lines: dict[str, deque[Waiting]] = field(default_factory=dict)
-    ring: list[tuple[float, float, str, str]] = field(default_factory=list)  # (turn due, turn came, id, owner)
-
-    def push(self, owner: str, served: float) -> None:
-        head = self.lines[owner][0]
-        heapq.heappush(self.ring, (max(served, head.turn), head.turn, head.id, owner))
-
-    def pop(self, clock: float) -> Waiting:
-        owner = heapq.heappop(self.ring)[3]
-        job = self.lines[owner].popleft()
-        if self.lines[owner]:
-            self.push(owner, clock)
-        return job
-
-    def due(self) -> tuple[float, float, str]:
-        came, id = min((turn, id) for _, turn, id, _ in self.ring)
-        return max(self.served, came), came, id
-
-
 def fair_order(waiting: Sequence[Waiting], served: Mapping[str, float]) -> list[Waiting]:
-    """Order jobs so that addresses, and the people of each, take turns. `served`: owner → turn of the last service."""
-    places: dict[str, _Place] = {}
+    """Order jobs so that addresses, and the people of each, take turns. `served`: owner → turn of the last service.
+
+    A ring whose members go to its end when they are served is sorted by (rounds before, who was first in the first).
+    """
+    people: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
     for job in sorted(waiting, key=lambda job: job.turn):
-        place = places.setdefault(job.place, _Place(0.0))
-        place.served = max(place.served, job.address_turn if job.address else served.get(job.owner_id, 0.0))
-        place.lines.setdefault(job.owner_id, deque()).append(job)
-    for place in places.values():
-        for owner in place.lines:
-            place.push(owner, served.get(owner, 0.0))
-    turns = [(*place.due(), name) for name, place in places.items()]
-    heapq.heapify(turns)
-    order: list[Waiting] = []
-    clock = max([0.0, *served.values(), *(job.turn for job in waiting), *(job.address_turn for job in waiting)])
-    while turns:
-        name = heapq.heappop(turns)[3]
-        place = places[name]
-        clock += 1.0
-        order.append(place.pop(clock))
-        place.served = clock
-        if place.ring:
-            heapq.heappush(turns, (*place.due(), name))
-    return order
+        people[job.place, job.owner_id].append(job)
+    places: dict[str, list[tuple[int, Due, Waiting]]] = defaultdict(list)
+    for (place, owner), jobs in people.items():
+        due = (max(served.get(owner, 0.0), jobs[0].turn), jobs[0].turn, jobs[0].id)
+        places[place] += ((rounds, due, job) for rounds, job in enumerate(jobs))
+    order: list[tuple[int, Due, Waiting]] = []
+    for line in places.values():
+        line.sort(key=_by_round)
+        came, id = min((job.turn, job.id) for rounds, _, job in line if rounds == 0)
+        last = max(job.address_turn if job.address else served.get(job.owner_id, 0.0) for *_, job in line)
+        due = (max(last, came), came, id)
+        order += ((rounds, due, job) for rounds, (*_, job) in enumerate(line))
+    order.sort(key=_by_round)
+    return [job for *_, job in order]
+
+
+def _by_round(entry: tuple[int, Due, Waiting]) -> tuple[int, Due]:
+    return entry[:2]
 
 
 def choose_batch(order: Sequence[Waiting], most_pictures: int) -> list[Waiting]:

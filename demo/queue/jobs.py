@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Text, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from demo.queue import events
@@ -24,47 +24,57 @@ from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_tur
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
+_WAITING = (
+    select(Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key, Generation.attempt,
+           Generation.address, Generation.address_turn, Owner.served_turn)
+    .join(Owner, Owner.id == Generation.owner_id).where(Generation.status == "queued")
+    .order_by(Generation.turn, Generation.created_at, Generation.id)
+)  # fmt: skip
+_queued, _mine = Generation.status == "queued", Generation.owner_id == bindparam("owner")
+_near = Generation.address == bindparam("address", type_=Text)
+_OPEN_JOBS = select(
+    func.count().filter(_queued).label("waiting"),
+    func.count().filter(_mine).label("mine_open"),
+    func.count().filter(_mine, _queued).label("mine_waiting"),
+    func.count().filter(_near, _queued).label("near"),
+    func.max(Generation.address_turn).filter(_near).label("address_turn"),
+).where(Generation.status.in_(("queued", "running")))
 
 
 def queue_order(session: Session) -> list[Waiting]:
     """Every waiting job in the order in which they will begin, as far as it is known now."""
-    columns = (Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key,
-               Generation.attempt, Generation.address, Generation.address_turn)  # fmt: skip
-    came = (Generation.turn, Generation.created_at, Generation.id)
-    rows = session.execute(select(*columns).where(Generation.status == "queued").order_by(*came)).all()
-    waiting = [Waiting(*row) for row in rows]
-    owners = {job.owner_id for job in waiting}
-    served = session.execute(select(Owner.id, Owner.served_turn).where(Owner.id.in_(owners))).all() if owners else []
-    return fair_order(waiting, dict(served))
+    rows = session.execute(_WAITING).all()
+    return fair_order([Waiting(*row[:-1]) for row in rows], {row.owner_id: row.served_turn for row in rows})
 
 
-def admit(session: Session, settings: Settings, owner_id: str, address: str | None = None) -> int:
-    """The turn of a new job. Raises ServiceError queue_full, too_many_jobs, address_full.
+class Place(NamedTuple):
+    """Where a new job stands: its turn, the keyed hash of its address, the turn in which one of that last began."""
+
+    turn: int
+    address: str | None
+    address_turn: int
+
+
+def admit(session: Session, settings: Settings, owner_id: str, address: str | None = None) -> Place:
+    """The place of a new job. Raises ServiceError queue_full, too_many_jobs, address_full.
 
     `address`: a keyed hash of where it comes from.
     """
     turn = next_turn(session)  # first: whoever is admitted at the same time waits until this is counted
-    queued = select(func.count()).select_from(Generation).where(Generation.status == "queued")
-    running = select(func.count()).where(Generation.status == "running", Generation.owner_id == owner_id)
-    waiting = session.scalar(queued) or 0
-    mine = session.scalar(queued.where(Generation.owner_id == owner_id)) or 0
-    near = (session.scalar(queued.where(Generation.address == address)) or 0) if address else 0
+    found = session.execute(_OPEN_JOBS, {"owner": owner_id, "address": address}).one()
     limits = QueueLimits(settings.queue, settings.jobs_per_owner, settings.address_share)
-    refusal = limits.refusal(waiting, mine + (session.scalar(running) or 0), mine, near)
+    refusal = limits.refusal(found.waiting, found.mine_open, found.mine_waiting, found.near)
     if refusal is not None:
-        later = min(60, 5 + waiting // 10) if refusal != "too_many_jobs" else None
+        later = min(60, 5 + found.waiting // 10) if refusal != "too_many_jobs" else None
         raise ServiceError(refusal, retry_after=later)
-    return turn
+    return Place(turn, address, found.address_turn or 0)
 
 
-def line_up(session: Session, row: Generation, turn: int, address: str | None = None) -> None:
+def line_up(session: Session, row: Generation, place: Place) -> None:
     """Put an admitted job into the queue, in the caller's transaction."""
-    served = select(func.max(Generation.address_turn)).where(Generation.address == address) if address else None
-    row.turn, row.address = turn, address
-    row.address_turn = (session.scalar(served) or 0) if served is not None else 0
+    row.turn, row.address, row.address_turn = place.turn, place.address, place.address_turn
     session.add(row)
-    session.flush()
-    events.append(session, row.id, "queued")
+    events.begin(session, row, "queued")
 
 
 class JobQueue:
@@ -75,7 +85,7 @@ class JobQueue:
 
     def claim(self) -> list[Generation]:
         """Take the next batch: same batch key, at most `batch` pictures; empty when nothing waits."""
-        with self._database.read() as session:  # a look without taking turns with writers
+        with self._database.look() as session:  # a look without taking turns with writers
             if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
                 return []
         with self._database.write() as session:
@@ -105,7 +115,7 @@ class JobQueue:
 
     def still_running(self, jobs: Sequence[Generation]) -> set[str]:
         """The ids of those jobs that are still this worker's (not cancelled, not deleted, not taken away)."""
-        with self._database.read() as session:
+        with self._database.look() as session:
             query = select(Generation.id, Generation.attempt).where(
                 Generation.id.in_([job.id for job in jobs]), Generation.status == "running",
                 Generation.worker == self.worker,

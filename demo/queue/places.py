@@ -46,7 +46,7 @@ class Places:
 
     def _compute(self) -> Mapping[str, int]:
         began = time.thread_time()
-        with self._database.read() as session:
+        with self._database.look() as session:
             places = {job.id: place for place, job in enumerate(jobs.queue_order(session))}
         took = time.thread_time() - began
         self._places, self._old_at = places, self._clock() + max(KEPT_SECONDS, SHARE * took)

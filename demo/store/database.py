@@ -29,7 +29,7 @@ HEAD = "0008"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6772_6A77  # of PostgreSQL's advisory locks: any number that no other program uses
+LOCKS = {"migration": 0x6772_6A77, "starter": 0x6772_6A78}  # of PostgreSQL's advisory locks: numbers of ours alone
 BACKUPS = "backups"
 OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
@@ -40,6 +40,7 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         self.engine = _engine(make_url(url))
         self._writers = self.engine.execution_options(begin="IMMEDIATE")
+        self._lookers = self.engine.execution_options(begin="NONE")
         name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         self.path = Path(name) if name and name != ":memory:" else None
         self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
@@ -49,6 +50,15 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A session that sees one moment of the database."""
         with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`.
+
+        Each query of it sees a moment of its own. A thread gives up the interpreter's lock at every call.
+        """
+        with Session(self._lookers, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -147,7 +157,7 @@ def open_database(settings: Settings) -> Database:
     database = Database(settings.sqlalchemy_url)
     try:
         if database.revision() != HEAD:
-            with _one_at_a_time(database, settings.data_dir):
+            with one_at_a_time(database, settings.data_dir, "migration"):
                 if database.revision() != HEAD:
                     _upgrade_with_backup(database, settings.data_dir)
         database.touch()
@@ -190,18 +200,18 @@ def secure_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(database: Database, folder: Path) -> Iterator[None]:
-    """Let one process migrate: by an advisory lock of PostgreSQL, which other hosts see, else by a file's lock."""
+def one_at_a_time(database: Database, folder: Path, what: str) -> Iterator[None]:
+    """Let one process do something of LOCKS: by PostgreSQL's advisory lock, which other hosts see, else a file's."""
     if database.engine.dialect.name == "postgresql":
         with database.engine.connect() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCKS[what]})")
             connection.commit()
             try:
                 yield
             finally:
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({LOCKS[what]})")
         return
-    with (folder / "migration.lock").open("w") as lock:
+    with (folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -236,6 +246,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("begin", "DEFERRED")
     if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return
+    if mode == "NONE":
         return
     if mode == "IMMEDIATE" and _begun_at_once(connection):
         return

@@ -91,7 +91,8 @@ REFUSALS: dict[str, Sentence] = {
         "읽을 수 없는 그림입니다 (PNG, JPEG, WebP).", "The picture cannot be read (PNG, JPEG, WebP)."
     ),
     "image_too_large": Sentence(
-        "그림이 너무 큽니다 (2,500만 화소까지).", "The picture is too large (25 million pixels at most)."
+        "그림이 너무 큽니다 (2,500만 화소까지, WebP는 800만, 프로그레시브 JPEG는 1,200만 화소까지).",
+        "The picture is too large (25 million pixels at most; as WebP 8 million, as progressive JPEG 12 million).",
     ),
     "rate_limited": Sentence("요청이 너무 잦습니다. 잠시 뒤에 다시 하세요.", "Too many requests; wait a little.", 10),
     "queue_full": Sentence(

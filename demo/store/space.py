@@ -29,6 +29,10 @@ SPARE_BYTES = 50 * 2**20  # of disk that stay free for database and index
 RESERVE_BYTES = 16 * 2**20
 RESERVE = "reserve"
 MEAN_SECONDS = 60.0  # how long the mean size of a picture counts as known
+_KEPT_AND_WAITED_FOR = select(
+    select(Counter.value).where(Counter.name == BYTES).scalar_subquery(),
+    select(func.sum(Generation.n)).where(Generation.status.in_(("queued", "running"))).scalar_subquery(),
+)
 
 
 class Space:
@@ -40,16 +44,15 @@ class Space:
 
     def used_bytes(self) -> int:
         """Bytes of pictures kept, as of the last commit."""
-        with self._database.read() as session:
+        with self._database.look() as session:
             return kept_bytes(session)
 
     def require_for_pictures(self, n: int) -> None:
         """Refuse pictures that would not fit beside those that are waited for. Raises ServiceError disk_full."""
-        with self._database.read() as session:
-            open_jobs = Generation.status.in_(("queued", "running"))
-            waited_for = session.scalar(select(func.coalesce(func.sum(Generation.n), 0)).where(open_jobs)) or 0
-            used, mean = kept_bytes(session), self._mean_bytes(session)
-        self._require(used, int(mean * (waited_for + n)))
+        with self._database.look() as session:
+            used, waited_for = session.execute(_KEPT_AND_WAITED_FOR).one()
+            mean = self._mean_bytes(session)
+        self._require(used or 0, int(mean * ((waited_for or 0) + n)))
 
     def require(self, size: int = 0) -> None:
         """Refuse so many bytes that do not fit, or that the disk has no room for. Raises ServiceError disk_full."""

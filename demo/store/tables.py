@@ -231,10 +231,17 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(Count, default=0)
 
 
+_counters = Counter.__table__.c
+_TAKE_TURN = (
+    update(Counter.__table__)  # type: ignore[arg-type]  # declared as FromClause, it is a Table
+    .where(_counters.name == TURN).values(value=_counters.value + 1).returning(_counters.value)
+)  # fmt: skip
+
+
 def next_turn(session: Session) -> int:
     """The next turn of the queue: a clock that no wall clock moves. Others who take one wait until this commits."""
-    taken = update(Counter).where(Counter.name == TURN).values(value=Counter.value + 1).returning(Counter.value)
-    return session.execute(taken).scalar_one()
+    turn: int = session.connection().execute(_TAKE_TURN).scalar_one()
+    return turn
 
 
 def change_counter(connection: Connection, name: str, change: int) -> None:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
+from demo.store.errors import ServiceError
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")
@@ -24,14 +25,28 @@ class _Ticket(Generic[Given, Got]):
         self.got: Got | None = None
         self.error: BaseException | None = None
         self.done = False
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wait(self) -> None:
+        """Until `wake` was called, once."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        self._woken.release()
 
 
 class Together(Generic[Given, Got]):
-    """Call it from many threads; `work` gets up to `most` givens and answers each with a result or an exception."""
+    """Call it from many threads; `work` gets up to `most` givens and answers each with a result or an exception.
+
+    One of those who wait does the next round. Each is woken by itself: a lock that all of them take one after the
+    other would keep the next round waiting for every one of the last.
+    """
 
     def __init__(self, work: Callable[[Sequence[Given]], Sequence[Got | Exception]], most: int) -> None:
         self._work, self._most = work, most
-        self._turn, self._guard = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
+        self._working = False
         self._waiting: list[_Ticket[Given, Got]] = []
 
     def __call__(self, given: Given) -> Got:
@@ -39,15 +54,17 @@ class Together(Generic[Given, Got]):
         ticket = _Ticket[Given, Got](given)
         with self._guard:
             self._waiting.append(ticket)
-        while not ticket.done:
-            with self._turn:
-                if not ticket.done:
-                    self._round()
+            mine, self._working = not self._working, True
+        if not mine:
+            ticket.wait()
+        if not ticket.done:
+            self._round()
         if ticket.error is not None:
             raise ticket.error
         return ticket.got  # type: ignore[return-value]
 
     def _round(self) -> None:
+        """Answer the first of those who wait, this thread's ticket before all, and let the next one do the rest."""
         with self._guard:
             tickets, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         try:
@@ -63,13 +80,21 @@ class Together(Generic[Given, Got]):
         finally:
             for ticket in tickets:
                 ticket.done = True
+            with self._guard:
+                self._working = bool(self._waiting)
+                following = self._waiting[:1]
+            for ticket in [*following, *tickets[1:]]:
+                ticket.wake()
 
 
 Change = Callable[[Session], object]
 
 
 class GroupCommit:
-    """Run changes of many threads in few transactions; each is whole or not there, and on the disk when it returns."""
+    """Run changes of many threads in few transactions; each is whole or not there, and on the disk when it returns.
+
+    A change raises ServiceError only before it has written anything that must not stay.
+    """
 
     def __init__(self, database: Database, most: int = 64) -> None:
         self._database = database
@@ -80,10 +105,18 @@ class GroupCommit:
         return self._together(change)
 
     def _commit(self, changes: Sequence[Change]) -> list[object]:
+        try:
+            with self._database.write() as session:
+                return [_result(change, session) for change in changes]
+        except Exception:
+            if len(changes) == 1:
+                raise
+        return self._commit_each(changes)
+
+    def _commit_each(self, changes: Sequence[Change]) -> list[object]:
+        """All again, each behind a savepoint: one of them fails, and the others must not."""
         results: list[object] = []
         with self._database.write() as session:
-            if len(changes) == 1:
-                return [changes[0](session)]
             for change in changes:
                 try:
                     with session.begin_nested():
@@ -91,3 +124,11 @@ class GroupCommit:
                 except Exception as error:
                     results.append(error)
         return results
+
+
+def _result(change: Change, session: Session) -> object:
+    """What a change returned, or the ServiceError with which it refused."""
+    try:
+        return change(session)
+    except ServiceError as error:
+        return error

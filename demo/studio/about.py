@@ -128,6 +128,7 @@ class About:
             "n": bounds(Count)[1],
             "upload_bytes": pictures.MAX_UPLOAD_BYTES,
             "upload_pixels": pictures.MAX_PIXELS,
+            "upload_webp_pixels": pictures.MAX_WEBP_PIXELS,
             "queue": self._settings.queue,
             "jobs_per_owner": self._settings.jobs_per_owner,
             "ranges": {name: ranges(kind) for name, kind in KINDS.items()},

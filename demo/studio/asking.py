@@ -184,12 +184,12 @@ class Asking:
         return found
 
     def _enter(self, session: Session, viewer: Viewer, row: Generation, key: str | None, digest: str) -> None:
-        turn = jobs.admit(session, self._settings, row.owner_id, viewer.address)
+        place = jobs.admit(session, self._settings, row.owner_id, viewer.address)
         row.owner_id = ensure_owner(session, row.owner_id)
         if key:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
-        jobs.line_up(session, row, turn, viewer.address)
+        jobs.line_up(session, row, place)
 
 
 def _digest(asked: Job) -> str:

@@ -40,18 +40,18 @@ class Generations:
 
     def get(self, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:
         """A generation that this person may see (with `own`: theirs). Raises ServiceError not_found."""
-        with self.database.read() as session:
+        with self.database.look() as session:
             return find(session, viewer, generation_id, own)
 
     def show(self, row: Generation, viewer: Viewer) -> Shown:
         images: Sequence[Image] = ()
         if row.status == "succeeded":  # before that there are none
-            with self.database.read() as session:
+            with self.database.look() as session:
                 images = images_of(session, [row.id])[row.id]
         return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
 
     def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
-        with self.database.read() as session:
+        with self.database.look() as session:
             images = images_of(session, [one.generation.id for one in found])
         return [
             Similar(one.generation, images[one.generation.id], viewer.owns(one.generation.owner_id), one.score)
@@ -73,7 +73,7 @@ class Generations:
 
     def image(self, viewer: Viewer, image_id: str) -> tuple[Image, bool]:
         """A picture that this person may see, and whether everybody may. Raises ServiceError not_found."""
-        with self.database.read() as session:
+        with self.database.look() as session:
             query = select(Image, image_visible_to(NOBODY).label("for_all"))
             found = session.execute(query.where(Image.id == image_id, image_visible_to(viewer))).first()
         if found is None:
@@ -97,12 +97,12 @@ class Generations:
             return Family(*states[0], found, ancestors, states[-1][0], {row.id: row.prompt for row in told})
 
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
-        with self.database.read() as session:
+        with self.database.look() as session:
             return session.scalar(select(Image.id).where(Image.id == image_id, image_visible_to(viewer))) is not None
 
     def events(self, generation_id: str, last: int) -> list[Event]:
         """What has happened to a generation after its event number `last`, in order."""
-        with self.database.read() as session:
+        with self.database.look() as session:
             return events.since(session, generation_id, last)
 
     def preview(self, viewer: Viewer, generation_id: str, place: int) -> bytes:

@@ -28,7 +28,7 @@ from demo.studio.visibility import Viewer, ensure_owner
 COOKIE = "geuryeojwo"
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
 CODE_DAYS = 30
-REMEMBERED_SECONDS, MOST_REMEMBERED = 2.0, 10_000  # of a page that polls
+REMEMBERED_SECONDS, MOST_REMEMBERED = 5.0, 10_000  # of a page that polls
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that is mistaken for another
 
 
@@ -51,7 +51,7 @@ class Owners:
             return Viewer()
         if (viewer := self._remembered(owner_id)) is not None:
             return viewer
-        with self._database.read() as session:
+        with self._database.look() as session:
             row = session.get(Owner, owner_id)
         if self._settings.token_access and not (row and (row.member or row.moved_to)):
             return Viewer()
@@ -65,7 +65,7 @@ class Owners:
         """Whether this person has made anything before."""
         if self._remembered(owner_id) is not None:
             return True
-        with self._database.read() as session:
+        with self._database.look() as session:
             return session.get(Owner, owner_id) is not None
 
     def _remembered(self, owner_id: str) -> Viewer | None:
@@ -81,7 +81,7 @@ class Owners:
         """The owner of an API token, or the admin. Raises ServiceError bad_token."""
         if hmac.compare_digest(token.encode(), self._admin.encode()):
             return Viewer(None, "admin")
-        with self._database.read() as session:
+        with self._database.look() as session:
             owner_id = session.scalar(select(Token.owner_id).where(Token.digest == _digest(token)))
         if owner_id is None:
             raise ServiceError("bad_token")

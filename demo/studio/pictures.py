@@ -18,15 +18,17 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from demo.store.errors import ServiceError
-from pictures import PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = "trainedAlgorithmicMedia"
 EDITED = "compositeWithTrainedAlgorithmicMedia"
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 MAX_PIXELS = 25_000_000
+DECODER_BYTES = 144_000_000  # so that a WebP or a progressive JPEG takes no more than a PNG of MAX_PIXELS
+MAX_WEBP_PIXELS = DECODER_BYTES // WEBP_BYTES_A_PIXEL
 MAX_UPLOAD_BYTES = 10 * 2**20
-UPLOAD_LIMITS = PictureLimits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS)
+UPLOAD_LIMITS = PictureLimits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS, decoder_bytes=DECODER_BYTES)
 DECODED_AT_ONCE = 3
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128

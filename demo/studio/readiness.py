@@ -58,7 +58,7 @@ class Readiness:
         until, worker = self._known
         if worker is not None and time.monotonic() < until:
             return worker
-        with self._database.read() as session:
+        with self._database.look() as session:
             rows = list(session.scalars(select(WorkerRow)))
         alive = [row for row in rows if self._speaks(row)]
         worker = max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)

@@ -9,12 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, Select, select
-from sqlalchemy.orm import QueryableAttribute, load_only
+from sqlalchemy import Connection, select
 
 from demo.store.database import Database
 from demo.store.errors import ServiceError
@@ -22,6 +22,7 @@ from demo.store.settings import Settings
 from demo.store.tables import Generation
 from demo.store.together import Together
 from demo.studio.prompts import search_key
+from demo.studio.views import PastPrompt
 from demo.studio.visibility import NOBODY, Viewer, owned_by, visible_to
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ class Known:
 
     encoder_id: str
     search_dim: int
+
+
+SHOWN = [getattr(Generation, name) for name in PastPrompt._fields]  # a third of the columns, and none of JSON
 
 
 class SearchHit(Protocol):
@@ -94,7 +98,7 @@ class Index(Protocol):
 class Found:
     """One similar generation."""
 
-    generation: Generation
+    generation: PastPrompt
     score: float
 
 
@@ -210,7 +214,7 @@ class Searcher:
         `scope`: all (own and public), mine, public; but for mine, of each prompt only the newest. Letters lift what the
         vectors found (benchmarks/search.py).
         """
-        letters = Letters(search_key(prompt))
+        letters = letters_of(search_key(prompt))
         if scope == "mine":
             scored = self._near_own(vector, viewer)
         else:
@@ -219,37 +223,37 @@ class Searcher:
             hits = self.index.search(vector, wide, searcher.owner_id)
             scored = self._rows({hit.id: hit.score for hit in hits}, searcher)
         found = [
-            Found(row, round(float(together(score, letters.likeness(Letters(row.prompt_key)))), 4))
+            Found(row, round(float(together(score, letters.likeness(letters_of(row.prompt_key)))), 4))
             for row, score in scored
         ]
         found.sort(key=lambda one: (-one.score, -one.generation.created_at))
         return (found if scope == "mine" else _one_of_each(found))[:k]
 
-    def _rows(self, scores: dict[str, float], viewer: Viewer) -> list[tuple[Generation, float]]:
+    def _rows(self, scores: dict[str, float], viewer: Viewer) -> list[tuple[PastPrompt, float]]:
         """The rows of index hits that this person may really see (the database has the last word).
 
         SQLite is asked by id alone and for the truth of the condition: as a condition it would walk through everything
         public instead.
         """
-        with self._database.read() as session:
-            query = _light().add_columns(visible_to(viewer).label("visible"))
-            rows = session.execute(query.where(Generation.index_id.in_(scores)))
-            return [(row, scores[row.index_id]) for row, visible in rows if visible and row.status == "succeeded"]
+        with self._database.look() as session:
+            query = select(visible_to(viewer), *SHOWN).where(Generation.index_id.in_(scores))
+            found = [PastPrompt(*row) for visible, *row in session.execute(query) if visible]
+        return [(row, scores[row.index_id]) for row in found if row.status == "succeeded"]
 
-    def _near_own(self, vector: np.ndarray, viewer: Viewer) -> list[tuple[Generation, float]]:
+    def _near_own(self, vector: np.ndarray, viewer: Viewer) -> list[tuple[PastPrompt, float]]:
         encoder = self.require()
         with self._database.read() as session:
             query = (
-                _light(Generation.vector)
+                select(Generation.vector, *SHOWN)
                 .where(owned_by(viewer), Generation.status == "succeeded", Generation.encoder_id == encoder.encoder_id)
                 .order_by(Generation.created_at.desc()).limit(OWN_ROWS)
             )  # fmt: skip
-            rows = [row for row in session.scalars(query) if row.vector]
+            rows = [row for row in session.execute(query) if row.vector]
         if not rows:
             return []
-        matrix = np.frombuffer(b"".join(row.vector for row in rows if row.vector), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
         scores = matrix.reshape(len(rows), -1) @ vector  # (rows,)
-        return [(row, float(score)) for row, score in zip(rows, scores, strict=True)]
+        return [(PastPrompt(*row[1:]), float(score)) for row, score in zip(rows, scores, strict=True)]
 
 
 def together(meaning: Score, letters: Score, weight: float = LEXICAL_WEIGHT) -> Score:
@@ -274,11 +278,10 @@ class Letters:
         return max(cosine, 0.9) if len(self.key) > 1 and self.key in other.key else cosine
 
 
-def _light(*more: QueryableAttribute[object]) -> Select[Generation]:
-    """Generations with what a result shows and `more`: a third of their columns, and none of JSON."""
-    shown = (Generation.owner_id, Generation.created_at, Generation.status, Generation.prompt, Generation.prompt_key,
-             Generation.seed, Generation.visibility, Generation.hidden, Generation.index_id)  # fmt: skip
-    return select(Generation).options(load_only(*shown, *more, raiseload=True))
+@lru_cache(maxsize=2048)
+def letters_of(key: str) -> Letters:
+    """The letters of a search key; the same few neighbours are compared with again and again."""
+    return Letters(key)
 
 
 def _one_of_each(found: list[Found]) -> list[Found]:

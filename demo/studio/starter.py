@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image as Picture
 
+from demo.store.database import one_at_a_time
 from demo.store.tables import Generation, Image, StudioNote, new_id
 from demo.studio import pictures, prompts
 from demo.studio.visibility import ensure_owner
@@ -79,11 +80,25 @@ def bring_in(services: Services) -> int:
     if not listing.is_file():
         return 0
     digest = hashlib.sha256(listing.read_bytes()).hexdigest()
+    if _digest_here(services) == digest:
+        return 0
+    with one_at_a_time(services.database, services.settings.data_dir, "starter"):  # hosts may start together
+        return _replace(services, listing, digest)
+
+
+def _digest_here(services: Services) -> str | None:
+    """Which gallery is there: the digest of its listing."""
     with services.database.read() as session:
         note = session.get(StudioNote, "starter")
-    if note is not None and note.value.get("sha256") == digest:
+    return None if note is None else str(note.value.get("sha256"))
+
+
+def _replace(services: Services, listing: Path, digest: str) -> int:
+    """Bring a gallery in, in place of the one that is there; nothing where another process has done so meanwhile."""
+    there = _digest_here(services)
+    if there == digest:
         return 0
-    if note is not None:
+    if there is not None:
         services.deletion.owner(OWNER)
     note = StudioNote(name="starter", value={"sha256": digest})
     count = keep(services, OWNER, _examples(listing), public=True, note=note)

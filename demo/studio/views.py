@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from demo.store.tables import AbuseReport, Generation, Image, Receipt
 
@@ -21,11 +21,26 @@ class Shown:
     position: int | None = None
 
 
+class PastPrompt(NamedTuple):
+    """What a result shows of a generation."""
+
+    id: str
+    owner_id: str
+    created_at: float
+    status: str
+    prompt: str
+    prompt_key: str
+    seed: int
+    visibility: str
+    hidden: bool
+    index_id: str
+
+
 @dataclass(frozen=True)
 class Similar:
     """A past generation near to a prompt; `score`: 0-1, letters and meaning together."""
 
-    generation: Generation
+    generation: PastPrompt
     images: Sequence[Image]
     mine: bool
     score: float

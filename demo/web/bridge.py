@@ -28,7 +28,9 @@ Application = Callable[[Environ, Callable], Iterable[bytes]]
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-READERS, WRITERS, HEAVY_WRITERS = 8, 8, 3
+# Few read, since a poll that waits asks less often, and a thread that runs takes turns with those that write; many
+# write, since what they wait for (the disk, the encoder, the order of the queue) is done for all at once.
+READERS, WRITERS, HEAVY_WRITERS = 4, 24, 3
 HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
 

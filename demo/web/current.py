@@ -43,7 +43,8 @@ def owner() -> Viewer:
         if services().settings.token_access:
             raise ServiceError("token_required")
         g.viewer = replace(services().owners.newcomer(), address=g.viewer.address)
-        g.set_cookie = True
+        g.set_cookie, g.counted = True, True
+        limit("newcomers", services().settings.rate_newcomers)
     if not getattr(g, "counted", False):
         g.counted = True
         _limit_newcomers(g.viewer)

@@ -152,9 +152,9 @@ def _host_name(host: str) -> str:
 
 
 def _headers(response: Response) -> Response:
-    nonce = csp_nonce()
+    nonce = f" 'nonce-{g.nonce}'" if "nonce" in g else ""  # only a page that was rendered with one needs it
     response.headers.setdefault("Content-Security-Policy", (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
+        f"default-src 'none'; script-src 'self'{nonce}; style-src 'self'{nonce}; "
         "img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ))  # fmt: skip

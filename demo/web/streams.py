@@ -112,7 +112,7 @@ class Streams:
 
     def _tick(self, ids: Sequence[str]) -> None:
         """Once a second: tell new places in the queue, and end streams whose generation is gone or has ended."""
-        with self._generations.database.read() as session:
+        with self._generations.database.look() as session:
             found = session.execute(select(Generation.id, Generation.status).where(Generation.id.in_(ids))).all()
         status = dict(found)
         with self._lock:

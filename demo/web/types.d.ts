@@ -231,6 +231,7 @@ export interface Facts {
     n: number;
     upload_bytes: number;
     upload_pixels: number;
+    upload_webp_pixels: number;
     ranges: Record<"draw" | "vary", Record<string, Range>>;
   };
   defaults: {

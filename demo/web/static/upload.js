@@ -7,7 +7,7 @@ import { announce, complain } from "./say.js";
 import { facts, w } from "./words.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
-const { upload_bytes, upload_pixels } = facts.limits;
+const { upload_bytes, upload_pixels, upload_webp_pixels } = facts.limits;
 const SIDE = 2048; // of what is made smaller here: twice what the server keeps
 
 /**
@@ -62,7 +62,8 @@ async function fitting(file) {
     throw new Problem(large ? "too_large" : "bad_image", "");
   });
   const { width, height } = bitmap;
-  if (!large && width * height <= upload_pixels && TYPES.includes(file.type)) return (bitmap.close(), file);
+  const most = file.type === "image/webp" ? upload_webp_pixels : upload_pixels;
+  if (!large && width * height <= most && TYPES.includes(file.type)) return (bitmap.close(), file);
   const scale = Math.min(1, SIDE / Math.max(width, height));
   const canvas = h("canvas", { width: Math.round(width * scale) || 1, height: Math.round(height * scale) || 1 });
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
