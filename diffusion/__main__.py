@@ -38,6 +38,7 @@ class CommandLine:
     device: str | None
     dtype: str | None
     low_memory: bool
+    engine: str
 
 
 def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) -> int:
@@ -95,7 +96,16 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         style_weight=given.style_weight,
         strength=given.strength,
     )
-    return CommandLine(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
+    return CommandLine(
+        shots,
+        settings,
+        given.out,
+        given.checkpoint,
+        given.device,
+        given.dtype,
+        given.low_memory,
+        given.engine,
+    )
 
 
 def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> TwoStagePipeline:
@@ -103,7 +113,12 @@ def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> Two
     from diffusion.load import load_pipeline
 
     return load_pipeline(
-        order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory, reader=reader
+        order.checkpoint,
+        device=order.device,
+        dtype=order.dtype,
+        low_memory=order.low_memory,
+        reader=reader,
+        engine=order.engine,
     )
 
 
@@ -177,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", help="cpu or cuda")
     add("--dtype", help="float32, bfloat16 or float16")
     add("--low-memory", action="store_true")
+    add("--engine", default="torch", help="torch, openvino (compiled for this CPU), auto (default: %(default)s)")
     return parser
 
 

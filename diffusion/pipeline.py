@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -104,6 +104,12 @@ class TwoStagePipeline:
         """Names of the LoRA styles that can be asked for."""
         return self._shelf.names() if self._shelf else []
 
+    @contextmanager
+    def between_draws(self) -> Iterator[None]:
+        """Nothing is drawn inside."""
+        with self._lock:
+            yield
+
     def warm_up(self) -> None:
         """Fit the preview maps, so that the first preview is not late."""
         for stage in self.stages.values():
@@ -127,7 +133,7 @@ class TwoStagePipeline:
         plan = self._plan(shots, settings or DrawSettings())
         shots, given = read_shots(shots, self.reader), told is not None
         warnings = (*plan.warnings, *(() if given else self._text_warnings(shots, plan)))
-        with self._lock, torch.inference_mode(), self._styled(plan):
+        with self._lock, torch.inference_mode(), self._styled(plan), self._engines(plan):
             run = _Run(plan, Clock(plan.work(self.stages, len(shots)), self._pace), on_step, cancelled)
             # 2. Text to conditioning.
             conditions, encode_seconds = _timed(lambda: _ready(told, plan, len(shots)) or self._encode([*shots], plan))
@@ -143,8 +149,8 @@ class TwoStagePipeline:
                     lambda: self._refine(pixels, plan, conditions["refiner"], generators, run)
                 )
                 images = from_pixels(refined)
+            made_with = self._made_with(len(shots), given)
         # 5. Say how to draw them again.
-        made_with = self._made_with(len(shots), given)
         recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
@@ -168,6 +174,17 @@ class TwoStagePipeline:
         if plan.style is None or self._shelf is None:
             return nullcontext()
         return self._shelf.applied(self.stages["base"].unet, plan.style, plan.style_weight)
+
+    @contextmanager
+    def _engines(self, plan: Plan) -> Iterator[None]:
+        """Each stage by its compiled engine inside, where it has one that can draw this plan."""
+        for stage in self.stages.values():
+            stage.choose_engine(plan.side(stage), changed=plan.style is not None and stage.role == "base")
+        try:
+            yield
+        finally:
+            for stage in self.stages.values():
+                stage.engine = stage.torch
 
     def _encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
         told = {"base": self._encode_base(shots)}
@@ -217,6 +234,7 @@ class TwoStagePipeline:
             "encoder": "given" if given else encoder,
             "dtype": dtype_name(unet.dtype),
             "device": self.stages["base"].device.type,
+            "engine": self.stages["base"].engine.name,
             "batch": batch,
             **machine(),
         }
