@@ -181,13 +181,13 @@ def measure(options: argparse.Namespace) -> None:
     scorer = Scorer.load(options.checkpoints / "scorers", "reporting")
     studio, listener = Studio(load_pipeline(options.checkpoints), scorer, options.runs), Listener(options.checkpoints)
     asked = standard_scenes(options.scenes)["one garment"]
-    told, said = scene_set("one-en", asked, 1, text=english), scene_set("one-ko", asked, 1, text=korean)
-    taught = studio.drawn(told, None, "teacher")
+    english_set, korean_set = scene_set("one-en", asked, 1, text=english), scene_set("one-ko", asked, 1, text=korean)
+    taught = studio.drawn(english_set, None, "teacher")
     found: dict[str, list[Figures]] = {name: [] for name in options.only}
     first: dict[str, DrawnSet] = {}
     for (name, seed), (model, _) in trained.items():
         encoder = PromptEncoder.load(model)
-        what = studio.drawn(said, encoder, f"{name}-{seed}")
+        what = studio.drawn(korean_set, encoder, f"{name}-{seed}")
         first.setdefault(name, what)
         found[name].append(studio.figures(what) | listener.figures(encoder))
     rows = {"English via teacher (ceiling)": [studio.figures(taught)]}

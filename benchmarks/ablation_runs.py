@@ -18,10 +18,10 @@ import yaml
 
 from fashion import captions_korean
 from fashion.caption_noise import add_noise
-from fashion.captions import Said, caption
+from fashion.captions import CaptionContent, caption
 from fashion.scene import Scene, scenes
 from ko_clip.distill import distil
-from ko_clip.drawn import canonical, said_by
+from ko_clip.drawn import canonical, content_of
 from ko_clip.recipe import Recipe, recipe_from
 from ko_clip.unet_stage import distil_through_unet
 from training.state import finished
@@ -81,19 +81,19 @@ def recipe_of(variant: Variant, shared: Settings, seed: int, budget: int, runs: 
 
 def korean(scene: Scene, i: int, noise: str | None = None) -> str:
     """A short Korean caption that names garment, colour and pattern: 네이비 나뭇잎무늬 블라우스."""
-    text, draw = captions_korean.say(_said(scene, i), random.Random(i), "noun")[0], random.Random(i)
+    text, draw = captions_korean.say(_content(scene, i), random.Random(i), "noun")[0], random.Random(i)
     return add_noise(text, noise, "ko", draw) if noise else text
 
 
 def english(scene: Scene, i: int) -> str:
     """The one English wording of the same: a navy leaf-print blouse."""
-    return canonical(_said(scene, i))
+    return canonical(_content(scene, i))
 
 
-def _said(scene: Scene, i: int) -> Said:
-    said = said_by(caption(scene, "en", seed=i), scene)
-    fields = tuple(tuple(name for name in names if name in NAMED) for names in said.fields)
-    return replace(said, fields=fields, background=None, style=None)
+def _content(scene: Scene, i: int) -> CaptionContent:
+    content = content_of(caption(scene, "en", seed=i), scene)
+    fields = tuple(tuple(name for name in names if name in NAMED) for names in content.fields)
+    return replace(content, fields=fields, background=None, style=None)
 
 
 def write_pairs(path: Path, count: int = PAIRS) -> None:
@@ -120,17 +120,17 @@ def train(recipe: Recipe) -> tuple[Path, float]:
     where a signal asked to stop.
     """
     run = Path(recipe.run)
-    stages, told = [run, run / "unet"] if recipe.unet.steps else [run], run / "minutes.json"
+    stages, minutes = [run, run / "unet"] if recipe.unet.steps else [run], run / "minutes.json"
     check_same(recipe, run / "recipe.yaml")
-    if not told.is_file():
+    if not minutes.is_file():
         clock = time.process_time()
         distil(recipe)
         if recipe.unet.steps and finished(run):
             distil_through_unet(recipe)
         if not finished(run) or not finished(stages[-1]):
             raise SystemExit(f"{run} was stopped: the same command goes on with it")
-        told.write_text(json.dumps({"minutes": (time.process_time() - clock) / 60}) + "\n", "utf-8")
-    return stages[-1] / "model", json.loads(told.read_text("utf-8"))["minutes"]
+        minutes.write_text(json.dumps({"minutes": (time.process_time() - clock) / 60}) + "\n", "utf-8")
+    return stages[-1] / "model", json.loads(minutes.read_text("utf-8"))["minutes"]
 
 
 def check_same(recipe: Recipe, file: Path) -> None:

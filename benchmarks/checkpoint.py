@@ -1,4 +1,4 @@
-"""Does the checkpoint that ships draw what it is told? `python -m benchmarks.checkpoint [--scenes 500] [--seeds 4]`
+"""Does the checkpoint that ships draw what is asked? `python -m benchmarks.checkpoint [--scenes 500] [--seeds 4]`
 
 In: scenes that no training saw, English prompts, the checkpoint, the reporting scorer. Out: percent of garments right
 with 95 % intervals over scenes, beside the ceiling (the scorer on true drawings) and the floor (the same pictures
@@ -172,13 +172,13 @@ def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSe
             return torch.cat([image_vectors(model, part) for part in parts]).numpy()
 
     with torch.inference_mode():
-        told = torch.cat([text_vectors(model, tokenize(tokenizer, what.prompts[i : i + 64]))
+        text = torch.cat([text_vectors(model, tokenize(tokenizer, what.prompts[i : i + 64]))
                           for i in range(0, len(what.prompts), 64)]).numpy()  # fmt: skip
     truth = list(map(true_drawing, what.asked))
     ours, theirs = scorer.vectors(what.final), scorer.vectors(truth)
-    mixed = np.random.default_rng(0).permutation(len(told))
+    mixed = np.random.default_rng(0).permutation(len(text))
     score = [float(clip_scores(t, v).mean()) for t, v in
-             ((told, vectors(what.final)), (told, vectors(truth)), (told[mixed], vectors(what.final)))]  # fmt: skip
+             ((text, vectors(what.final)), (text, vectors(truth)), (text[mixed], vectors(what.final)))]  # fmt: skip
     lines = ["| distribution | drawn | true drawings | shuffled |", "|---|---:|---:|---:|",
              f"| CLIP score | {score[0]:.1f} | {score[1]:.1f} | {score[2]:.1f} |"]  # fmt: skip
     if len(ours) > ours.shape[1]:

@@ -56,6 +56,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         ("benchmarks.scorers", "--pictures", "4096", "--first", "3072", "--undisturbed"), ("scorers",)
     ),
     "reading": Benchmark(("benchmarks.reading",), ("clip", "korean")),
+    "editing": Benchmark(
+        ("benchmarks.editing", "--scenes", "12", "--grid", "docs/images/edits.jpg"),
+        (*DRAWING, REPORTING, "scorers/setting", "korean"),
+    ),
     "search": Benchmark(("benchmarks.search",), ("korean",)),
     "latents": Benchmark(("benchmarks.latents",), ("vae",)),
     "pipeline": Benchmark(("benchmarks.pipeline", "--checkpoint", "checkpoints")),

@@ -14,33 +14,26 @@ import argparse
 import itertools
 import json
 import multiprocessing
-import os
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from benchmarks.index_fresh import costs
 from benchmarks.index_load import DIM, PACE, open_index, under_load, while_rebuilding
+from benchmarks.index_measures import BUILT, QUERIES, both, built, copied, recall, row, timed
+from benchmarks.index_peers import ancestor, exact, hnsw
 from benchmarks.index_vectors import Source
 from index import Hit, Record
 from index.prompt_index import logger as index_logger
 from index.tune import measure
 
-QUERIES = 500
-BUILT = "built.json"  # beside each index: what its build took
 PARTS = ("variants-384", "variants-768", "captions-384", "isotropic-384", "trees", "fresh", "load", "hnswlib",
          "privacy", "ancestor")  # fmt: skip
-Answer = TypeVar("Answer")
-Times = list[float]
 HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
 
 
@@ -113,53 +106,6 @@ def kind(folder: Path, source: Source) -> None:
     )
 
 
-def built(folder: Path, source: Source) -> Path:
-    """Return the folder of an index over all of the source, made on first use."""
-    place = folder / f"{source.kind}-{source.dim}-{source.rows}"
-    if not place.exists():
-        place.mkdir()
-        index, first = open_index(place, source.dim), 0
-        for block in source.blocks():
-            names = [f"r{first + i}" for i in range(len(block))]
-            index.add_many([Record(name, name, vector, "a", True) for name, vector in zip(names, block, strict=True)])
-            first += len(block)
-        (place / BUILT).write_text(json.dumps(watched(index.rebuild)))
-    return place
-
-
-def copied(folder: Path, source: Source, name: str) -> Path:
-    """Return a copy to be written to; it has reached the disk, so that writing it slows down nothing later."""
-    place = folder / name
-    shutil.copytree(built(folder, source), place)
-    os.sync()
-    return place
-
-
-def watched(rebuild: Callable[[], None]) -> dict[str, float]:
-    """Return the processor seconds of a rebuild's child process, and its largest memory that is no file, in MB."""
-    before, largest = resource.getrusage(resource.RUSAGE_CHILDREN), 0
-    with ThreadPoolExecutor(1) as pool:
-        building = pool.submit(rebuild)
-        while not building.done():
-            for child in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
-                for process in read(child).split():
-                    lines = read(Path(f"/proc/{process}/status")).splitlines()
-                    largest = max([largest, *(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))])
-            time.sleep(0.1)
-        building.result()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"processor": seconds, "anonymous": largest / 1024}
-
-
-def read(path: Path) -> str:
-    """Return a file of /proc, nothing if its process or thread has ended."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
 def search_alone(place: Path, queries: np.ndarray, stored: np.ndarray, dim: int) -> dict:
     """Open an index in this fresh process and search one by one."""
     index = open_index(place, dim)
@@ -183,45 +129,6 @@ def numbers(answers: Iterable[list[Hit]]) -> list[list[int]]:
     return [[int(hit.id[1:]) for hit in hits] for hits in answers]
 
 
-def exact(source: Source, queries: np.ndarray) -> tuple[float, float]:
-    """Return the median milliseconds, processor and wall, of reading every vector in memory."""
-    matrix = np.concatenate(list(source.blocks()))
-    _, cpu, wall = timed(lambda query: np.argpartition(-(matrix @ query), 10)[:10], queries[:30])
-    return float(np.median(cpu)), float(np.median(wall))
-
-
-def hnsw(folder: Path, rows: int) -> None:
-    """hnswlib at the smallest ef that finds 95 %, beside the index."""
-    import hnswlib
-
-    source = Source("variants", rows, DIM)
-    queries = source.queries(QUERIES)
-    truth = source.truth(queries)
-    graph = hnswlib.Index("cosine", source.dim)
-    graph.init_index(source.rows, M=16, ef_construction=100)
-    graph.set_num_threads(1)
-    started, first = time.process_time(), 0
-    for block in source.blocks():
-        graph.add_items(block, np.arange(len(block)) + first)
-        first += len(block)
-    seconds = time.process_time() - started
-    for ef in (10, 20, 40, 80, 160, 320, 640):
-        graph.set_ef(ef)
-        answers, theirs, _ = timed(lambda query: graph.knn_query(query, 10)[0][0].tolist(), queries)
-        found = recall(answers, truth)
-        if found >= 0.95:
-            break
-    index = open_index(built(folder, source))
-    _, ours, _ = timed(lambda query: index.search(query, 10, "b"), queries)
-    row(
-        f"{rows:,} × {DIM} variants: one query, p50 / p99",
-        both(ours),
-        f"hnswlib (M 16, ef {ef}, recall {found:.3f}, build {seconds:.0f} s) {both(theirs)}",
-        f"{np.median(theirs) / np.median(ours):.2f}×",
-        "",
-    )
-
-
 def load(folder: Path, rows: int) -> None:
     """1,000 adds and 200 removes a second, a rebuild, and four threads that query; then commits being found."""
     source = Source("variants", rows, DIM)
@@ -233,12 +140,12 @@ def load(folder: Path, rows: int) -> None:
         "",
         "1,000 and 200",
     )
-    for said, quiet, loaded in (
+    for what, quiet, loaded in (
         ("processor time", idle.processor, busy.processor),
         ("wall clock", idle.milliseconds, busy.milliseconds),
     ):
         ratio = np.percentile(loaded, 99) / np.percentile(quiet, 99)
-        row(f"… one query, p50 / p99, {said}", both(loaded), f"idle {both(quiet)}", f"p99 {ratio:.1f}×", "p99 ≤ 3×")
+        row(f"… one query, p50 / p99, {what}", both(loaded), f"idle {both(quiet)}", f"p99 {ratio:.1f}×", "p99 ≤ 3×")
     row("… wrong answers", f"{busy.wrong} of {len(busy.milliseconds):,}", "", "", "0")
     found = while_rebuilding(copied(folder, source, "found"), source)
     row(
@@ -295,42 +202,9 @@ def privacy(folder: Path, rows: int) -> None:
     row("B's 10,000 queries near A's private prompts", f"{shown} shown, {changed} answers changed", "", "", "0, 0")
 
 
-def ancestor(folder: Path, rows: int) -> None:
-    """59,136 numbers a prompt, in an Annoy file that every query opens anew, beside ours with as many prompts."""
-    from annoy import AnnoyIndex
-
-    generator, size, prompts = np.random.default_rng(0), 77 * 768, min(rows, 1_000)
-    forest, path = AnnoyIndex(size, "angular"), folder / "ancestor.ann"
-    forest.on_disk_build(str(path))
-    for row_number in range(prompts):
-        forest.add_item(row_number, generator.standard_normal(size, np.float32).tolist())
-    forest.build(10, n_jobs=1)
-    forest.unload()
-
-    def ask(query: np.ndarray) -> None:
-        reloaded = AnnoyIndex(size, "angular")
-        reloaded.load(str(path))
-        reloaded.get_nns_by_vector(query, 10)
-
-    (folder / "small").mkdir()
-    index = open_index(folder / "small")
-    vectors = Source("variants", prompts, DIM).block(0, prompts)
-    index.add_many([Record(f"r{i}", f"g{i}", vector, "a", True) for i, vector in enumerate(vectors)])
-    index.search(vectors[0], 10)
-    ours = float(np.median(timed(lambda query: index.search(query, 10), vectors[:100])[1]))
-    theirs = float(np.median(timed(ask, [generator.standard_normal(size, np.float32) for _ in range(20)])[1]))
-    row(
-        f"{prompts:,} prompts, one query, exact",
-        f"{ours:.2f} ms",
-        f"the ancestor's way {theirs:.1f} ms, {path.stat().st_size / 1e6:.0f} MB",
-        f"{theirs / ours:.0f}× faster",
-        "",
-    )
-
-
 def proofs() -> None:
     """The slow tests: they fail loudly, or the row stands."""
-    for said, module in (("kill -9 at 200 random moments", "crash"), ("500 damaged files", "damage")):
+    for what, module in (("kill -9 at 200 random moments", "crash"), ("500 damaged files", "damage")):
         started = time.monotonic()
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-m", "slow", f"tests/test_index_{module}.py"],
@@ -339,31 +213,7 @@ def proofs() -> None:
             check=False,
         )
         result = "nothing lost, nothing back, no wrong answer" if ran.returncode == 0 else "FAILED"
-        row(said, f"{result} ({time.monotonic() - started:.0f} s)", "", "", "every time")
-
-
-def recall(found: list[list[int]], truth: np.ndarray) -> float:
-    hits = sum(len(set(ids) & set(expected)) for ids, expected in zip(found, truth.tolist(), strict=True))
-    return hits / truth.size
-
-
-def timed(ask: Callable[[np.ndarray], Answer], queries: Iterable[np.ndarray]) -> tuple[list[Answer], Times, Times]:
-    """Return the answers, and the milliseconds of each: of the thread's own work, and of the wall clock."""
-    answers, cpu, wall = [], [], []
-    for query in queries:
-        started, worked = time.perf_counter(), time.thread_time()
-        answers.append(ask(query))
-        cpu.append(1e3 * (time.thread_time() - worked))
-        wall.append(1e3 * (time.perf_counter() - started))
-    return answers, cpu, wall
-
-
-def both(milliseconds: Times) -> str:
-    return "{:.2f} / {:.2f} ms".format(*np.percentile(milliseconds, [50, 99]))
-
-
-def row(*cells: str) -> None:
-    print("| " + " | ".join(cells) + " |", flush=True)
+        row(what, f"{result} ({time.monotonic() - started:.0f} s)", "", "", "every time")
 
 
 OTHERS = {"trees": trees, "fresh": fresh, "load": load, "hnswlib": hnsw, "privacy": privacy, "ancestor": ancestor}

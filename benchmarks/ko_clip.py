@@ -137,13 +137,13 @@ def _ancestor(context: TrainingContext) -> Callable[[], None]:
     def step() -> None:
         batch = sampler.at(next(position))
         ids = torch.nn.functional.pad(batch.ids, (0, 77 - batch.ids.shape[1]), value=1)  # read as tokens, as there
-        said, wanted = student.encode(ids), teacher.encode(batch.texts)
+        output, wanted = student.encode(ids), teacher.encode(batch.texts)
         loss = sum(
-            sequence_loss(said[name].states, torch.from_numpy(wanted[name].states), ones, ones)
+            sequence_loss(output[name].states, torch.from_numpy(wanted[name].states), ones, ones)
             for name in teacher.heads
         )
         for name in filter(lambda name: teacher.heads[name].pooled, teacher.heads):
-            loss = loss + pooled_loss(said[name].pooled, torch.from_numpy(wanted[name].pooled), torch.ones(()))
+            loss = loss + pooled_loss(output[name].pooled, torch.from_numpy(wanted[name].pooled), torch.ones(()))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fashion.pool import PicturePool
+from fashion.pool import PicturePool, open_pool
 from fashion.scorer import ScorerNetwork
 from fashion.scorer_training import scorer_batch, scorer_losses
 from training.muon import ROWS, Muon
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, default=4096)
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    pool = PicturePool(options.pool, options.pictures)
+    pool = open_pool(options.pool, options.pictures)
     pool.fill()
     found = {name: learn(name, pool, options.steps, options.batch) for name in RATES}
     ends = ", ".join(f"{name} {losses[-1]:.2f}" for name, (losses, _) in found.items())

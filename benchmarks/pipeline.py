@@ -199,9 +199,9 @@ def _stock(pipeline: TwoStagePipeline) -> Draw:
         for _ in range(n):
             since = time.perf_counter()
             side = pipeline.stages["base"].size
-            told = pipeline.text_encoder.base([PROMPT, ""])  # (2, 77, d)
+            embeds = pipeline.text_encoder.base([PROMPT, ""])  # (2, 77, d)
             image = base(
-                prompt_embeds=told[:1], negative_prompt_embeds=told[1:], num_inference_steps=STEPS,
+                prompt_embeds=embeds[:1], negative_prompt_embeds=embeds[1:], num_inference_steps=STEPS,
                 guidance_scale=GUIDANCE, generator=generator, height=side, width=side,
             ).images[0]  # fmt: skip
             middle = time.perf_counter()

@@ -30,9 +30,9 @@ SHOWN = ("color", "pattern")
 BATCH = 32
 
 
-def misread(reader: torch.nn.Module, states: torch.Tensor, said: Sequence[Caption]) -> dict[str, float]:
+def misread(reader: torch.nn.Module, states: torch.Tensor, captions: Sequence[Caption]) -> dict[str, float]:
     """Percent of what the captions name that `reader` hears otherwise in `states` (n, 77, d)."""
-    wanted, heard = reading_targets(said), reader(states)
+    wanted, heard = reading_targets(captions), reader(states)
     wrong = {}
     for field in SHOWN:
         goal, answer = wanted[field].flatten(), heard[field].flatten(0, -2).argmax(-1)
@@ -58,12 +58,12 @@ def reading_table(folder: Path, korean: Path, count: int) -> list[str]:
     for garments in (1, 2, 3):
         shown = list(scenes(STREAM, count, "held_out", garments))
         english, hangul = ([caption(s, language, seed=i) for i, s in enumerate(shown)] for language in ("en", "ko"))
-        told = by_tower([c.text for c in english])
+        states = by_tower([c.text for c in english])
         rows = [
-            misread(reader, told, english),
+            misread(reader, states, english),
             misread(reader, by_student([c.text for c in hangul]), hangul),
             misread(reader, by_student([c.text for c in english]), english),
-            misread(reader, told.roll(1, 0), english),
+            misread(reader, states.roll(1, 0), english),
         ]
         lines += [f"| {garments} | {f} | " + " | ".join(f"{r[f]:.1f} %" for r in rows) + " |" for f in SHOWN]
     return lines

@@ -74,7 +74,7 @@ def take_studio(browser: Browser, url: str, asked: argparse.Namespace) -> Path:
 def take_viewer(browser: Browser, url: str, asked: argparse.Namespace) -> Path:
     """One picture looked at closely; where a refiner drew it, its sketch on the left of the slider."""
     page = drawn(browser, url, asked, "dark")
-    page.locator(".sheet .tile").first.click()
+    page.locator(".generation .tile").first.click()
     page.locator("#viewer .panel").wait_for()
     if page.locator("#viewer [data-key=compare]").count():
         page.locator("#viewer [data-key=compare]").click()
@@ -93,7 +93,8 @@ def take_states(browser: Browser, url: str, asked: argparse.Namespace) -> None:
         STATES[name](page, asked)
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
-            page.evaluate("document.querySelector('.sheet')?.scrollIntoView({block: 'nearest'})")  # as drawing does
+            # as drawing does
+            page.evaluate("document.querySelector('.generation')?.scrollIntoView({block: 'nearest'})")
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
                 page.wait_for_timeout(300)
@@ -117,7 +118,7 @@ def wait_in_line(page: Page, asked: argparse.Namespace) -> None:
     """Two long drawings: one is drawn, the other waits above it."""
     draw_long(page, asked)
     ask(page, "노란 버킷햇과 청바지")
-    page.wait_for_selector(".sheet[data-status=queued]")
+    page.wait_for_selector(".generation[data-status=queued]")
 
 
 def draw_long(page: Page, asked: argparse.Namespace) -> None:
@@ -132,7 +133,7 @@ def draw_long(page: Page, asked: argparse.Namespace) -> None:
 def draw_through(page: Page, asked: argparse.Namespace) -> None:
     page.click("#notice-ok")
     ask(page, asked.prompt)
-    page.wait_for_selector(".sheet[data-status=succeeded]", timeout=DRAWN_MS)
+    page.wait_for_selector(".generation[data-status=succeeded]", timeout=DRAWN_MS)
     wait_for_pictures(page)
 
 
@@ -147,7 +148,7 @@ def fail(page: Page, asked: argparse.Namespace) -> None:
     page.click("#notice-ok")
     page.route("**/api/v1/generations", spoil)
     ask(page, asked.prompt)
-    page.wait_for_selector(".sheet[data-status=failed]")
+    page.wait_for_selector(".generation[data-status=failed]")
 
 
 def lose(page: Page, asked: argparse.Namespace) -> None:
@@ -167,7 +168,7 @@ def go_through(page: Page, asked: argparse.Namespace) -> None:
     """One's own pictures after three drawings."""
     for prompt in ("분홍 저고리에 남색 한복 치마", "하늘색 물방울무늬 블라우스"):
         ask(page, prompt)
-        page.wait_for_selector(".sheet[data-status=succeeded]", timeout=DRAWN_MS)
+        page.wait_for_selector(".generation[data-status=succeeded]", timeout=DRAWN_MS)
         page.reload()
     draw_through(page, asked)
     page.click("[data-place=mine]")
@@ -182,7 +183,7 @@ def search_own(page: Page, asked: argparse.Namespace) -> None:
 
 def look(page: Page, asked: argparse.Namespace) -> None:
     draw_through(page, asked)
-    page.locator(".sheet .tile").first.click()
+    page.locator(".generation .tile").first.click()
     page.wait_for_selector("#viewer .panel")
     page.locator("#viewer .picture img").first.evaluate("img => img.decode()")
 
@@ -196,7 +197,7 @@ def compare(page: Page, asked: argparse.Namespace) -> None:
 
 def delete(page: Page, asked: argparse.Namespace) -> None:
     draw_through(page, asked)
-    page.locator(".sheet [data-key='do.delete']").click()
+    page.locator(".generation [data-key='do.delete']").click()
     page.wait_for_selector(".toast")
 
 
@@ -220,7 +221,9 @@ STATES: dict[str, Callable[[Page, argparse.Namespace], None]] = {
 
 def wait_for_pictures(page: Page) -> None:
     """Until every picture in sight is there; asked from here, for the page's policy forbids a waiting script."""
-    while not page.evaluate("[...document.querySelectorAll('.sheet img, .strip img')].every((i) => i.naturalWidth)"):
+    while not page.evaluate(
+        "[...document.querySelectorAll('.generation img, .strip img')].every((i) => i.naturalWidth)"
+    ):
         page.wait_for_timeout(100)
 
 
@@ -239,9 +242,9 @@ def drawn(browser: Browser, url: str, asked: argparse.Namespace, scheme: str) ->
     page.click("#more summary")
     page.fill("#prompt", asked.prompt)
     page.press("#prompt", "Enter")
-    page.wait_for_selector(".sheet[data-status=succeeded], .sheet[data-status=failed]", timeout=DRAWN_MS)
-    if page.locator(".sheet").get_attribute("data-status") == "failed":
-        raise SystemExit(f"the drawing failed: {page.locator('.sheet-foot').inner_text()}")
+    page.wait_for_selector(".generation[data-status=succeeded], .generation[data-status=failed]", timeout=DRAWN_MS)
+    if page.locator(".generation").get_attribute("data-status") == "failed":
+        raise SystemExit(f"the drawing failed: {page.locator('.generation-foot').inner_text()}")
     wait_for_pictures(page)
     page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1000)

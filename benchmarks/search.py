@@ -92,7 +92,7 @@ def drawn_store(count: int) -> Store:
     languages = ["ko" if i % 2 else "en" for i in range(len(shown))]
     kept = [caption(scene, language, seed=1).text for scene, language in zip(shown, languages, strict=True)]
     ways: dict[str, tuple[str, str, Callable[[Scene, int], str]]] = {
-        f"{_said(asks)} finds {_said(has)}": (asks, has, _full(asks)) for asks in ("ko", "en") for has in ("ko", "en")
+        f"{_title(asks)} finds {_title(has)}": (asks, has, _full(asks)) for asks in ("ko", "en") for has in ("ko", "en")
     }
     ways["short Korean finds Korean"] = ("ko", "ko", lambda scene, i: caption(scene, "ko", 7, short=True).text)
     ways["Korean as typed finds Korean"] = (
@@ -134,7 +134,7 @@ def _full(language: str) -> Callable[[Scene, int], str]:
     return lambda scene, i: caption(scene, language, seed=7).text
 
 
-def _said(language: str) -> str:
+def _title(language: str) -> str:
     return {"ko": "Korean", "en": "English"}[language]
 
 

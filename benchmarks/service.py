@@ -179,11 +179,11 @@ def search_rows(port: int, prompts: int, times: int = 300) -> list[tuple[str, st
             seconds.append(took)
     inside, accepted = [], []
     for i, prompt in enumerate(_prompts(times)):
-        status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"{prompt} {i}", "n": 1})
+        status, answer, took = person.call("POST", "/api/v1/generations", {"prompt": f"{prompt} {i}", "n": 1})
         if status == 202:
-            inside.append(told["timings"]["encode"] + told["timings"]["search"])
+            inside.append(answer["timings"]["encode"] + answer["timings"]["search"])
             accepted.append(took)
-            person.call("POST", f"/api/v1/generations/{told['id']}/cancel")
+            person.call("POST", f"/api/v1/generations/{answer['id']}/cancel")
     stop.set()
     thread.join()
     while_drawing = f"over {prompts:,} prompts while a job draws, p50 / p99"

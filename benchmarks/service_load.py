@@ -55,13 +55,13 @@ class Browser:
 
     def draw(self, prompt: str, **more: object) -> dict:
         """Ask for pictures and wait for them. Raises RuntimeError."""
-        status, told, _ = self.call("POST", "/api/v1/generations", {"prompt": prompt} | more)
-        while status in (200, 202) and told["status"] in ("queued", "running"):
+        status, answer, _ = self.call("POST", "/api/v1/generations", {"prompt": prompt} | more)
+        while status in (200, 202) and answer["status"] in ("queued", "running"):
             time.sleep(0.05)
-            status, told, _ = self.call("GET", f"/api/v1/generations/{told['id']}")
-        if told.get("status") != "succeeded":
-            raise RuntimeError(f"{status}: {told}")
-        return told
+            status, answer, _ = self.call("GET", f"/api/v1/generations/{answer['id']}")
+        if answer.get("status") != "succeeded":
+            raise RuntimeError(f"{status}: {answer}")
+        return answer
 
 
 @dataclass
@@ -96,12 +96,12 @@ def load_rows(arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
     bad = sum(count for status, count in load.statuses.items() if status >= 500 or status == 0)
     came = f"who come within {arguments.arrive:g} s" if arguments.arrive else "who come at once"
     title = f"{arguments.clients} clients and {arguments.streams} streams {came}, {arguments.seconds} s"
-    told = ", ".join(f"{status}: {count}" for status, count in sorted(load.statuses.items()))
+    statuses = ", ".join(f"{status}: {count}" for status, count in sorted(load.statuses.items()))
     return [
         (f"{title}: 202 p50 / p99", "p99 < 300 ms", _milliseconds(load.accepted)),
         (f"{title}: polls p50 / p99", "stated", _milliseconds(load.polled)),
         (f"{title}: streams refused", "0", str(load.refused)),
-        (f"{title}: 5xx and broken lines", "0", f"{bad} ({told})"),
+        (f"{title}: 5xx and broken lines", "0", f"{bad} ({statuses})"),
         (f"{title}: generations finished, events received", "stated", f"{load.finished}, {load.events}"),
     ]
 
@@ -115,24 +115,24 @@ def _post_and_poll(port: int, number: int, load: Load, deadline: float) -> None:
     person, i = Browser(port), 0
     while time.monotonic() < deadline:
         i += 1
-        status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"초록 치마 {number} {i}", "n": 1})
+        status, answer, took = person.call("POST", "/api/v1/generations", {"prompt": f"초록 치마 {number} {i}", "n": 1})
         load.statuses[status] += 1
         if status != 202:
             time.sleep(2.0)
             continue
         load.accepted.append(took)
-        while time.monotonic() < deadline and told.get("status") in ("queued", "running"):
+        while time.monotonic() < deadline and answer.get("status") in ("queued", "running"):
             time.sleep(1.0)
-            status, told, took = person.call("GET", f"/api/v1/generations/{told['id']}")
+            status, answer, took = person.call("GET", f"/api/v1/generations/{answer['id']}")
             load.statuses[status] += 1
             load.polled.append(took)
-        load.finished += told.get("status") == "succeeded"
+        load.finished += answer.get("status") == "succeeded"
 
 
 def _stream(port: int, number: int, load: Load, deadline: float) -> None:
     person = Browser(port)
     while time.monotonic() < deadline:
-        status, told, took = person.call("POST", "/api/v1/generations", {"prompt": f"남색 모자 {number}", "n": 1})
+        status, answer, took = person.call("POST", "/api/v1/generations", {"prompt": f"남색 모자 {number}", "n": 1})
         load.statuses[status] += 1
         if status != 202:
             time.sleep(2.0)
@@ -140,7 +140,7 @@ def _stream(port: int, number: int, load: Load, deadline: float) -> None:
         load.accepted.append(took)
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         try:
-            line.request("GET", told["links"]["events"], headers={"Cookie": person.cookie})
+            line.request("GET", answer["links"]["events"], headers={"Cookie": person.cookie})
             reply = line.getresponse()
             load.statuses[reply.status] += 1
             load.refused += reply.status != 200

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from diffusion.recipe import png_bytes
 from diffusion.request import DrawSettings, Shot, shots_for
+from jobspec import take_tags
+from jobspec.options import style_option
 
 if TYPE_CHECKING:  # opened late, so that a refusal comes at once
     from PIL import Image
@@ -49,34 +51,34 @@ def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) 
     try:
         order = parse(argv)
     except (ValueError, OSError) as error:
-        return _refuse(error, 2)
+        return refuse(error, 2)
     try:
         pipeline = open_pipeline(order, reader)
         order.out.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     try:
         drawing = draw(pipeline, order)
     except ValueError as error:  # what this checkpoint cannot do
-        return _refuse(error, 2)
+        return refuse(error, 2)
     except MemoryError:
-        return _refuse("out of memory: give fewer pictures, a smaller size, or --low-memory", 2)
+        return refuse("out of memory: give fewer pictures, a smaller size, or --low-memory", 2)
     except KeyboardInterrupt:
-        return _refuse("stopped, nothing was written", 130)
+        return refuse("stopped, nothing was written", 130)
     for warning in drawing.warnings:
         print(f"python -m diffusion: {warning}", file=sys.stderr)
     try:
         for path in save(drawing, order):
             print(path)
     except OSError as error:
-        return _refuse(error, 1)
+        return refuse(error, 1)
     return 0
 
 
 def parse(argv: Sequence[str] | None = None) -> CommandLine:
     """Turn arguments into an order; raises ValueError for what is out of range or written in Hangul."""
     given = _parser().parse_args(argv)
-    for text in (given.prompt, given.negative_prompt):
+    for text in (take_tags(given.prompt)[0], given.negative_prompt):
         if HANGUL.search(text):
             unwanted = f' --negative "{given.negative_prompt}"' if given.negative_prompt else ""
             raise ValueError(
@@ -84,7 +86,8 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
                 f'use python -m demo generate "{given.prompt}"{unwanted}'
             )
     source = _open_source(given.source) if given.source else None
-    shots = shots_for(given.prompt, given.number, given.seed, given.negative_prompt, source)
+    prompt, tagged = take_tags(given.prompt)
+    shots = shots_for(prompt, given.number, given.seed, given.negative_prompt, source)
     settings = DrawSettings(
         steps=given.steps,
         guidance_scale=given.guidance_scale,
@@ -95,6 +98,7 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         style=given.style,
         style_weight=given.style_weight,
         strength=given.strength,
+        styles=(*given.styles, *tagged),  # type: ignore[arg-type]  # dictionaries are taken too
     )
     return CommandLine(
         shots,
@@ -141,15 +145,16 @@ def draw(pipeline: TwoStagePipeline, order: CommandLine) -> Drawing:
 def save(drawing: Drawing, order: CommandLine) -> list[Path]:
     """Write an order's pictures; returns their paths."""
     named = zip(order.shots, drawing.images, drawing.recipes, strict=True)
-    return [_save(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
+    return [save_picture(order.out, shot, png_bytes(image, recipe)) for shot, image, recipe in named]
 
 
-def _refuse(why: object, status: int) -> int:
+def refuse(why: object, status: int) -> int:
+    """Say why on one line of stderr; gives the exit status back."""
     print(f"python -m diffusion: {' '.join(str(why).split())}", file=sys.stderr)
     return status
 
 
-def _save(folder: Path, shot: Shot, data: bytes) -> Path:
+def save_picture(folder: Path, shot: Shot, data: bytes) -> Path:
     """Write to the first free name "<prompt>-<seed>[-k].png"; an existing picture is never touched."""
     stem = re.sub(r"[^a-z0-9]+", "-", shot.prompt.lower()).strip("-")[:60] or "picture"
     k = 1
@@ -187,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scheduler")
     add("--style", help="name of a LoRA")
     add("--style-weight", type=float, default=1.0)
+    add("--styles", type=style_option, nargs="+", default=(), metavar="NAME:WEIGHT", help="several, drawn together")
     add("--source", type=Path, help="a picture to vary")
     add("--strength", type=float, default=0.6, help="how much of the source is drawn anew")
     add("--device", help="cpu or cuda")

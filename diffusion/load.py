@@ -1,7 +1,7 @@
 """Open a checkpoint: find its folders, check them, load each part once, and compose the pipeline.
 
 In: what names a checkpoint (see diffusion/specs.py) and, if not its own, a text encoder. Out: a
-`TwoStagePipeline`. Every way in is local safetensors: a hub id is downloaded to a folder first, without
+`EditingPipeline`. Every way in is local safetensors: a hub id is downloaded to a folder first, without
 pickle and without code.
 """
 
@@ -19,6 +19,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.allocator import keep_freed_memory
+from diffusion.editing.pipeline import EditingPipeline
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.engines import ENGINES
 from diffusion.lora import LoraShelf
@@ -35,7 +36,6 @@ from diffusion.parts import (
     open_vae,
     scheduler_config,
 )
-from diffusion.pipeline import TwoStagePipeline
 from diffusion.precision import choose_device, choose_dtype, dtype_name
 from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
@@ -45,7 +45,7 @@ from jobspec.prompts import PromptReader
 
 logger = logging.getLogger(__name__)
 STYLES = "styles"
-TOLD = {"steps", "guidance_scale", "strength"}  # of a stage's defaults, what a recipe writes out
+REPORTED = {"steps", "guidance_scale", "strength"}  # of a stage's defaults, what a recipe writes out
 T = TypeVar("T")
 
 
@@ -62,7 +62,7 @@ def load_pipeline(
     engine: str = "torch",
     engine_cache: Path | None = None,
     download: Callable[[str], Path] | None = None,
-) -> TwoStagePipeline:
+) -> EditingPipeline:
     """Open a checkpoint for drawing.
 
     `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed.
@@ -96,7 +96,7 @@ def load_pipeline(
     shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
     logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
     own_reader = reader if spec.domain else None
-    pipeline = TwoStagePipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
+    pipeline = EditingPipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
     use_engine(pipeline, str(checkpoint), engine, engine_cache or default_cache(), background=engine == "auto")
     return pipeline
 
@@ -181,11 +181,11 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
             digest.update(f"{role}/{part}".encode() + config.read_bytes())
             if part != "scheduler":
                 digest.update(_fingerprint(spec, stage, part).encode())
-        digest.update(json.dumps(_untold(stage.defaults), sort_keys=True).encode())
+        digest.update(json.dumps(_unreported(stage.defaults), sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"
 
 
-def _untold(defaults: StageDefaults) -> dict[str, object]:
+def _unreported(defaults: StageDefaults) -> dict[str, object]:
     """What a stage does by default and no recipe tells; where another strength changes the colour fix, its own too."""
-    told = TOLD - {"strength"} if defaults.color_fix else TOLD
-    return {name: value for name, value in asdict(defaults).items() if name not in told}
+    reported = REPORTED - {"strength"} if defaults.color_fix else REPORTED
+    return {name: value for name, value in asdict(defaults).items() if name not in reported}

@@ -1,153 +1,184 @@
-"""LoRA styles: merge one into a U-Net for a draw, take it out exactly.
+"""LoRA styles: merge one or several into a U-Net for a draw, take them out exactly.
 
 In: a folder of styles, each `<name>.safetensors`, `<name>/pytorch_lora_weights.safetensors` (diffusers) or
 `<name>/adapter_model.safetensors` with its adapter_config.json (PEFT). Out: a context in which the U-Net's weights are
-W + weight · (alpha/rank) · B·A; on leaving it, by whatever way, the old bytes are put back. Merging costs nothing per
-step, unlike adapter layers. `diffusion/lora_files.py` reads the files.
+W + Σ weight · Δ; on leaving it, by whatever way, the old bytes are put back. Merging costs nothing per step, unlike
+adapter layers, and merged weights are kept, so that changing styles costs a copy. `diffusion/lora_files.py` reads the
+files, `diffusion/lora_forms.py` knows each form's Δ.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from diffusion.lora_files import (
-    PEFT_SETTINGS,
-    TEXT_PREFIXES,
-    check_header,
-    find_styles,
-    layer_name,
-    read_style,
-    split_key,
-)
+from diffusion.lora_base import described, made_for, reads_text
+from diffusion.lora_card import StyleCard, read_card
+from diffusion.lora_files import PEFT_SETTINGS, StyleFile, check_header, find_styles, read_style, sha256_style
+from diffusion.lora_forms import LayerChange, magnitude_axis, make_change
+from diffusion.lora_layers import LayerNames
+from diffusion.lora_merged import MergedWeights
 from diffusion.weights import is_finite
+from jobspec import StyleUse
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Delta:
-    """One layer's change: `down` (rank, in, …), `up` (out, rank, …), scale alpha/rank."""
-
-    down: torch.Tensor
-    up: torch.Tensor
-    scale: float
-
-    def merged(self, weight: torch.Tensor, strength: float) -> torch.Tensor:
-        """`weight` with this change added, computed in float32."""
-        product = self.up.flatten(1).float() @ self.down.flatten(1).float()
-        change = product.reshape(weight.shape) * (self.scale * strength)
-        return (weight.float() + change.to(weight.device)).to(weight.dtype)
+Stamp = tuple[int, ...]
 
 
 class LoraShelf:
-    """The styles in one folder. Files are read when a style is first asked for and kept while they are
-    unchanged.
+    """The styles in one folder. Files are read when a style is first asked for and kept while they are unchanged.
+
+    `kept_bytes`: of merged weights that are kept for the next draw with the same styles.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept_bytes: int = 1 << 29) -> None:
         self.folder = folder
-        self._read: dict[str, tuple[tuple[int, ...], dict[str, torch.Tensor]]] = {}
-        self._checked: dict[str, tuple[tuple[int, ...], str]] = {}  # by name: stamp, what is wrong with it
+        self._read: dict[str, tuple[Stamp, StyleFile]] = {}
+        self._cards: dict[str, tuple[Stamp, StyleCard | None]] = {}  # by name; None: it cannot be drawn with
+        self._merged = MergedWeights(kept_bytes)
 
     def names(self) -> list[str]:
-        """Names of all styles that can be read, as far as their headers tell, sorted."""
-        return [name for name, path in find_styles(self.folder).items() if not self._problem(name, path)]
+        """Names of all styles that are offered: those that can be read, as far as their headers tell, sorted."""
+        return [card.name for card in self.cards()]
+
+    def cards(self) -> list[StyleCard]:
+        """What is known of each style that is offered."""
+        found = [self._card(name, path) for name, path in find_styles(self.folder).items()]
+        return [card for card in found if card is not None and card.offered]
 
     def check(self, name: str) -> None:
         """Read a style; raises ValueError or FileNotFoundError saying why it cannot be drawn with."""
-        self._state(name)
+        self._file(name)
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of a style's bytes, for recipes. Raises ValueError where it is absent."""
+        card = self._card(name, self._path(name))
+        return sha256_style(self._path(name)) if card is None else card.sha256
 
     @contextmanager
-    def applied(self, unet: torch.nn.Module, name: str, weight: float) -> Iterator[None]:
-        """Draw inside with the style merged; raises ValueError if it is absent or made for another U-Net."""
-        deltas = match_layers(self._state(name), unet, name)
+    def applied(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> Iterator[None]:
+        """Draw inside with the styles merged; raises ValueError if one is absent or made for another U-Net."""
+        merged = self._weights(unet, _by_name(styles))
         layers = dict(unet.named_parameters())
         kept: dict[str, torch.Tensor] = {}
         try:
-            for layer, delta in deltas.items():
+            for layer, weight in merged.items():
                 parameter = layers[f"{layer}.weight"]
                 kept[layer] = parameter.detach().clone()
-                merged = delta.merged(parameter.data, weight)
-                if not is_finite(merged):
-                    raise ValueError(f"style {name!r} at weight {weight} makes {layer} infinite: give less weight")
-                parameter.data.copy_(merged)
+                parameter.data.copy_(weight)
             yield
         finally:
             for layer, old in kept.items():
                 layers[f"{layer}.weight"].data.copy_(old)
 
-    def _state(self, name: str) -> dict[str, torch.Tensor]:
+    def _weights(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> Mapping[str, torch.Tensor]:
+        """Layer → its weight with the styles in it, of the layers that they change."""
+        stamps = [(name, weight, _stamp(self._path(name))) for name, weight in weights.items()]
+        found = self._merged.get(unet, stamps)
+        if found is None:
+            found = self._merge(unet, weights)
+            self._merged.keep(unet, stamps, found)
+        return found
+
+    def _merge(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> dict[str, torch.Tensor]:
+        changes = {name: match_layers(self._file(name), unet) for name in weights}
+        found: dict[str, torch.Tensor] = {}
+        parameters = dict(unet.named_parameters())
+        for layer in dict.fromkeys(layer for each in changes.values() for layer in each):
+            old = parameters[f"{layer}.weight"].data
+            those = {name: weights[name] for name, each in changes.items() if layer in each and weights[name]}
+            added = [changes[name][layer].scaled(old, weight) for name, weight in those.items()]
+            if not added:
+                continue
+            found[layer] = (old.float() + sum(added[1:], added[0])).to(old.dtype)
+            if not is_finite(found[layer]):
+                message = " and ".join(f"style {name!r} at weight {weight}" for name, weight in those.items())
+                raise ValueError(f"{message} makes {layer} infinite: give less weight")
+        return found
+
+    def _path(self, name: str) -> Path:
         found = find_styles(self.folder)
         if name not in found:
             known = ", ".join(self.names()) or "none"
             raise ValueError(f"style {name!r} is not here: this checkpoint has {known} (in {self.folder.name}/)")
-        path, stamp = found[name], _stamp(found[name])
+        return found[name]
+
+    def _file(self, name: str) -> StyleFile:
+        path = self._path(name)
+        stamp = _stamp(path)
         if name not in self._read or self._read[name][0] != stamp:
             self._read[name] = (stamp, read_style(path, name))
         return self._read[name][1]
 
-    def _problem(self, name: str, path: Path) -> str:
-        """What a file's header says against it, "" for nothing; logged once."""
+    def _card(self, name: str, path: Path) -> StyleCard | None:
+        """What a file says of itself, None (logged once) for one that cannot be drawn with."""
         stamp = _stamp(path)
-        if self._checked.get(name, ((), ""))[0] != stamp:
+        if self._cards.get(name, ((), None))[0] != stamp:
             try:
-                check_header(path, name)
-                self._checked[name] = (stamp, "")
+                self._cards[name] = (stamp, read_card(name, check_header(path, name), sha256_style(path)))
             except (ValueError, OSError) as error:
                 logger.warning("%s", error)
-                self._checked[name] = (stamp, str(error))
-        return self._checked[name][1]
+                self._cards[name] = (stamp, None)
+        return self._cards[name][1]
 
 
-def match_layers(state: dict[str, torch.Tensor], unet: torch.nn.Module, name: str) -> dict[str, Delta]:
-    """Layer → change; raises ValueError for keys of another kind, unknown layers, missing factors or wrong
-    shapes.
-    """
-    groups, text_keys = _group(state, unet, name)
-    if text_keys:
-        logger.warning("style %s: %d text-encoder weights skipped (they target another encoder)", name, text_keys)
-    if not groups:
-        raise ValueError(f"style {name!r} changes nothing in the U-Net: it is not a LoRA for it")
-    weights = dict(unet.named_parameters())
-    return {layer: _delta(layer, parts, weights.get(f"{layer}.weight"), name) for layer, parts in groups.items()}
+def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, LayerChange]:
+    """Layer → change; raises ValueError for layers that the U-Net lacks, missing factors or wrong shapes."""
+    if style.text_keys:
+        message = "style %s: %d text-encoder weights skipped (they target another encoder)"
+        logger.warning(message, style.name, style.text_keys)
+    names, weights = LayerNames(unet), dict(unet.named_parameters())
+    changes = {layer: _change(style, layer) for layer in style.layers}
+    found: dict[str, LayerChange] = {}
+    for layer, change in changes.items():
+        ours = names.find(layer)
+        weight = weights.get(f"{ours}.weight")
+        problem = _problem(change, layer if ours is None else ours, weight)
+        if problem:
+            width = next((each.product.shape[1] for name, each in changes.items() if reads_text(name)), None)
+            made = made_for(style.layers, width, style.header)
+            raise ValueError(
+                f"style {style.name!r} was made for another U-Net, for {made}; {described(unet)}: {problem}"
+            )
+        assert ours is not None
+        found[ours] = change
+    return found
 
 
-def _group(
-    state: dict[str, torch.Tensor], unet: torch.nn.Module, name: str
-) -> tuple[dict[str, dict[str, torch.Tensor]], int]:
-    flat = {layer.replace(".", "_"): layer for layer, _ in unet.named_modules()}
-    groups: dict[str, dict[str, torch.Tensor]] = {}
-    text_keys = 0
-    for key, tensor in state.items():
-        if key.startswith(TEXT_PREFIXES):
-            text_keys += 1
-            continue
-        layer, part = split_key(key, name)
-        groups.setdefault(layer_name(layer, flat), {})[part] = tensor
-    return groups, text_keys
+def _change(style: StyleFile, layer: str) -> LayerChange:
+    try:
+        return make_change(style.layers[layer], lambda rank: style.scale(layer, rank))
+    except ValueError as error:
+        raise ValueError(f"style {style.name!r}: {layer} {error}: the file is incomplete") from error
 
 
-def _delta(layer: str, parts: dict[str, torch.Tensor], weight: torch.Tensor | None, name: str) -> Delta:
-    if weight is None:
-        raise ValueError(f"style {name!r} was made for another U-Net: this one has no layer {layer}")
-    if "down" not in parts or "up" not in parts:
-        raise ValueError(f"style {name!r} lacks one of the two factors of {layer}: the file is incomplete")
-    down, up = parts["down"], parts["up"]
-    rank = down.shape[0]
-    fits = up.shape[1] == rank and up.shape[0] == weight.shape[0] and up.flatten(1).shape[1] == rank
-    if not fits or down.flatten(1).shape[1] != weight.flatten(1).shape[1]:
-        shapes = f"{tuple(up.shape)}·{tuple(down.shape)}"
-        raise ValueError(f"style {name!r} has shapes {shapes} for {layer}, which is {tuple(weight.shape)}")
-    return Delta(down, up, float(parts["alpha"]) / rank if "alpha" in parts else 1.0)
+def _problem(change: LayerChange, layer: str, weight: torch.Tensor | None) -> str:
+    """Why a change does not fit a weight; "" where it does."""
+    if weight is None or weight.ndim < 2:
+        return f"it has no layer {layer}"
+    if change.product.shape != tuple(weight.flatten(1).shape):
+        return f"the style has shapes {change.product.shape} for {layer}, which is {tuple(weight.shape)}"
+    if change.magnitude is not None:
+        try:
+            magnitude_axis(change.magnitude, weight)
+        except ValueError as error:
+            return f"{layer} has {error}"
+    return ""
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _by_name(styles: Sequence[StyleUse]) -> dict[str, float]:
+    """Weights by name, in the order of names (sums of floats depend on theirs); of one named twice, together."""
+    weights: dict[str, float] = {}
+    for style in sorted(styles, key=lambda each: each.name):
+        weights[style.name] = weights.get(style.name, 0.0) + style.weight
+    return weights
+
+
+def _stamp(path: Path) -> Stamp:
     """What changes where a style does: times and sizes of its file and of the settings beside it."""
     there = [each.stat() for each in (path, path.with_name(PEFT_SETTINGS)) if each.is_file()]
     return tuple(number for stat in there for number in (stat.st_mtime_ns, stat.st_size))

@@ -192,8 +192,8 @@ def _named(config: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise WeightsError(f"{config} cannot be used ({said}): copy the checkpoint again") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WeightsError(f"{config} cannot be used ({reason}): copy the checkpoint again") from error
 
 
 def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:

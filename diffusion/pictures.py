@@ -36,11 +36,11 @@ def color_fixed(pixels: torch.Tensor, source: torch.Tensor, sigma: float) -> tor
 
     Ref: Wang et al. 2024, arXiv:2305.07015, who exchange a wavelet's lowest band.
     """
-    return (pixels + _blurred(source - pixels, sigma)).clamp(0, 1)
+    return (pixels + blurred(source - pixels, sigma)).clamp(0, 1)
 
 
-def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Blur along rows, then columns; the rim repeats the edge."""
+def blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Blur (n, c, h, w) along rows, then columns; the rim repeats the edge."""
     reach = math.ceil(3 * sigma)
     steps = torch.arange(-reach, reach + 1, dtype=pixels.dtype, device=pixels.device)
     weights = torch.exp(-0.5 * (steps / sigma).square())

@@ -18,6 +18,7 @@ from diffusion.schedulers import (
     scheduler_names,
 )
 from diffusion.stage import Stage
+from jobspec import StyleUse
 
 FALLBACK_STEPS = 25
 FALLBACK_STRENGTH = 0.3
@@ -47,6 +48,7 @@ class Plan:
     refiner_guidance: float = 1.0
     color_fix: float = 0.0
     warnings: tuple[DrawWarning, ...] = ()
+    styles: tuple[StyleUse, ...] = ()
 
     def settings(self) -> DrawSettings:
         """The same as settings in which nothing is left open."""
@@ -62,7 +64,13 @@ class Plan:
             strength=self.strength_asked,
             refine_steps=self.refine_steps or None,
             refine_guidance=self.refiner_guidance if self.refine else None,
+            styles=self.styles,
         )
+
+    @property
+    def all_styles(self) -> tuple[StyleUse, ...]:
+        """Every style that is drawn with."""
+        return self.settings().all_styles
 
     def steps(self) -> dict[str, int]:
         """Real steps per stage."""
@@ -130,6 +138,7 @@ def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -
         strength_asked=settings.strength,
         style=settings.style,
         style_weight=settings.style_weight,
+        styles=settings.styles,
         refine=settings.refine and "refiner" in stages,
         warnings=_scheduler_warnings(base, settings.scheduler, scheduler),
     )

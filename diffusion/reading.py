@@ -34,10 +34,10 @@ class DrawWarning:
     values: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return SAID[self.code].format(**self.values)
+        return MESSAGES[self.code].format(**self.values)
 
 
-SAID = {
+MESSAGES = {
     "prompt_cut": "the prompt has {tokens} tokens, the text encoder reads {max_tokens}: its end is not drawn",
     "negative_prompt_cut": "the negative prompt has {tokens} tokens, the text encoder reads {max_tokens}",
     "negative_prompt_unused": "the negative prompt is not used at guidance {guidance_scale}: give 2 or more",

@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from diffusion.request import DrawSettings, Shot
+from jobspec import StyleUse
 
 FORMAT = 2
 FORMATS = (1, 2)
@@ -46,9 +47,15 @@ def make_recipe(shot: Shot, settings: Mapping[str, object], made_with: Mapping[s
         **read,
         "seed": shot.seed,
         "source_sha256": None if shot.source is None else picture_sha256(shot.source),
-        "settings": {name: settings[name] for name in SETTINGS},
+        "settings": {name: settings[name] for name in SETTINGS} | _styles(settings.get("styles")),
         "made_with": dict(made_with),
     }
+
+
+def _styles(styles: object) -> dict[str, object]:
+    """A recipe's further styles as plain values; nothing where there are none, as before there were any."""
+    found = [each.model_dump() for each in styles if isinstance(each, StyleUse)] if isinstance(styles, tuple) else []
+    return {"styles": found} if found else {}
 
 
 def read_settings(recipe: Mapping[str, object], source: Image.Image | None = None) -> tuple[Shot, DrawSettings]:
@@ -59,6 +66,8 @@ def read_settings(recipe: Mapping[str, object], source: Image.Image | None = Non
     """
     if recipe.get("format") not in FORMATS:
         raise ValueError(f"recipe has format {recipe.get('format')!r}: this version reads 1 and 2")
+    if "edit" in recipe:
+        raise ValueError("recipe is of an edit: make it again as an edit of its source picture")
     if lacking := [
         key for key in ("prompt", "negative_prompt", "seed", "source_sha256", "settings") if key not in recipe
     ]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PIL import Image
+from pydantic import ValidationError
 
-from jobspec import SEEDS, bounds, fields
+from jobspec import SEEDS, StyleUse, bounds, fields
 
 MAX_PICTURES = int(bounds(fields.Count)[1])
 SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim")
@@ -63,7 +64,8 @@ class DrawSettings:
 
     `steps`: base steps. `size`: side of the base picture in pixels (a refined one is larger by the
     checkpoint's upscale). `refine_steps`: real refiner steps; None and no default: int(steps *
-    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name.
+    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name, `styles`
+    more of them, each with its own weight (from a recipe they may come as a list of dictionaries).
     `strength`: how much of a source picture is drawn anew (vary).
     Raises ValueError naming the value and what is allowed.
     """
@@ -79,8 +81,10 @@ class DrawSettings:
     strength: float = fields.DEFAULT_STRENGTH
     refine_steps: int | None = None
     refine_guidance: float | None = None
+    styles: tuple[StyleUse, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "styles", tuple(map(_style_use, self.styles)))
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None:
@@ -95,6 +99,12 @@ class DrawSettings:
         if self.style is not None and (not isinstance(self.style, str) or not self.style):
             raise ValueError(f"style is {self.style!r}: give the name of a LoRA, or None")
 
+    @property
+    def all_styles(self) -> tuple[StyleUse, ...]:
+        """Every style that is drawn with."""
+        one = () if self.style is None else (StyleUse(name=self.style, weight=float(self.style_weight)),)
+        return (*one, *self.styles)
+
 
 def shots_for(
     prompt: str, n: int, seed: int, negative_prompt: str = "", source: Image.Image | None = None
@@ -105,6 +115,15 @@ def shots_for(
     _check_number("n", n, 1, MAX_PICTURES, whole=True)
     _check_number("seed", seed, 0, SEEDS - 1, whole=True)
     return [Shot(prompt, negative_prompt, (seed + i) % SEEDS, source) for i in range(n)]
+
+
+def _style_use(given: object) -> StyleUse:
+    """A style and its weight, from a dictionary too; raises ValueError saying what came and what is allowed."""
+    try:
+        return StyleUse.model_validate(given)
+    except ValidationError as error:
+        low, high = RANGES["style_weight"]
+        raise ValueError(f"a style is {given!r}: give a name, and a weight from {low} to {high}") from error
 
 
 def _check_number(name: str, value: object, low: float, high: float, whole: bool) -> None:

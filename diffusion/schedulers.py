@@ -22,6 +22,7 @@ from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepSchedu
 
 FLOW = "flow_prediction"
 PREDICTIONS = ("epsilon", "v_prediction", FLOW)
+Level = tuple[float, float]  # (alpha, sigma): x = alpha·x0 + sigma·noise
 
 
 # What these are made of, SchedulerMixin, says nothing of steps and noise levels.
@@ -59,7 +60,7 @@ class Schedule:
     def __len__(self) -> int:
         return len(self.timesteps)
 
-    def level(self, i: int) -> tuple[float, float]:
+    def level(self, i: int) -> Level:
         """(alpha, sigma) before step i: x = alpha·x0 + sigma·noise."""
         if isinstance(self.scheduler, DDIMScheduler):
             kept = float(self.scheduler.alphas_cumprod[int(self.timesteps[i])])
@@ -82,17 +83,27 @@ class Schedule:
 
     def clean(self, latents: torch.Tensor, output: torch.Tensor, i: int) -> torch.Tensor:
         """The model's guess at clean latents before step i."""
-        alpha, sigma = self.level(i)
-        if self.prediction == FLOW:
-            return latents - sigma * output
-        if self.prediction == "v_prediction":
-            return alpha * latents - sigma * output
-        return (latents - sigma * output) / alpha
+        return clean_and_noise(latents, output, self.level(i), self.prediction)[0]
 
     def step(self, output: torch.Tensor, i: int, latents: torch.Tensor) -> torch.Tensor:
         """Latents after step i."""
         level = self.timesteps[i]  # a tensor (), which DDIM's hint forgets
         return self.scheduler.step(output, level, latents, return_dict=False)[0]  # type: ignore[arg-type]
+
+
+def clean_and_noise(
+    latents: torch.Tensor, output: torch.Tensor, level: Level, prediction: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a network's output says of clean latents and of the noise in them.
+
+    epsilon: noise; v: alpha·noise - sigma·x0 (where alpha² + sigma² = 1); flow: noise - x0 (where alpha + sigma = 1).
+    """
+    alpha, sigma = level
+    if prediction == FLOW:
+        return latents - sigma * output, latents + alpha * output
+    if prediction == "v_prediction":
+        return alpha * latents - sigma * output, sigma * latents + alpha * output
+    return (latents - sigma * output) / alpha, output
 
 
 def prediction_type(config: Mapping[str, object]) -> str:

@@ -7,6 +7,7 @@ chosen dtype: noise, guidance and the solver stay in float32.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +26,7 @@ AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the U-Net is told: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p)."""
+    """The input of cross-attention: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p)."""
 
     hidden: torch.Tensor
     negative: torch.Tensor
@@ -35,6 +36,8 @@ class Conditioning:
 
 # Called after each step: step (0-based), latents before it, the network's output.
 Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
+# What the latents are to be after a step: step, latents after it. An edit keeps what lies outside its mask so.
+Between = Callable[[int, torch.Tensor], torch.Tensor]
 # Called after each picture that the autoencoder encodes or decodes: it may raise.
 Check = Callable[[], None]
 
@@ -81,10 +84,18 @@ class Stage:
 
     def choose_engine(self, size: int, *, changed: bool) -> None:
         """Run the next draw by the compiled engine where there is one for pictures of `size`; `changed`: the torch
-        modules are not as the checkpoint has them (a style is merged, attention is watched)."""
+        module's weights are not the checkpoint's (a style is merged)."""
         compiled = self.compiled
-        usable = compiled is not None and not changed and compiled.takes(size)
-        self.engine = compiled if usable and compiled is not None else self.torch
+        self.engine = compiled if compiled is not None and not changed and compiled.takes(size) else self.torch
+
+    @contextmanager
+    def by_torch(self) -> Iterator[None]:
+        """The torch modules themselves run inside: their attention can be watched, and they take every size."""
+        chosen, self.engine = self.engine, self.torch
+        try:
+            yield
+        finally:
+            self.engine = chosen
 
     def check_size(self, size: int) -> None:
         """Raise ValueError for a side that the U-Net cannot halve often enough."""
@@ -97,7 +108,8 @@ class Stage:
     @cached_property
     def preview(self) -> PreviewMap:
         """The cheap map from latents to pictures, fitted on first use."""
-        return PreviewMap.fit(self.encode)
+        with self.by_torch():
+            return PreviewMap.fit(self.encode)
 
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
@@ -123,13 +135,14 @@ class Stage:
         return cure if is_finite(latents) else "so did the steps before it"
 
     def denoise(
-        self, latents: torch.Tensor, schedule: Schedule, told: Conditioning, guidance: float, watch: Watch
-    ) -> torch.Tensor:
+        self, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning, guidance: float, watch: Watch,
+        between: Between = lambda _, latents: latents,
+    ) -> torch.Tensor:  # fmt: skip
         """Walk latents (n, c, h, w) from the schedule's first level to clean ones."""
-        self._check(told)
+        self._check(conditioning)
         for i in range(len(schedule)):
-            output = self._predict(latents, schedule, i, told, guidance)
-            before, latents = latents, schedule.step(output, i, latents)
+            output = self.predict(latents, schedule, i, conditioning, guidance)
+            before, latents = latents, between(i, schedule.step(output, i, latents))
             watch(i, before, output)
         return latents
 
@@ -140,18 +153,19 @@ class Stage:
         low, high = self.defaults.guidance_interval
         return [guidance > 1.0 and low <= schedule.share(i) <= high for i in range(len(schedule))]
 
-    def _predict(
-        self, latents: torch.Tensor, schedule: Schedule, i: int, told: Conditioning, guidance: float
+    def predict(
+        self, latents: torch.Tensor, schedule: Schedule, i: int, conditioning: Conditioning, guidance: float
     ) -> torch.Tensor:
+        """The network's output before step i, guided where the stage guides; row by row."""
         guided = self.guided_steps(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):
-            x, hidden, pooled = latents[part], told.hidden[part], _rows(told.pooled, part)
+            x, hidden, pooled = latents[part], conditioning.hidden[part], _rows(conditioning.pooled, part)
             if guided:  # both halves in one call: the second costs little more
-                x, hidden = torch.cat([x, x]), torch.cat([told.negative[part], hidden])
+                x, hidden = torch.cat([x, x]), torch.cat([conditioning.negative[part], hidden])
                 if pooled is not None:
-                    assert told.negative_pooled is not None
-                    pooled = torch.cat([told.negative_pooled[part], pooled])
+                    assert conditioning.negative_pooled is not None
+                    pooled = torch.cat([conditioning.negative_pooled[part], pooled])
             output = self._call(x, schedule.timesteps[i], hidden, pooled, guided)
             if guided:
                 negative, positive = output.chunk(2)
@@ -189,12 +203,12 @@ class Stage:
         size = self.pictures_at_once or n
         return (slice(start, start + size) for start in range(0, n, size))
 
-    def _check(self, told: Conditioning) -> None:
+    def _check(self, conditioning: Conditioning) -> None:
         wanted = self.unet.config["cross_attention_dim"]
-        if told.hidden.ndim != 3 or told.hidden.shape[-1] != wanted:
-            shape = tuple(told.hidden.shape)
+        if conditioning.hidden.ndim != 3 or conditioning.hidden.shape[-1] != wanted:
+            shape = tuple(conditioning.hidden.shape)
             raise ValueError(f"the {self.role} U-Net reads hidden states (n, 77, {wanted}), the encoder gives {shape}")
-        if (self.unet.config["addition_embed_type"] == "text_time") != (told.pooled is not None):
+        if (self.unet.config["addition_embed_type"] == "text_time") != (conditioning.pooled is not None):
             raise ValueError(f"the {self.role} U-Net and its conditioning disagree on a pooled embedding")
 
     def _scaling(self) -> tuple[float, float]:

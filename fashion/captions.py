@@ -38,7 +38,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Said:
+class CaptionContent:
     """What a caption will say: the scene, per garment the fields to name, and whether to name place and style."""
 
     scene: Scene
@@ -64,14 +64,14 @@ def caption(
     if wrong := [kind for kind in kinds if kind not in NOISES]:
         raise ValueError(f"noise {wrong[0]!r}: use {', '.join(NOISES)}")
     rng = random.Random((scene.seed << 33) ^ ((seed & 0xFFFFFFFF) << 1) ^ (language == "en"))
-    said = _choose(scene, short, rng)
-    text, name = say(said, language, rng, kinds, shape)
-    mentions = tuple(_mention(garment, fields) for garment, fields in zip(scene.garments, said.fields, strict=True))
-    return Caption(text, mentions, name, said.background, said.style)
+    content = _choose(scene, short, rng)
+    text, name = say(content, language, rng, kinds, shape)
+    mentions = tuple(_mention(garment, fields) for garment, fields in zip(scene.garments, content.fields, strict=True))
+    return Caption(text, mentions, name, content.background, content.style)
 
 
 def say(
-    said: Said, language: str, rng: random.Random, noises: Iterable[str] = (), shape: str | None = None
+    content: CaptionContent, language: str, rng: random.Random, noises: Iterable[str] = (), shape: str | None = None
 ) -> tuple[str, str]:
     """Word what is to be said, with `noises` of `NOISES`: the text and the name of its shape.
 
@@ -80,14 +80,14 @@ def say(
     """
     kinds = tuple(noises)
     speaker = captions_korean if language == "ko" else captions_english
-    worded = replace(said, konglish="konglish" in kinds, synonyms="synonyms" in kinds)
+    worded = replace(content, konglish="konglish" in kinds, synonyms="synonyms" in kinds)
     for _ in range(_TRIES):
         text, name = speaker.say(worded, rng, shape)
         for kind in kinds:
             text = add_noise(text, kind, language, rng)
         if not is_kept_out(text):
             return text, name
-    raise ValueError(f"{text!r} is kept out of training, and no other wording of {said} was found")
+    raise ValueError(f"{text!r} is kept out of training, and no other wording of {content} was found")
 
 
 def shapes(language: str) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def shapes(language: str) -> tuple[str, ...]:
     return tuple((captions_korean if language == "ko" else captions_english).SHAPES)
 
 
-def _choose(scene: Scene, short: bool, rng: random.Random) -> Said:
+def _choose(scene: Scene, short: bool, rng: random.Random) -> CaptionContent:
     chance = rng.random
     fields = []
     for garment in scene.garments:
@@ -109,7 +109,8 @@ def _choose(scene: Scene, short: bool, rng: random.Random) -> Said:
     unusual = 0.25 if short else 1.0
     background = chance() < (usual if scene.background == _USUAL_BACKGROUND else unusual)
     style = chance() < (usual if scene.style == _USUAL_STYLE else unusual)
-    return Said(scene, tuple(fields), scene.background if background else None, scene.style if style else None)
+    place, look = scene.background if background else None, scene.style if style else None
+    return CaptionContent(scene, tuple(fields), place, look)
 
 
 @lru_cache(maxsize=65536)

@@ -14,7 +14,7 @@ from fashion.lexicon import GARMENT_BY_ID, GarmentKind, word
 from fashion.scene import Garment
 
 if TYPE_CHECKING:
-    from fashion.captions import Said
+    from fashion.captions import CaptionContent
 
 T = TypeVar("T")
 _MAX_TOKENS = 62  # about CLIP tokens
@@ -38,32 +38,32 @@ _ESSENTIALS = (
 )  # fmt: skip
 
 
-def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
+def say(content: CaptionContent, rng: random.Random, shape: str | None) -> tuple[str, str]:
     """Return the text and the name of its shape. Raises ValueError for a shape that does not fit."""
-    figure = said.scene.layout == "figure"
-    fitting = _FITTING[figure, len(said.scene.garments) > 1]
+    figure = content.scene.layout == "figure"
+    fitting = _FITTING[figure, len(content.scene.garments) > 1]
     if shape is not None and shape not in fitting:
         raise ValueError(f"shape {shape!r} does not fit: use one of {', '.join(fitting)}")
     name = shape or fitting[int(rng.random() * len(fitting))]
-    speech = Speech(said, rng)
+    speech = Speech(content, rng)
     text = SHAPES[name](speech)
-    if shape is None and len(said.scene.garments) > 1 and estimated_tokens(text) > _MAX_TOKENS:
+    if shape is None and len(content.scene.garments) > 1 and estimated_tokens(text) > _MAX_TOKENS:
         name = "keywords"
-        text = _keywords(Speech(said, rng))
+        text = _keywords(Speech(content, rng))
     return text, name
 
 
 class Speech:
     """One caption in the making: picks words, and knows what is still to be said about place and style."""
 
-    def __init__(self, said: Said, rng: random.Random) -> None:
-        self.said, self.chance = said, rng.random
-        self.garments = list(zip(said.scene.garments, said.fields, strict=True))
+    def __init__(self, content: CaptionContent, rng: random.Random) -> None:
+        self.content, self.chance = content, rng.random
+        self.garments = list(zip(content.scene.garments, content.fields, strict=True))
         if len(self.garments) > 1:
             rng.shuffle(self.garments)
         self.many = len(self.garments) > 1
-        self.figure = said.scene.layout == "figure"
-        self.background, self.style = said.background, said.style
+        self.figure = content.scene.layout == "figure"
+        self.background, self.style = content.background, content.style
 
     def pick(self, options: tuple[T, ...]) -> T:
         return options[0] if len(options) == 1 else options[int(self.chance() * len(options))]

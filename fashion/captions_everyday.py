@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass, replace
 
 from fashion import everyday_english, everyday_korean
-from fashion.captions import Said
+from fashion.captions import CaptionContent
 from fashion.lexicon import GARMENT_BY_ID
 from fashion.scene import Garment, Scene, garments_of
 from fashion.wordings import asks_the_same, is_kept_out
@@ -42,10 +42,10 @@ _OUTFITS: tuple[tuple[float, tuple[tuple[str, ...], ...]], ...] = (  # how often
 
 @dataclass(frozen=True)
 class Prompt:
-    """`said`: all that the text tells. `named[i]`: the fields that the person names of garment i; those of `said` that
+    """`content`: all that the text tells. `named[i]`: fields that the person names of garment i; those of `content` that
     are not among them were added, and so were the wearer, the background and the style where `added` has their name."""
 
-    said: Said
+    content: CaptionContent
     named: tuple[tuple[str, ...], ...]
     added: frozenset[str] = frozenset()
 
@@ -73,7 +73,7 @@ def everyday(scene: Scene, rng: random.Random) -> Prompt | None:
         else:
             scene = replace(scene, layout="alone")
     background, style = (getattr(scene, part) if any(parts[part]) else None for part in ("background", "style"))
-    return Prompt(Said(scene, tuple(fields), background, style), tuple(named), frozenset(added))
+    return Prompt(CaptionContent(scene, tuple(fields), background, style), tuple(named), frozenset(added))
 
 
 def say(prompt: Prompt, language: str, rng: random.Random) -> str:

@@ -15,7 +15,7 @@ from fashion.phrases_korean import PEOPLE, SCENIC, Speech
 from hangul.particles import attach
 
 if TYPE_CHECKING:
-    from fashion.captions import Said
+    from fashion.captions import CaptionContent
 
 _SLOT_NAMES = {
     "head": "모자", "neck": "목에는", "top": "상의", "outer": "겉옷", "whole": "옷", "bottom": "하의",
@@ -31,13 +31,13 @@ _SHOP_LINES = (
 _SHOP_LOOKS = ("데일리 룩입니다", "오늘의 추천 코디", "주말에 입기 좋은 코디예요")
 
 
-def say(said: Said, rng: random.Random, shape: str | None) -> tuple[str, str]:
+def say(content: CaptionContent, rng: random.Random, shape: str | None) -> tuple[str, str]:
     """Return the text and the name of its shape. Raises ValueError for a shape that does not fit."""
-    fitting = _FITTING[said.scene.layout == "figure", len(said.scene.garments) > 1]
+    fitting = _FITTING[content.scene.layout == "figure", len(content.scene.garments) > 1]
     if shape is not None and shape not in fitting:
         raise ValueError(f"shape {shape!r} does not fit: use one of {', '.join(fitting)}")
     name = shape or fitting[int(rng.random() * len(fitting))]
-    return SHAPES[name](Speech(said, rng)), name
+    return SHAPES[name](Speech(content, rng)), name
 
 
 def _keywords(s: Speech) -> str:

@@ -120,10 +120,10 @@ def _tables(path: Path, on_fault: Fault) -> list[list[_Row]]:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         if not _begins_with_object_line(text):
-            said = (
+            reason = (
                 f"{error.msg}, line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             )
-            raise ValueError(f"{path} is neither JSON nor JSON lines: {said}") from None
+            raise ValueError(f"{path} is neither JSON nor JSON lines: {reason}") from None
         return [[row for _, row in json_line_objects(io.StringIO(text, newline=None), on_fault=fault)]]
     found = sorted(_lists(data), key=lambda one: (one[0], -len(one[1])))
     tables = [_objects(path, values, on_fault) for _, values in found]

@@ -117,10 +117,10 @@ class _Named:
     kind: GarmentKind
     begin: int
     start: int
-    told: frozenset[tuple[str, str]]
+    attributes: frozenset[tuple[str, str]]
 
     def named(self, field: str) -> bool:
-        return any(one == field for one, _ in self.told)
+        return any(one == field for one, _ in self.attributes)
 
 
 def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS) -> Completion:
@@ -132,9 +132,9 @@ def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] =
         return Completion(text)
     korean = any("가" <= letter <= "힣" for letter in text)
     unwanted = {(span.field, span.id) for span in known_words(negative)} if negative else set()
-    said = {piece.entry[0] for piece in found if piece.entry}
+    named = {piece.entry[0] for piece in found if piece.entry}
     if any(_means_ground(piece, found[:place]) for place, piece in enumerate(found)):
-        said.add("background")
+        named.add("background")
     before: list[tuple[int, Addition]] = []
     for garment in garments:
         for field, id in _open(garment, seed, parts):
@@ -147,7 +147,7 @@ def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] =
         behind.append(Addition("wearer", "figure", "입은 사람" if korean else "worn by a person"))
     for field, sample in (("background", sample_background), ("style", sample_style)):
         id = sample(_rng(seed, field))
-        if field in parts and field not in said and id not in ("white", "flat") and (field, id) not in unwanted:
+        if field in parts and field not in named and id not in ("white", "flat") and (field, id) not in unwanted:
             entry = word(field, id)
             behind.append(Addition(field, id, (entry.ko if korean else entry.en)[0]))
     return Completion(_with(text, before, behind), (*(addition for _, addition in before), *behind))
@@ -170,12 +170,12 @@ def _garments(found: Sequence[Piece]) -> list[_Named]:
     for kind, start, own in groups:
         if kind == "skirt" and "jeogori" in kinds:
             kind = "hanbok_skirt"
-        told = frozenset(piece.entry for piece in (*own, *waiting) if piece.entry)
+        attributes = frozenset(piece.entry for piece in (*own, *waiting) if piece.entry)
         begin = min([start, *(piece.start for piece in own)])
         former = named.get(kind)
         if former:
-            begin, start, told = former.begin, former.start, told | former.told
-        named[kind] = _Named(GARMENT_BY_ID[kind], begin, start, told)
+            begin, start, attributes = former.begin, former.start, attributes | former.attributes
+        named[kind] = _Named(GARMENT_BY_ID[kind], begin, start, attributes)
     return list(named.values())
 
 
@@ -221,11 +221,11 @@ def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, s
 def _usual_colors(garment: _Named) -> tuple[str, ...]:
     """The colours that a garment has where nobody names one: 청바지 and 청치마 are blue, a gat is black."""
     kind = garment.kind
-    if kind.id == "jeans" or ("material", "denim") in garment.told:
+    if kind.id == "jeans" or ("material", "denim") in garment.attributes:
         return ("blue",)
     if kind.id == "gat":
         return ("black",)
-    patterns = [id for field, id in garment.told if field == "pattern"]
+    patterns = [id for field, id in garment.attributes if field == "pattern"]
     if kind.hanbok and "stripes" in patterns:
         return ("pink", "red", "yellow", "mint")  # 색동
     return next((_NATURAL[id] for id in patterns if id in _NATURAL), ())
@@ -239,9 +239,9 @@ def _modifier(field: str, id: str, korean: bool) -> str:
 def _with(text: str, before: Sequence[tuple[int, Addition]], behind: Sequence[Addition]) -> str:
     """The text with additions before its nouns, from right to left, and the others behind it."""
     for start in sorted({start for start, _ in before}, reverse=True):
-        said = " ".join(addition.text for at, addition in before if at == start)
+        named = " ".join(addition.text for at, addition in before if at == start)
         gap = " " if start and not text[start - 1].isspace() else ""
-        text = f"{text[:start]}{gap}{said} {text[start:]}"
+        text = f"{text[:start]}{gap}{named} {text[start:]}"
     return ", ".join((text.rstrip(" ,.!~"), *(addition.text for addition in behind))) if behind else text
 
 

@@ -45,10 +45,10 @@ class _Talk(Speech):
     """One prompt in the making."""
 
     def __init__(self, prompt: Prompt, rng: random.Random) -> None:
-        super().__init__(prompt.said, rng)
-        given = zip(prompt.said.scene.garments, prompt.named, strict=True)
-        self.told = {garment.kind: fields for garment, fields in given}
-        self.added, self.kinds = prompt.added, set(self.told)
+        super().__init__(prompt.content, rng)
+        given = zip(prompt.content.scene.garments, prompt.named, strict=True)
+        self.named_fields = {garment.kind: fields for garment, fields in given}
+        self.added, self.kinds = prompt.added, set(self.named_fields)
 
     def line(self) -> str:
         """The garments, joined as people join them."""
@@ -75,7 +75,7 @@ class _Talk(Speech):
     def item(self, garment: Garment, fields: tuple[str, ...], articles: bool) -> str:
         """One garment with what the person says of it and what was added right before its noun."""
         kind = GARMENT_BY_ID[garment.kind]
-        given = [f for f in fields if f in self.told[garment.kind]]
+        given = [f for f in fields if f in self.named_fields[garment.kind]]
         added = [f for f in fields if f not in given]
         if "color" in given and goes_without_saying(garment, tuple(given)) and self.chance() < 0.75:
             given.remove("color")

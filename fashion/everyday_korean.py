@@ -82,10 +82,10 @@ class _Talk(Speech):
     """One prompt in the making."""
 
     def __init__(self, prompt: Prompt, rng: random.Random) -> None:
-        super().__init__(prompt.said, rng)
-        given = zip(prompt.said.scene.garments, prompt.named, strict=True)
-        self.told = {garment.kind: fields for garment, fields in given}
-        self.added, self.kinds = prompt.added, set(self.told)
+        super().__init__(prompt.content, rng)
+        given = zip(prompt.content.scene.garments, prompt.named, strict=True)
+        self.named_fields = {garment.kind: fields for garment, fields in given}
+        self.added, self.kinds = prompt.added, set(self.named_fields)
         self.later: list[str] = []  # what is said of a garment behind it
 
     def line(self) -> str:
@@ -119,28 +119,28 @@ class _Talk(Speech):
 
     def item(self, garment: Garment, fields: tuple[str, ...]) -> str:
         """One garment with what the person says of it and what was added right before its noun."""
-        given = [f for f in fields if f in self.told[garment.kind]]
+        given = [f for f in fields if f in self.named_fields[garment.kind]]
         added = [f for f in fields if f not in given]
         if "color" in given and goes_without_saying(garment, tuple(given)) and self.maybe(0.75):
             given.remove("color")
         noun = self._noun(garment, given)
         if "color" in given and self.maybe(0.08):
             given.remove("color")
-            told = attach(self.value(garment, "color"), "으로")
-            self.later.append(self._of(noun, told))
+            phrase = attach(self.value(garment, "color"), "으로")
+            self.later.append(self._of(noun, phrase))
         words = [self._word(garment, f) for f in self._ordered(given)] + [self._plain(garment, f) for f in added]
         clauses = [w for w in words if w.endswith(("달린", "있는", "두른", "없는", "된", "나는"))]
         words = clauses + [w for w in words if w not in clauses]
         glued = given and not added and len(words) == 1 and " " not in noun and self.maybe(0.12)
         return ("" if glued else " ").join([*words, noun])
 
-    def _of(self, noun: str, told: str) -> str:
+    def _of(self, noun: str, phrase: str) -> str:
         """, 바지는 검은색으로; of one garment alone: 검은색으로."""
         if len(self.kinds) == 1:
-            return self.pick((f" {told}", f", {told}"))
+            return self.pick((f" {phrase}", f", {phrase}"))
         name = noun.split()[-1]
-        bare = told.removesuffix("으로").removesuffix("로")
-        return self.pick((f", {attach(name, '은')} {told}", f", {told} {name}", f", {attach(name, '은')} {bare}"))
+        bare = phrase.removesuffix("으로").removesuffix("로")
+        return self.pick((f", {attach(name, '은')} {phrase}", f", {phrase} {name}", f", {attach(name, '은')} {bare}"))
 
     def _ordered(self, given: list[str]) -> list[str]:
         order = ["color", "pattern", "material", "sleeve", "neckline", "hem", "details"]

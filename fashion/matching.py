@@ -68,7 +68,7 @@ class _Matching:
     says: Callable[[Product], object]
     owner: dict[str, int | None] = field(default_factory=dict)  # None: claimed by several
     unclear: list[str] = field(default_factory=list)
-    told: set[int] = field(default_factory=set)  # records that something unclear was said of
+    unclear_records: set[int] = field(default_factory=set)  # records that something unclear was said of
     open_names: dict[int, list[str]] = field(init=False)  # names of each record that no picture was found for
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class _Matching:
             alike = all(self.says(self.records[place]) == self.says(first) for place in places[1:])
             self.owner[name] = places[0] if alike else None
             if not alike:
-                self.told.update(places)
+                self.unclear_records.update(places)
                 several = ", ".join(label(self.records[place]) for place in places)
                 self.unclear.append(f"{name} is claimed by {several}")
 
@@ -140,7 +140,7 @@ class _Matching:
             every[key(record.id)].append(place)
         every.pop("", None)
         begun = {id[: place + 1] for id in every for place, sign in enumerate(id) if sign in _SEPARATORS}
-        with_picture = {place for place in self.owner.values() if place is not None} | self.told
+        with_picture = {place for place in self.owner.values() if place is not None} | self.unclear_records
         for picture in self.pictures:
             *folders, name = key(picture).split("/")
             stem = name.rsplit(".", 1)[0]
@@ -168,7 +168,7 @@ class _Matching:
 
     def _say_several(self, place: int, name: str, there: Iterable[str]) -> None:
         self.open_names[place].remove(name)
-        self.told.add(place)
+        self.unclear_records.add(place)
         self.unclear.append(f"{label(self.records[place])}: {name} may be {', '.join(sorted(there)[:4])}")
 
     def _in_folder_of(self, record: Product, there: Sequence[str]) -> Sequence[str]:

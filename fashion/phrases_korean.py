@@ -14,7 +14,7 @@ from fashion.scene import Garment
 from hangul.particles import attach
 
 if TYPE_CHECKING:
-    from fashion.captions import Said
+    from fashion.captions import CaptionContent
 
 _ORDERS = (
     ("details", "color", "pattern", "material", "sleeve", "neckline", "hem"),
@@ -45,13 +45,13 @@ SCENIC = frozenset({"room", "street", "park", "hanok"})
 class Speech:
     """One caption in the making: picks words, and knows what is still to be said about place and style."""
 
-    def __init__(self, said: Said, rng: random.Random) -> None:
-        self.said, self.chance = said, rng.random
-        self.garments = list(zip(said.scene.garments, said.fields, strict=True))
+    def __init__(self, content: CaptionContent, rng: random.Random) -> None:
+        self.content, self.chance = content, rng.random
+        self.garments = list(zip(content.scene.garments, content.fields, strict=True))
         if len(self.garments) > 1:
             rng.shuffle(self.garments)
-        self.figure = said.scene.layout == "figure"
-        self.background, self.style = said.background, said.style
+        self.figure = content.scene.layout == "figure"
+        self.background, self.style = content.background, content.style
 
     def pick(self, options: tuple[str, ...]) -> str:
         return options[0] if len(options) == 1 else options[int(self.chance() * len(options))]
@@ -61,7 +61,7 @@ class Speech:
 
     def mixed(self, field: str, id: str, usual: tuple[str, ...]) -> str:
         """A word in Korean or, if code-mixing is asked for, often in English or English in Korean letters."""
-        if self.said.konglish and self.maybe(0.75):
+        if self.content.konglish and self.maybe(0.75):
             entry = word(field, id)
             english = entry.en if field == "garment" else entry.en_modifiers
             return self.pick(entry.loan) if entry.loan and self.maybe(0.6) else self.pick(english[:1])
@@ -70,7 +70,7 @@ class Speech:
     def named(self, names: tuple[str, ...]) -> str:
         """One of a word's names, the standard one first; if synonyms are asked for, one of the others. What else is
         said is the same either way."""
-        if self.said.synonyms and len(names) > 1:
+        if self.content.synonyms and len(names) > 1:
             return names[1 + int(self.chance() * (len(names) - 1))]
         return self.pick(names)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from fashion.scene import Scene, sample_scene
+from training.command import run_command
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,11 @@ class PicturePool:
             shard += 1
         return min(self.count, shard * SHARD)
 
+    def command(self) -> str:
+        """The command that draws the shards that are missing."""
+        options = f"--count {self.count} --seed {self.seed} --split {self.split}"
+        return f"python -m fashion.pool {self.folder.parent} {options}"
+
     def pictures(self, indexes: np.ndarray) -> np.ndarray:
         """Pictures (len(indexes), 256, 256, 3) uint8."""
         return np.stack([self._open("pictures", int(i) // SHARD)[int(i) % SHARD] for i in indexes])
@@ -72,12 +79,20 @@ class PicturePool:
     def _open_shard(self, what: str, shard: int) -> np.ndarray:
         path = self._path(what, shard)
         if not path.exists():
-            raise FileNotFoundError(f"{path} is not drawn: call fill(), or python -m fashion.pool")
+            raise FileNotFoundError(f"{path} is missing: {self.command()}")
         return np.load(path, mmap_mode="r")
 
     def _report(self, done, total: int) -> None:
         for n, _ in enumerate(done, 1):
             logger.info("drew shard %d of %d (%d pictures each)", n, total, SHARD)
+
+
+def open_pool(folder: Path, count: int, seed: int = 1, split: str = "train") -> PicturePool:
+    """A pool that is drawn. Raises FileNotFoundError with the command that draws it."""
+    pool = PicturePool(folder, count, seed, split)
+    if (ready := pool.ready()) < count:
+        raise FileNotFoundError(f"{pool.folder} has {ready} of {count} pictures: {pool.command()}")
+    return pool
 
 
 def halved(pictures: np.ndarray) -> np.ndarray:
@@ -121,4 +136,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -6,10 +6,12 @@ A checkpoint whose manifest names the domain `fashion` is drawn with it (`load_p
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
+from fashion.replacing import EditableWord, WordChange, changed_fields, editable_words, replaced
 from fashion.vocabulary import known_words, unknown_words
 from hangul.jamo import loose_runs
 
@@ -54,6 +56,18 @@ class FashionReader:
     def outside(self, prompt: str) -> bool:
         """Whether a prompt that is not empty names no garment."""
         return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(self.read(prompt)))
+
+    def editable_words(self, prompt: str) -> list[EditableWord]:
+        """The words that can be changed, with what can stand in their place."""
+        return editable_words(prompt)
+
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
+        """The prompt with words replaced. Raises WordNotFound, ValueError."""
+        return replaced(prompt, changes)
+
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        """The fields of the words in which two prompts differ."""
+        return changed_fields(source, target)
 
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""

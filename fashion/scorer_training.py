@@ -12,6 +12,7 @@ import argparse
 import io
 import json
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fashion.lexicon import GARMENTS
-from fashion.pool import PicturePool
+from fashion.pool import PicturePool, open_pool
 from fashion.scene import Scene
 from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen
 from fashion.scoring import Accuracy, score
 from fashion.visibility import hidden
+from training.command import run_command
 from training.run import add_training_options, open_run, trainer_settings
 from training.state import STATE_FILE
 from training.trainer import Trainer
@@ -197,8 +199,8 @@ def main(argv: list[str] | None = None) -> None:
     shipped = options.checkpoints / "scorers"
     network, first_step = latest_scorer(options.architecture, shipped, resumes=(run.folder / STATE_FILE).exists())
     network.to(run.device)
-    pool = PicturePool(options.pool, options.pictures, options.pool_seed)
-    held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
+    pool = open_pool(options.pool, options.pictures, options.pool_seed)
+    held_out = open_pool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = scorer_batch(pool, step, options.batch, options.pictures, seed).to(run.device)
@@ -229,4 +231,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

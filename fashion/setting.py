@@ -24,7 +24,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from fashion.lexicon import BACKGROUNDS, STYLES
-from fashion.pool import PicturePool, halved
+from fashion.pool import PicturePool, halved, open_pool
 from fashion.scorer import Scorer, as_input
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     count = options.pictures + options.held_out
-    pool, scorer = PicturePool(options.pool, count), Scorer.load(options.scorers, "reporting")
+    pool, scorer = open_pool(options.pool, count), Scorer.load(options.scorers, "reporting")
     rows = _kept(options.kept, lambda: _views(scorer, pool))  # (2, count, f)
     scenes = [pool.scene(i) for i in range(count)]
     truth = {name: np.array([FIELDS[name].index(getattr(scene, name)) for scene in scenes]) for name in FIELDS}

@@ -26,11 +26,11 @@ def describe(record: Product) -> dict[str, object]:
     """
     garments = product_garments(record)
     title = record.title or record.description or record.category
-    told = {"attributes": {"garments": garments}, "id": record.id, "title": title}
+    row = {"attributes": {"garments": garments}, "id": record.id, "title": title}
     if garments:
-        return {"text": english(garments), "text_ko": korean(garments), **told}
+        return {"text": english(garments), "text_ko": korean(garments), **row}
     kept = title[:_MAX_TITLE].strip()
-    return {"text": "", "text_ko": kept, **told} if _HANGUL.search(kept) else {"text": kept, "text_ko": "", **told}
+    return {"text": "", "text_ko": kept, **row} if _HANGUL.search(kept) else {"text": kept, "text_ko": "", **row}
 
 
 def product_garments(record: Product) -> list[Attributes]:

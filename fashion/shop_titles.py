@@ -42,7 +42,7 @@ _HEADLESS = {"니트": "knit", "데님": "jeans"}  # cloths that are garments wh
 class _Garment:
     kind: str | None  # None: a thing that the lexicon lacks
     stretch: int
-    said: list[TitleToken] = field(default_factory=list)
+    attributes: list[TitleToken] = field(default_factory=list)
     open: bool = False  # whether its kind is unclear
 
 
@@ -129,7 +129,7 @@ def _garment(reading: _Reading, tokens: Sequence[TitleToken], place: int, is_set
     if following is not None and following.text in _SHAPES:
         reading.pending.clear()
         return
-    if following is not None and _is_said_by_next(kind, following, is_set):
+    if following is not None and _is_named_by_next(kind, following, is_set):
         if kind and following.role == "garment":
             _as_modifier(reading, tokens[place], following)
         elif is_set:
@@ -154,13 +154,13 @@ def _settle(other: _Garment, garment: _Garment) -> None:
         return
     slots = GARMENT_BY_ID[other.kind].slot, GARMENT_BY_ID[garment.kind].slot
     if slots in _COMPOUNDS and not _colors(other):
-        garment.said += other.said
-        other.kind, other.said = None, []
+        garment.attributes += other.attributes
+        other.kind, other.attributes = None, []
     else:
         other.open = garment.open = True
 
 
-def _is_said_by_next(kind: str | None, following: TitleToken, is_set: bool) -> bool:
+def _is_named_by_next(kind: str | None, following: TitleToken, is_set: bool) -> bool:
     """Whether the next word says what this one is: shirt dress, coat hanger, 레인부츠 장화; not in a set of both."""
     if following.role not in ("garment", "other", "part"):
         return False
@@ -213,7 +213,7 @@ def _flush(reading: _Reading) -> None:
     if reading.last is None and not reading.garments:
         return
     if reading.last is not None:
-        reading.last.said += reading.pending
+        reading.last.attributes += reading.pending
     reading.trailing += reading.pending
     reading.pending.clear()
 
@@ -232,12 +232,12 @@ _READERS = {
 def _share_color(reading: _Reading) -> None:
     """A set whose one colour is named at its end has that colour: blazer and skirt set in pink."""
     trailing = [token for token in reading.trailing if token.entry.field == "color"]
-    colors = [t for g in reading.garments for t in g.said if t.entry.field == "color"]
+    colors = [t for g in reading.garments for t in g.attributes if t.entry.field == "color"]
     if len(trailing) != 1 or any(token not in trailing for token in colors):
         return
     for garment in reading.garments:
-        if not any(token.entry.field == "color" for token in garment.said):
-            garment.said.append(trailing[0])
+        if not any(token.entry.field == "color" for token in garment.attributes):
+            garment.attributes.append(trailing[0])
 
 
 def _open_rivals(garments: Sequence[_Garment]) -> None:
@@ -251,7 +251,7 @@ def _open_rivals(garments: Sequence[_Garment]) -> None:
 
 
 def _colors(garment: _Garment) -> set[str | None]:
-    return {token.entry.id for token in garment.said if token.entry.field == "color"}
+    return {token.entry.id for token in garment.attributes if token.entry.field == "color"}
 
 
 def _merged(garments: Sequence[_Garment]) -> list[_Garment]:
@@ -260,7 +260,7 @@ def _merged(garments: Sequence[_Garment]) -> list[_Garment]:
     for garment in garments:
         same = next((g for g in result if g.kind == garment.kind and garment.kind), None)
         if same is not None and (same.stretch == garment.stretch or not _contradict(same, garment)):
-            same.said += garment.said
+            same.attributes += garment.attributes
             same.open |= garment.open
         else:
             result.append(garment)
@@ -281,12 +281,12 @@ def _attributes(garment: _Garment) -> Attributes:
     }  # fmt: skip
     found: Attributes = {"kind": garment.kind}
     for name in FIELDS[:-1]:
-        ids = {token.entry.id for token in garment.said if token.entry.field == name}
+        ids = {token.entry.id for token in garment.attributes if token.entry.field == name}
         only = ids.pop() if len(ids) == 1 else None
         if name == "material" and only == _ONE_MATERIAL.get(garment.kind):
             only = None
         found[name] = only if has.get(name, True) else None
-    details = dict.fromkeys(token.entry.id for token in garment.said if token.entry.field == "detail")
+    details = dict.fromkeys(token.entry.id for token in garment.attributes if token.entry.field == "detail")
     worn = kind.slot in _WORN_ON_BODY
     found["details"] = [detail for detail in details if detail and (worn or detail in kind.details)]
     return found

@@ -8,11 +8,14 @@ library only.
 from __future__ import annotations
 
 from jobspec.draw import Draw, Vary
+from jobspec.edit import Edit, Form, Replacement
 from jobspec.fields import SEEDS, bounds
 from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
 from jobspec.running import BatchStep, Cancelled, Order, Result, ResultPicture, Runner, Warned
+from jobspec.styles import StyleUse, take_tags
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "AnyJob", "BatchStep", "Cancelled", "Draw", "Job", "Order", "Result", "ResultPicture",
-    "Runner", "Vary", "Warned", "bounds", "of_row", "parse", "register", "removed", "schema",
+    "ID", "KINDS", "SEEDS", "AnyJob", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Replacement",
+    "Result", "ResultPicture", "Runner", "StyleUse", "Vary", "Warned", "bounds", "of_row", "parse", "register",
+    "removed", "schema", "take_tags",
 ]  # fmt: skip

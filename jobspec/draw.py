@@ -18,6 +18,7 @@ from jobspec.fields import (
     Text,
 )
 from jobspec.job import Job, register
+from jobspec.styles import StyleUses, take_tags
 
 
 @register
@@ -38,11 +39,28 @@ class Draw(Job):
     refine_strength: RefineStrength | None = Field(default=None, description="How much the refiner draws anew.")
     style: StyleName | None = Field(default=None, description="A style's name.")
     style_weight: StyleWeight = Field(default=1.0, description="The weight of a LoRA style.")
+    styles: StyleUses = Field(
+        default_factory=list,
+        description="LoRA styles with a weight each, drawn together; <lora:NAME:WEIGHT> in the prompt adds one.",
+    )
 
     def batch_key(self) -> str:
         """A style's weight tells nothing where there is no style."""
         shared = [getattr(self, name) for name in self.BATCH]
-        return json.dumps([self.kind, *shared] if self.style else [self.kind, *shared[:-1], None])
+        more = [[each.name, each.weight] for each in self.styles]
+        return json.dumps([self.kind, *(shared if self.style else [*shared[:-1], None]), *([more] if more else [])])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_tags_taken(cls, given: object) -> object:
+        """`<lora:수묵화:0.8>` in a prompt is a style, not words."""
+        if not isinstance(given, dict) or "<" not in str(given.get("prompt")):
+            return given
+        prompt, tagged = take_tags(str(given["prompt"]))
+        named = given.get("styles", [])
+        if not tagged or not isinstance(named, list):
+            return given
+        return {**given, "prompt": prompt, "styles": [*named, *tagged]}
 
     @model_validator(mode="before")
     @classmethod

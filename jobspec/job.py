@@ -19,6 +19,8 @@ class Job(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
     TEXT: ClassVar[str] = "prompt"  # the field by whose words the job is judged, embedded and found again
+    ARGUMENT: ClassVar[str] = ""  # the field that its command takes without a name; the text where it is ""
+    MADE: ClassVar[tuple[str, ...]] = ()  # fields that are made of others, and never options of a command
     OTHER_TEXTS: ClassVar[tuple[str, ...]] = ()  # further fields of free text
     BATCH: ClassVar[tuple[str, ...]] = ()  # fields that jobs of one batch share
     COMMAND: ClassVar[str] = ""  # what its command line does, in a sentence
@@ -49,7 +51,7 @@ class Job(BaseModel):
 
     def to_row(self) -> dict[str, object]:
         """The JSON form that the database keeps; `jobspec.of_row` reads it."""
-        return self.model_dump(mode="json", exclude={"visibility"})
+        return self.model_dump(mode="json", by_alias=True, exclude={"visibility"})
 
 
 KINDS: dict[str, type[Job]] = {}
@@ -109,8 +111,8 @@ def schema(ref_template: str = "#/$defs/{model}") -> dict[str, object]:
     """The JSON schema of every request: one of the kinds, told apart by `kind`."""
     union: object = Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")]  # noqa: UP007
     # the union is a value here, made of whatever kinds there are
-    told = TypeAdapter(union).json_schema(ref_template=ref_template)  # type: ignore[arg-type]
-    return told | {"title": "Job"}
+    described = TypeAdapter(union).json_schema(ref_template=ref_template)  # type: ignore[arg-type]
+    return described | {"title": "Job"}
 
 
 def properties(kind: type[Job]) -> dict[str, dict[str, object]]:
@@ -143,6 +145,6 @@ def _not_null(field: dict[str, object]) -> dict[str, object]:
     assert isinstance(choices, list)
     for choice in choices:
         if choice.get("type") != "null":
-            told: dict[str, object] = {key: value for key, value in field.items() if key != "anyOf"} | choice
-            return told
+            described: dict[str, object] = {key: value for key, value in field.items() if key != "anyOf"} | choice
+            return described
     return field

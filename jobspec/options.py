@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobspec.fields import StyleWeight, bounds
 from jobspec.job import ASKED_OTHERWISE, Job, picture_fields, properties
+from jobspec.styles import StyleUse
 
 TYPES = {"integer": int, "number": float, "string": str}
 
@@ -17,21 +19,38 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
 
     `defaults`: of this command line, where they are not the job's own.
     """
+    argument = kind.ARGUMENT or kind.TEXT
     for name, field in properties(kind).items():
-        if name in ASKED_OTHERWISE:
+        if name in ASKED_OTHERWISE or name in kind.MADE:
             continue
         help = _help(field, defaults.get(name, field.get("default")))
-        if name == kind.TEXT:
-            parser.add_argument(name, help=help)
+        if name == argument:
+            parser.add_argument(name, help=help, type=Path if name in picture_fields(kind) else str)
             continue
         flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
         extra: dict[str, Any] = {"type": TYPES.get(str(field.get("type")), str)}
         if field.get("type") == "boolean":
             extra = {"action": argparse.BooleanOptionalAction}
+        elif name == "styles":
+            extra = {"type": style_option, "nargs": "+", "metavar": "NAME:WEIGHT"}
+        elif field.get("type") == "array":  # of replacements
+            extra = {"action": "append", "type": replacement, "metavar": "OLD=NEW"}
         elif name in picture_fields(kind):
-            extra = {"type": Path, "metavar": "FILE", "required": "default" not in field}
+            extra = {
+                "type": Path,
+                "metavar": "FILE",
+                "required": name not in kind.model_fields or kind.model_fields[name].is_required(),
+            }
         parser.add_argument(*flags, dest=name, help=help, default=argparse.SUPPRESS, **extra)
     parser.set_defaults(**defaults)
+
+
+def replacement(text: str) -> dict[str, str]:
+    """`원피스=코트` as a replacement. Raises argparse.ArgumentTypeError."""
+    old, sign, new = text.partition("=")
+    if not sign or not old.strip() or not new.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}: give the word and what is to stand there as OLD=NEW")
+    return {"from": old.strip(), "to": new.strip()}
 
 
 def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[str, object], dict[str, Path]]:
@@ -41,10 +60,21 @@ def from_options(arguments: argparse.Namespace, kind: type[Job]) -> tuple[dict[s
     return given, files
 
 
+def style_option(text: str) -> StyleUse:
+    """NAME or NAME:WEIGHT as an option's value."""
+    try:
+        return StyleUse.parse(text)
+    except ValueError as error:
+        low, high = bounds(StyleWeight)
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write NAME or NAME:WEIGHT, a weight from {low} to {high}"
+        ) from error
+
+
 def _help(field: Mapping[str, object], default: object) -> str:
     """The field's description with its range and default: "Steps of the base stage, 1-150."."""
-    said = str(field.get("description", "")).removesuffix(".")
+    text = str(field.get("description", "")).removesuffix(".")
     if "minimum" in field:
         end = field["maximum"] if "maximum" in field else f"{field['exclusiveMaximum']} - 1"
-        said += f", {field['minimum']} to {end}"
-    return (said if default in (None, "") else f"{said} (default {default})").replace("%", "%%")
+        text += f", {field['minimum']} to {end}"
+    return (text if default in (None, "") else f"{text} (default {default})").replace("%", "%%")

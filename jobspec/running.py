@@ -39,10 +39,11 @@ class BatchStep(Protocol):
 
 @dataclass(frozen=True)
 class Order:
-    """A job to run; `pictures`: what it starts from, by field of the job."""
+    """A job to run; `pictures`: what it starts from, by field of the job; `recipes`: of those that were drawn here."""
 
     job: Job
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ class Runner(Protocol):
     """Runs one kind, or several that share a model. It is asked for one batch at a time."""
 
     def facts(self) -> Mapping[str, object]:
-        """What people may know of it once it is open, as JSON: checkpoint_id, defaults, styles."""
+        """What people may know of it once it is open, as JSON: checkpoint_id, defaults; `styles`: of LoRA, each with
+        name, sha256, trigger, example and base.
+        """
         ...
 
     def run(

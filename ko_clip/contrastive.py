@@ -29,11 +29,11 @@ from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerBase
 
 from fashion.captions import caption
 from fashion.lexicon import COLORS, GARMENTS, HEMS, PATTERNS, SLEEVES
-from fashion.pool import PicturePool, halved
+from fashion.pool import PicturePool, halved, open_pool
 from fashion.scene import Scene, scenes
 from ko_clip.clip_folder import image_side
-from ko_clip.command import told
 from ko_clip.english import MAX_TOKENS, EnglishClipShape, train_tokenizer
+from training.command import run_command
 from training.parts import FACTS_FILE, save_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
 from training.state import STATE_FILE
@@ -193,6 +193,8 @@ def main(argv: list[str] | None = None) -> None:
     run = open_run(options, "clip-locked" if options.lock_text else "clip", part="clip")
     if options.lock_text and not (run.part / WEIGHTS_FILE).exists():
         parser.error(f"--lock-text keeps a text tower and {run.part} has none: train without it first")
+    pool = open_pool(options.pool, options.pictures)
+    held_out = open_pool(options.pool, options.held_out, seed=9, split="held_out")
     tokenizer = english_tokenizer(run.part)
     clip = EnglishClipShape().build(tokenizer)
     clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
@@ -205,8 +207,6 @@ def main(argv: list[str] | None = None) -> None:
     image_probe, text_probe = (AttributeProbe(EnglishClipShape.projection) for _ in range(2))
     probes = nn.ModuleDict({"image": image_probe, "text": text_probe})
     both = nn.ModuleDict({"clip": clip, "probes": probes}).to(run.device)
-    pool = PicturePool(options.pool, options.pictures)
-    held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         rng = np.random.default_rng((23, step))
@@ -289,4 +289,4 @@ def _measure(clip: CLIPModel, tokenizer: CLIPTokenizer, pool: PicturePool) -> di
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(run_command(main))

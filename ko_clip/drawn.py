@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from fashion import captions_english
 from fashion.caption_noise import add_noise
-from fashion.captions import Caption, Said, caption, say
+from fashion.captions import Caption, CaptionContent, caption, say
 from fashion.captions_everyday import everyday
 from fashion.captions_everyday import say as say_everyday
 from fashion.lexicon import GARMENTS
@@ -55,40 +55,40 @@ class DrawnCorpus:
             language = "ko" if draw.random() < recipe.korean_share else "en"
             text = say_everyday(prompt, language, draw)
             typed = draw.choices(*_TYPED)[0] if draw.random() < recipe.noise / 2 else ""
-            return add_noise(text, typed, language, draw) if typed else text, canonical(prompt.said)
+            return add_noise(text, typed, language, draw) if typed else text, canonical(prompt.content)
         spoken = caption(scene, "en", seed=own.randrange(2**31), short=own.random() < recipe.short)
         if recipe.korean_share == 0:
             return spoken.text, spoken.text
-        said, draw = said_by(spoken, scene), random.Random(f"{recipe.seed}/{index}/{epoch}")
-        english = canonical(said)
+        content, draw = content_of(spoken, scene), random.Random(f"{recipe.seed}/{index}/{epoch}")
+        english = canonical(content)
         if draw.random() >= recipe.korean_share:
-            return say(said, "en", draw)[0], english
-        return korean(said, draw, recipe.noise), english
+            return say(content, "en", draw)[0], english
+        return korean(content, draw, recipe.noise), english
 
 
-def said_by(spoken: Caption, scene: Scene) -> Said:
+def content_of(spoken: Caption, scene: Scene) -> CaptionContent:
     """What a caption says, free of its wording."""
     fields = tuple(tuple(name for name in mention if name != "kind") for mention in spoken.mentions)
-    return Said(scene, fields, spoken.background, spoken.style)
+    return CaptionContent(scene, fields, spoken.background, spoken.style)
 
 
-def canonical(said: Said) -> str:
+def canonical(content: CaptionContent) -> str:
     """The one English wording of what is said: first names, garments from head to foot."""
-    garments = sorted(zip(said.scene.garments, said.fields, strict=True), key=lambda pair: _RANK[pair[0].kind])
-    scene = replace(said.scene, garments=tuple(garment for garment, _ in garments))
-    ordered = Said(scene, tuple(fields for _, fields in garments), said.background, said.style)
+    garments = sorted(zip(content.scene.garments, content.fields, strict=True), key=lambda pair: _RANK[pair[0].kind])
+    scene = replace(content.scene, garments=tuple(garment for garment, _ in garments))
+    ordered = CaptionContent(scene, tuple(fields for _, fields in garments), content.background, content.style)
     return captions_english.say(ordered, _First(), "noun")[0]
 
 
-def korean(said: Said, draw: random.Random, noise: float) -> str:
+def korean(content: CaptionContent, draw: random.Random, noise: float) -> str:
     """One Korean wording, with the noise of real typing in a share of cases."""
     kinds = dict.fromkeys(draw.choices(*_TYPING, k=draw.choice((1, 1, 1, 2)))) if draw.random() < noise else ()
-    return say(said, "ko", draw, kinds)[0]
+    return say(content, "ko", draw, kinds)[0]
 
 
 def canonical_of(spoken: Caption, scene: Scene) -> str:
     """The canonical English of any caption, Korean or English."""
-    return canonical(said_by(spoken, scene))
+    return canonical(content_of(spoken, scene))
 
 
 class _First(random.Random):

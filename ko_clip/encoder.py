@@ -148,9 +148,9 @@ class PromptEncoder:
             ids = pad([part[0].ids for part in some], self.tokenizer.pad_id).to(self.model.device)
             weighted = any(part[1] is not None for part in some)
             weights = _pad_weights([part[1] for part in some], ids) if weighted else None
-            said = self.model.encode(ids, heads, token_weights=weights)
+            output = self.model.encode(ids, heads, token_weights=weights)
             for head in heads:
-                rows[head] += [_row(said[head], i) for i in range(len(some))]
+                rows[head] += [_row(output[head], i) for i in range(len(some))]
         ends = np.cumsum([len(each) for each in parts])
         return {
             head: [rows[head][end - len(each) : end] for end, each in zip(ends, parts, strict=True)] for head in heads
@@ -186,8 +186,8 @@ def _pad_weights(rows: Sequence[list[float] | None], ids: torch.Tensor) -> torch
     return weights.to(ids.device)
 
 
-def _row(said: HeadOutput, i: int) -> HeadOutput:
-    return HeadOutput(*(None if x is None else x[i].clone() for x in (said.states, said.pooled)))
+def _row(output: HeadOutput, i: int) -> HeadOutput:
+    return HeadOutput(*(None if x is None else x[i].clone() for x in (output.states, output.pooled)))
 
 
 def _key(prompt: WeightedText) -> str:

@@ -23,11 +23,11 @@ import numpy as np
 if __package__ in (None, ""):  # python ko_clip/evaluate.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.command import told
 from ko_clip.measures import CharacterTfidf, relative_error, retrieval, spearman
 from ko_clip.recipe import HeadRecipe
 from ko_clip.tables import Report, read_pairs
 from ko_clip.train import quiet_libraries
+from training.command import run_command
 
 if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
     from ko_clip.encoder import PromptEncoder
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
     quiet_libraries()
-    return told(lambda: _evaluate_and_write(args))
+    return run_command(lambda: _evaluate_and_write(args))
 
 
 def _evaluate_and_write(args: argparse.Namespace) -> None:
@@ -138,20 +138,20 @@ class DrawnPairs:
     def __init__(self, count: int, seed: int) -> None:
         from fashion.captions import caption
         from fashion.scene import scenes
-        from ko_clip.drawn import canonical, korean, said_by
+        from ko_clip.drawn import canonical, content_of, korean
 
         self.scenes = list(scenes(seed, count, "held_out"))
         spoken = [caption(scene, "en", seed=seed + i) for i, scene in enumerate(self.scenes)]
-        said = [said_by(each, scene) for each, scene in zip(spoken, self.scenes, strict=True)]
-        self.said, self.spoken = said, [each.text for each in spoken]
-        self.english = [canonical(each) for each in said]
-        self.korean = [korean(each, random.Random(i), 0.0) for i, each in enumerate(said)]
+        contents = [content_of(each, scene) for each, scene in zip(spoken, self.scenes, strict=True)]
+        self.contents, self.spoken = contents, [each.text for each in spoken]
+        self.english = [canonical(each) for each in contents]
+        self.korean = [korean(each, random.Random(i), 0.0) for i, each in enumerate(contents)]
 
     def with_noise(self, kind: str) -> list[str]:
         """The same Korean captions as someone types them."""
         from fashion.captions import say
 
-        return [say(said, "ko", random.Random(i), (kind,))[0] for i, said in enumerate(self.said)]
+        return [say(content, "ko", random.Random(i), (kind,))[0] for i, content in enumerate(self.contents)]
 
 
 def drawn_retrieval(encoder: PromptEncoder, teacher: ClipTeacher, drawn: DrawnPairs) -> Table:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if __package__ in (None, ""):  # python ko_clip/export.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.command import told
+from training.command import run_command
 
 if TYPE_CHECKING:  # opened late, so that --help comes at once
     from torch import nn
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--exact", action="store_true", help="the network's share too, with the code that computes it")
     args = parser.parse_args(argv)
-    return told(lambda: print(_opened_by(args.out, export(args.encoder, args.out, args.exact))))
+    return run_command(lambda: print(_opened_by(args.out, export(args.encoder, args.out, args.exact))))
 
 
 def _opened_by(folder: str, coded: bool) -> str:

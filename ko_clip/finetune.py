@@ -33,10 +33,10 @@ from ko_clip.clip_folder import (
     text_settings,
     write_clip,
 )
-from ko_clip.command import told
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
+from training.command import run_command
 from training.run import Run
 from training.schedule import TrainerSettings
 
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(str(error)) from error
         print(found[0].line)
 
-    return told(work) or (0 if found[0].promoted else 3)
+    return run_command(work) or (0 if found[0].promoted else 3)
 
 
 def finetune(settings: FinetuneSettings) -> Outcome:

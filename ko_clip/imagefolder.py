@@ -61,12 +61,12 @@ def read_pairs(folder: Path, columns: Sequence[str]) -> tuple[list[Pair], list[s
     left_out = []
     for number, row in enumerate(rows, start=1):
         values = [_HALVES.sub("", value).strip() for name in columns if isinstance(value := row.get(name), str)]
-        said = [value for value in values if value]
-        if reason := _wrong_name(row.get("file_name")) or ("no text" if not said else None):
+        found = [value for value in values if value]
+        if reason := _wrong_name(row.get("file_name")) or ("no text" if not found else None):
             left_out.append(f"row {number}: {reason}")
         else:
-            texts.setdefault(str(row["file_name"]), []).extend(said)
-    return [Pair(name, tuple(dict.fromkeys(said))) for name, said in texts.items()], left_out
+            texts.setdefault(str(row["file_name"]), []).extend(found)
+    return [Pair(name, tuple(dict.fromkeys(found))) for name, found in texts.items()], left_out
 
 
 def _wrong_name(name: object) -> str | None:

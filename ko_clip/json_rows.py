@@ -40,8 +40,8 @@ def json_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
         rows = (flat(value) for value in values if isinstance(value, dict))
         yield from enumerate(rows, start=1)
     except ijson.JSONError as error:
-        said = " ".join(str(error).split())[:200]
-        raise ValueError(f"is not JSON: {said}: mend it there, or copy it again") from error
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"is not JSON: {reason}: mend it there, or copy it again") from error
 
 
 def flat(value: object) -> Row:

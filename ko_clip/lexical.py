@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ko_clip.command import told
 from ko_clip.corpora import Corpus, StoredCorpus, open_corpora
 from ko_clip.recipe import Recipe, load_recipe
 from ko_clip.tokenizer import PromptTokenizer
 from ko_clip.train import quiet_libraries
+from training.command import run_command
 
 if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
     from scipy import sparse
@@ -51,18 +51,18 @@ def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> s
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), vocabulary))
 
 
-def fit_words(counted: sparse.csr_matrix, said: np.ndarray, rank: int = RANK) -> tuple[np.ndarray, np.ndarray]:
+def fit_words(counted: sparse.csr_matrix, targets: np.ndarray, rank: int = RANK) -> tuple[np.ndarray, np.ndarray]:
     """`words` (vocabulary, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
     in the direction of what the teacher said of it. In: n bags and their n vectors (n, d).
     """
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import Ridge
 
-    if not 1 <= rank <= said.shape[1]:
-        raise ValueError(f"rank is {rank}: the teacher's vectors have {said.shape[1]} dimensions, give 1 to as many")
+    if not 1 <= rank <= targets.shape[1]:
+        raise ValueError(f"rank is {rank}: the teacher's vectors have {targets.shape[1]} dimensions, give 1 to as many")
     weigh = TfidfTransformer()
     weighted = weigh.fit_transform(counted)
-    found = Ridge(alpha=PENALTY, fit_intercept=False, solver="cholesky").fit(weighted, said).coef_.T
+    found = Ridge(alpha=PENALTY, fit_intercept=False, solver="cholesky").fit(weighted, targets).coef_.T
     answers = weighted @ found
     _, directions = np.linalg.eigh(answers.T @ answers)
     meanings = directions[:, : -rank - 1 : -1].T  # the largest last
@@ -100,9 +100,9 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -
     spoken = list(dict.fromkeys(english for _, english in pairs))
     vectors = teacher.encode(spoken)[head].pooled
     assert vectors is not None  # the head is of unit length
-    said = dict(zip(spoken, vectors, strict=True))
+    targets = dict(zip(spoken, vectors, strict=True))
     counted = bags(tokenizer, [read for read, _ in pairs], student.config.vocab_size)
-    words, meanings = fit_words(counted, np.stack([said[english] for _, english in pairs]), rank)
+    words, meanings = fit_words(counted, np.stack([targets[english] for _, english in pairs]), rank)
     student.head(head).words.copy_(torch.from_numpy(words))
     student.head(head).word_meanings.copy_(torch.from_numpy(meanings))
     card = encoder / "README.md"
@@ -143,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    return told(lambda: fit(load_recipe(args.config), args.encoder, args.head, args.rank))
+    return run_command(lambda: fit(load_recipe(args.config), args.encoder, args.head, args.rank))
 
 
 if __name__ == "__main__":

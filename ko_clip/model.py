@@ -112,11 +112,11 @@ class KoClipModel(PreTrainedModel):
         found, pooled_at = {}, 0
         for name in names:
             head = self.head(name)
-            found[name] = said = HeadOutput()
+            found[name] = output = HeadOutput()
             if head.spec.dim:
-                said.states = head.sequence(read, which, places, empty, scale)
+                output.states = head.sequence(read, which, places, empty, scale)
             if head.spec.pooled:
-                said.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty, input_ids), pooled_at + 1
+                output.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty, input_ids), pooled_at + 1
         return found
 
     def forward(

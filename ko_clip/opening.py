@@ -53,11 +53,11 @@ def read_settings(path: Path) -> dict[str, object]:
 
 def check_whole(model: nn.Module, found: dict[str, object], folder: Path) -> None:
     """Raise ValueError where weights are missing, misshapen, NaN or infinite. `found`: transformers' loading info."""
-    for kind, said in (("missing_keys", "lacks"), ("mismatched_keys", "has in another shape")):
+    for kind, reason in (("missing_keys", "lacks"), ("mismatched_keys", "has in another shape")):
         keys: list[object] = list(found.get(kind, ()))  # type: ignore[call-overload]
         names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in keys)
         if names:
-            raise ValueError(f"{folder} {said} {len(names)} weights that config.json asks for, {names[0]} among them")
+            raise ValueError(f"{folder} {reason} {len(names)} weights that config.json asks for, {names[0]} among them")
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(
@@ -73,8 +73,8 @@ def naming(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:  # safetensors and tokenizers raise bare ones
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{path} cannot be opened ({said}): it is damaged, or of another kind") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{path} cannot be opened ({reason}): it is damaged, or of another kind") from error
 
 
 @contextmanager

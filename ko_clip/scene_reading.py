@@ -28,10 +28,10 @@ from transformers import CLIPModel
 from fashion.captions import Caption, caption
 from fashion.lexicon import BACKGROUNDS, COLORS, GARMENTS, HEMS, MATERIALS, NECKLINES, PATTERNS, SLEEVES, STYLES
 from fashion.scene import sample_scene
-from ko_clip.command import told
 from ko_clip.contrastive import english_tokenizer, text_vectors, tokenize
 from ko_clip.english import MAX_TOKENS, EnglishClipShape
-from training.parts import FACTS_FILE, save_part
+from training.command import run_command
+from training.parts import FACTS_FILE, save_part, trained_part
 from training.run import add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     add_training_options(parser, steps=2500, batch=96, learning_rate=1e-3)
     options = parser.parse_args(argv)
     run = open_run(options, "clip-reading", part="clip")
-    tokenizer = english_tokenizer(run.part)
+    tokenizer = english_tokenizer(trained_part(run.part, "python -m ko_clip.contrastive"))
     clip = CLIPModel.from_pretrained(run.part, dtype=torch.float32)  # whole: a resumed state holds the text tower alone
     shipped = json.loads((run.part / FACTS_FILE).read_text(encoding="utf-8"))
     former = copy.deepcopy(clip)
@@ -194,4 +194,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(run_command(main))

@@ -15,8 +15,8 @@ from pathlib import Path
 if __package__ in (None, ""):  # python ko_clip/train.py
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from ko_clip.command import told
 from ko_clip.recipe import Recipe, load_recipe, with_text
+from training.command import run_command
 from training.folders import runs_folder
 
 STAGES = ("text", "unet", "all")
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    return told(lambda: print(train(args)))
+    return run_command(lambda: print(train(args)))
 
 
 def quiet_libraries() -> None:

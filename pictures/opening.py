@@ -197,5 +197,5 @@ def _reason(error: BaseException, limits: PictureLimits) -> str:
     formats = ", ".join(limits.formats)
     if isinstance(error, UnidentifiedImageError):
         return f"cannot identify image file: no {formats}, or damaged at its beginning; save it anew as one of them"
-    said = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-    return f"the picture is damaged ({said}): copy or save it anew"
+    reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+    return f"the picture is damaged ({reason}): copy or save it anew"

@@ -150,6 +150,29 @@ def write_sdxl_refiner(folder: Path, sizes: Sizes = TINY, seed: int = 1) -> Path
     return folder
 
 
+def write_sdxl(folder: Path, sizes: Sizes = TINY, seed: int = 0) -> Path:
+    """Write the layout of SDXL's base: two text encoders side by side, a U-Net told of sizes and a pooled embedding."""
+    torch.manual_seed(seed)
+    side, width = sizes.base_size // sizes.factor, 2 * sizes.text_width
+    settings = {**_unet_settings(sizes, sizes.base, side), "cross_attention_dim": width, "layers_per_block": 2}
+    added = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+             "projection_class_embeddings_input_dim": sizes.pooled + 6 * 8}  # fmt: skip
+    _save(UNet2DConditionModel(**settings, **added), folder / "unet", half=False)
+    _save(kl_vae(sizes), folder / "vae", half=False)
+    _save(CLIPTextModel(_text_config(sizes)), folder / "text_encoder", half=False)
+    _save(CLIPTextModelWithProjection(_text_config(sizes)), folder / "text_encoder_2", half=False)
+    for name in ("tokenizer", "tokenizer_2"):
+        write_tokenizer(folder / name)
+    noise_scheduler("epsilon").save_pretrained(folder / "scheduler")
+    parts = {"scheduler": "DDIMScheduler", "unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+    index = {"_class_name": "StableDiffusionXLPipeline"} | {name: ["diffusers", kind] for name, kind in parts.items()}
+    towers = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection",
+              "tokenizer": "CLIPTokenizer", "tokenizer_2": "CLIPTokenizer"}  # fmt: skip
+    index |= {name: ["transformers", kind] for name, kind in towers.items()}
+    (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
+    return folder
+
+
 def base_unet(sizes: Sizes) -> UNet2DConditionModel:
     """A text-to-image U-Net."""
     return UNet2DConditionModel(**_unet_settings(sizes, sizes.base, sizes.base_size // sizes.factor))

@@ -23,6 +23,8 @@ from demo.store.database import Database
 from demo.store.settings import Settings
 from demo.studio.searching import Searcher
 from demo.studio.services import open_index, open_services, open_worker_index
+from diffusion.editing.request import EditSettings, EditShot
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Cancelled, Progress
 from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
@@ -81,6 +83,8 @@ class FakePipeline:
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
         self.batches: list[list[Shot]] = []
+        self.settings: list[DrawSettings] = []
+        self.edits: list[list[EditShot]] = []
         self._gates: deque[threading.Event] = deque()
 
     def gate(self) -> threading.Event:
@@ -92,8 +96,8 @@ class FakePipeline:
     def default_settings(self) -> DrawSettings:
         return DrawSettings(steps=STEPS, guidance_scale=3.0, size=64, refine=self.refines, refine_strength=0.4)
 
-    def styles(self) -> list[str]:
-        return ["minhwa"]
+    def style_cards(self) -> list[StyleCard]:
+        return [StyleCard("minhwa", "0" * 64, trigger="민화풍", example="민화풍 호랑이"), StyleCard("수묵화", "1" * 64)]
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
@@ -101,6 +105,7 @@ class FakePipeline:
     ) -> FakeDrawing:  # fmt: skip
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
+        self.settings.append(settings)
         gate = self._gates.popleft() if self._gates else None
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
@@ -119,7 +124,8 @@ class FakePipeline:
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
-        made = {"checkpoint": self.checkpoint_id}
+        styles = [each.model_dump() for each in settings.styles]
+        made = {"checkpoint": self.checkpoint_id, "settings": {"style": settings.style, "styles": styles}}
         recipes = [
             {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
             | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}
@@ -129,6 +135,13 @@ class FakePipeline:
         base = [_picture(shot, 64) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
+
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> FakeDrawing:  # fmt: skip
+        self.edits.append(list(edits))
+        return self.draw([each.target() for each in edits], settings, on_step, cancelled)
 
 
 def _picture(shot: Shot, size: int) -> Image.Image:
@@ -161,7 +174,7 @@ def fake_worker(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
     runner = DrawRunner(made)
-    kinds = {"draw": runner, "vary": runner} | (runners or {})
+    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | (runners or {})
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 
 

@@ -54,10 +54,10 @@ class Busy:
             i += 1
             prompt, key = f"사람 {self.number} 그림 {i}", f"{self.number}-{i}"
             body = {"prompt": prompt, "n": 1}
-            status, told = self.client.patiently("POST", "/generations", body, Idempotency_Key=key)
+            status, answer = self.client.patiently("POST", "/generations", body, Idempotency_Key=key)
             if status == 202:
-                assert told["prompt"] == prompt
-                self.promised[told["id"]] = prompt
+                assert answer["prompt"] == prompt
+                self.promised[answer["id"]] = prompt
             if i % 4 == 0:
                 id = next(iter(self.promised))
                 status, _ = self.client.patiently("DELETE", f"/generations/{id}")

@@ -117,20 +117,20 @@ class Client:
         deadline = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(OSError, ValueError):
-                status, told = self.call(method, path, body, **headers)
+                status, answer = self.call(method, path, body, **headers)
                 if status != 503:
-                    return status, told
+                    return status, answer
             assert time.monotonic() < deadline, f"{method} {path} was not answered"
             time.sleep(0.05)
 
     def until_end(self, id: str, seconds: float = PATIENCE) -> dict:
         deadline = time.monotonic() + seconds
         while True:
-            status, told = self.patiently("GET", f"/generations/{id}")
-            assert status == 200, told
-            if told["status"] in ("succeeded", "failed", "cancelled"):
-                return told
-            assert time.monotonic() < deadline, told
+            status, answer = self.patiently("GET", f"/generations/{id}")
+            assert status == 200, answer
+            if answer["status"] in ("succeeded", "failed", "cancelled"):
+                return answer
+            assert time.monotonic() < deadline, answer
             time.sleep(0.05)
 
     def events(self, id: str) -> Iterator[str]:

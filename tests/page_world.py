@@ -135,19 +135,19 @@ def open_world(folder: Path, step_seconds: float = 0.05, **settings: str) -> Ite
 
 
 def draw(page: Page, prompt: str) -> object:
-    """Type a prompt, press Enter, and give the sheet that comes."""
-    before = page.locator(".sheet").count()
+    """Type a prompt, press Enter, and give the card that comes."""
+    before = page.locator(".generation").count()
     page.fill("#prompt", prompt)
     page.press("#prompt", "Enter")
-    expect(page.locator(".sheet")).to_have_count(before + 1)
-    return page.locator(".sheet").first
+    expect(page.locator(".generation")).to_have_count(before + 1)
+    return page.locator(".generation").first
 
 
 def drawn(page: Page, prompt: str) -> object:
     """Draw, and wait until it is finished."""
-    sheet = draw(page, prompt)
-    expect(sheet).to_have_attribute("data-status", "succeeded")
-    return sheet
+    card = draw(page, prompt)
+    expect(card).to_have_attribute("data-status", "succeeded")
+    return card
 
 
 def until(page: Page, script: str) -> None:

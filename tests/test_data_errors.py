@@ -23,14 +23,14 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def one_line(capsys: pytest.CaptureFixture, status: int, *said: str) -> None:
+def one_line(capsys: pytest.CaptureFixture, status: int, *message: str) -> None:
     error = capsys.readouterr().err
     assert status == 2 and error.startswith("error: ") and error.count("\n") == 1, error
-    for text in said:
+    for text in message:
         assert text in error
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
+@pytest.mark.parametrize(("name", "content", "message"), [
     ("a.csv", b'id,title\n1,"red dress\n', "a.csv has a quote that opens in line 2"),
     ("a.csv", b"\xff\x00\xb0\xff", "a.csv is neither UTF-8 nor CP949"),
     ("a.json", b"[" * 100_000, "a.json is neither JSON"), ("a.json", b'{"a": 1}', "the catalogue has a"),
@@ -39,23 +39,23 @@ def one_line(capsys: pytest.CaptureFixture, status: int, *said: str) -> None:
     ("a.jsonl", b'{"id": 1, "title": "x"}\n{', "no picture matches"),
 ])  # fmt: skip
 def test_a_wrong_catalogue_is_one_line(
-    shop: Path, capsys: pytest.CaptureFixture, name: str, content: bytes, said: str
+    shop: Path, capsys: pytest.CaptureFixture, name: str, content: bytes, message: str
 ) -> None:
     (shop / name).write_bytes(content)
     if name == "a.jsonl":
         (shop / "img/1.jpg").unlink()
-    one_line(capsys, fashion.main(["prepare", str(shop / name), str(shop / "img"), str(shop / "out")]), said)
+    one_line(capsys, fashion.main(["prepare", str(shop / name), str(shop / "img"), str(shop / "out")]), message)
     assert not (shop / "out").exists()
 
 
-@pytest.mark.parametrize(("content", "said"), [
+@pytest.mark.parametrize(("content", "message"), [
     (b'{"text": "a"}\n{oops', "metadata.jsonl, line 2"), (b'["a"]\n', "line 1"), (b"\xff\xfe\xff", "metadata.jsonl"),
     (b'{"text": "a", "attributes": {"garments": [{"kind": "hat"}]}}', "row 1: garment 'hat'"),
     (b"", "metadata.jsonl is empty"), (b'{"caption": "a"}', "no column 'text'"),
 ])  # fmt: skip
-def test_wrong_metadata_is_one_line(shop: Path, capsys: pytest.CaptureFixture, content: bytes, said: str) -> None:
+def test_wrong_metadata_is_one_line(shop: Path, capsys: pytest.CaptureFixture, content: bytes, message: str) -> None:
     (shop / "img/metadata.jsonl").write_bytes(content)
-    one_line(capsys, fashion.main(["stats", str(shop / "img")]), said)
+    one_line(capsys, fashion.main(["stats", str(shop / "img")]), message)
 
 
 def test_metadata_may_have_a_mark_blank_lines_and_separators_of_unicode(tmp_path: Path) -> None:

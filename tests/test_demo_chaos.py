@@ -96,10 +96,10 @@ def fill_the_disk(tmp_path: Path, times: int) -> None:
 def live_on_a_full_disk(studio: Studio, disk: Path, times: int) -> None:
     chance, person, ballast = random.Random(5), studio.person(), disk / "ballast"
     kept = {person.finished("코트 0", n=1)["id"]}
-    told = Counter[str]()
+    outcomes = Counter[str]()
     for turn in range(times):
         leave(ballast, disk, chance.choice((0, 4096, chance.randrange(200_000))))
-        told[act(person, turn, kept, chance)] += 1
+        outcomes[act(person, turn, kept, chance)] += 1
         ballast.unlink()
         studio.services.reserve.fill()
         for id in kept:
@@ -108,7 +108,7 @@ def live_on_a_full_disk(studio: Studio, disk: Path, times: int) -> None:
     studio.services.deletion.sweep()
     assert problems(studio.services) == []
     assert person.finished("끝", n=1)["status"] == "succeeded"
-    print(f"{times} full disks: {dict(told)}")
+    print(f"{times} full disks: {dict(outcomes)}")
 
 
 def leave(ballast: Path, disk: Path, free: int) -> None:

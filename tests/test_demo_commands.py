@@ -44,9 +44,9 @@ def folder_of_pictures(folder: Path) -> Path:
 def test_help_names_every_command(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in ("serve", "generate", "search", "import", "gallery", "reindex", "verify", "export", "forget", "token"):
-        assert f"  {name} " in told
+        assert f"  {name} " in printed
 
 
 def test_korean_draws_from_the_shell_and_pictures_never_overwrite_each_other(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_korean_draws_from_the_shell_and_pictures_never_overwrite_each_other(tmp
 def test_a_folder_comes_in_is_found_goes_out_and_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder = folder_of_pictures(tmp_path / "pictures")
     assert main(["import", str(folder), "--owner", OWNER]) == 0
-    told = capsys.readouterr()
-    assert "2 pictures are in, 2 skipped" in told.out and "bad.png" in told.err
+    printed = capsys.readouterr()
+    assert "2 pictures are in, 2 skipped" in printed.out and "bad.png" in printed.err
     assert main(["search", "빨간 치마", "--owner", OWNER, "-k", "1"]) == 0
     assert "빨간 치마" in capsys.readouterr().out
     assert main(["search", "빨간 치마"]) == 0 and "빨간" not in capsys.readouterr().out

@@ -176,10 +176,10 @@ def test_a_server_over_a_damaged_database_says_the_cure_and_comes_back_by_itself
         wait_for(lambda: answers(person), 240)
         before = server.children()
         for _ in range(3):
-            status, told = person.call("GET", "//readyz")
-            assert status == 503 and told["missing"][0]["code"] == "database_damaged"
-            status, told = person.call("POST", "/generations", {"prompt": "모자"}, Accept_Language="en")
-            assert status == 503 and told["error"]["code"] == "database_damaged" and "restore" in told["detail"]
+            status, answer = person.call("GET", "//readyz")
+            assert status == 503 and answer["missing"][0]["code"] == "database_damaged"
+            status, answer = person.call("POST", "/generations", {"prompt": "모자"}, Accept_Language="en")
+            assert status == 503 and answer["error"]["code"] == "database_damaged" and "restore" in answer["detail"]
             time.sleep(3)
         assert server.children() == before and set(before) == {"web", "worker"}, "a crash loop"
         path.write_bytes(sound)
@@ -220,9 +220,9 @@ def test_a_backup_made_while_people_draw_and_delete_is_restored_whole(tmp_path: 
     again_person = again.person()
     again_person.client._cookies = person.client._cookies
     for id in kept:
-        told = again_person.get(f"/generations/{id}").json
-        assert told["status"] == "succeeded"
-        assert all(again_person.get(f"/images/{one['id']}").status_code == 200 for one in told["images"])
+        answer = again_person.get(f"/generations/{id}").json
+        assert answer["status"] == "succeeded"
+        assert all(again_person.get(f"/images/{one['id']}").status_code == 200 for one in answer["images"])
     assert [again_person.get(f"/generations/{id}").status_code for id in (gone, late)] == [404, 404]
     assert again_person.get("/search?q=코트 1").json["results"]
     assert all((path.stat().st_mode & 0o077) == 0 for path in (tmp_path / "backup").rglob("*"))

@@ -179,5 +179,5 @@ def test_a_clock_a_day_off_changes_nobodys_place_and_refuses_nobody(
 
 
 def ask(person: Person, address: str) -> object:
-    told = {"X-Forwarded-For": address, "X-Forwarded-Host": "studio.kr", "X-Forwarded-Proto": "https"}
-    return person.post("/generations", {"prompt": "코트", "n": 1}, headers=told)
+    headers = {"X-Forwarded-For": address, "X-Forwarded-Host": "studio.kr", "X-Forwarded-Proto": "https"}
+    return person.post("/generations", {"prompt": "코트", "n": 1}, headers=headers)

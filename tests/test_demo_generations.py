@@ -169,7 +169,53 @@ def test_styles_are_words_or_loras(studio: Studio) -> None:
     person.finished("갓", style="ink_wash", n=1)
     assert studio.pipeline.batches[-1][0].prompt == "갓, 수묵화"
     assert person.finished("갓", style="minhwa", n=1)["status"] == "succeeded"
-    assert person.post("/generations", {"prompt": "갓", "style": "x"}).json["error"]["code"] == "unknown_style"
+    refused = person.post("/generations", {"prompt": "갓", "style": "x"}).json["error"]
+    assert refused["code"] == "unknown_style" and "minhwa" in refused["message"] and "ink_wash" in refused["message"]
+
+
+def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -> None:
+    offered = {style["name"]: style for style in studio.person().get("/styles").json["styles"]}
+    assert offered["minhwa"] == {
+        "name": "minhwa", "kind": "lora", "label": {"ko": "minhwa", "en": "minhwa"}, "trigger": "민화풍",
+        "example": "민화풍 호랑이", "base": "", "sha256": "0" * 64,
+    }  # fmt: skip
+
+
+def test_several_styles_are_drawn_together_from_a_list_or_from_tags(studio: Studio) -> None:
+    person = studio.person()
+    wanted = [{"name": "minhwa", "weight": 0.5}, {"name": "수묵화", "weight": 0.8}]
+    listed = person.finished("빨간 갓", n=1, styles=wanted)
+    assert listed["styles"] == wanted and listed["prompt"] == "빨간 갓"
+    tagged = person.finished("빨간 갓 <lora:minhwa:0.5>, <lora:수묵화:0.8>", n=1)
+    assert (tagged["styles"], tagged["prompt"]) == (wanted, "빨간 갓")
+    assert [each.name for each in studio.pipeline.settings[-1].styles] == ["minhwa", "수묵화"]
+    assert studio.pipeline.batches[-1][0].prompt == "빨간 갓"
+    other = person.finished("빨간 갓", n=1)
+    assert other["styles"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ({"prompt": "갓 <lora:네온:0.8>"}, "unknown_style", "minhwa, 수묵화"),
+        ({"prompt": "갓", "styles": [{"name": "네온"}]}, "unknown_style", "minhwa, 수묵화"),
+        ({"prompt": "갓 <lora:minhwa:9>"}, "invalid_request", "2"),
+        ({"prompt": "갓 <lora:minhwa:strong>"}, "invalid_request", "styles.0.weight"),
+        ({"prompt": "갓", "styles": [{"name": "minhwa"}] * 5}, "invalid_request", "4"),
+    ],
+)
+def test_styles_that_cannot_be_drawn_are_refused_with_what_can(
+    studio: Studio, body: dict, code: str, said: str
+) -> None:
+    refused = studio.person().post("/generations", body)
+    assert refused.status_code == 422
+    assert refused.json["error"]["code"] == code and said in str(refused.json["error"])
+
+
+def test_a_prompt_is_counted_without_its_tags(studio: Studio) -> None:
+    person = studio.person()
+    with_tag = person.post("/prompts/analyze", {"prompt": "빨간 갓 <lora:minhwa:0.5>"}).json
+    assert with_tag == person.post("/prompts/analyze", {"prompt": "빨간 갓"}).json
 
 
 @pytest.mark.parametrize("refines", [True, False])

@@ -76,9 +76,9 @@ def test_a_body_that_is_not_a_request_is_refused(studio: Studio, body: bytes) ->
     assert reply.status_code in (400, 422), reply.text
     assert reply.content_type == "application/problem+json"
     assert reply.json["error"]["code"] and reply.json["status"] == reply.status_code
-    said = reply.json["detail"]
-    reason = said.rsplit(": ", 1)[-1] if reply.json["error"]["code"] == "invalid_request" else said
-    assert re.search("[가-힣]", reason), said
+    message = reply.json["detail"]
+    reason = message.rsplit(": ", 1)[-1] if reply.json["error"]["code"] == "invalid_request" else message
+    assert re.search("[가-힣]", reason), message
     assert person.get("/generations").json["items"] == []
 
 
@@ -168,20 +168,20 @@ def test_a_polyglot_loses_what_is_not_picture(studio: Studio) -> None:
 
 def test_a_typo_is_corrected_and_shown(studio: Studio) -> None:
     person = studio.person()
-    told = person.post("/prompts/analyze", {"prompt": "빨간 채크무늬 원피스"}).json
-    assert told["read_as"] == [{"word": "채크무늬", "meant": "체크무늬", "start": 3, "end": 7}]
-    assert told["unknown_words"] == []
-    assert [one["code"] for one in told["warnings"]] == ["read_as"]
+    answer = person.post("/prompts/analyze", {"prompt": "빨간 채크무늬 원피스"}).json
+    assert answer["read_as"] == [{"word": "채크무늬", "meant": "체크무늬", "start": 3, "end": 7}]
+    assert answer["unknown_words"] == []
+    assert [one["code"] for one in answer["warnings"]] == ["read_as"]
     made = person.post("/generations", {"prompt": "빨간 채크무늬 원피스"}).json
     assert made["prompt"] == "빨간 채크무늬 원피스"
     assert "‘채크무늬’→‘체크무늬’" in made["warnings"][0]["message"]
 
 
 def test_the_meter_knows_length_and_unknown_words(studio: Studio) -> None:
-    told = studio.person().post("/prompts/analyze", {"prompt": "빨간 원피스를  입은 우주선"}).json
-    assert told["normalized"] == "빨간 원피스를 입은 우주선" and told["allowed"] and told["tokens"] > 0
-    assert told["unknown_words"] == [{"word": "우주선", "start": 11, "end": 14}]
-    assert told["warnings"][0]["code"] == "unknown_words"
+    answer = studio.person().post("/prompts/analyze", {"prompt": "빨간 원피스를  입은 우주선"}).json
+    assert answer["normalized"] == "빨간 원피스를 입은 우주선" and answer["allowed"] and answer["tokens"] > 0
+    assert answer["unknown_words"] == [{"word": "우주선", "start": 11, "end": 14}]
+    assert answer["warnings"][0]["code"] == "unknown_words"
     assert not studio.person().post("/prompts/analyze", {"prompt": "누드 모델"}).json["allowed"]
 
 

@@ -164,8 +164,8 @@ def test_a_job_whose_worker_died_is_drawn_again_at_most_twice(studio: Studio) ->
         with studio.services.database.write() as session:
             assert jobs.take_back(session, f"dead-{attempt}") == 1
         assert not queue.fail(claimed[0], "draw_failed")
-    told = person.get(f"/generations/{id}").json
-    assert told["status"] == "failed" and told["error"]["code"] == "worker_died"
+    answer = person.get(f"/generations/{id}").json
+    assert answer["status"] == "failed" and answer["error"]["code"] == "worker_died"
 
 
 def test_a_lease_that_ran_out_is_taken_back_and_the_late_worker_commits_nothing(studio: Studio) -> None:

@@ -91,8 +91,8 @@ def test_its_events_are_told(studio: Studio) -> None:
     person = studio.person()
     id = person.post("/generations", {"kind": "echo", "text": "events", "n": 1}).json["id"]
     person.until_end(id)
-    told = person.get(f"/generations/{id}/events").text
-    assert [line for line in told.splitlines() if line.startswith("event: ")][-2:] == ["event: image", "event: done"]
+    answer = person.get(f"/generations/{id}/events").text
+    assert [line for line in answer.splitlines() if line.startswith("event: ")][-2:] == ["event: image", "event: done"]
 
 
 def test_what_it_does_not_allow_is_refused_with_the_field(studio: Studio) -> None:
@@ -115,9 +115,9 @@ def test_the_document_describes_it_in_requests_and_answers(studio: Studio) -> No
     kinds = post["requestBody"]["content"]["application/json"]["schema"]
     while "$ref" in kinds:
         kinds = schemas[kinds["$ref"].rsplit("/", 1)[-1]]
-    assert set(kinds["discriminator"]["mapping"]) == {"draw", "vary", "echo"}
+    assert set(kinds["discriminator"]["mapping"]) == {"draw", "vary", "form", "edit", "echo"}
     shown = next(schema for name, schema in schemas.items() if name.endswith("GenerationOut"))
-    assert {one["title"] for one in shown["oneOf"]} == {"Draw", "Vary", "Echo"}
+    assert {one["title"] for one in shown["oneOf"]} == {"Draw", "Vary", "Form", "Edit", "Echo"}
 
 
 def test_the_page_is_told_its_ranges(studio: Studio) -> None:

@@ -18,7 +18,8 @@ from demo.studio.visibility import Viewer, visible_to
 
 NOTHING = "0" * 32
 ID = "^[0-9a-f]{32}$"
-TEXTS = {"prompt": "분홍 저고리", "code": "ABCD-EFGH-JKMN-PQRS", "reason": "x", "name": "t", "q": "두루마기"}
+TEXTS = {"prompt": "분홍 저고리", "code": "ABCD-EFGH-JKMN-PQRS", "reason": "x", "name": "t", "q": "두루마기",
+         "title": "저고리", "color": "분홍"}  # fmt: skip
 SECRET = "아무도 모르는 자주색 두루마기"
 
 

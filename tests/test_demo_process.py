@@ -48,8 +48,8 @@ def test_the_whole_way_over_http(server: Server) -> None:
 
 def test_a_request_that_no_route_ever_sees_has_the_same_shape_of_error(server: Server) -> None:
     server.start()
-    status, told = Client(server.url).call("GET", f"/search?q={quote('가' * 1000)}")
-    assert status == told["status"] == 414 and told["error"]["code"] == "too_large"
+    status, answer = Client(server.url).call("GET", f"/search?q={quote('가' * 1000)}")
+    assert status == answer["status"] == 414 and answer["error"]["code"] == "too_large"
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.sendall(b"nonsense\r\n\r\n")
         answer = line.makefile("rb").read()
@@ -120,8 +120,8 @@ def test_more_streams_than_the_cap_are_told_to_poll(server: Server) -> None:
         streams = [person.events(id) for _ in range(2)]
         for stream in streams:
             assert next(stream) == "queued"
-        status, told = person.call("GET", f"/generations/{id}/events")
-    assert status == 503 and told["error"]["code"] == "too_many_streams"
+        status, answer = person.call("GET", f"/generations/{id}/events")
+    assert status == 503 and answer["error"]["code"] == "too_many_streams"
     assert [list(stream)[-1] for stream in streams] == ["done", "done"]
     status, _ = person.call("GET", f"/generations/{id}/events", Last_Event_ID="999999999")
     assert status == 204

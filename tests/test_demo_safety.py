@@ -39,9 +39,9 @@ def test_what_the_checker_flags_fails_and_is_never_shown(tmp_path: Path) -> None
         worker = fake_worker(studio.settings, CheckedPipeline(FakePipeline(0), judge))
         worker._open()
         worker.work_once()
-        told = person.get(f"/generations/{id}").json
-        assert told["status"] == status
-        assert (told["error"] or {}).get("code") == ("content_flagged" if objects else None)
+        answer = person.get(f"/generations/{id}").json
+        assert answer["status"] == status
+        assert (answer["error"] or {}).get("code") == ("content_flagged" if objects else None)
         assert len(list(studio.services.storage.found())) == (0 if objects else 6)
         worker._database.close()
         studio.close()

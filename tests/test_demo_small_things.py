@@ -136,5 +136,5 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr(Path, "mkdir", refuse)
     assert main(["serve"]) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("error: ") and "DATA_DIR" in said and "Traceback" not in said
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("error: ") and "DATA_DIR" in message and "Traceback" not in message

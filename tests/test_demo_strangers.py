@@ -33,7 +33,7 @@ def png(color: str = "red") -> bytes:
     return out.getvalue()
 
 
-def told(studio: Studio, stranger: Person, public: dict) -> dict[str, tuple[int, bytes]]:
+def answers(studio: Studio, stranger: Person, public: dict) -> dict[str, tuple[int, bytes]]:
     """Every route that can be read, with the ids of a public generation; and every form of its picture."""
     names = {"generation_id": public["id"], "image_id": public["images"][0]["id"], "place": "0", "token_id": "0" * 32,
              "receipt_id": "0" * 32}  # fmt: skip
@@ -74,10 +74,10 @@ def test_nothing_that_a_stranger_can_read_changes_by_what_another_does_privately
     owner, stranger = studio.person(), studio.person()
     public = owner.finished("노란 우산", n=1, visibility="public")
     stranger.get("//")
-    before = told(studio, stranger, public)
+    before = answers(studio, stranger, public)
     assert len(before) > 25 and sum(status == 200 for status, _ in before.values()) > 15
     act_privately(owner)
-    after = told(studio, stranger, public)
+    after = answers(studio, stranger, public)
     for path, one in before.items():
         assert after[path] == one, path
     assert not [path for path, (_, body) in after.items() if SECRET.encode() in body]

@@ -197,14 +197,14 @@ def test_behind_a_trusted_proxy_the_client_counts_and_without_one_nobody_is_beli
     tmp_path: Path, proxies: int
 ) -> None:
     studio = open_studio(tmp_path, worker=False, proxies=proxies, rate_newcomers="1/hour", allowed_hosts="studio.kr")
-    told = {"X-Forwarded-Host": "studio.kr", "X-Forwarded-Proto": "https"}
+    headers = {"X-Forwarded-Host": "studio.kr", "X-Forwarded-Proto": "https"}
     if not proxies:
-        assert studio.person().get("//readyz", headers=told).json["error"]["code"] == "bad_host"
+        assert studio.person().get("//readyz", headers=headers).json["error"]["code"] == "bad_host"
         studio.close()
         return
     for address, status in (("203.0.113.1", 202), ("203.0.113.2", 202), ("203.0.113.1", 429)):
-        headers = told | {"X-Forwarded-For": address, "Origin": "https://studio.kr"}
-        reply = studio.person().post("/generations", {"prompt": "코트"}, headers=headers)
+        own = headers | {"X-Forwarded-For": address, "Origin": "https://studio.kr"}
+        reply = studio.person().post("/generations", {"prompt": "코트"}, headers=own)
         assert reply.status_code == status, address
     studio.close()
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from demo_client import Person, Studio, open_studio, wait_for
 from sqlalchemy import select
 
-from demo.store.database import HEAD
+from demo.store.database import HEAD, MIGRATIONS
 from demo.store.tables import ENDED, Generation, Idempotency, Image, Owner
 from demo.studio.owners import COOKIE
 from demo.studio.verifying import problems
@@ -39,6 +40,14 @@ def browser_of(studio: Studio, owner_id: str) -> Person:
     person = studio.person()
     person.client.set_cookie(COOKIE, studio.services.owners.cookie(owner_id), domain="localhost")
     return person
+
+
+def test_the_versions_of_the_database_are_one_line_that_ends_at_the_head() -> None:
+    versions = ScriptDirectory(str(MIGRATIONS))
+    assert versions.get_heads() == [HEAD]
+    numbers = [revision.revision for revision in versions.walk_revisions()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert {path.name[:4] for path in (MIGRATIONS / "versions").glob("*.py")} == set(numbers)
 
 
 def test_every_row_is_there_and_its_job_says_what_the_columns_said(studio: Studio, facts: dict) -> None:

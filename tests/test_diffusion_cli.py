@@ -52,12 +52,13 @@ def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         (["--scheduler", "ddim"], "choose one of dpm"),
         (["--scheduler", "lcm"], "choose one of dpm"),
         (["--size", "40"], "multiple of 16"),
         (["--style", "ink"], "style 'ink' is not here"),
+        (["--styles", "ink:0.5", "neon"], "style 'ink' is not here"),
         (["--seed", "-1"], "seed is -1"),
         (["--negative-prompt", "흐린"], '--negative "흐린"'),
         (["--source", "nowhere.png"], "nowhere.png"),
@@ -65,13 +66,25 @@ def test_varies_a_picture_from_the_shell(checkpoint: Path, tmp_path: Path) -> No
     ],
 )
 def test_a_request_that_cannot_be_drawn_is_refused_in_one_line(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], message: str
 ) -> None:
     assert main(["a dress", "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint), *asked]) == 2
     refused = capsys.readouterr().err
-    assert said in refused
+    assert message in refused
     assert refused.count("\n") == 1
     assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [("a dress <lora:ink:0.5>", "style 'ink' is not here"), ("a dress <lora:ink:9>", "a weight from -2 to 2"),
+     ("a dress <lora:ink:much>", "a weight from -2 to 2")],
+)  # fmt: skip
+def test_a_tag_in_a_prompt_is_a_style(
+    prompt: str, said: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([prompt, "-o", str(tmp_path / "out"), "--checkpoint", str(checkpoint)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_strength_that_leaves_no_step_is_refused(

@@ -114,9 +114,10 @@ def test_text_encoder_deltas_are_skipped_with_a_warning(
     ("spoil", "message"),
     [
         (lambda state: {k.replace("conv1", "conv9"): v for k, v in state.items()}, "no layer .*conv9"),
-        (lambda state: {k: v for k, v in state.items() if "lora_B" not in k}, "lacks one of the two factors"),
+        (lambda state: {k: v for k, v in state.items() if "lora_B" not in k}, r"lacks one of the factors \(up\)"),
         (lambda state: {k: v[:, :3].clone() if "lora_A" in k else v for k, v in state.items()}, "has shapes"),
-        (lambda state: {"unet.conv_in.hada_w1_a": torch.zeros(2, 2)}, "not a plain LoRA weight"),
+        (lambda state: {"unet.conv_in.hada_w1_a": torch.zeros(2, 2)}, r"lacks one of the factors \(hada_w1_b\)"),
+        (lambda state: {"unet.conv_in.oft_blocks": torch.zeros(2, 2)}, "is a style of OFT; LoRA, LoCon, LoHa"),
         (lambda state: {"text_encoder.x.lora_A.weight": torch.zeros(2, 2)}, "changes nothing"),
     ],
 )

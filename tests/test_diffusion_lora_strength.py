@@ -20,6 +20,7 @@ from diffusion.lora import LoraShelf
 from diffusion.lora_files import DIFFUSERS_NAME, HEADER, PEFT_NAME, PEFT_SETTINGS
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.weights import WeightsError
+from jobspec import StyleUse
 from testing.random_checkpoint import write_stable_diffusion
 
 # parts of a layer's name that PEFT rightly does not match
@@ -72,7 +73,7 @@ def loaded_by_diffusers(checkpoint: Path, lora: Path | dict[str, torch.Tensor]) 
 def changes(shelf: LoraShelf, unet: UNet2DConditionModel, name: str) -> dict[str, torch.Tensor]:
     """What our shelf adds to each weight."""
     before = {key: value.detach().clone() for key, value in unet.named_parameters()}
-    with shelf.applied(unet, name, 1.0):
+    with shelf.applied(unet, [StyleUse(name=name)]):
         after = {key: value.detach().clone() for key, value in unet.named_parameters()}
     assert all(torch.equal(value, before[key]) for key, value in unet.named_parameters())
     found = {key.removesuffix(".weight"): after[key] - before[key] for key in before}
@@ -183,16 +184,18 @@ def test_peft_weights_without_their_settings_are_refused_or_warned_of(
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        ({"peft_type": "LOHA"}, "is a LOHA"),
+        ({"peft_type": "OFT"}, "is of PEFT's kind OFT, which is not read"),
         ({"peft_type": "LORA", "use_dora": True, "r": 4}, "is a DoRA"),
+        ({"peft_type": "LORA", "r": 4, "bias": "lora_only"}, "was trained with bias 'lora_only'"),
+        ({"peft_type": "LORA", "r": 4, "modules_to_save": ["conv_out"]}, "was trained with modules_to_save"),
         ({"peft_type": "LORA", "r": 4, "init_lora_weights": "pissa"}, "changes its base as well"),
         ({"peft_type": "LORA", "r": 4, "lora_alpha": 4, "alpha_pattern": {"to_(q": 3}}, "cannot be read"),
         ({"peft_type": "LORA", "r": 4, "lora_alpha": [4]}, "cannot be read"),
     ],
 )
-def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, said: str, tmp_path: Path) -> None:
+def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, message: str, tmp_path: Path) -> None:
     adapter = with_adapter(checkpoint, {"lora_alpha": 4})
     (tmp_path / "ink").mkdir()
     save_file(
@@ -200,7 +203,7 @@ def test_settings_of_another_kind_are_refused(checkpoint: Path, settings: dict, 
         tmp_path / "ink" / PEFT_NAME,
     )
     (tmp_path / "ink" / PEFT_SETTINGS).write_text(json.dumps(settings))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         LoraShelf(tmp_path).check("ink")
 
 
@@ -210,17 +213,17 @@ def test_files_that_cannot_be_read_are_not_offered(checkpoint: Path, tmp_path: P
     save_file(state, tmp_path / "ink.safetensors")
     (tmp_path / "._ink.safetensors").write_bytes(b"\0\5\26\7")  # macOS' own beside it
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "ink.safetensors").read_bytes()[:-40])
-    save_file({"unet.conv_in.lokr_w1": torch.zeros(2, 2)}, tmp_path / "lokr.safetensors")
+    save_file({"unet.conv_in.boft_R": torch.zeros(2, 2)}, tmp_path / "boft.safetensors")
     save_file(state, tmp_path / "torn.safetensors", metadata={HEADER: "{"})
     shelf = LoraShelf(tmp_path)
     assert shelf.names() == ["ink"]
-    for name, said in (
+    for name, message in (
         ("cut", "truncated or damaged"),
-        ("lokr", "not a plain LoRA"),
+        ("boft", "is a style of BOFT"),
         ("torn", "not JSON"),
         ("x", "has ink"),
     ):
-        with pytest.raises(ValueError, match=f"style '{name}'.*{said}"):
+        with pytest.raises(ValueError, match=f"style '{name}'.*{message}"):
             shelf.check(name)
 
 
@@ -241,7 +244,10 @@ def test_a_style_that_blows_up_is_named(checkpoint: Path, tmp_path: Path) -> Non
         save_file(state, tmp_path / f"{name}.safetensors")
     pipeline = load_pipeline(checkpoint, dtype="float32", styles=tmp_path)
     plain = pipeline.draw([Shot("a")], DrawSettings(steps=2)).images[0].tobytes()
-    for name, said in (("hot", "with style 'hot' at weight 1.0"), ("boiling", "style 'boiling' at weight 1.0 makes")):
-        with pytest.raises(ValueError, match=said):
+    for name, message in (
+        ("hot", "with style 'hot' at weight 1.0"),
+        ("boiling", "style 'boiling' at weight 1.0 makes"),
+    ):
+        with pytest.raises(ValueError, match=message):
             pipeline.draw([Shot("a")], DrawSettings(steps=2, style=name))
     assert pipeline.draw([Shot("a")], DrawSettings(steps=2)).images[0].tobytes() == plain

@@ -134,16 +134,16 @@ def test_ready_embeddings_draw_what_their_prompts_draw(pipeline: TwoStagePipelin
     encoder = pipeline.text_encoder
     hidden, pooled = encoder.refiner(["a red dress", ""])
     base = encoder.base(["a red dress", ""])
-    told = {
+    conditioning = {
         "base": Conditioning(base[:1], base[1:]),
         "refiner": Conditioning(hidden[:1], hidden[1:], pooled[:1], pooled[1:]),
     }
-    drawing = pipeline.draw([Shot("", seed=7)], FAST, told=told)
+    drawing = pipeline.draw([Shot("", seed=7)], FAST, conditioning=conditioning)
     expected = pipeline.draw([Shot("a red dress", seed=7)], FAST)
     assert drawing.images[0].tobytes() == expected.images[0].tobytes()
     assert drawing.recipes[0]["made_with"]["encoder"] == "given"
     with pytest.raises(ValueError, match="2 rows"):
-        pipeline.draw(shots_for("a", 2, 0), FAST, told=told)
+        pipeline.draw(shots_for("a", 2, 0), FAST, conditioning=conditioning)
 
 
 def test_progress_counts_every_step_and_previews(pipeline: TwoStagePipeline) -> None:
@@ -342,6 +342,6 @@ def test_refines_what_the_stock_sdxl_refiner_refines(tmp_path: Path) -> None:
     )  # fmt: skip
     schedule = make_schedule(stage.scheduler, "dpm++", 4, 0.5)
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(3))
-    told = Conditioning(hidden[:1], hidden[1:], pooled[:1], pooled[1:])
-    mine = stage.decode(stage.denoise(schedule.noised(latents, noise), schedule, told, 4.0, lambda *_: None))
+    conditioning = Conditioning(hidden[:1], hidden[1:], pooled[:1], pooled[1:])
+    mine = stage.decode(stage.denoise(schedule.noised(latents, noise), schedule, conditioning, 4.0, lambda *_: None))
     assert np.abs(levels(theirs.images[0]) - levels(from_pixels(mine)[0])).max() <= 1

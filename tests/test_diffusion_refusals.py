@@ -40,7 +40,7 @@ def set_values(path: Path, **values: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "expected"),
     [
         ({"in_channels": 9}, "takes 9 channels and gives 4, the autoencoder has 4: it was made for inpainting"),
         ({"in_channels": 8}, "a picture to be edited by instruction"),
@@ -56,14 +56,14 @@ def set_values(path: Path, **values: object) -> None:
     ],
 )
 def test_a_unet_that_asks_for_more_is_refused_when_opened(
-    copy: Path, values: dict, said: str, capsys: pytest.CaptureFixture[str]
+    copy: Path, values: dict, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_values(copy / "unet/config.json", **values)
     with pytest.raises(WeightsError, match="unet/config.json"):
         load_pipeline(copy, dtype="float32")
     assert main(["a dress", "--checkpoint", str(copy), "-o", str(copy / "out")]) == 1
     refused = capsys.readouterr().err
-    assert said in refused
+    assert expected in refused
     assert refused.count("\n") == 1
 
 
@@ -115,12 +115,12 @@ def test_full_precision_comes_before_a_variant(sd15: Path, copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "said"),
+    ("index", "expected"),
     [({}, "has no weight_map"), ({"weight_map": {"a": "../../secret.safetensors"}}, "only files beside it")],
 )
-def test_an_index_that_leads_elsewhere_is_refused(copy: Path, index: dict, said: str) -> None:
+def test_an_index_that_leads_elsewhere_is_refused(copy: Path, index: dict, expected: str) -> None:
     (copy / "unet" / f"{UNET}.index.json").write_text(json.dumps(index))
-    with pytest.raises(WeightsError, match=said):
+    with pytest.raises(WeightsError, match=expected):
         load_pipeline(copy, dtype="float32")
 
 
@@ -202,7 +202,7 @@ def _spoil_vae(pipeline: TwoStagePipeline, role: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
-    ("find", "role", "said"),
+    ("find", "role", "expected"),
     [
         (
             _spoil_unet,
@@ -214,13 +214,13 @@ def _spoil_vae(pipeline: TwoStagePipeline, role: str) -> torch.Tensor:
     ],
 )
 def test_a_picture_of_nan_is_an_error_that_names_what_made_it(
-    pipeline: TwoStagePipeline, find: Callable, role: str, said: str, value: float
+    pipeline: TwoStagePipeline, find: Callable, role: str, expected: str, value: float
 ) -> None:
     weight = find(pipeline, role)
     kept = weight.detach().clone()
     try:
         weight.data[(0,) * weight.ndim] = value
-        with pytest.raises(BrokenPicture, match=said):
+        with pytest.raises(BrokenPicture, match=expected):
             pipeline.draw([Shot("a")], DrawSettings(steps=2))
     finally:
         weight.data.copy_(kept)
@@ -232,7 +232,7 @@ def test_hidden_states_of_nan_name_the_text_encoder(pipeline: TwoStagePipeline) 
 
     rows = torch.full((1, 77, 32), float("nan"))
     with pytest.raises(BrokenPicture, match="text encoder"):
-        pipeline.draw([Shot("a")], FAST, told={"base": Conditioning(rows, rows)})
+        pipeline.draw([Shot("a")], FAST, conditioning={"base": Conditioning(rows, rows)})
 
 
 def test_epsilon_without_a_signal_at_the_end_is_not_drawn_by_ddim(
@@ -248,10 +248,10 @@ def test_epsilon_without_a_signal_at_the_end_is_not_drawn_by_ddim(
     drawing = pipeline.draw([Shot("a red dress")], DrawSettings(steps=4))
     assert drawing.warnings == (DrawWarning("scheduler_replaced", {"named": "ddim", "used": "dpm++"}),)
     assert drawing.images[0].getextrema() != ((0, 0),) * 3
-    told = ["a red dress", "--checkpoint", str(copy), "--steps", "4", "-o", str(tmp_path / "out")]
-    assert main([*told, "--scheduler", "ddim"]) == 2
+    arguments = ["a red dress", "--checkpoint", str(copy), "--steps", "4", "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--scheduler", "ddim"]) == 2
     assert "zero terminal SNR: choose one of dpm++, unipc, euler" in capsys.readouterr().err
-    assert main(told) == 0
+    assert main(arguments) == 0
     assert "scheduler ddim" in capsys.readouterr().err
 
 

@@ -29,7 +29,7 @@ OUTFIT = Scene(
 )
 
 
-def said(spoken: Caption) -> Counter:
+def mentioned(spoken: Caption) -> Counter:
     """The words that the caption claims to name, as (field, id)."""
     words = [("background", spoken.background), ("style", spoken.style)]
     for mention in spoken.mentions:
@@ -54,7 +54,7 @@ def test_a_reader_finds_exactly_what_the_caption_claims_to_mention(language, sho
         found = Counter((span.field, span.id) for span in known_words(spoken.text))
         if spoken.shape == "hashtags":  # written without blanks: a reader may cut #갈색갓 elsewhere
             continue
-        assert found == said(spoken), spoken.text
+        assert found == mentioned(spoken), spoken.text
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

@@ -26,7 +26,7 @@ def prompts(count: int) -> list[tuple[Prompt, random.Random]]:
 def test_none_of_the_measured_prompts_is_among_them(language):
     for prompt, rng in prompts(20_000):
         assert not is_kept_out(say(prompt, language, rng))
-        assert not asks_the_same((g.kind, g.color, g.pattern) for g in prompt.said.scene.garments)
+        assert not asks_the_same((g.kind, g.color, g.pattern) for g in prompt.content.scene.garments)
 
 
 def test_none_of_the_measured_prompts_is_among_the_pairs_that_the_encoder_learns_from():
@@ -43,7 +43,7 @@ def test_an_outfit_that_a_measured_prompt_asks_for_is_refused():
     scene = Scene(outfit, "figure")
     kept = [everyday(scene, random.Random(i)) for i in range(200)]
     assert None in kept  # wherever the outfit was not put together anew
-    assert not any(prompt and set(prompt.said.scene.garments) == set(outfit) for prompt in kept)
+    assert not any(prompt and set(prompt.content.scene.garments) == set(outfit) for prompt in kept)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -52,7 +52,7 @@ def test_the_garments_that_a_reader_finds_are_those_of_the_scene(language):
     for prompt, rng in prompts(1500):
         text = say(prompt, language, rng)
         kinds = {span.id for span in known_words(text) if span.field == "garment"}
-        asked = {garment.kind for garment in prompt.said.scene.garments}
+        asked = {garment.kind for garment in prompt.content.scene.garments}
         count += len(asked)
         missed.update(asked - kinds)
     for kind in (
@@ -83,7 +83,7 @@ def test_a_bare_noun_stands_for_its_usual_colour():
         rng = random.Random(i)
         prompt = everyday(scene, rng)
         assert prompt is not None
-        if "color" in prompt.said.fields[0]:
+        if "color" in prompt.content.fields[0]:
             texts.add(say(prompt, "ko", rng))
     assert any("파란" not in text and "청바지" in text for text in texts)
     assert any("파란" in text for text in texts)
@@ -91,6 +91,6 @@ def test_a_bare_noun_stands_for_its_usual_colour():
 
 def test_the_same_prompt_is_worded_in_many_ways():
     rng = random.Random(5)
-    prompt = next(p for p, _ in prompts(50) if len(p.said.scene.garments) == 2)
+    prompt = next(p for p, _ in prompts(50) if len(p.content.scene.garments) == 2)
     assert len({say(prompt, "ko", rng) for _ in range(100)}) > 60
     assert len({say(prompt, "en", rng) for _ in range(100)}) > 50

@@ -66,9 +66,9 @@ def test_pictures_are_resized_turned_and_put_on_paper(shop):
 
 def test_orphans_on_either_side_are_listed_and_counted(shop, capsys):
     assert main(["prepare", *map(str, (shop / "product_data.json", shop / "images", shop / "out"))]) == 0
-    said = capsys.readouterr().out
-    assert "pictures without a product: 1" in said and "nobody.jpg" in said
-    assert "products without a picture: 1" in said and "d4" in said
+    printed = capsys.readouterr().out
+    assert "pictures without a product: 1" in printed and "nobody.jpg" in printed
+    assert "products without a picture: 1" in printed and "d4" in printed
 
 
 def test_a_damaged_picture_is_listed_not_fatal(shop):

@@ -74,16 +74,16 @@ def test_a_typo_is_not_made_of_the_end_of_one_word_and_the_next():
 
 def test_captions_with_one_wrong_jamo_say_again_what_they_said():
     """Clean captions stay; of those with a typo anywhere, particles included, nearly all name the same things."""
-    told = [0, 0]
+    equal = [0, 0]
     for seed, scene in enumerate(scenes(55, 300, "held_out")):
         clean = caption(scene, "ko", seed=seed).text
         mistyped = caption(scene, "ko", seed=seed, noise="jamo").text
         assert read_prompt(clean) == clean
-        told[_said(read_prompt(mistyped)) == _said(clean)] += 1
-    assert told[True] >= 0.94 * sum(told), told
+        equal[_named(read_prompt(mistyped)) == _named(clean)] += 1
+    assert equal[True] >= 0.94 * sum(equal), equal
 
 
-def _said(text):
+def _named(text):
     return [(span.field, span.id) for span in known_words(text)]
 
 

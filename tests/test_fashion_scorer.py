@@ -32,9 +32,9 @@ def test_both_networks_together_stay_under_three_megabytes() -> None:
 def test_attributes_are_read_under_true_masks_where_these_are_told() -> None:
     torch.manual_seed(0)
     network, picture = ScorerNetwork("reporting").eval(), torch.rand(1, 3, 256, 256)
-    told = torch.zeros(1, len(SLOTS), 32, 32, dtype=torch.bool)
-    told[0, 0, :8] = True
-    free, led = network(picture), network(picture, told)
+    regions = torch.zeros(1, len(SLOTS), 32, 32, dtype=torch.bool)
+    regions[0, 0, :8] = True
+    free, led = network(picture), network(picture, regions)
     assert torch.equal(free.present, led.present) and torch.equal(free.masks, led.masks)
     changed = (free.fields["color"] != led.fields["color"]).any(dim=2)[0]
     assert changed[0] and not changed[1:].any()

@@ -20,7 +20,7 @@ from fashion.shop_words import FIELDS, ROLES, entries
 from fashion.vocabulary import known_words
 
 
-def said(title: str) -> str:
+def attributes_of(title: str) -> str:
     """The garments of a title in short: "dress red floral; cardigan blue"."""
     garments = []
     for garment in garments_of(title):
@@ -61,7 +61,7 @@ def test_three_hundred_titles_are_measured_in_both_languages() -> None:
     ("Mustard cardigan", "cardigan"), ("Shirt dress", "dress"), ("", ""), ("!!!", ""), ("갓성비 양말", ""),
 ])  # fmt: skip
 def test_attributes_are_bound_to_their_garment(title: str, expected: str) -> None:
-    assert said(title) == expected
+    assert attributes_of(title) == expected
 
 
 def test_the_table_of_shop_words_names_only_what_the_lexicon_has() -> None:
@@ -83,9 +83,9 @@ def test_a_caption_names_each_garment_in_both_languages_with_its_own_colour() ->
 
 def test_captions_are_read_back_as_the_attributes_that_they_were_made_of() -> None:
     for row in titles():
-        told = describe(record(row.title))
-        garments = told["attributes"]["garments"]  # type: ignore[index]
-        for text in (str(told["text"]), str(told["text_ko"])) if garments else ():
+        row_of = describe(record(row.title))
+        garments = row_of["attributes"]["garments"]  # type: ignore[index]
+        for text in (str(row_of["text"]), str(row_of["text_ko"])) if garments else ():
             kinds = [span.id for span in known_words(text) if span.field == "garment"]
             assert sorted(kinds) == sorted(garment["kind"] for garment in garments), (row.title, text)
             colors = [span.id for span in known_words(text) if span.field == "color"]

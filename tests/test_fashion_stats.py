@@ -105,8 +105,8 @@ def test_words_of_every_field_of_the_lexicon_are_counted_whole():
             for name in {*word.ko, *word.loan} & set(nouns):
                 assert split_words(f"{name} 원피스", "ko") == [name, "원피스"]
     assert split_words("코튼 셔츠와 코트", "ko") == ["코튼", "셔츠", "코트"]
-    said = split_words("나시를 입은 긴소매 카키 코트디부아르", "ko")
-    assert said == ["나시", "입다", "긴소매", "카키", "코트디부아르"]
+    message = split_words("나시를 입은 긴소매 카키 코트디부아르", "ko")
+    assert message == ["나시", "입다", "긴소매", "카키", "코트디부아르"]
 
 
 @pytest.mark.parametrize("row", [
@@ -119,6 +119,6 @@ def test_a_row_with_a_word_that_the_lexicon_lacks_is_named(tmp_path, capsys, row
     lines = [json.dumps({"text": "a hat", "attributes": {"garments": []}}), json.dumps(row)]
     (tmp_path / "set/metadata.jsonl").write_text("\n".join(lines), "utf-8")
     assert main(["stats", str(tmp_path / "set")]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "row 2" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "row 2" in message
     assert not (tmp_path / "set-stats").exists()

@@ -56,7 +56,7 @@ def test_tune_prints_the_curve_and_keeps_a_setting(there: list[str], capsys: pyt
 
 def test_mistakes_are_one_line(tmp_path: Path, there: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     empty = ["--index", str(tmp_path / "i"), "--database", f"sqlite:///{tmp_path / 'empty.db'}"]
-    for argv, said in (
+    for argv, message in (
         (["stats", *empty], "no prompt index yet"),
         (["query", "nobody", *there], "not in the index"),
         (["query", "r0", "-k", "0", *there], "k is 0"),
@@ -64,7 +64,7 @@ def test_mistakes_are_one_line(tmp_path: Path, there: list[str], capsys: pytest.
     ):
         assert main(argv) == 1
         error = capsys.readouterr().err
-        assert said in error
+        assert message in error
         assert error.count("\n") == 1
 
 
@@ -73,6 +73,6 @@ def test_help_explains_both_parameters(command: list[str], capsys: pytest.Captur
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])
     assert end.value.code == 0
-    said = capsys.readouterr().out
-    assert "n_trees   how many" in said
-    assert "search_k  how many" in said
+    message = capsys.readouterr().out
+    assert "n_trees   how many" in message
+    assert "search_k  how many" in message

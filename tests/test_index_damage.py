@@ -136,12 +136,12 @@ def damage_one(ground: Ground, chance: random.Random) -> str:
     return f"{damage.__name__} {path.name}"
 
 
-def check(ground: Ground, said: str) -> None:
+def check(ground: Ground, message: str) -> None:
     index = open_index(ground.folder, OPTIONS, DIM)
-    assert ground.ask(index) == ground.answers, said
+    assert ground.ask(index) == ground.answers, message
     index.tend()
-    assert index.verify() == [], said
-    assert index.stats()["generation_rows"] == ROWS - 41, said
+    assert index.verify() == [], message
+    assert index.stats()["generation_rows"] == ROWS - 41, message
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -127,8 +127,8 @@ def test_of_two_columns_the_report_names_the_one_taken_and_the_other(
         corpus = store(CorpusRecipe(path=str(tmp_path / "a.csv"), korean_share=1), tmp_path / "store")
     assert corpus.texts(0) == PAIRS[0]
     assert "Korean is ko, English is en, not 번역문" in caplog.text
-    told = json.loads((tmp_path / "store/report.json").read_text("utf-8"))
-    assert told["columns"]["a.csv"]["others"] == ["번역문"]
+    report = json.loads((tmp_path / "store/report.json").read_text("utf-8"))
+    assert report["columns"]["a.csv"]["others"] == ["번역문"]
 
 
 def test_links_to_folders_are_followed_and_circles_end(tmp_path: Path) -> None:

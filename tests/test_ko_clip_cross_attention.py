@@ -168,7 +168,7 @@ def test_a_student_learns_to_be_heard_by_its_teachers_scene_reader(folders: tupl
                 "sequence_weight": 0, "parts": 1, "ema": 0.8}  # fmt: skip
         path = write_recipe(tmp_path / f"{steps}.yaml", folders[0], write_pairs(tmp_path / "pairs.csv", 4),
                             tmp_path / f"run{steps}", teacher=None, heads=heads, text=text)  # fmt: skip
-        said = PromptEncoder.load(distil(load_recipe(path))).base([ko for ko, _ in PAIRS])
-        return agreement_loss(reader(torch.as_tensor(said).float()), reader(wanted)).item()
+        output = PromptEncoder.load(distil(load_recipe(path))).base([ko for ko, _ in PAIRS])
+        return agreement_loss(reader(torch.as_tensor(output).float()), reader(wanted)).item()
 
     assert distance(60) < 0.8 * distance(1)

@@ -182,9 +182,9 @@ def test_it_takes_the_place_of_the_text_encoder_in_a_stock_pipeline_negative_pro
     picture = pipeline("빨간 모자", num_inference_steps=2, height=32, width=32, output_type="np").images
     assert picture.shape == (1, 32, 32, 3)
     seeded = {"num_inference_steps": 2, "height": 32, "width": 32, "output_type": "latent"}
-    told = [{}, {"negative_prompt": "파란 가방"}, {"negative_prompt": "파란 가방"}, {"negative_prompt": ""}]
+    options = [{}, {"negative_prompt": "파란 가방"}, {"negative_prompt": "파란 가방"}, {"negative_prompt": ""}]
     plain, without, again, empty = (
-        pipeline("빨간 모자", **seeded, **more, generator=torch.Generator().manual_seed(0)).images for more in told
+        pipeline("빨간 모자", **seeded, **more, generator=torch.Generator().manual_seed(0)).images for more in options
     )
     assert torch.equal(without, again) and torch.equal(plain, empty) and not torch.allclose(plain, without, atol=1e-4)
     states, _ = pipeline.encode_prompt("빨간 모자", "cpu", 1, False)

@@ -30,10 +30,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_tables_and_charts_are_written(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["--encoder", str(made / "run/model"), "--teacher", str(made / "clip"), "--drawn", "8"]
-    told += ["--pairs", str(made / "pairs.csv"), "--scored", str(made / "scored.tsv")]
-    told += ["--scored-train", str(made / "scored.tsv"), "--out", str(made / "out")]
-    assert evaluate.main(told) == 0
+    options = ["--encoder", str(made / "run/model"), "--teacher", str(made / "clip"), "--drawn", "8"]
+    options += ["--pairs", str(made / "pairs.csv"), "--scored", str(made / "scored.tsv")]
+    options += ["--scored-train", str(made / "scored.tsv"), "--out", str(made / "out")]
+    assert evaluate.main(options) == 0
     tables = json.loads((made / "out/evaluation.json").read_text("utf-8"))
     assert list(tables) == ["Retrieval, refiner head", "Similarity (Spearman)", "Drawn captions, Korean to English",
                             "Agreement with the teacher", "Robustness"]  # fmt: skip
@@ -46,24 +46,24 @@ def test_all_tables_and_charts_are_written(made: Path, capsys: pytest.CaptureFix
     assert "### Robustness" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("told", "message"), [
+@pytest.mark.parametrize(("options", "message"), [
     ([], "give --pairs, --scored or --drawn"),
     (["--drawn", "4"], "--drawn needs --teacher"),
     (["--scored", "nowhere.tsv"], "scored pairs nowhere.tsv are missing"),
     (["--scored", "{made}/pairs.csv"], "needs the columns score, ko1 and ko2"),
 ])  # fmt: skip
 def test_what_is_missing_is_one_line(
-    made: Path, told: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    made: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate.main(["--encoder", str(made / "run/model"), *(part.format(made=made) for part in told)]) == 2
+    assert evaluate.main(["--encoder", str(made / "run/model"), *(part.format(made=made) for part in options)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
 
 
 def test_the_wrong_teacher_for_an_encoder_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = make_clip(made / "other", seed=9)
-    told = ["--encoder", str(made / "run/model"), "--teacher", str(other), "--drawn", "4"]
-    assert evaluate.main(told) == 2
+    options = ["--encoder", str(made / "run/model"), "--teacher", str(other), "--drawn", "4"]
+    assert evaluate.main(options) == 2
     assert "name the teacher of its recipe, or train for this one" in capsys.readouterr().err
 
 

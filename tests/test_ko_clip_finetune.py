@@ -93,9 +93,9 @@ def write_rows(folder: Path, rows: list[dict[str, object]]) -> None:
 
 
 def test_finetuning_finds_more_of_the_held_out_pairs(tuned: Path) -> None:
-    told = facts(tuned)
-    assert told["after"]["r1"] >= told["before"]["r1"] + 25
-    assert told["after"]["loss"] < told["before"]["loss"]
+    run_facts = facts(tuned)
+    assert run_facts["after"]["r1"] >= run_facts["before"]["r1"] + 25
+    assert run_facts["after"]["loss"] < run_facts["before"]["loss"]
     assert "| r1 |" in (tuned / "README.md").read_text("utf-8")
 
 
@@ -110,7 +110,7 @@ def test_before_and_after_are_measured_on_the_same_pairs(
 ) -> None:
     measured, measure = [], finetune.measure
     monkeypatch.setattr(
-        finetune, "measure", lambda clip, pairs, rows, said: measured.append(rows) or measure(clip, pairs, rows, said)
+        finetune, "measure", lambda clip, pairs, rows, when: measured.append(rows) or measure(clip, pairs, rows, when)
     )
     main(command(clip, flags, tmp_path / "out", "--steps", "2"))
     before, after = measured
@@ -128,8 +128,8 @@ def test_a_worse_model_is_not_promoted_and_its_weights_are_kept_beside(
     assert main(command(tuned, flags, out, "--steps", "4", "--learning-rate", "0.5")) == 3
     assert not out.exists()
     assert capsys.readouterr().out.startswith("not promoted")
-    told = facts(tmp_path / "out-unpromoted")
-    assert not better(told["after"], told["before"])
+    run_facts = facts(tmp_path / "out-unpromoted")
+    assert not better(run_facts["after"], run_facts["before"])
     CLIPModel.from_pretrained(tmp_path / "out-unpromoted")
 
 
@@ -209,7 +209,7 @@ def test_every_epoch_is_shuffled_by_seed_and_meets_a_pair_once() -> None:
 # --- wrong input ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("more", "said"), [
+@pytest.mark.parametrize(("more", "expected"), [
     (["--held-out", "5000"], r"--held-out is 5000 of 64 pairs, and 4 must be left .* give --held-out 1 to 60.*export"),
     (["--held-out", "61"], "61 of 64"),
     (["--text", "caption"], "no column caption; its columns are file_name, text, price"),
@@ -218,11 +218,11 @@ def test_every_epoch_is_shuffled_by_seed_and_meets_a_pair_once() -> None:
     (["--minutes", "0"], "minutes is 0"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_meant_are_answered(
-    flags: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture, more: list[str], said: str
+    flags: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture, more: list[str], expected: str
 ) -> None:
     assert main(command(clip, flags, tmp_path / "out", *more)) == 2
     error = capsys.readouterr().err
-    assert re.search(said, error), error
+    assert re.search(expected, error), error
     assert not (tmp_path / "out").exists()
 
 

@@ -49,15 +49,15 @@ def test_a_map_from_words_is_found_again():
     meanings = rng.standard_normal((50, 12)) * (np.arange(12) < 6)  # six directions, of twelve
     counts = rng.poisson(0.2, (600, 50)).astype(np.float32)
     counts[counts.sum(1) == 0, 0] = 1
-    said = counts @ meanings
-    said /= np.linalg.norm(said, axis=1, keepdims=True).clip(1e-6)
-    words, back = fit_words(counts[:500], said[:500].astype(np.float32), 6)
+    targets = counts @ meanings
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True).clip(1e-6)
+    words, back = fit_words(counts[:500], targets[:500].astype(np.float32), 6)
     assert words.shape == (50, 6) and back.shape == (6, 12)
     found = counts[500:] @ words @ back
-    cosine = (found * said[500:]).sum(1) / np.linalg.norm(found, axis=1).clip(1e-6)
+    cosine = (found * targets[500:]).sum(1) / np.linalg.norm(found, axis=1).clip(1e-6)
     assert np.median(cosine) > 0.95
     with pytest.raises(ValueError, match="rank is 13.*give 1 to as many"):
-        fit_words(counts, said, 13)
+        fit_words(counts, targets, 13)
 
 
 def test_bags_count_words_and_neither_begin_nor_end(trained):
@@ -107,8 +107,8 @@ def test_how_much_the_words_say_stands_in_the_encoder_s_configuration_and_so_in_
     loud, quiet = PromptEncoder.load(fitted), PromptEncoder.load(folder)
     assert loud.encoder_id != quiet.encoder_id
     ids = torch.tensor([loud.tokenizer.encode("빨간 모자").ids])
-    said, alone = (each.model.encode(ids, ["search"])["search"].pooled for each in (loud, quiet))
-    assert not torch.allclose(said, alone)
+    targets, alone = (each.model.encode(ids, ["search"])["search"].pooled for each in (loud, quiet))
+    assert not torch.allclose(targets, alone)
     with pytest.raises(ValueError, match="words_share is 1.5"):
         HeadSpec(pooled=8, words_share=1.5)
 

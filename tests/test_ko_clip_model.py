@@ -101,11 +101,11 @@ def test_bfloat16_says_what_float32_says(model, ids):
         full = model.encode(ids, slots=which)
         with torch.autocast("cpu", torch.bfloat16):
             half = model.encode(ids, slots=which)
-    for said, wanted in (
+    for output, wanted in (
         (half["base"].states[which >= 0], full["base"].states[which >= 0]),
         (half["refiner"].pooled, full["refiner"].pooled),
     ):
-        assert (said.float() - wanted).norm() < 0.03 * wanted.norm()
+        assert (output.float() - wanted).norm() < 0.03 * wanted.norm()
 
 
 @pytest.mark.parametrize("low", [False, True])
@@ -139,9 +139,9 @@ def test_a_large_batch_says_and_learns_what_its_rows_do_one_by_one(model):
     gradients = []
     for together in (True, False):
         model.zero_grad()
-        said = states(ids, which) if together else torch.cat([states(ids[[i]], which[[i]]) for i in range(len(ids))])
-        said.pow(3).sum().backward()
-        gradients.append([said.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+        output = states(ids, which) if together else torch.cat([states(ids[[i]], which[[i]]) for i in range(len(ids))])
+        output.pow(3).sum().backward()
+        gradients.append([output.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
     for ours, theirs in zip(*gradients, strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
 

@@ -132,7 +132,7 @@ def test_a_recipe_goes_from_downloaded_folders_to_a_drawing(
     )
     assert len(drawing.images) == 1
     assert drawing.recipes[0]["made_with"]["encoder"] == encoder.encoder_id
-    (told,) = (line for line in steps("python -m ko_clip.evaluate") if f"/{name}/" in line)
-    assert evaluate.main(shlex.split(told)[3:]) == 0
+    (command,) = (line for line in steps("python -m ko_clip.evaluate") if f"/{name}/" in line)
+    assert evaluate.main(shlex.split(command)[3:]) == 0
     assert "| held_out.tsv | ko→en |" in capsys.readouterr().out
     assert {path.suffix for path in (there / "evaluation").iterdir()} == {".md", ".json", ".png"}

@@ -77,9 +77,9 @@ def test_the_encoder_records_its_teacher_and_gives_its_shapes(trained, parts):
 def test_the_empty_prompt_is_the_teachers_to_half_precision(trained, parts):
     from ko_clip.teachers import ClipTeacher
 
-    said = ClipTeacher(parts[0], trained[0].heads).encode([""])["base"].states
+    output = ClipTeacher(parts[0], trained[0].heads).encode([""])["base"].states
     ours = PromptEncoder.load(trained[1]).base([""]).numpy()
-    assert np.abs(ours - said).max() < 2e-3 * np.abs(said).max()
+    assert np.abs(ours - output).max() < 2e-3 * np.abs(output).max()
 
 
 def test_a_run_stopped_and_resumed_ends_with_the_same_weights(trained, parts, tmp_path):

@@ -71,8 +71,8 @@ def test_two_hundred_harmless_fashion_phrases_are_drawn() -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_harmful_is_refused_by_its_own_rule(name: str) -> None:
-    said = {phrase: rule and rule.name for phrase in phrases(REFUSED[name]) for rule in [judge(phrase)]}
-    assert said == dict.fromkeys(said, name)
+    judged = {phrase: rule and rule.name for phrase in phrases(REFUSED[name]) for rule in [judge(phrase)]}
+    assert judged == dict.fromkeys(judged, name)
 
 
 @pytest.mark.parametrize("name", UNPUBLISHED)
@@ -86,8 +86,8 @@ def test_publishing_has_stricter_rules_than_drawing(name: str) -> None:
 def test_what_may_not_be_drawn_may_not_be_published_and_plain_fashion_may() -> None:
     for text in REFUSED.values():
         assert [phrase for phrase in phrases(text) if judge(phrase, publishing=True) is None] == []
-    told = {phrase: rule.name for phrase in phrases(HARMLESS) if (rule := judge(phrase, publishing=True))}
-    assert set(told) <= {"관능적인 레드 립", "야한 색 말고 차분한 색", "에로틱 말고 우아한 드레스"}, told
+    refused = {phrase: rule.name for phrase in phrases(HARMLESS) if (rule := judge(phrase, publishing=True))}
+    assert set(refused) <= {"관능적인 레드 립", "야한 색 말고 차분한 색", "에로틱 말고 우아한 드레스"}, refused
 
 
 def test_reasons_are_kind_whole_and_in_one_voice() -> None:

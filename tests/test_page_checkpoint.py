@@ -19,12 +19,12 @@ def test_refining_is_offered_shown_and_told_only_where_it_can_be_done(tmp_path: 
         expect(page.locator("[data-slide=steps]")).to_be_visible()
         assert page.locator("input[name=refine]").count() == refines
         expect(page.locator("[data-slide=refine_strength]")).to_be_visible(visible=refines)
-        sheet = draw(page, "빨간 코트")
-        expect(sheet.locator(".stages li")).to_have_text(stages)
-        expect(sheet).to_have_attribute("data-status", "succeeded")
+        card = draw(page, "빨간 코트")
+        expect(card.locator(".stages li")).to_have_text(stages)
+        expect(card).to_have_attribute("data-status", "succeeded")
         assert generations(page)[0]["refine"] is refines and generations(page)[0]["warnings"] == []
-        sheet.locator(".tile").first.click()
+        card.locator(".tile").first.click()
         page.locator("#viewer .facts-more summary").click()
         expect(page.locator("#viewer [data-key=compare]")).to_have_count(int(refines))
-        told = page.locator("body").inner_text()
-        assert ("다듬" in told) is refines and page.errors == []
+        text = page.locator("body").inner_text()
+        assert ("다듬" in text) is refines and page.errors == []

@@ -25,12 +25,12 @@ def _alone(world: World) -> Iterator[None]:
 
 def test_cancel_ends_it_and_says_so(world: World) -> None:
     page = world.person()
-    sheet = draw(page, "빨간 원피스")
-    expect(sheet).to_have_attribute("data-status", "running")
-    sheet.get_by_role("button", name="멈추기").evaluate("button => { button.focus(); button.click(); }")
-    expect(sheet).to_have_attribute("data-status", "cancelled")
-    expect(sheet).to_be_focused()
-    expect(sheet).to_contain_text("멈췄어요")
+    card = draw(page, "빨간 원피스")
+    expect(card).to_have_attribute("data-status", "running")
+    card.get_by_role("button", name="멈추기").evaluate("button => { button.focus(); button.click(); }")
+    expect(card).to_have_attribute("data-status", "cancelled")
+    expect(card).to_be_focused()
+    expect(card).to_contain_text("멈췄어요")
     expect(page.locator("#live")).to_contain_text("멈췄어요")
     assert generations(page)[0]["status"] == "cancelled"
 
@@ -39,28 +39,28 @@ def test_the_place_in_the_queue_is_told(world: World) -> None:
     first, second = world.person(), world.person()
     draw(first, "하얀 저고리 하나")
     draw(first, "하얀 저고리 둘")
-    sheet = draw(second, "검은 갓")
-    expect(sheet.locator(".where")).to_contain_text(re.compile("앞에 1개 남았어요|다음 차례예요"))
-    expect(sheet).to_have_attribute("data-status", "running")
-    expect(sheet.locator(".where")).to_contain_text("단계")
+    card = draw(second, "검은 갓")
+    expect(card.locator(".where")).to_contain_text(re.compile("앞에 1개 남았어요|다음 차례예요"))
+    expect(card).to_have_attribute("data-status", "running")
+    expect(card.locator(".where")).to_contain_text("단계")
     for page in (first, second):
         page.evaluate("fetch('/api/v1/me', {method: 'DELETE', headers: {'Content-Type': 'application/json'}})")
 
 
 def test_a_reload_while_drawing_goes_on_where_it_was(world: World) -> None:
     page = world.person()
-    sheet = draw(page, "초록 치마")
-    expect(sheet.locator(".tile[data-state=preview]").first).to_be_visible()
+    card = draw(page, "초록 치마")
+    expect(card.locator(".tile[data-state=preview]").first).to_be_visible()
     page.reload()
-    sheet = page.locator(".sheet").first
-    expect(sheet).to_have_attribute("data-status", "running")
-    expect(sheet).to_have_attribute("data-status", "succeeded")
+    card = page.locator(".generation").first
+    expect(card).to_have_attribute("data-status", "running")
+    expect(card).to_have_attribute("data-status", "succeeded")
 
 
 def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> None:
     page = world.person()
-    sheet = draw(page, "보라 코트")
-    expect(sheet).to_have_attribute("data-status", "running")
+    card = draw(page, "보라 코트")
+    expect(card).to_have_attribute("data-status", "running")
     world.server.kill()
     expect(page.locator("#connection")).to_contain_text("다시 연결하고 있어요")
     page.fill("#prompt", "회색 바지")
@@ -68,9 +68,9 @@ def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> No
     expect(page.locator("#prompt-note")).to_contain_text("연결을 기다리고")
     world.server.start()
     expect(page.locator("#connection")).to_be_hidden()
-    expect(page.locator(".sheet")).to_have_count(2)
+    expect(page.locator(".generation")).to_have_count(2)
     for i in range(2):
-        expect(page.locator(".sheet").nth(i)).to_have_attribute("data-status", "succeeded")
+        expect(page.locator(".generation").nth(i)).to_have_attribute("data-status", "succeeded")
     assert sorted(g["prompt"] for g in generations(page)) == ["보라 코트", "회색 바지"]
     assert page.errors == []
 
@@ -78,19 +78,19 @@ def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> No
 def test_where_streams_are_refused_polling_says_the_same(world: World) -> None:
     page = world.person()
     page.route("**/events", lambda route: route.fulfill(status=503, body="{}"))
-    sheet = draw(page, "남색 두루마기")
-    expect(sheet).to_have_attribute("data-status", "running")
-    expect(sheet.locator(".where")).to_contain_text("단계")
-    expect(sheet).to_have_attribute("data-status", "succeeded")
+    card = draw(page, "남색 두루마기")
+    expect(card).to_have_attribute("data-status", "running")
+    expect(card.locator(".where")).to_contain_text("단계")
+    expect(card).to_have_attribute("data-status", "succeeded")
 
 
 def test_a_failed_drawing_is_explained_and_can_be_tried_again(world: World) -> None:
     page = world.person()
-    sheet = draw(page, "crash 원피스")
-    expect(sheet).to_have_attribute("data-status", "failed")
-    expect(sheet).to_contain_text("그리다가 문제가 생겼어요")
-    sheet.get_by_role("button", name="다시 시도").click()
-    expect(page.locator(".sheet")).to_have_count(2)
+    card = draw(page, "crash 원피스")
+    expect(card).to_have_attribute("data-status", "failed")
+    expect(card).to_contain_text("그리다가 문제가 생겼어요")
+    card.get_by_role("button", name="다시 시도").click()
+    expect(page.locator(".generation")).to_have_count(2)
     flagged = draw(page, "flag 원피스")
     expect(flagged).to_have_attribute("data-status", "failed")
     expect(flagged).to_contain_text("안전 검사")
@@ -103,11 +103,11 @@ def test_nothing_moves_when_pictures_arrive(world: World) -> None:
     page.evaluate("""() => { window.shifts = [];
         const take = (list) => list.getEntries().forEach((e) => e.hadRecentInput || window.shifts.push(e.value));
         new PerformanceObserver(take).observe({type: 'layout-shift'}); }""")
-    sheet = page.locator(".sheet").first
-    box = sheet.bounding_box()
-    sheet.get_by_role("button", name="다른 그림으로 다시").click()
-    second = page.locator(".sheet").first
-    expect(page.locator(".sheet")).to_have_count(2)
+    card = page.locator(".generation").first
+    box = card.bounding_box()
+    card.get_by_role("button", name="다른 그림으로 다시").click()
+    second = page.locator(".generation").first
+    expect(page.locator(".generation")).to_have_count(2)
     page.wait_for_timeout(700)
     page.evaluate("window.shifts.length = 0")
     before = second.bounding_box()

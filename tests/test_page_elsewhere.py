@@ -39,14 +39,14 @@ def test_what_one_tab_draws_and_deletes_shows_on_the_other_ones_wall(world: Worl
     first = world.person()
     drawn(first, "먼저 그린 저고리")
     second = second_tab(first, world)
-    expect(second.locator(".sheet")).to_have_count(1)
+    expect(second.locator(".generation")).to_have_count(1)
     drawn(second, "둘째 탭의 두루마기")
-    expect(first.locator(".sheet")).to_have_count(2)
-    expect(first.locator(".sheet").first).to_contain_text("둘째 탭의 두루마기")
-    expect(first.locator(".sheet").first).to_have_attribute("data-status", "succeeded")
-    second.locator(".sheet").first.get_by_role("button", name="4장 모두 지우기").click()
+    expect(first.locator(".generation")).to_have_count(2)
+    expect(first.locator(".generation").first).to_contain_text("둘째 탭의 두루마기")
+    expect(first.locator(".generation").first).to_have_attribute("data-status", "succeeded")
+    second.locator(".generation").first.get_by_role("button", name="4장 모두 지우기").click()
     second.locator("#toasts").get_by_role("button", name="알림 닫기").click()
-    expect(first.locator(".sheet")).to_have_count(1)
+    expect(first.locator(".generation")).to_have_count(1)
 
 
 def test_what_is_forgotten_elsewhere_leaves_this_wall_and_it_is_said(world: World) -> None:
@@ -65,7 +65,7 @@ def test_what_is_forgotten_elsewhere_leaves_this_wall_and_it_is_said(world: Worl
     expect(there.locator("#forgotten")).to_contain_text("지웠어요")
     here.click("[data-place=draw]")
     return_to(here)
-    expect(here.locator(".sheet")).to_have_count(0)
+    expect(here.locator(".generation")).to_have_count(0)
     expect(here.locator("#toasts")).to_contain_text("다른 곳에서 지운 그림")
 
 
@@ -84,7 +84,7 @@ def test_a_prompt_that_waited_for_the_line_moves_nobody_and_leaves_no_message(wo
     page.wait_for_timeout(1500)
     expect(page.locator("#gallery-title")).to_be_visible()
     page.click("[data-place=draw]")
-    expect(page.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".generation")).to_have_attribute("data-status", "succeeded")
     expect(page.locator("#prompt-note")).to_have_text("")
 
 

@@ -78,9 +78,9 @@ def test_a_photo_that_is_deleted_is_no_longer_started_from(page: Page) -> None:
 
 
 def test_the_viewer_deletes_the_one_picture_that_it_shows(page: Page) -> None:
-    sheet = drawn(page, "초록 저고리")
+    card = drawn(page, "초록 저고리")
     before = [one["id"] for one in generations(page)[0]["images"]]
-    sheet.locator(".tile").nth(3).click()
+    card.locator(".tile").nth(3).click()
     expect(page.locator("#viewer .place")).to_have_text("4 / 4")
     page.get_by_role("button", name="이 그림만 지우기").click()
     expect(page.locator("#viewer .place")).to_have_text("3 / 3")
@@ -92,7 +92,7 @@ def test_the_viewer_deletes_the_one_picture_that_it_shows(page: Page) -> None:
     expect(page.locator("#viewer .place")).to_have_text("2 / 3")
     close_toasts(page)
     page.keyboard.press("Escape")
-    expect(sheet.locator(".tile")).to_have_count(3)
+    expect(card.locator(".tile")).to_have_count(3)
     assert [one["id"] for one in generations(page)[0]["images"]] == [before[0], *before[2:]]
     page.click("[data-place=mine]")
     expect(page.locator("#mine-list .badge")).to_have_text("3")
@@ -102,8 +102,8 @@ def test_the_viewer_deletes_the_one_picture_that_it_shows(page: Page) -> None:
 def test_the_last_picture_takes_its_drawing_with_it(page: Page) -> None:
     page.locator("#more summary").click()
     page.locator("[name=n][value='1']").check()
-    sheet = drawn(page, "하나뿐인 저고리")
-    sheet.locator(".tile").click()
+    card = drawn(page, "하나뿐인 저고리")
+    card.locator(".tile").click()
     page.locator("#viewer").get_by_role("button", name="지우기", exact=True).click()
     expect(page.locator("#viewer")).to_be_hidden()
     close_toasts(page)
@@ -111,17 +111,17 @@ def test_the_last_picture_takes_its_drawing_with_it(page: Page) -> None:
 
 
 def test_publishing_and_deleting_say_how_many_pictures_they_are_for(page: Page) -> None:
-    sheet = drawn(page, "노란 배자")
-    expect(sheet.get_by_role("button", name="4장 모두 지우기")).to_be_visible()
-    sheet.locator(".tile").first.click()
+    card = drawn(page, "노란 배자")
+    expect(card.get_by_role("button", name="4장 모두 지우기")).to_be_visible()
+    card.locator(".tile").first.click()
     page.get_by_role("button", name="4장 모두 갤러리에 공개").click()
     page.get_by_role("button", name="4장 모두 나만 보기로 바꾸기").click()
     expect(page.get_by_role("button", name="4장 모두 갤러리에 공개")).to_be_visible()
 
 
 def test_the_link_of_a_public_picture_leads_to_the_picture(page: Page, world: World) -> None:
-    sheet = drawn(page, "자주색 두루마기")
-    sheet.locator(".tile").nth(1).click()
+    card = drawn(page, "자주색 두루마기")
+    card.locator(".tile").nth(1).click()
     page.locator("#viewer [data-key=link]").click()
     expect(page.locator(".toast").last).to_contain_text("그림이 아니라 문장과 설정이 담긴 링크")
     assert "#draw?" in page.evaluate("navigator.clipboard.readText()")
@@ -138,13 +138,13 @@ def test_the_link_of_a_public_picture_leads_to_the_picture(page: Page, world: Wo
 
 
 def test_taking_a_prompt_takes_no_seed_wherever_it_is_taken(page: Page) -> None:
-    sheet = drawn(page, "회색 조끼")
+    card = drawn(page, "회색 조끼")
     page.fill("#prompt", "")
-    sheet.get_by_role("button", name="이 문장 가져오기").click()
+    card.get_by_role("button", name="이 문장 가져오기").click()
     expect(page.locator("#prompt")).to_have_value("회색 조끼")
     expect(page.locator("#seed")).to_have_value("")
     page.fill("#prompt", "")
-    sheet.locator(".tile").first.click()
+    card.locator(".tile").first.click()
     page.locator("#viewer").get_by_role("button", name="이 문장 가져오기").click()
     expect(page.locator("#prompt")).to_have_value("회색 조끼")
     expect(page.locator("#seed")).to_have_value("")

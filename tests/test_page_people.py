@@ -49,7 +49,7 @@ def test_two_people_never_see_each_others_private_things(world: World) -> None:
 def test_a_shared_picture_is_in_the_gallery_until_it_is_taken_back(world: World) -> None:
     anna, bora = world.person(), world.person()
     drawn(anna, "공개할 노란 한복")
-    anna.locator(".sheet .tile").first.click()
+    anna.locator(".generation .tile").first.click()
     anna.get_by_role("button", name="갤러리에 공개").click()
     expect(anna.locator("#toasts")).to_contain_text("누구나 볼 수 있어요")
     bora.click("[data-place=gallery]")
@@ -93,25 +93,25 @@ def test_a_similar_picture_is_drawn_again_with_everything_it_was_drawn_with(worl
     card = bora.locator("#similar .past").first
     expect(card).to_contain_text("자주색 마고자")
     card.get_by_role("button", name="같은 시드로 다시").click()
-    expect(bora.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    expect(bora.locator(".generation")).to_have_attribute("data-status", "succeeded")
     made = generations(bora)[0]
     assert made["seed"] == 5 and made["negative_prompt"] == "줄무늬" and made["visibility"] == "private"
 
 
 def test_delete_can_be_undone_and_without_undo_is_final(world: World) -> None:
     page = world.person()
-    sheet = drawn(page, "지울 빨간 치마")
-    sheet.get_by_role("button", name="지우기").focus()
+    card = drawn(page, "지울 빨간 치마")
+    card.get_by_role("button", name="지우기").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".sheet")).to_have_count(0)
+    expect(page.locator(".generation")).to_have_count(0)
     expect(page.locator("#prompt")).to_be_focused()
     page.get_by_role("button", name="되돌리기").click()
-    expect(page.locator(".sheet")).to_have_count(1)
+    expect(page.locator(".generation")).to_have_count(1)
     page.wait_for_timeout(300)
     assert len(generations(page)) == 1
-    page.locator(".sheet").get_by_role("button", name="지우기").click()
+    page.locator(".generation").get_by_role("button", name="지우기").click()
     page.locator("#toasts").get_by_role("button", name="알림 닫기").last.click()
-    expect(page.locator(".sheet")).to_have_count(0)
+    expect(page.locator(".generation")).to_have_count(0)
     page.wait_for_timeout(500)
     assert generations(page) == []
     page.fill("#prompt", "지울 빨간 치마")
@@ -121,8 +121,8 @@ def test_delete_can_be_undone_and_without_undo_is_final(world: World) -> None:
 
 def test_leaving_before_the_undo_ends_still_deletes(world: World) -> None:
     page = world.person()
-    sheet = drawn(page, "곧 지울 치마")
-    sheet.get_by_role("button", name="지우기").click()
+    card = drawn(page, "곧 지울 치마")
+    card.get_by_role("button", name="지우기").click()
     page.reload()
     page.wait_for_timeout(800)
     assert generations(page) == []
@@ -141,7 +141,7 @@ def test_everything_of_mine_is_deleted_after_a_question(world: World) -> None:
     expect(page.locator("#forgotten")).to_contain_text("지웠어요")
     assert generations(page) == []
     page.click("[data-place=draw]")
-    expect(page.locator(".sheet")).to_have_count(0)
+    expect(page.locator(".generation")).to_have_count(0)
 
 
 def test_a_code_moves_ones_pictures_to_another_browser(world: World) -> None:
@@ -180,7 +180,7 @@ def test_a_drawing_that_ends_while_one_looks_at_the_history_appears_there(world:
     page.route("**/events", lambda route: route.fulfill(status=503, body="{}"))  # found out by asking
     page.evaluate("""() => { location.hash = '#/'; document.querySelector('#prompt').value = '나중에 그린 코트';
         document.querySelector('#composer').requestSubmit(); }""")
-    expect(page.locator(".sheet")).to_have_count(2)
+    expect(page.locator(".generation")).to_have_count(2)
     page.click("[data-place=mine]")
     expect(page.locator("#mine-list .piece")).to_have_count(2)
     expect(page.locator("#mine-list .piece").first).to_contain_text("나중에 그린 코트")

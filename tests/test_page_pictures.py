@@ -33,7 +33,7 @@ def page(world: World) -> Page:
 def viewer(page: Page, world: World) -> object:
     page.goto(world.server.url)
     page.reload()
-    page.locator(".sheet .tile:enabled").first.click()
+    page.locator(".generation .tile:enabled").first.click()
     expect(page.locator("#viewer .panel")).to_be_visible()
     return page.locator("#viewer")
 
@@ -117,11 +117,11 @@ def test_a_link_fills_the_page_to_draw_the_same_and_no_server_sees_it(page: Page
     other.reload()
     expect(other.locator("#prompt")).to_have_value("노란 꽃무늬 치마")
     expect(other.locator("#seed")).to_have_value(str(picture["seed"]))
-    told = [url.split("#")[0] for url in seen]  # a fragment never leaves the browser
+    requested = [url.split("#")[0] for url in seen]  # a fragment never leaves the browser
     assert "#draw" not in other.url
-    assert not [url for url in told if "%EB%85%B8" in url and "/search?" not in url and "/suggest?" not in url]
+    assert not [url for url in requested if "%EB%85%B8" in url and "/search?" not in url and "/suggest?" not in url]
     other.press("#prompt", "Enter")
-    expect(other.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    expect(other.locator(".generation")).to_have_attribute("data-status", "succeeded")
     again = generations(other)[0]
     assert again["n"] == 1 and again["seed"] == picture["seed"]
     pixels = "url => fetch(url).then((r) => r.arrayBuffer()).then((b) => [...new Uint8Array(b)])"
@@ -132,11 +132,11 @@ def test_a_link_fills_the_page_to_draw_the_same_and_no_server_sees_it(page: Page
 
 def test_one_click_gives_variations(page: Page, viewer: object) -> None:
     source = generations(page)[0]["images"][0]["id"]
-    count = page.locator(".sheet").count()
+    count = page.locator(".generation").count()
     viewer.get_by_role("button", name="비슷한 그림 4장 더").click()
     expect(viewer).to_be_hidden()
-    expect(page.locator(".sheet")).to_have_count(count + 1)
-    expect(page.locator(".sheet").first).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".generation")).to_have_count(count + 1)
+    expect(page.locator(".generation").first).to_have_attribute("data-status", "succeeded")
     made = generations(page)[0]
     assert made["source_image"] == source and made["n"] == 4 and 0 < made["strength"] < 1
 
@@ -191,7 +191,7 @@ def test_a_photo_that_is_too_large_is_made_smaller_before_it_is_sent(page: Page)
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"not a picture at all", "그림으로 열 수 없어요"),
         (png()[:90], "그림으로 열 수 없어요"),
@@ -199,16 +199,16 @@ def test_a_photo_that_is_too_large_is_made_smaller_before_it_is_sent(page: Page)
     ],
     ids=["text", "cut off", "too large"],
 )
-def test_a_bad_file_is_refused_with_what_to_do(page: Page, data: bytes, said: str) -> None:
+def test_a_bad_file_is_refused_with_what_to_do(page: Page, data: bytes, message: str) -> None:
     page.set_input_files("#upload", {"name": "my.png", "mimeType": "image/png", "buffer": data})
-    expect(page.locator("#toasts .toast").last).to_contain_text(said)
+    expect(page.locator("#toasts .toast").last).to_contain_text(message)
     expect(page.locator("#source")).to_be_hidden()
 
 
 def test_a_swipe_goes_to_the_next_picture(world: World) -> None:
     page = world.person(360, has_touch=True, is_mobile=True)
     drawn(page, "하얀 저고리")
-    page.locator(".sheet .tile").first.tap()
+    page.locator(".generation .tile").first.tap()
     expect(page.locator("#viewer .place")).to_have_text(re.compile("1 / 4"))
     touch = page.context.new_cdp_session(page)
     for kind, x in (("touchStart", 280), ("touchMove", 200), ("touchMove", 90), ("touchEnd", None)):

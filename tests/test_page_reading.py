@@ -52,7 +52,7 @@ def test_no_word_however_long_widens_the_page(world: World) -> None:
     page.fill("#seed", "")
     drawn(page, UNBROKEN)
     fits(page, "a drawing")
-    page.locator(".sheet .tile").first.click()
+    page.locator(".generation .tile").first.click()
     page.locator("#viewer summary").click()
     fits(page, "the viewer")
     page.keyboard.press("Escape")
@@ -111,10 +111,10 @@ def test_what_a_prompt_does_not_want_is_said_to_be_left_out(world: World) -> Non
 
 def test_a_finished_drawing_still_says_what_was_not_drawn(world: World) -> None:
     page = world.person()
-    sheet = drawn(page, "빨간 원피스와 우주선")
-    expect(sheet.locator(".heed")).to_contain_text("우주선")
+    card = drawn(page, "빨간 원피스와 우주선")
+    expect(card.locator(".heed")).to_contain_text("우주선")
     page.reload()
-    expect(page.locator(".sheet .heed")).to_contain_text("우주선")
+    expect(page.locator(".generation .heed")).to_contain_text("우주선")
     expect(drawn(page, "빨간 원피스").locator(".heed")).to_have_count(0)
 
 

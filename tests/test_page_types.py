@@ -47,7 +47,7 @@ def kinds(schema: dict) -> set[str]:
     return {"null" if schema.get("type") == "null" else BASIC.get(str(schema.get("type")), "object")}
 
 
-def told(written: str) -> set[str]:
+def declared(written: str) -> set[str]:
     """What a type of the file allows, in the same words."""
     if written.endswith("[]"):
         return {"array"}
@@ -63,7 +63,7 @@ def test_a_shape_of_the_page_is_the_apis(schemas: dict[str, dict], name: str) ->
     assert fields, "no fields were found"
     for field, written in fields.items():
         assert field in answered, f"{name}.{field} is in types.d.ts and in no answer"
-        assert told(written) == kinds(answered[field]), f"{name}.{field}"
+        assert declared(written) == kinds(answered[field]), f"{name}.{field}"
 
 
 def test_types_are_checked_and_never_sent(schemas: dict[str, dict]) -> None:

@@ -41,7 +41,7 @@ def test_enter_while_chrome_composes_hangul_draws_nothing(page: Page) -> None:
     input.send("Input.insertText", {"text": "옷"})
     assert page.input_value("#prompt") == "옷"
     page.evaluate(KEYDOWN, ["Enter", 13, False])  # the second one: the syllable is finished
-    expect(page.locator(".sheet")).to_have_count(1)
+    expect(page.locator(".generation")).to_have_count(1)
     assert len(page.posts) == 1 and page.posts[0].post_data_json["prompt"] == "옷"
 
 
@@ -52,7 +52,7 @@ def test_enter_after_safaris_compositionend_draws_nothing(page: Page) -> None:
     page.wait_for_timeout(400)
     assert page.posts == []
     page.press("#prompt", "Enter")
-    expect(page.locator(".sheet")).to_have_count(1)
+    expect(page.locator(".generation")).to_have_count(1)
     assert len(page.posts) == 1
 
 
@@ -73,7 +73,7 @@ def test_a_double_enter_draws_once(page: Page) -> None:
     page.evaluate(f"() => {{ const press = {KEYDOWN}; for (const wait of [0, 0, 150, 300]) "
                   "setTimeout(() => press(['Enter', 13, false]), wait); }")  # fmt: skip
     page.wait_for_timeout(900)
-    expect(page.locator(".sheet")).to_have_count(1)
+    expect(page.locator(".generation")).to_have_count(1)
     assert len(generations(page)) == 1
 
 
@@ -82,7 +82,7 @@ def test_a_slow_answer_is_not_asked_for_twice(page: Page) -> None:
     page.fill("#prompt", "파란 코트")
     page.evaluate(f"() => {{ const press = {KEYDOWN}; press(['Enter', 13, false]); "
                   "document.querySelector('#submit').click(); press(['Enter', 13, false]); }")  # fmt: skip
-    expect(page.locator(".sheet")).to_have_count(1)
+    expect(page.locator(".generation")).to_have_count(1)
     page.unroute("**/api/v1/generations")
     assert len(generations(page)) == 1
 
@@ -98,7 +98,7 @@ def test_shift_enter_starts_a_line_and_does_not_draw(page: Page) -> None:
 def test_decomposed_hangul_is_sent_composed(page: Page) -> None:
     page.fill("#prompt", "한복")  # as macOS gives file names
     page.press("#prompt", "Enter")
-    expect(page.locator(".sheet .prompt")).to_have_text("한복")
+    expect(page.locator(".generation .prompt")).to_have_text("한복")
     assert page.posts[0].post_data_json["prompt"] == "한복"
 
 
@@ -130,7 +130,7 @@ def test_the_meter_shows_how_much_of_the_limit_is_used(page: Page) -> None:
 
 def test_a_very_long_prompt_still_finds_similar_ones_and_completes(page: Page) -> None:
     draw(page, "하얀 저고리")
-    expect(page.locator(".sheet")).to_have_attribute("data-status", "succeeded")
+    expect(page.locator(".generation")).to_have_attribute("data-status", "succeeded")
     long = "하얀 저고리를 입은 사람과 " * 130
     page.fill("#prompt", long + "원ㅍ")
     expect(page.locator("#similar")).to_contain_text("하얀 저고리")
@@ -151,7 +151,7 @@ def test_a_rejected_prompt_says_so_and_stays_for_mending(page: Page) -> None:
     page.press("#prompt", "Enter")
     expect(page.locator("#prompt-note")).to_contain_text("노골적인 성적 표현은 그려 드릴 수 없어요")
     expect(page.locator("#prompt")).to_have_value("벌거벗은 사람")
-    expect(page.locator(".sheet")).to_have_count(0)
+    expect(page.locator(".generation")).to_have_count(0)
 
 
 def test_a_full_queue_is_explained_and_the_prompt_stays(page: Page) -> None:

@@ -38,19 +38,19 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
     expect(page.locator("#meter")).to_be_visible()
 
     page.press("#prompt", "Enter")
-    sheet = page.locator(".sheet").first
-    expect(sheet.locator(".tile")).to_have_count(4)
-    expect(sheet.locator("[data-stage=base]")).to_have_attribute("data-at", "now")
-    expect(sheet.locator("[data-stage=base]")).to_have_text("밑그림")
-    expect(sheet.locator(".tile[data-state=preview]")).to_have_count(4)
-    expect(sheet.locator("[data-stage=refiner]")).to_have_attribute("data-at", "now")
-    expect(sheet.locator("[data-stage=refiner]")).to_have_text("다듬기")
-    expect(sheet).to_have_attribute("data-status", "succeeded")
+    card = page.locator(".generation").first
+    expect(card.locator(".tile")).to_have_count(4)
+    expect(card.locator("[data-stage=base]")).to_have_attribute("data-at", "now")
+    expect(card.locator("[data-stage=base]")).to_have_text("밑그림")
+    expect(card.locator(".tile[data-state=preview]")).to_have_count(4)
+    expect(card.locator("[data-stage=refiner]")).to_have_attribute("data-at", "now")
+    expect(card.locator("[data-stage=refiner]")).to_have_text("다듬기")
+    expect(card).to_have_attribute("data-status", "succeeded")
     expect(page.locator("#live")).to_contain_text("다 그렸어요")
-    alt = sheet.locator("img").nth(1).get_attribute("alt")
+    alt = card.locator("img").nth(1).get_attribute("alt")
     assert "빨간 체크무늬 원피스" in alt and "2번째" in alt
 
-    sheet.locator(".tile").first.click()
+    card.locator(".tile").first.click()
     viewer = page.locator("#viewer")
     expect(viewer).to_contain_text("AI 생성")
     with page.expect_download() as got:
@@ -60,7 +60,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
     assert "빨간 체크무늬 원피스" in str(picture.text)
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
-    expect(sheet.locator(".tile").first).to_be_focused()
+    expect(card.locator(".tile").first).to_be_focused()
 
     page.click("[data-place=mine]")
     page.locator("#mine-search").press_sequentially("체크 원피스", delay=30)
@@ -88,7 +88,7 @@ def test_with_the_keyboard_alone_a_picture_is_drawn_and_looked_at(world: World) 
     expect(page.locator("#prompt")).to_be_focused()
     assert page.input_value("#prompt").startswith("노란 줄무늬 셔츠")
     page.keyboard.press("Enter")
-    tile = page.locator(".sheet .tile").first
+    tile = page.locator(".generation .tile").first
     expect(tile).to_be_enabled()
     tile.focus()
     page.keyboard.press("Enter")
@@ -105,9 +105,9 @@ def test_several_drawings_at_a_time_all_finish(world: World) -> None:
     for i in range(4):
         page.fill("#prompt", f"하얀 저고리 {i}")
         page.press("#prompt", "Enter")
-        expect(page.locator(".sheet")).to_have_count(i + 1)
+        expect(page.locator(".generation")).to_have_count(i + 1)
     for i in range(4):
-        expect(page.locator(".sheet").nth(i)).to_have_attribute("data-status", "succeeded")
+        expect(page.locator(".generation").nth(i)).to_have_attribute("data-status", "succeeded")
     assert [g["prompt"] for g in generations(page)] == [f"하얀 저고리 {i}" for i in (3, 2, 1, 0)]
 
 
@@ -117,9 +117,9 @@ def test_leaving_and_coming_back_loses_nothing(world: World) -> None:
     page.fill("#prompt", "아직 다 쓰지 못한 문장")
     page.reload()
     expect(page.locator("#prompt")).to_have_value("아직 다 쓰지 못한 문장")
-    sheet = page.locator(".sheet").first
-    expect(sheet).to_contain_text("분홍 두루마기")
-    expect(sheet).to_have_attribute("data-status", "running")
-    expect(sheet.locator("progress")).to_be_visible()
-    expect(sheet).to_have_attribute("data-status", "succeeded")
+    card = page.locator(".generation").first
+    expect(card).to_contain_text("분홍 두루마기")
+    expect(card).to_have_attribute("data-status", "running")
+    expect(card.locator("progress")).to_be_visible()
+    expect(card).to_have_attribute("data-status", "succeeded")
     assert len(generations(page)) == 1

@@ -79,7 +79,7 @@ def test_a_return_with_eight_drawings_weighs_little(owner: Page) -> None:
     asked: list[str] = []
     owner.on("request", lambda request: "/api/v1/images/" in request.url and asked.append(request.url))
     owner.reload()
-    expect(owner.locator(".sheet")).to_have_count(8)
+    expect(owner.locator(".generation")).to_have_count(8)
     until(owner, SETTLED)
     owner.wait_for_timeout(800)
     assert asked and all("format=webp" in url or "size=thumbnail" in url for url in asked)

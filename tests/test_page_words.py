@@ -40,7 +40,7 @@ def test_every_word_that_is_asked_for_exists_and_every_one_that_exists_is_asked_
     exact = set(re.findall(r"""\bw\(["']([a-z_.]+)["']\s*[,)]""", SOURCES))
     assert exact <= set(WORDS), exact - set(WORDS)
     begun = set(re.findall(r"\bw\(\s*[^()]*?[`'\"]([a-z]+\.[a-z_]*)(?:\$\{|' \+)", SOURCES)) | {"problem.", "cure."}
-    chosen = set(re.findall(r"""["']((?:do|shelf|similar|forget|cure|alt)\.[a-z_]+)["']""", SOURCES))
+    chosen = set(re.findall(r"""["']((?:do|list|similar|forget|cure|alt)\.[a-z_]+)["']""", SOURCES))
     unused = [k for k in WORDS if k not in exact | chosen and not any(k.startswith(b) for b in begun)]
     assert unused == []
 
@@ -52,7 +52,8 @@ def test_every_code_of_the_api_is_explained_with_what_to_do() -> None:
     programs = {  # what a page cannot meet, or (streams) meets without a word: it polls
         "bad_request", "bad_cursor", "bad_token", "cross_site", "bad_host", "admin_only",
         "method_not_allowed", "unsupported_media_type", "invalid_request", "unknown_style", "idempotency_conflict",
-        "too_many_streams",
+        "too_many_streams", "edit_nothing", "edit_several", "edit_unknown_word", "edit_same_word", "edit_word_twice",
+        "edit_source_prompt", "edit_mask_size",
     }  # fmt: skip
     explained = {key.split(".")[1] for key in WORDS if key.startswith("problem.")}
     assert codes - programs <= explained, codes - programs - explained

@@ -6,55 +6,21 @@ import argparse
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from training_model import losses_of, make_model, run
 
 from training import training_log
-from training.optimizers import OptimizerSettings
 from training.parts import save_part, warm_start
 from training.run import Run, add_training_options, open_run
 from training.schedule import TrainerSettings
 from training.state import STATE_FILE, load_average, read_progress, read_state
 from training.trainer import Trainer
-
-
-def make_model() -> nn.Module:
-    torch.manual_seed(3)
-    return nn.Sequential(nn.Linear(8, 16), nn.SiLU(), nn.LayerNorm(16), nn.Linear(16, 8))
-
-
-def losses_of(model: nn.Module):
-    def step_losses(step: int) -> dict[str, torch.Tensor]:
-        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
-        return {"loss": (model(x) - x.flip(-1)).square().mean()}
-
-    return step_losses
-
-
-def run(folder: Path, steps: int, stop_at: int | None = None) -> dict[str, torch.Tensor]:
-    """Fit to `steps`; `stop_at` kills the leg there, as a signal would, after the loop's last save."""
-    model = make_model()
-    config = TrainerSettings(steps=steps, learning_rate=1e-2, warmup=5, save_minutes=0.0)
-    step_losses = losses_of(model)
-
-    def killed(step: int) -> dict[str, torch.Tensor]:
-        if step == stop_at:
-            raise KeyboardInterrupt
-        return step_losses(step)
-
-    try:
-        Trainer(model, killed, config, folder).run()
-    except KeyboardInterrupt:
-        return {}
-    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
@@ -157,101 +123,6 @@ def test_the_training_that_the_document_shows_runs(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert read_progress(tmp_path / "runs" / "mine").finished
-
-
-# --- what a step is -------------------------------------------------------------------------------------------------
-
-
-def test_micro_batches_of_a_step_add_up_to_the_whole_batch(tmp_path: Path) -> None:
-    def halves(step: int) -> Iterator[dict[str, torch.Tensor]]:
-        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
-        for part in x.split(8):
-            loss = (models[1](part) - part.flip(-1)).square().mean() / 2
-            yield {"loss": loss, "half": loss}
-
-    models = [make_model(), make_model()]
-    settings = TrainerSettings(steps=3, learning_rate=1e-2, warmup=1)
-    whole, parts = (
-        Trainer(model, losses, settings, tmp_path / str(number)).train_step()
-        for number, (model, losses) in enumerate(((models[0], losses_of(models[0])), (models[1], halves)))
-    )
-    assert torch.allclose(whole["loss"], parts["loss"]) and torch.equal(parts["loss"], parts["half"])
-    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
-
-
-def generator_and_critic() -> nn.ModuleDict:
-    torch.manual_seed(1)
-    return nn.ModuleDict({"generator": nn.Linear(4, 4), "critic": nn.Linear(4, 1)})
-
-
-def adversarial(model: nn.ModuleDict):
-    def losses(step: int) -> dict[str, torch.Tensor]:
-        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
-        made = model["generator"](x)
-        mistaken = (model["critic"](made.detach()) - model["critic"](x)).mean()
-        return {"loss": mistaken + (made - x).square().mean(), "mistaken": mistaken}
-
-    return losses
-
-
-OPTIMIZERS = {
-    "generator": OptimizerSettings(1e-2, parts=("generator",)),
-    "critic": OptimizerSettings(1e-3, kind="adamw", weight_decay=0.0, parts=("critic",)),
-}
-
-
-def test_a_generator_and_its_critic_have_optimizers_of_their_own_and_resume_exactly(tmp_path: Path) -> None:
-    settings = TrainerSettings(steps=12, warmup=1, cooldown=0.0)
-
-    def train(folder: Path, model: nn.ModuleDict, stop_at: int | None = None) -> Trainer:
-        losses = adversarial(model)
-
-        def killed(step: int) -> dict[str, torch.Tensor]:
-            if step == stop_at:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return losses(step)
-
-        trainer = Trainer(model, killed, settings, folder, optimizers=OPTIMIZERS)
-        trainer.run()
-        return trainer
-
-    whole, resumed = generator_and_critic(), generator_and_critic()
-    trainer = train(tmp_path / "whole", whole)
-    rates = {name: each.param_groups[0]["lr"] for name, each in trainer.optimizers.by_name.items()}
-    assert rates == {"generator": 1e-2, "critic": 1e-3}
-    moments = read_state(tmp_path / "whole" / STATE_FILE).moments["critic.weight"]
-    assert moments.keys() == {"step", "exp_avg", "exp_avg_sq"}
-    train(tmp_path / "cut", resumed, stop_at=4)
-    assert read_progress(tmp_path / "cut").step == 5  # the step that the signal met is done
-    fresh = generator_and_critic()
-    train(tmp_path / "cut", fresh)
-    assert all(torch.equal(whole.state_dict()[name], value) for name, value in fresh.state_dict().items())
-
-
-@pytest.mark.parametrize(("optimizers", "message"), [
-    ({"generator": OPTIMIZERS["generator"]}, "critic.weight is stepped by no optimizer"),
-    ({**OPTIMIZERS, "all": OptimizerSettings(1.0)}, "generator.weight is stepped by generator, all"),
-    ({**OPTIMIZERS, "judge": OptimizerSettings(1.0, parts=("judge",))}, "optimizer judge has no trained parameter"),
-])  # fmt: skip
-def test_every_trained_parameter_has_exactly_one_optimizer(
-    tmp_path: Path, optimizers: dict[str, OptimizerSettings], message: str
-) -> None:
-    model = generator_and_critic()
-    with pytest.raises(ValueError, match=message):
-        Trainer(model, adversarial(model), TrainerSettings(steps=1), tmp_path, optimizers=optimizers)
-
-
-@pytest.mark.parametrize("wrong", [{"kind": "sgd"}, {"learning_rate": 0.0}])
-def test_optimizer_settings_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="use muon|give more"):
-        OptimizerSettings(**{"learning_rate": 1.0, **wrong})
-
-
-def test_several_processes_need_a_prepared_module(tmp_path: Path) -> None:
-    model, two = make_model(), SimpleNamespace(num_processes=2, unwrap_model=lambda model: model)
-    with pytest.raises(ValueError, match="start one process"):
-        Trainer(model, losses_of(model), TrainerSettings(steps=1), tmp_path, accelerator=two)
 
 
 # --- resuming -------------------------------------------------------------------------------------------------------

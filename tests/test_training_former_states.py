@@ -15,7 +15,7 @@ import torch
 from ko_clip_parts import make_clip, make_unet, write_pairs, write_recipe
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from test_training_engine import losses_of, make_model
+from training_model import losses_of, make_model
 
 from ko_clip.distill import distil
 from ko_clip.recipe import load_recipe

@@ -23,8 +23,8 @@ from ko_clip import contrastive, scene_reading
 
 def test_a_text_tower_learns_to_say_what_captions_name() -> None:
     red = Scene((Garment("skirt", "red", material="cotton", hem="mini"), Garment("gat", "black")), "figure")
-    said = [caption(red, "en", seed=n) for n in range(4)]
-    targets = scene_reading.reading_targets(said)
+    output = [caption(red, "en", seed=n) for n in range(4)]
+    targets = scene_reading.reading_targets(output)
     assert targets["there"].sum(1).tolist() == [2] * 4
     assert (targets["color"] != scene_reading.UNSAID).sum() == 8
     torch.manual_seed(0)
@@ -164,8 +164,8 @@ def test_a_scene_map_asks_every_cell_for_its_garment_and_only_garments_for_colou
     assert targets["color"][0, 0, 0] != targets["color"][0, 15, 15]
     assert ((targets["color"] == IGNORED) == (targets["kind"] == 0)).all()
     learner = SceneMap(UNetShape((16, 32, 32), (1, 2, 2)).build(32, 4, 8))
-    said, maps = learner(torch.randn(1, 4, 32, 32), torch.tensor([500.0]), torch.randn(1, 7, 8))
-    assert said.shape == (1, 4, 32, 32)
+    output, maps = learner(torch.randn(1, 4, 32, 32), torch.tensor([500.0]), torch.randn(1, 7, 8))
+    assert output.shape == (1, 4, 32, 32)
     assert maps["kind"].shape == (1, len(GARMENTS) + 1, 16, 16)
     assert map_loss(maps, targets).isfinite()
     assert base.unet_of(learner.state_dict()).keys() == learner.unet.state_dict().keys()

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from test_training_engine import losses_of, make_model
+from training_model import losses_of, make_model
 
 from training.schedule import TrainerSettings
 from training.trainer import Trainer

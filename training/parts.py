@@ -30,6 +30,13 @@ class Part(Protocol):
     def save_pretrained(self, save_directory: Path) -> None: ...
 
 
+def trained_part(folder: Path, command: str) -> Path:
+    """`folder`, which another training made. Raises FileNotFoundError with the command that makes it."""
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} is not trained yet: {command}")
+    return folder
+
+
 def warm_start(model: nn.Module, run: Run) -> int:
     """Warm-start `model` from the shipped part where no resumable state is; the step it stands at (0: from nothing)."""
     facts = run.part / FACTS_FILE

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.ops.job_commands import accepted, add_job_commands, open_runner
+from demo.ops.style_commands import add_style_commands
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings, SettingsError, settings_table
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command(serve, "serve", "Serve the studio on HOST:PORT (127.0.0.1:5000) until Ctrl-C.")
     add_job_commands(command)
+    add_style_commands(command)
     finding = command(search, "search", "Find past prompts, Korean or English.")
     finding.add_argument("query")
     finding.add_argument("-k", type=int, default=10)
@@ -150,7 +152,7 @@ def gallery(settings: Settings, arguments: argparse.Namespace) -> int:
     runner, folder = open_runner(settings, "draw"), arguments.out or Path(settings.starter)
 
     def draw(prompt: str, seed: int) -> tuple:
-        job, _ = accepted(Draw, {"prompt": prompt, "n": 1, "seed": seed}, {})
+        job = accepted(Draw, {"prompt": prompt, "n": 1, "seed": seed}, {}, settings).job
         picture = runner.run([Order(job)])[0].pictures[0]
         print(f"{seed:4}  {prompt}", file=sys.stderr)
         return picture.image, picture.recipe

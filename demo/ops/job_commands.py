@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,6 @@ from demo.store.settings import Settings
 from jobspec.options import add_options, from_options
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from demo.studio.searching import Encoder
     from jobspec import BatchStep, Job, Result, Runner
 
@@ -28,7 +26,7 @@ def add_job_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command of every kind; `command(run, name, help)` makes its parser."""
     for name, kind in jobspec.KINDS.items():
         parser = command(partial(run, kind), NAMES.get(name, name), kind.COMMAND or f"Run a {name} job.")
-        add_options(parser, kind, DEFAULTS)
+        add_options(parser, kind, {} if kind is jobspec.Edit else DEFAULTS)  # an edit has its source's seed
         parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder (default out/)")
 
 
@@ -37,18 +35,18 @@ def run(kind: type[Job], settings: Settings, arguments: argparse.Namespace) -> i
     from demo.studio import pictures
 
     given, files = from_options(arguments, kind)
-    job, opened = accepted(kind, given, files)
+    order = accepted(kind, given, files, settings)
     with _Bar() as bar:
-        result = open_runner(settings, job.kind).run([jobspec.Order(job, opened)], bar.step)[0]
+        result = open_runner(settings, order.job.kind).run([order], bar.step)[0]
     if result.flagged:
         raise ValueError("the checkpoint's safety checker flagged a picture: nothing is written")
-    for path in write(result, arguments.out, pictures.EDITED if opened else pictures.GENERATED):
+    for path in write(result, arguments.out, pictures.EDITED if order.pictures else pictures.GENERATED):
         print(path)
     return 0
 
 
-def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path]) -> tuple[Job, dict[str, Image.Image]]:
-    """The job as the service would take it, and its pictures. Raises ValueError in words."""
+def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], settings: Settings) -> jobspec.Order:
+    """The job as the service would take it, with its pictures and their recipes. Raises ValueError in words."""
     from pydantic import ValidationError
 
     from demo.store.errors import ServiceError, language, message
@@ -59,15 +57,37 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path]) 
         data = {name: path.read_bytes() for name, path in files.items()}
         ids = {name: hashlib.sha256(each).hexdigest()[:32] for name, each in data.items()}
         job = kind.model_validate(given | ids)
-        texts = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
+        recipes = _recipes(files)
+        if isinstance(job, jobspec.Edit):
+            job = _settled(job, recipes.get("source_image"), settings)
+        texts: dict[str, object] = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
         texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
-        return job.changed(**texts), {name: pictures.read_upload(each) for name, each in data.items()}
+        if isinstance(job, jobspec.Draw):
+            texts["style"] = prompts.style_named(job.style)
+        opened = {name: pictures.read_upload(each) for name, each in data.items()}
+        return jobspec.Order(job.changed(**texts), opened, recipes)
     except ServiceError as error:
         raise ValueError(message(error.code, error.values)) from error
     except ValidationError as error:
         first = error.errors()[0]
         reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {reason}") from error
+
+
+def _recipes(files: Mapping[str, Path]) -> dict[str, dict[str, object]]:
+    """What pictures were drawn from, of those whose files say so."""
+    from demo.worker.editing import recipe_of
+
+    return {name: recipe for name, path in files.items() if (recipe := recipe_of(path)) is not None}
+
+
+def _settled(job: jobspec.Edit, recipe: Mapping[str, object] | None, settings: Settings) -> Job:
+    from demo.studio import prompts
+    from demo.studio.editing import settled
+    from demo.studio.readiness import manifest_of
+
+    job = settled(job, recipe, prompts.reader_for(str(manifest_of(settings.checkpoint).get("domain", ""))))
+    return job if job.seed is not None else job.changed(seed=DEFAULTS["seed"])
 
 
 def open_runner(settings: Settings, kind: str) -> Runner:

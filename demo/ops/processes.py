@@ -79,14 +79,14 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
     if hasattr(os, "nice"):
         os.nice(5)  # answering goes before drawing
     worker: Worker | None = None
-    said = False
+    warned = False
     while worker is None:
         try:
             worker = (make or make_worker)(settings)
         except ServiceError as error:
-            if not said:
+            if not warned:
                 logger.error("%s", message(error.code, error.values))
-            said = True
+            warned = True
             time.sleep(LOOK_AGAIN)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())

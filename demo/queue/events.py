@@ -115,11 +115,11 @@ class Watcher:
     def _look(self) -> None:
         with self._database.read() as session:
             rows = session.scalars(select(Event).where(Event.seq > self._seq - self._late).order_by(Event.seq)).all()
-        told: dict[str, list[Event]] = {}
+        by_generation: dict[str, list[Event]] = {}
         for row in rows:
-            told.setdefault(row.generation_id, []).append(row)
+            by_generation.setdefault(row.generation_id, []).append(row)
         with self._condition:
-            hearers = [(hear, told[id]) for id in told for hear in self._listeners.get(id, ())]
+            hearers = [(hear, by_generation[id]) for id in by_generation for hear in self._listeners.get(id, ())]
         self._seq = max([self._seq, *(row.seq for row in rows)])
         for hear, news in hearers:
             hear(news)

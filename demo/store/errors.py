@@ -46,7 +46,7 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     filled = _Blank(values or {})
     if "reason" in filled and code == "invalid_request":
         filled["detail"] = reason_of(str(filled["reason"]), {}, language())
-    return sentence.said(language()).format_map(filled)
+    return sentence.text(language()).format_map(filled)
 
 
 class _Blank(dict[str, object]):
@@ -69,6 +69,8 @@ def from_failure(error: BaseException) -> ServiceError | None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return ServiceError("disk_full")
         return ServiceError("storage_unavailable")
+    if isinstance(error, UnicodeDecodeError) and b"malformed" in error.object:  # SQLite quotes what it found there
+        return ServiceError("database_damaged", detail=error.object.decode("utf-8", "replace"))
     if isinstance(error, DatabaseError):
         text = str(error.orig).lower()
         if "full" in text:

@@ -19,7 +19,7 @@ class Sentence:
     en: str
     retry_after: int | None = None
 
-    def said(self, language: str) -> str:
+    def text(self, language: str) -> str:
         return self.en if language == "en" else self.ko
 
 
@@ -52,8 +52,38 @@ REFUSALS: dict[str, Sentence] = {
     ),
     "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
     "publishing_rejected": Sentence("{reason}", "{reason}"),  # so is this
-    "unknown_style": Sentence("모르는 스타일입니다: {style}", "Unknown style: {style}"),
+    "unknown_style": Sentence(
+        "‘{style}’ 그림체는 없어요. 있는 그림체: {known}", "There is no style ‘{style}’. There are: {known}"
+    ),
     "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
+    "edit_nothing": Sentence(
+        "무엇을 바꿀지 알려 주세요: 바꿀 말(replace), 새 문장(prompt), 이름·색·스타일(title, color, style) 중 하나.",
+        "Say what to change, one of: words (replace), a new sentence (prompt), or title, color and style.",
+    ),
+    "edit_several": Sentence(
+        "바꾸는 방법이 둘 이상 왔어요 ({given}). 하나만 보내 주세요.",
+        "There are several ways to change in one request ({given}): give one of them.",
+    ),
+    "edit_unknown_word": Sentence(
+        "‘{word}’: 이 그림의 문장에 없는 말이에요. 바꿀 수 있는 말: {known}",
+        "“{word}” is not in this picture's prompt. Words that can be replaced: {known}",
+    ),
+    "edit_same_word": Sentence(
+        "‘{word}’: 같은 말로는 그림이 달라지지 않아요. 다른 말을 골라 주세요.",
+        "“{word}” is already there: choose another word, the picture would not change.",
+    ),
+    "edit_word_twice": Sentence(
+        "‘{word}’: 한 말을 두 번 바꿀 수 없어요. 한 번만 적어 주세요.",
+        "“{word}” is replaced twice: give each word once.",
+    ),
+    "edit_source_prompt": Sentence(
+        "올린 그림이에요. 무엇이 보이는지 문장으로 알려 주세요 (source_prompt).",
+        "The service did not draw this picture: say what it shows (source_prompt).",
+    ),
+    "edit_mask_size": Sentence(
+        "마스크는 {got}인데 그림은 {wanted}이에요. 그림과 같은 크기로 올려 주세요.",
+        "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
+    ),
     "idempotency_conflict": Sentence(
         "같은 Idempotency-Key로 다른 요청을 보냈습니다.", "This Idempotency-Key was used for another request."
     ),
@@ -176,4 +206,4 @@ def reason_of(type: str, context: Mapping[str, object], language: str, otherwise
     filled = dict(context)
     if language == "ko" and "expected" in filled:
         filled["expected"] = str(filled["expected"]).replace(" or ", ", ")
-    return sentence.said(language).format_map(filled)
+    return sentence.text(language).format_map(filled)

@@ -148,11 +148,11 @@ class Storage:
         self.fs.invalidate_cache()
         limit = self._probe() - older_than
         for folder in self._list(f"{self.root}/{prefix}".rstrip("/")):
-            shelf = str(folder["name"]).rstrip("/").rsplit("/", 1)[-1]
-            if folder["type"] != "directory" or not FOLDER.fullmatch(shelf):
+            name = str(folder["name"]).rstrip("/").rsplit("/", 1)[-1]
+            if folder["type"] != "directory" or not FOLDER.fullmatch(name):
                 continue
             for info in self._list(str(folder["name"])):
-                key, moment = f"{shelf}/{str(info['name']).rsplit('/', 1)[-1]}", _modified(info)
+                key, moment = f"{name}/{str(info['name']).rsplit('/', 1)[-1]}", _modified(info)
                 known = KEY.fullmatch(key) or PART.fullmatch(key)
                 if known and info["type"] == "file" and moment is not None and moment <= limit:
                     yield key

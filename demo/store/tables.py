@@ -116,6 +116,7 @@ class Image(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     generation_id: Mapped[str | None] = mapped_column(ForeignKey("generations.id"), index=True)
+    parent_id: Mapped[str | None] = mapped_column(index=True)  # the picture it was made from, deleted or not
     position: Mapped[int] = mapped_column(default=0)
     kind: Mapped[str]  # generation, upload
     created_at: Mapped[float]
@@ -169,6 +170,7 @@ class Receipt(Base):
     created_at: Mapped[float]
     generations: Mapped[int]
     images: Mapped[int]
+    children_kept: Mapped[int] = mapped_column(default=0)  # pictures made from the deleted ones, which stay
     vectors: Mapped[list[Any]]  # index ids not yet known to be gone from every index file
     completed_at: Mapped[float | None]
 
@@ -198,8 +200,19 @@ class WorkerRow(Base):
     __tablename__ = "workers"
     name: Mapped[str] = mapped_column(primary_key=True)  # machine, process id and a random part: demo/queue/identity.py
     state: Mapped[str]  # starting, ready, missing
-    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, styles when ready
+    detail: Mapped[dict[str, Any]]  # {"code", "message"} when missing; checkpoint_id, defaults, domain when ready
     heartbeat: Mapped[float]
+
+
+class StyleRow(Base):
+    """A LoRA style that can be drawn with: as a worker last found it, or as `demo styles add` put it there."""
+
+    __tablename__ = "styles"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    trigger: Mapped[str]
+    example: Mapped[str]
+    base: Mapped[str]
 
 
 class StudioNote(Base):

@@ -11,6 +11,7 @@ from demo.store.settings import Settings
 from demo.studio import pictures, prompts, words
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Searcher
+from demo.studio.styles import Styles
 from jobspec import KINDS, Draw, bounds
 from jobspec.fields import DEFAULT_STRENGTH, Count
 from jobspec.job import ranges
@@ -38,11 +39,15 @@ class AboutFacts:
 
 @dataclass(frozen=True)
 class Style:
-    """A style by name; `kind`: prompt (words added to the prompt) or lora."""
+    """A style by name; `kind`: prompt (words added to the prompt) or lora. What only a LoRA has is "" in the other."""
 
     name: str
     kind: str
     label: dict[str, str]
+    trigger: str = ""
+    example: str = ""
+    base: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Models:
 class About:
     """Answers /about, /styles and /models."""
 
-    def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher) -> None:
-        self._settings, self._readiness, self._searcher = settings, readiness, searcher
+    def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher, styles: Styles) -> None:
+        self._settings, self._readiness, self._searcher, self._styles = settings, readiness, searcher, styles
 
     def about(self) -> AboutFacts:
         settings, report = self._settings, self._readiness.report()
@@ -85,8 +90,19 @@ class About:
             Style(name, "prompt", {"ko": style.ko[0], "en": style.en[0]})
             for name, style in prompts.prompt_styles().items()
         ]
-        loras = self._readiness.facts().get("styles", [])
-        return prompt + [Style(name, "lora", {"ko": name, "en": name}) for name in loras]
+        loras = [
+            Style(
+                each.name,
+                "lora",
+                {"ko": each.name, "en": each.name},
+                each.trigger,
+                each.example,
+                each.base,
+                each.sha256,
+            )
+            for each in self._styles.all()
+        ]
+        return prompt + loras
 
     def models(self) -> Models:
         drawn, encoder = self._readiness.facts(), self._searcher.encoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -14,15 +15,17 @@ from demo.queue.wake import Wake
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import Generation, Idempotency, new_id
+from demo.store.tables import Generation, Idempotency, Image, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
+from demo.studio.editing import Words, drawn_text, settled, styles_of, words_of
 from demo.studio.generations import Generations
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
+from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
-from jobspec import SEEDS, Draw, Job, Warned
+from jobspec import SEEDS, Draw, Edit, Job, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -32,15 +35,15 @@ class Asking:
 
     def __init__(
         self, settings: Settings, database: Database, searcher: Searcher, readiness: Readiness,
-        generations: Generations, wake: Wake,
+        generations: Generations, wake: Wake, styles: Styles,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._searcher = settings, database, searcher
-        self._readiness, self._generations, self._wake = readiness, generations, wake
+        self._readiness, self._generations, self._wake, self._styles = readiness, generations, wake, styles
         self._commit = GroupCommit(database)
 
     def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
         """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
-        digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+        digest = _digest(asked)
         if key and (row := self._used(viewer, key, digest)) is not None:
             return self._replayed(row, viewer)
         self._readiness.require(asked.n)
@@ -57,7 +60,14 @@ class Asking:
 
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
-        return prompts.analyze(prompt, self._searcher.encoder, prompts.reader_for(self._readiness.domain()))
+        return prompts.analyze(
+            take_tags(prompt)[0], self._searcher.encoder, prompts.reader_for(self._readiness.domain())
+        )
+
+    def words(self, row: Image) -> Words:
+        """The words of a picture's prompt as it was drawn; none of an upload."""
+        reader = prompts.reader_for(self._readiness.domain())
+        return words_of(drawn_text(row.recipe) if row.recipe else "", reader)
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
         with self._database.read() as session:
@@ -88,29 +98,60 @@ class Asking:
 
     def _settled(self, viewer: Viewer, asked: Job) -> Job:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
+        if isinstance(asked, Edit):
+            asked = self._settled_edit(viewer, asked)
         texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
         if asked.visibility == "public":
             prompts.check_publishing(texts[asked.TEXT], (texts[name] for name in asked.OTHER_TEXTS))
-        for field, image_id in asked.source_pictures().items():
-            if not self._generations.sees_image(viewer, image_id):
-                raise ServiceError("unknown_source_image", field)
-        drawn = {"refine": asked.refine and self._readiness.refines()} if isinstance(asked, Draw) else {}
+        self._require_seen(viewer, asked)
+        drawn: dict[str, object] = {}
+        if isinstance(asked, Draw):
+            drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)
 
+    def _require_seen(self, viewer: Viewer, asked: Job) -> None:
+        for field, image_id in asked.source_pictures().items():
+            if not self._generations.sees_image(viewer, image_id):
+                raise ServiceError("unknown_source_image", field)
+
+    def _settled_edit(self, viewer: Viewer, asked: Edit) -> Edit:
+        """An edit with its new prompt and its noise's seed; what cannot be edited is refused before it waits."""
+        self._require_seen(viewer, asked)
+        source = self._generations.image(viewer, asked.source_image)[0]
+        if asked.mask_image is not None:
+            mask = self._generations.image(viewer, asked.mask_image)[0]
+            if (mask.width, mask.height) != (source.width, source.height):
+                got, wanted = (f"{each.width}×{each.height}" for each in (mask, source))
+                raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
+        self._require_styles(styles_of(source.recipe), "source_image")  # an edit is drawn with them, too
+        return settled(asked, source.recipe, prompts.reader_for(self._readiness.domain()))
+
     def _style(self, job: Draw) -> str | None:
-        """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style."""
+        """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style, of its `styles` too."""
+        self._require_styles((each.name for each in job.styles), "styles")
         if job.style is None:
             return None
         if job.style in prompts.prompt_styles():
             return "words"
-        if job.style not in self._readiness.facts().get("styles", ()):
-            raise ServiceError("unknown_style", "style", style=job.style)
+        self._require_styles([job.style], "style")
         return "lora"
+
+    def _require_styles(self, names: Iterable[str], field: str = "prompt") -> None:
+        if not (wanted := list(names)):
+            return
+        known = self._styles.names()
+        for name in wanted:
+            if name not in known:
+                there = ", ".join(known if field != "style" else [*prompts.prompt_styles(), *known]) or "-"
+                raise ServiceError("unknown_style", field, style=name, known=there)
 
     def _warnings(self, asked: Job, job: Job) -> list[Warned]:
         """What of the request will not count, as far as it is known before anything is drawn."""
+        if isinstance(job, Edit):
+            reader = prompts.reader_for(self._readiness.domain())
+            return prompts.warnings(job.prompt, job.prompt, self._searcher.require(), reader)
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()
@@ -141,3 +182,9 @@ class Asking:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
         jobs.line_up(session, row, turn, viewer.address)
+
+
+def _digest(asked: Job) -> str:
+    """What tells one request from another. Without styles it is what it was before there were any."""
+    left_out = {"styles"} if isinstance(asked, Draw) and not asked.styles else set()
+    return hashlib.sha256(asked.model_dump_json(exclude=left_out).encode()).hexdigest()

@@ -132,7 +132,10 @@ class Deletion:
         """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
         ids = [row.id for row in rows]
         mine = list(session.scalars(select(Image).where(Image.generation_id.in_(ids)))) + list(images)
-        receipt = Receipt(id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[])
+        receipt = Receipt(
+            id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[],
+            children_kept=_children_kept(session, mine),
+        )  # fmt: skip
         vectors = []
         for row in rows:
             if row.status not in ENDED:
@@ -199,3 +202,15 @@ class Deletion:
             return self._searcher.index.removed(index_id)
         except ServiceError:  # no encoder to open the index with: ask again later
             return False
+
+
+def _children_kept(session: Session, going: Sequence[Image]) -> int:
+    """How many pictures of the same people were made from those that go, and stay. What others made is not counted:
+    it may be private.
+    """
+    ids, owners = [image.id for image in going], {image.owner_id for image in going}
+    made: set[str] = set()
+    for start in range(0, len(ids), 500):
+        some = Image.parent_id.in_(ids[start : start + 500])
+        made |= set(session.scalars(select(Image.id).where(some, Image.owner_id.in_(owners))))
+    return len(made - set(ids))

@@ -18,13 +18,14 @@ from demo.store.errors import ServiceError
 from demo.store.tables import ENDED, AbuseReport, Event, Generation, Image, Preview, new_id
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
-from demo.studio.views import Page, Reported, Shown, Similar
+from demo.studio.views import Family, Page, Reported, Shown, Similar
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
 from hangul.normalize import clean
 from jobspec import KINDS
 
 Row = TypeVar("Row", Generation, Image)
 MOST_PREVIEWS = 100
+MOST_CHILDREN = 100  # of one picture in an answer, the oldest first
 
 
 class Generations:
@@ -77,6 +78,24 @@ class Generations:
         if found is None:
             raise ServiceError("not_found")
         return found[0], bool(found[1])
+
+    def family(self, viewer: Viewer, row: Image) -> Family:
+        """Parent and children of a picture that this person may see; both only if they may see these too."""
+        with self.database.read() as session:
+            seen = image_visible_to(viewer)
+            children = session.scalars(
+                select(Image).where(Image.parent_id == row.id, seen).order_by(Image.created_at, Image.position)
+            )
+            found = list(children.fetchmany(MOST_CHILDREN))
+            if row.parent_id is None:
+                return Family("none", None, found)
+            parent = session.scalar(select(Image).where(Image.id == row.parent_id, seen))
+            if parent is not None:
+                return Family("shown", parent, found)
+            if not viewer.owns(row.owner_id):
+                return Family("hidden", None, found)
+            there = session.scalar(select(Image.id).where(Image.id == row.parent_id))
+        return Family("private" if there else "deleted", None, found)
 
     def sees_image(self, viewer: Viewer, image_id: str) -> bool:
         with self.database.read() as session:

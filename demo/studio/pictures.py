@@ -33,7 +33,7 @@ THUMBNAIL_SIDE = 128
 SOFTWARE = "geuryeojwo"
 LABEL = "AI generated"
 _decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
-TOLD_TO_OTHERS = ("format", "prompt", "negative_prompt", "drawn_prompt", "drawn_negative_prompt", "seed", "settings",
+SHOWN_TO_OTHERS = ("format", "prompt", "negative_prompt", "drawn_prompt", "drawn_negative_prompt", "seed", "settings",
                   "asked")  # fmt: skip
 PNG_HEAD = 8 + 12 + 13  # signature and IHDR
 EXIF_DESCRIPTION, EXIF_SOFTWARE, EXIF_IFD, EXIF_USER_COMMENT = 0x010E, 0x0131, 0x8769, 0x9286
@@ -67,8 +67,8 @@ def recipe_for_others(recipe: Mapping[str, object] | None) -> dict[str, object] 
     """
     if recipe is None:
         return None
-    told = {key: recipe[key] for key in TOLD_TO_OTHERS if key in recipe}
-    return told | ({"source_sha256": None} if recipe.get("source_sha256", "") is None else {})
+    shown = {key: recipe[key] for key in SHOWN_TO_OTHERS if key in recipe}
+    return shown | ({"source_sha256": None} if recipe.get("source_sha256", "") is None else {})
 
 
 def with_other_recipe(data: bytes, source_type: str | None, recipe: Mapping[str, object] | None) -> bytes:

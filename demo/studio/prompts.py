@@ -13,6 +13,7 @@ from demo.studio import moderation
 from fashion import lexicon
 from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
+from fashion.replacing import EditableWord, WordChange, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
 from jobspec import Draw, Warned
@@ -39,13 +40,53 @@ class DomainReader(PromptReader, Protocol):
         """Words that the domain does not have: (word, start, end)."""
         ...
 
+    def editable_words(self, prompt: str) -> list[EditableWord]:
+        """The words that can be changed, with what can stand in their place."""
+        ...
+
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
+        """The prompt with words replaced. Raises WordNotFound, ValueError."""
+        ...
+
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        """The fields of the words in which two prompts differ."""
+        ...
+
+
+class NoDomain(AsTyped):
+    """The reader of a checkpoint without a domain, with words replaced by their letters."""
+
+    def editable_words(self, prompt: str) -> list[EditableWord]:
+        return []
+
+    def replaced(self, prompt: str, changes: Sequence[WordChange]) -> str:
+        for change in changes:
+            prompt = _replaced_anywhere(prompt, change)
+        return prompt
+
+    def changed_fields(self, source: str, target: str) -> frozenset[str]:
+        return frozenset()
+
+
+def _replaced_anywhere(prompt: str, change: WordChange) -> str:
+    """A prompt of no domain with one word replaced wherever it stands."""
+    if _HANGUL.search(change.old):
+        from hangul.replacing import replace_word  # late: the analyser takes seconds and half a gigabyte
+
+        found = replace_word(prompt, change.old, change.new)
+    else:
+        found = re.sub(rf"\b{re.escape(change.old)}\b", lambda _: change.new, prompt, flags=re.IGNORECASE)
+    if found == prompt:
+        raise WordNotFound(change.old, prompt.replace(",", " ").split())
+    return found
+
 
 READERS: dict[str, DomainReader] = {"fashion": FashionReader()}
 
 
 def reader_for(domain: str) -> DomainReader:
     """The reader of a domain that a checkpoint's manifest names; of any other, the one that changes nothing."""
-    return READERS.get(domain, AsTyped())
+    return READERS.get(domain, NoDomain())
 
 
 @dataclass(frozen=True)
@@ -153,6 +194,15 @@ def search_key(text: str) -> str:
 def prompt_styles() -> dict[str, lexicon.Word]:
     """Drawing styles that are asked for by words in the prompt, by name."""
     return {style.id: style for style in lexicon.STYLES}
+
+
+def style_named(name: str | None) -> str | None:
+    """The style that a person's word names (수채화 → watercolor); any other name as it is."""
+    if name is None or name in prompt_styles():
+        return name
+    wanted = normalize(name).casefold()
+    known = ((id, lexicon.forms(style, language)) for id, style in prompt_styles().items() for language in ("ko", "en"))
+    return next((id for id, forms in known if wanted in forms), name)
 
 
 def with_style(prompt: str, style: str | None) -> str:

@@ -28,7 +28,6 @@ class WorkerFacts(TypedDict, total=False):
 
     checkpoint_id: str
     defaults: dict[str, object]
-    styles: list[str]
     domain: str
     kinds: list[str]
 
@@ -100,7 +99,7 @@ class Readiness:
         return names_refiner(self._settings.checkpoint)
 
     def facts(self) -> WorkerFacts:
-        """What the worker said of its runners once they were open: checkpoint_id, defaults, styles, domain, kinds."""
+        """What the worker said of its runners once they were open: checkpoint_id, defaults, domain, kinds."""
         worker = self.worker()
         return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
 

@@ -23,6 +23,7 @@ from demo.studio.generations import Generations
 from demo.studio.owners import Owners
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Encoder, Index, Known, Searcher
+from demo.studio.styles import Styles
 from demo.studio.uploads import Uploads
 from demo.studio.user_data import UserData
 
@@ -44,6 +45,7 @@ class Services:
     user_data: UserData
     watcher: Watcher
     about: About
+    styles: Styles
     leases: Leases
     space: Space
     reserve: Reserve
@@ -101,12 +103,14 @@ def open_services(
     space, reserve = Space(settings, database, storage), Reserve(settings.data_dir)
     readiness = Readiness(settings, database, storage, searcher, space)
     generations = Generations(database, searcher)
-    asking = Asking(settings, database, searcher, readiness, generations, open_wake(settings.wake_url))
+    styles = Styles(database)
+    asking = Asking(settings, database, searcher, readiness, generations, open_wake(settings.wake_url), styles)
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, watcher=watcher,
         uploads=Uploads(settings, database, storage, space), space=space, reserve=reserve,
         deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
-        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher),
+        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles),
+        styles=styles,
     )  # fmt: skip

@@ -57,6 +57,19 @@ class Erased:
 
 
 @dataclass(frozen=True)
+class Family:
+    """What a picture was made from and what was made from it, as far as one may see it.
+
+    `parent_state`: none, shown, hidden (to all but the picture's owner: private or deleted, which is nobody else's
+    business), private (somebody else's) or deleted.
+    """
+
+    parent_state: str
+    parent: Image | None
+    children: Sequence[Image]
+
+
+@dataclass(frozen=True)
 class Reported:
     report: AbuseReport
     generation: Generation

@@ -22,7 +22,9 @@ def _shown_fields(kind: type[jobspec.Job], common: Iterable[str]) -> dict[str, d
     """What an answer holds of a job of this kind beside what all have: name → schema. Pictures that are somebody
     else's are null, and so is what the kind has not and answers name all the same.
     """
-    known = dict(kind.model_json_schema()["properties"])
+    schema = kind.model_json_schema()
+    known = _inlined(schema["properties"], schema.get("$defs", {}))
+    assert isinstance(known, dict)
     for other in jobspec.KINDS.values():
         known |= {name: properties(other)[name] for name in kind.ALSO_SHOWN if name in properties(other)}
     nullable = {*kind.ALSO_SHOWN, *picture_fields(kind)}
@@ -34,6 +36,17 @@ def _shown_fields(kind: type[jobspec.Job], common: Iterable[str]) -> dict[str, d
 def _one_kind(kind: type[jobspec.Job], fields: dict[str, dict[str, object]]) -> dict[str, object]:
     named = {"kind": {"const": kind.model_fields["kind"].default}}
     return {"title": kind.__name__, "properties": named, "required": [*named, *fields]}
+
+
+def _inlined(part: object, definitions: dict[str, object]) -> object:
+    """A schema with what it refers to in the place of the references: an answer's schema has definitions of its own."""
+    if isinstance(part, list):
+        return [_inlined(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inlined(definitions[str(part["$ref"]).rsplit("/", 1)[-1]], definitions)
+    return {key: _inlined(value, definitions) for key, value in part.items()}
 
 
 def _plain(field: dict[str, object]) -> dict[str, object]:

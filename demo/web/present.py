@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from flask.json.provider import DefaultJSONProvider
 
-from demo.store.errors import message, stored_error
+from demo.store.errors import language, message, stored_error
 from demo.store.tables import Image
 from demo.studio import views
+from demo.studio.editing import Words
+from demo.studio.words import KINDS as KIND_LABELS
 from jobspec import KINDS
 from jobspec.job import picture_fields
 
@@ -57,6 +59,28 @@ def image(row: Image) -> dict:
     }
 
 
+def family(found: views.Family) -> dict:
+    """Where a picture comes from and what was made from it."""
+    return {
+        "parent_state": found.parent_state,
+        "parent": image(found.parent) if found.parent else None,
+        "children": [image(one) for one in found.children],
+    }
+
+
+def picture_words(found: Words, known: bool) -> dict:
+    """A picture's text, and its words with what can stand in their place, labelled in the language of the request."""
+    words = [
+        {
+            "start": one.start, "end": one.end, "text": one.text, "slot": one.field, "id": one.id,
+            "label": KIND_LABELS[one.field][language() == "en"],
+            "alternatives": [vars(each) for each in one.alternatives],
+        }
+        for one in found.words
+    ]  # fmt: skip
+    return {"known": known, "guessed": found.guessed, "text": found.text, "words": words, "fields": found.fields}
+
+
 def progress(row_id: str, stored: Mapping | None) -> dict | None:
     """A step as a client sees it; previews are named by generation and place."""
     if not stored:
@@ -77,7 +101,9 @@ def job(kind: str, spec: Mapping[str, object], mine: bool) -> dict:
     known = KINDS.get(kind)
     hidden = () if mine or known is None else picture_fields(known)
     also = known.ALSO_SHOWN if known is not None else ()
-    return dict.fromkeys(also) | {name: None if name in hidden else value for name, value in spec.items()}
+    knows = known is not None and "styles" in known.model_fields
+    lists: dict[str, object] = {"styles": []} if knows else {}  # of rows from before there were any
+    return dict.fromkeys(also) | lists | {name: None if name in hidden else value for name, value in spec.items()}
 
 
 def generation(shown: views.Shown) -> dict:
@@ -144,6 +170,7 @@ def receipt(erased: views.Erased) -> dict:
         "created_at": moment(row.created_at),
         "generations": row.generations,
         "images": row.images,
+        "children_kept": row.children_kept,
         "files_left": erased.files_left,
         "vectors_left": len(row.vectors),
         "url": f"{API}/receipts/{row.id}",

@@ -120,10 +120,6 @@ class ImageOut(Answer):
     seed: int | None
 
 
-class ImageInfo(ImageOut):
-    recipe: dict | None
-
-
 class Progress(Answer):
     stage: str
     step: int
@@ -204,6 +200,7 @@ class ReceiptOut(Answer):
     created_at: str
     generations: int
     images: int
+    children_kept: int = Field(description="Own pictures made from what was deleted; they stay.")
     files_left: int
     vectors_left: int
     url: str
@@ -294,6 +291,10 @@ class Style(Answer):
     name: str
     kind: Literal["prompt", "lora"]
     label: dict[str, str]
+    trigger: str = Field(description="The word that calls a LoRA; empty where it needs none.")
+    example: str = Field(description="A prompt that shows it.")
+    base: str = Field(description="What it was trained on, as its file says.")
+    sha256: str = Field(description="Of its file; a picture's recipe names it.")
 
 
 class Styles(Answer):

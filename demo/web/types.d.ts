@@ -56,6 +56,7 @@ export interface Generation {
   refine_strength: number | null;
   style: string | null;
   style_weight: number;
+  styles: StyleUse[];
   source_image: string | null;
   strength: number | null;
   visibility: "private" | "public";
@@ -138,6 +139,16 @@ export interface StyleOffer {
   name: string;
   kind: "prompt" | "lora";
   label: Record<"ko" | "en", string>;
+  trigger: string;
+  example: string;
+  base: string;
+  sha256: string;
+}
+
+/** A LoRA style and how strongly a picture is drawn with it. */
+export interface StyleUse {
+  name: string;
+  weight: number;
 }
 
 /** Settings that draw a picture, as a form, a link or a draft holds them: any of them may be missing. */
@@ -152,6 +163,7 @@ export interface Settings {
   refine_strength?: number | null;
   style?: string | null;
   style_weight?: number | null;
+  styles?: StyleUse[];
   source_image?: string | null;
   strength?: number | null;
   visibility?: "private" | "public";

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol, cast
 
 from PIL import Image as Picture
@@ -13,13 +14,16 @@ from demo.store.settings import Settings
 from demo.studio import prompts
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
+from demo.worker.editing import edit_batch
 from demo.worker.safety import with_safety_checker
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
-from jobspec import Draw, Order, Result, ResultPicture, Warned
+from jobspec import Draw, Edit, Job, Order, Result, ResultPicture, Warned
 
 if TYPE_CHECKING:
+    from diffusion.editing.request import EditSettings, EditShot
     from diffusion.encoder import TextEncoder
 
 
@@ -54,16 +58,21 @@ class Pipeline(Protocol):
     @property
     def default_settings(self) -> DrawSettings: ...
 
-    def styles(self) -> list[str]: ...
+    def style_cards(self) -> list[StyleCard]: ...
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Drawn: ...  # fmt: skip
 
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> Drawn: ...  # fmt: skip
+
 
 class DrawRunner:
-    """Runs jobs of the kinds draw and vary over a pipeline that reads the prompts as its domain means them."""
+    """Runs jobs of the kinds draw, form, vary and edit over a pipeline that reads prompts as its domain means them."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -73,7 +82,10 @@ class DrawRunner:
         return {
             "checkpoint_id": self.pipeline.checkpoint_id,
             "defaults": {each.name: getattr(defaults, each.name) for each in fields(defaults)},
-            "styles": self.pipeline.styles(),
+            "styles": [
+                {name: getattr(card, name) for name in ("name", "sha256", "trigger", "example", "base")}
+                for card in self.pipeline.style_cards()
+            ],
             "domain": self.pipeline.domain,
         }
 
@@ -82,13 +94,14 @@ class DrawRunner:
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Result]:  # fmt: skip
         """Draw the orders in one batch; they share their batch key. Raises ValueError, Cancelled."""
-        shots = [self._shots(order) for order in orders]
-        flat = [shot for each in shots for shot in each]
-        drawing = self.pipeline.draw(flat, settings_for(_job(orders[0])), on_step, cancelled)
-        ends = [sum(map(len, shots[: place + 1])) for place in range(len(shots))]
+        if isinstance(orders[0].job, Edit):
+            drawing = edit_batch(self.pipeline, orders, on_step, cancelled)
+        else:
+            shots = [shot for order in orders for shot in self._shots(order)]
+            drawing = self.pipeline.draw(shots, settings_for(_job(orders[0])), on_step, cancelled)
+        ends = accumulate(order.job.n for order in orders)
         return [
-            _result(_job(order), drawing, range(end - len(each), end))
-            for order, each, end in zip(orders, shots, ends, strict=True)
+            _result(order.job, drawing, range(end - order.job.n, end)) for order, end in zip(orders, ends, strict=True)
         ]
 
     def _shots(self, order: Order) -> list[Shot]:
@@ -116,9 +129,11 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 def settings_for(job: Draw) -> DrawSettings:
     """What the jobs of a batch share, as the pipeline takes it; the checkpoint's defaults where nothing was asked."""
     style = None if job.style in prompts.prompt_styles() else job.style
-    shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - {"style", "style_weight"}
+    apart = {"style", "style_weight", "styles"}
+    shared = {each.name for each in fields(DrawSettings)} & set(type(job).model_fields) - apart
     given = {name: value for name in shared if (value := getattr(job, name)) is not None}
-    return DrawSettings(**given, style=style, style_weight=job.style_weight if style else 1.0)
+    weight = job.style_weight if style else 1.0
+    return DrawSettings(**given, style=style, style_weight=weight, styles=tuple(job.styles))
 
 
 def _job(order: Order) -> Draw:
@@ -127,16 +142,22 @@ def _job(order: Order) -> Draw:
     return order.job
 
 
-def _result(job: Draw, drawing: Drawn, places: Sequence[int]) -> Result:
+def _result(job: Job, drawing: Drawn, places: Sequence[int]) -> Result:
     pictures = [_picture(job, drawing, place) for place in places]
     seconds = {stage: drawing.timings.get(stage, 0.0) for stage in ("base", "refiner")}
     flagged = getattr(drawing, "flagged", None) or []
-    done = job.changed(refine=any(picture.stages for picture in pictures))  # what was done, where no refiner was
+    done = job
+    if isinstance(job, Draw):
+        done = job.changed(refine=any(picture.stages for picture in pictures))  # what was done, where no refiner was
     warned = [Warned(one.code, one.values) for one in drawing.warnings]
     return Result(done, pictures, seconds, warned, flagged=any(flagged[place] for place in places if flagged))
 
 
-def _picture(job: Draw, drawing: Drawn, place: int) -> ResultPicture:
+def _picture(job: Job, drawing: Drawn, place: int) -> ResultPicture:
     image, base = drawing.images[place], drawing.base_images[place]
-    recipe = dict(drawing.recipes[place]) | {"asked": {"prompt": job.prompt, "style": job.style}}
-    return ResultPicture(image, recipe, {"base": base} if job.refine and base is not image else {})
+    asked: dict[str, object] = {"prompt": job.main_text}
+    if isinstance(job, Draw):
+        asked |= {"style": job.style} | ({"styles": [each.model_dump() for each in job.styles]} if job.styles else {})
+    refined = base is not image and (not isinstance(job, Draw) or job.refine)
+    recipe = dict(drawing.recipes[place]) | {"asked": asked}
+    return ResultPicture(image, recipe, {"base": base} if refined else {})

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from PIL import Image as Picture
 from sqlalchemy import delete, select
@@ -30,6 +31,7 @@ from demo.store.tables import Generation, Image, WorkerRow
 from demo.studio import pictures
 from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
+from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
 from demo.worker.finishing import Finisher
 from demo.worker.runners import facts_of
@@ -59,6 +61,7 @@ class Worker:
         self._leases = Leases(database, settings.lease_seconds)
         self._wake = open_wake(settings.wake_url)
         self._space = Space(settings, database, storage)
+        self._styles = Styles(database)
         self._finisher = Finisher(database, storage, searcher, self._queue, self._space)
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
@@ -135,6 +138,7 @@ class Worker:
             self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
         facts = facts_of(self._runners)
+        self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True
@@ -218,19 +222,21 @@ class Worker:
             return None
         try:
             viewer = Viewer(row.owner_id)
-            return Order(job, {field: self._picture(id, viewer) for field, id in job.source_pictures().items()})
+            found = {field: self._picture(id, viewer) for field, id in job.source_pictures().items()}
+            recipes = {field: recipe for field, (_, recipe) in found.items() if recipe is not None}
+            return Order(job, {field: picture for field, (picture, _) in found.items()}, recipes)
         except (ServiceError, OSError, ValueError) as error:
             logger.warning("job %s cannot begin: %s", row.id, error)
             self._queue.fail(row, "source_gone")
             return None
 
-    def _picture(self, image_id: str, viewer: Viewer) -> Picture.Image:
-        """A picture to start from, if the job's owner may still see it. Raises ServiceError, OSError."""
+    def _picture(self, image_id: str, viewer: Viewer) -> tuple[Picture.Image, dict[str, object] | None]:
+        """A picture to start from and its recipe, if the job's owner may still see it. Raises ServiceError, OSError."""
         with self._database.read() as session:
             row = session.scalar(select(Image).where(Image.id == image_id, image_visible_to(viewer)))
         if row is None:
             raise ServiceError("source_gone")
-        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB")
+        return pictures.decode(self._storage.read(row.files["final"])).convert("RGB"), row.recipe
 
 
 class _Run:

@@ -10,7 +10,7 @@ from demo.worker.drawing import open_drawing
 from jobspec import Runner
 
 Opener = Callable[[Settings, Callable[[], Encoder]], Runner]
-RUNNERS: dict[str, Opener] = {"draw": open_drawing, "vary": open_drawing}
+RUNNERS: dict[str, Opener] = dict.fromkeys(("draw", "form", "vary", "edit"), open_drawing)
 
 
 def open_runners(settings: Settings, encoder: Callable[[], Encoder], kinds: Iterable[str] = ()) -> dict[str, Runner]:

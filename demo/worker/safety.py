@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot
 
 if TYPE_CHECKING:
     from demo.worker.drawing import Drawn, Pipeline
+    from diffusion.editing.request import EditSettings, EditShot
 
 logger = logging.getLogger(__name__)
 Judge = Callable[[Sequence[Image.Image]], list[bool]]
@@ -50,22 +52,34 @@ class CheckedPipeline:
     def default_settings(self) -> DrawSettings:
         return self._pipeline.default_settings
 
-    def styles(self) -> list[str]:
-        return self._pipeline.styles()
+    def style_cards(self) -> list[StyleCard]:
+        return self._pipeline.style_cards()
 
     def draw(
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Drawn:  # fmt: skip
-        def step(progress: Progress) -> None:
-            blank = Progress(progress.stage, progress.step, progress.steps, progress.seconds_left, list)
-            assert on_step is not None
-            on_step(blank)
+        return self._judged(self._pipeline.draw(shots, settings, _blank(on_step), cancelled))
 
-        drawing = self._pipeline.draw(shots, settings, step if on_step else None, cancelled)
+    def edit(
+        self, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
+        on_step: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None,
+    ) -> Drawn:  # fmt: skip
+        return self._judged(self._pipeline.edit(edits, settings, how, _blank(on_step), cancelled))
+
+    def _judged(self, drawing: Drawn) -> Drawn:
         flagged = [a or b for a, b in zip(self._judge(drawing.images), self._judge(drawing.base_images), strict=True)]
         drawn = (drawing.images, drawing.base_images, drawing.recipes, drawing.timings, drawing.warnings)
         return CheckedDrawing(*drawn, flagged)
+
+
+def _blank(on_step: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
+    """The same steps without their previews, which nobody has judged."""
+    if on_step is None:
+        return None
+    return lambda progress: on_step(
+        Progress(progress.stage, progress.step, progress.steps, progress.seconds_left, list)
+    )
 
 
 def with_safety_checker(pipeline: Pipeline, checkpoint: str) -> Pipeline:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 
 from diffusion.training.blocks import FACTOR, principal_blocks, write_encoder
-from fashion.pool import PicturePool, halved
+from fashion.pool import PicturePool, halved, open_pool
+from training.command import run_command
 from training.parts import sample_grid, save_part, warm_start
 from training.run import add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
@@ -128,14 +130,14 @@ def main(argv: list[str] | None = None) -> None:
     run = open_run(options, "vae")
     shape = AutoencoderShape(options.width, options.latent_channels)
     vae = shape.build()
-    pool = PicturePool(options.pool, options.pictures)
+    pool = open_pool(options.pool, options.pictures)
     first_step = warm_start(vae, run)
     if first_step == 0:
         write_encoder(vae, principal_blocks(pool, options.latent_channels))
         vae.encoder.half().float()  # as it will ship, so that no latent changes after training
     # diffusers wraps Module.to without binding self.
     vae.to(run.device, memory_format=torch.channels_last)  # type: ignore[arg-type]
-    held_out = PicturePool(options.pool, options.held_out, seed=9, split="held_out")
+    held_out = open_pool(options.pool, options.held_out, seed=9, split="held_out")
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         crops = crop_batch(pool, step, options.batch, options.pictures)
@@ -167,4 +169,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,10 @@ from diffusion.training.latents import LatentPool
 from diffusion.training.scene_map import SceneMap, map_loss, map_targets
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
-from fashion.pool import PicturePool
+from fashion.pool import open_pool
 from fashion.scene import Garment, Scene, permutation_outfits
-from training.parts import sample_grid, save_part, warm_start
+from training.command import run_command
+from training.parts import sample_grid, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
@@ -55,10 +57,12 @@ SHAPE = UNetShape(channels=(80, 64, 128, 128), heads=(1, 2, 4, 4))
 
 
 def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, TextTower]:
-    """The autoencoder and the text tower that ship, frozen. Raises OSError where one is not trained yet."""
-    vae = AutoencoderTiny.from_pretrained(checkpoints / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
-    clip = CLIPModel.from_pretrained(checkpoints / "clip", dtype=torch.float32)
-    tokenizer = CLIPTokenizer.from_pretrained(checkpoints / "clip")
+    """The autoencoder and the text tower that ship, frozen. Raises FileNotFoundError where one is not trained yet."""
+    vae_folder = trained_part(checkpoints / "vae", "python -m diffusion.training.autoencoder")
+    clip_folder = trained_part(checkpoints / "clip", "python -m ko_clip.contrastive")
+    vae = AutoencoderTiny.from_pretrained(vae_folder, torch_dtype=torch.float32).eval().requires_grad_(False)
+    clip = CLIPModel.from_pretrained(clip_folder, dtype=torch.float32)
+    tokenizer = CLIPTokenizer.from_pretrained(clip_folder)
     vae.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     return vae, TextTower(clip, tokenizer)
@@ -103,7 +107,7 @@ class FlowLesson:
         self, options: argparse.Namespace, run: Run, vae: AutoencoderTiny, conditioning: TextTower,
         need: Callable[[Scene], float] | None = None,
     ) -> None:  # fmt: skip
-        self.pool = PicturePool(options.pool, options.pictures)
+        self.pool = open_pool(options.pool, options.pictures)
         self.pictures, self.size = options.pictures, options.batch
         self.weights = component_weights(vae)
         self._latents = LatentPool(self.pool, vae, SIZE, run)
@@ -218,4 +222,4 @@ def draw_shown(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

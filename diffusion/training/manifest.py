@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from pathlib import Path
+
+from training.command import run_command
 
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
 DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
@@ -59,4 +62,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,10 +35,11 @@ from diffusion.training.own_pictures import OwnPictures
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
-from fashion.pool import PicturePool
+from fashion.pool import PicturePool, open_pool
 from fashion.scorer import as_input
+from training.command import run_command
 from training.optimizers import OptimizerSettings
-from training.parts import sample_grid, save_part, warm_start
+from training.parts import sample_grid, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
@@ -246,9 +248,10 @@ def main(argv: list[str] | None = None) -> None:
     first_step = warm_start(unet, run)
     learner = UNetWithCritic(unet) if options.critic else unet
     learner.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
-    base = UNet2DConditionModel.from_pretrained(options.checkpoints / "base", torch_dtype=torch.float32).to(run.device)
+    base_folder = trained_part(options.checkpoints / "base", "python -m diffusion.training.base")
+    base = UNet2DConditionModel.from_pretrained(base_folder, torch_dtype=torch.float32).to(run.device)
     outputs = BaseOutputs(base, vae, run)
-    pool = PicturePool(options.pool, options.pictures)
+    pool = open_pool(options.pool, options.pictures)
     small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
     judges = None
@@ -302,4 +305,4 @@ def _before_and_after(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -25,7 +26,8 @@ from diffusion.training.flow import TIMESTEPS, TextTower
 from diffusion.training.manifest import DEFAULTS
 from diffusion.training.reading import SteeringReader
 from fashion.scene import Scene
-from training.parts import FACTS_FILE, save_part, warm_start
+from training.command import run_command
+from training.parts import FACTS_FILE, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
@@ -83,8 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.set_defaults(ema=0.98)  # a few hundred steps are all there are
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
-    if not facts_file.exists():
-        raise SystemExit(f"{facts_file} is not there: train the base first (python -m diffusion.training.base)")
+    trained_part(facts_file.parent, "python -m diffusion.training.base")
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     run = open_run(options, f"reward-{facts['step']}", part="base")  # a state belongs to one base
     vae, conditioning = open_frozen(options.checkpoints, run)
@@ -117,4 +118,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

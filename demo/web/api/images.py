@@ -7,7 +7,7 @@ from apiflask.fields import UploadFile
 from flask import Response, request
 from pydantic import BaseModel
 
-from demo.web import present, schemas
+from demo.web import picture_schemas, present, schemas
 from demo.web.current import owner, services, viewer
 
 blueprint = APIBlueprint("images", __name__, url_prefix="/api/v1", tag="Images")
@@ -50,11 +50,20 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
 
 
 @blueprint.get("/images/<string:image_id>/info")
-@blueprint.output(schemas.ImageInfo)
+@blueprint.output(picture_schemas.ImageInfo)
 @blueprint.doc(summary="What a picture was drawn from")
 def get_image_info(image_id: str) -> dict:
     row, _ = services().generations.image(viewer(), image_id)
-    return present.image(row) | {"recipe": row.recipe if viewer().owns(row.owner_id) else None}
+    recipe = row.recipe if viewer().owns(row.owner_id) else None
+    return present.image(row) | {"recipe": recipe} | present.family(services().generations.family(viewer(), row))
+
+
+@blueprint.get("/images/<string:image_id>/words")
+@blueprint.output(picture_schemas.PictureWords)
+@blueprint.doc(summary="The words of a picture's prompt, and what can stand in their place")
+def get_image_words(image_id: str) -> dict:
+    row, _ = services().generations.image(viewer(), image_id)
+    return present.picture_words(services().asking.words(row), known=row.recipe is not None)
 
 
 @blueprint.get("/images")

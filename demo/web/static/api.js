@@ -58,8 +58,8 @@ export async function call(method, path, { body, signal, key, keepalive } = {}) 
   connection.found();
   if (answer.status === 204) return null;
   if (answer.ok) return reach(() => answer.json());
-  const said = await answer.json().catch(() => ({}));
-  const { code = "other", message = "" } = said.error || {};
+  const failure = await answer.json().catch(() => ({}));
+  const { code = "other", message = "" } = failure.error || {};
   throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0);
 }
 

@@ -3,12 +3,12 @@
  */
 import { get } from "./api.js";
 import { h, one, settled, walk } from "./dom.js";
-import { told, w } from "./words.js";
+import { facts, w } from "./words.js";
 
 const NEAR = 300;
 
 /** @type {{kind: string, label: string, words: string[]}[]} */
-const kinds = told.chips;
+const kinds = facts.chips;
 let kind = kinds[0]?.kind ?? "";
 /** @type {{text: string, completed: string}[]} */
 let offers = [];
@@ -58,8 +58,8 @@ export const complete = settled(async (/** @type {string} */ before, /** @type {
   const head = text.slice(0, -NEAR); // an address has an end, and the last words are what counts
   const found = get(`/suggest?limit=8&q=${encodeURIComponent(text.slice(-NEAR))}`, asking.signal);
   answered = found.then(
-    (/** @type {{suggestions: {text: string, completed: string}[]}} */ said) =>
-      offer(said.suggestions.map((one) => ({ ...one, completed: head + one.completed }))),
+    (/** @type {{suggestions: {text: string, completed: string}[]}} */ found) =>
+      offer(found.suggestions.map((one) => ({ ...one, completed: head + one.completed }))),
     () => undefined, // overtaken by the next letter, or no connection
   );
   await answered;

@@ -8,7 +8,7 @@ import { clear, read, refused, say } from "./reading.js";
 import { announce } from "./say.js";
 import * as settings from "./settings.js";
 import { put, share } from "./store.js";
-import { told, w } from "./words.js";
+import { facts, w } from "./words.js";
 
 /** @typedef {import("../types").Generation} Generation */
 
@@ -140,7 +140,7 @@ export function focus() {
 }
 
 function example() {
-  const others = told.examples.filter((e) => e !== prompt.value);
+  const others = facts.examples.filter((e) => e !== prompt.value);
   settings.set({ prompt: others[Math.floor(Math.random() * others.length)] ?? "" });
   focus();
 }

@@ -12,20 +12,20 @@ import { fromLink, studio } from "./pictures.js";
 import * as reading from "./reading.js";
 import { announce, complain, toast } from "./say.js";
 import * as settings from "./settings.js";
-import { sheet, tell } from "./sheet.js";
-import { shelf } from "./shelf.js";
+import { generationCard, tell } from "./generation_card.js";
+import { pictureList } from "./picture_list.js";
 import { drop, elsewhere, find, leaving, listen, put, share } from "./store.js";
 import * as upload from "./upload.js";
 import * as viewer from "./viewer.js";
-import { told, w } from "./words.js";
+import { facts, w } from "./words.js";
 
 /** @typedef {import("../types").Generation} Generation */
 
 const WALL = 8;
 /** @type {Map<string, {element: HTMLElement, update: (g: Generation) => void}>} */
-const sheets = new Map();
-/** @type {Record<string, ReturnType<typeof shelf>>} */
-const shelves = { mine: shelf("mine"), gallery: shelf("gallery") };
+const cards = new Map();
+/** @type {Record<string, ReturnType<typeof pictureList>>} */
+const lists = { mine: pictureList("mine"), gallery: pictureList("gallery") };
 let place = "";
 
 for (const link of document.querySelectorAll(".skip"))
@@ -49,7 +49,7 @@ Object.assign(studio, {
   draw: composer.send,
   redraw: () => {
     past.redraw();
-    Object.values(shelves).forEach((s) => s.redraw());
+    Object.values(lists).forEach((s) => s.redraw());
     viewer.redraw();
   },
   rest: () => one(`[data-view=${place}] h1`).focus({ preventScroll: true }), // where the keyboard waits
@@ -61,7 +61,7 @@ settings.begin();
 upload.begin(start);
 photos.begin(start);
 me.begin(() => (share(""), clearWall(), wall()));
-viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (shelves[place]?.order() ?? [])));
+viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (lists[place]?.order() ?? [])));
 addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", () => document.hidden || wall());
 elsewhere(wall);
@@ -105,7 +105,7 @@ function enter(next) {
     if (/** @type {HTMLElement} */ (link).dataset.place === place) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  shelves[place]?.open();
+  lists[place]?.open();
   if (place === "me") me.open();
   if (first) return;
   scrollTo(0, 0);
@@ -131,7 +131,7 @@ function skip(target) {
 
 /** The newest of one's own, the unfinished among them: what was left comes back, what was deleted elsewhere goes. */
 async function wall() {
-  const before = [...sheets.keys()];
+  const before = [...cards.keys()];
   await begun(async () => {
     const { items } = await get(`/generations?limit=${WALL}`);
     const oldest = items.length < WALL ? "" : items[items.length - 1].created_at;
@@ -145,33 +145,33 @@ async function wall() {
 }
 
 function clearWall() {
-  for (const { element } of sheets.values()) element.remove();
-  sheets.clear();
+  for (const { element } of cards.values()) element.remove();
+  cards.clear();
   emptiness();
 }
 
 /** @param {string} id @param {Generation | null} generation @param {Generation | null} before */
 function hang(id, generation, before) {
-  const hung = sheets.get(id);
+  const hung = cards.get(id);
   if (!generation || leaving.has(id)) {
     if (hung) takeDown(hung.element);
-    sheets.delete(id);
+    cards.delete(id);
     return emptiness();
   }
   if (hung) hung.update(generation);
   else {
-    const made = sheet(generation);
-    sheets.set(id, made);
-    const later = [...sheets.keys()]
+    const made = generationCard(generation);
+    cards.set(id, made);
+    const later = [...cards.keys()]
       .map((other) => find(other))
       .filter((g) => g && g.id !== id && g.created_at < generation.created_at)
       .sort((a, b) => (a && b && a.created_at < b.created_at ? 1 : -1))[0];
-    one("#feed").insertBefore(made.element, (later && sheets.get(later.id)?.element) || null);
+    one("#feed").insertBefore(made.element, (later && cards.get(later.id)?.element) || null);
     emptiness();
   }
   tell(generation, before);
-  if (before && before.status !== "succeeded" && generation.status === "succeeded") shelves.mine.add(generation);
-  document.title = [...sheets.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
+  if (before && before.status !== "succeeded" && generation.status === "succeeded") lists.mine.add(generation);
+  document.title = [...cards.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
     ? w("app.title_drawing")
     : w("app.title");
 }
@@ -188,9 +188,9 @@ function takeDown(element) {
 function emptiness() {
   const feed = one("#feed");
   const there = feed.querySelector(".empty");
-  if (sheets.size || feed.dataset.asked !== "yes") return there?.remove();
+  if (cards.size || feed.dataset.asked !== "yes") return there?.remove();
   if (there) return;
-  const lines = told.examples
+  const lines = facts.examples
     .slice(0, 4)
     .map((e) => h("li", {}, h("button.line", { onclick: () => studio.fill({ prompt: e }) }, e)));
   fill(feed, [h("div.empty", {}, h("p", {}, w("feed.empty")), h("ul.plain", {}, lines))]);
@@ -207,7 +207,7 @@ const wallOrder = () =>
 function bring(id) {
   if (place !== "draw") return; // who went elsewhere while it was being sent stays there
   requestAnimationFrame(() =>
-    sheets.get(id)?.element.scrollIntoView({
+    cards.get(id)?.element.scrollIntoView({
       block: "nearest",
       behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
     }),

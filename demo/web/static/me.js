@@ -5,7 +5,7 @@ import { Problem, call, connection, get } from "./api.js";
 import { h, one } from "./dom.js";
 import * as photos from "./photos.js";
 import { ask, complain, copy, toast } from "./say.js";
-import { number, told, w } from "./words.js";
+import { number, facts, w } from "./words.js";
 
 const COOKIE_DAYS = 400;
 
@@ -23,7 +23,7 @@ export function begin(forgot) {
       else delete document.documentElement.dataset.theme;
     });
   }
-  const days = told.retention_days;
+  const days = facts.retention_days;
   one("#kept-days").textContent = days ? w("kept.days", { n: number(days) }) : w("kept.forever");
   one("#code-make").addEventListener("click", makeCode);
   one("#claim").addEventListener("submit", (/** @type {Event} */ event) => (event.preventDefault(), claim(forgot)));
@@ -78,7 +78,7 @@ async function claim(changed) {
   if (!code) return field.focus();
   try {
     const { generations } = await call("POST", "/me/claim", { body: { code } });
-    if (told.access === "token") return location.reload(); // the door is open now
+    if (facts.access === "token") return location.reload(); // the door is open now
     field.value = "";
     toast(w("done.claimed", { n: number(generations) }));
     changed();

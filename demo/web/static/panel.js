@@ -3,12 +3,12 @@
  */
 import { call } from "./api.js";
 import { h, icon } from "./dom.js";
-import { again, copyLink, copyPrompt, download, remove, show, studio, vary } from "./pictures.js";
+import { again, copyLink, copyPrompt, download, remove, show, studio, vary, written } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
 import { styleName } from "./settings.js";
-import { ago, told, w } from "./words.js";
+import { ago, facts, w } from "./words.js";
 
-const [low, high, step] = told.limits.ranges.vary.strength.slider;
+const [low, high, step] = facts.limits.ranges.vary.strength.slider;
 
 /**
  * @typedef {import("../types").Generation} Generation
@@ -50,7 +50,7 @@ export function panelOf(view) {
       act(
         "use",
         "text",
-        leave(() => studio.fill({ prompt: g.prompt })),
+        leave(() => studio.fill({ prompt: written(g) })),
       ),
       act(
         "same",
@@ -60,7 +60,7 @@ export function panelOf(view) {
       act(
         "from",
         "from",
-        leave(() => studio.fill({ prompt: g.prompt }, picture)),
+        leave(() => studio.fill({ prompt: written(g) }, picture)),
       ),
     ),
     varying(view),
@@ -193,12 +193,12 @@ function factsOf(g) {
   /** @type {[string, string | number | null | false][]} */
   const all = [
     [w("look.negative"), g.negative_prompt],
-    [w("look.style"), g.style && styleName(g.style)],
+    [w("look.style"), [g.style && styleName(g.style), ...(g.styles ?? []).map((s) => `${s.name} ${s.weight}`)].filter(Boolean).join(", ")],
     [w("look.steps"), g.steps ?? w("more.auto")],
     [w("look.guidance"), g.guidance_scale ?? w("more.auto")],
     [w("source.strength"), g.source_image && g.strength],
     [w("stage.base"), seconds("base")],
-    [w("stage.refiner"), g.refine ? seconds("refiner") : told.refines && w("more.unrefined")],
+    [w("stage.refiner"), g.refine ? seconds("refiner") : facts.refines && w("more.unrefined")],
   ];
   return all.filter(([, value]) => value || value === 0).map(([name, value]) => [name, String(value)]);
 }

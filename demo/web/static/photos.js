@@ -70,7 +70,7 @@ function remove(photo) {
   forget(photo.id);
   render();
   vanish({
-    said: w("done.photo_deleted"),
+    message: w("done.photo_deleted"),
     path: `/images/${photo.id}`,
     restore() {
       leaving.delete(photo.id);

@@ -43,6 +43,9 @@ export const download = (format, picture, bare) =>
 export const alt = (picture, prompt, index = 0, n = 1) =>
   picture.kind === "upload" ? w("alt.upload") : w(n > 1 ? "alt.of" : "alt.one", { prompt, i: index + 1, n });
 
+/** @param {Generation} g @returns {string} its prompt as it may be typed: with a tag for each style that it had beside */
+export const written = (g) => [g.prompt, ...(g.styles ?? []).map((s) => `<lora:${s.name}:${s.weight}>`)].join(" ");
+
 /**
  * A link that fills the page: in the fragment, which browsers keep to themselves.
  * @param {Generation} generation
@@ -51,7 +54,7 @@ export const alt = (picture, prompt, index = 0, n = 1) =>
  */
 export function linkTo(generation, picture) {
   /** @type {Record<string, any>} */
-  const settings = { ...generation, ...(picture ? { seed: picture.seed, n: 1 } : {}) };
+  const settings = { ...generation, prompt: written(generation), ...(picture ? { seed: picture.seed, n: 1 } : {}) };
   const fields = new URLSearchParams();
   for (const name of SETTINGS) {
     const value = settings[name];
@@ -158,6 +161,7 @@ export function again(generation, sameSeed) {
     SETTINGS.filter((name) => all[name] !== undefined && all[name] !== null).map((name) => [name, all[name]]),
   );
   if (!sameSeed) delete body.seed;
+  if (all.styles?.length) body.styles = all.styles;
   if (all.source_image) body.source_image = all.source_image;
   else delete body.strength;
   if (!body.n) body.n = generation.images.length || 4;
@@ -166,9 +170,9 @@ export function again(generation, sameSeed) {
 
 /** @param {Picture} picture @param {Generation} generation @param {number} strength */
 export function vary(picture, generation, strength) {
-  const { prompt, negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength } = generation;
+  const { negative_prompt, refine, style, style_weight, steps, guidance_scale, refine_strength } = generation;
   return studio.draw({
-    prompt,
+    prompt: written(generation),
     negative_prompt,
     refine,
     style,
@@ -192,7 +196,7 @@ export function remove(generation) {
   leaving.add(id);
   if (kept) drop(id);
   vanish({
-    said: w("done.deleted", { n: generation.images.length || 1 }),
+    message: w("done.deleted", { n: generation.images.length || 1 }),
     path: `/generations/${id}`,
     changed: id,
     restore() {
@@ -212,7 +216,7 @@ export function removeOne(generation, picture) {
   leaving.add(picture.id);
   if (kept) put(kept);
   vanish({
-    said: w("done.deleted", { n: 1 }),
+    message: w("done.deleted", { n: 1 }),
     path: `/images/${picture.id}`,
     changed: generation.id,
     restore() {
@@ -224,16 +228,16 @@ export function removeOne(generation, picture) {
 
 /**
  * Say what is out of sight, with a way to take it back; without that it is deleted.
- * @param {{said: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
+ * @param {{message: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
  */
-export function vanish({ said, path, changed, restore }) {
+export function vanish({ message, path, changed, restore }) {
   studio.redraw();
   if (document.activeElement === document.body) studio.rest();
   const back = () => {
     restore();
     studio.redraw();
   };
-  toast(said, {
+  toast(message, {
     action: w("do.undo"),
     onaction: back,
     onend: () =>

@@ -53,9 +53,9 @@ export const read = settled(async (/** @type {string} */ text) => {
     measure(seen.tokens, seen.max_tokens);
     const half = (await completing()) ? seen.normalized.trimEnd().length : -1; // the word being typed may still become a known one
     const unknown = seen.unknown_words.filter((u) => u.end !== half);
-    const told = () => refusal || mine.signal.aborted || comment({ ...seen, unknown_words: unknown });
-    if (seen.outside && !unknown.length) setTimeout(told, REST_MS);
-    else told();
+    const show = () => refusal || mine.signal.aborted || comment({ ...seen, unknown_words: unknown });
+    if (seen.outside && !unknown.length) setTimeout(show, REST_MS);
+    else show();
   } catch {
     // Overtaken by the next letter, or no connection: the line stays as it was.
   }
@@ -101,10 +101,10 @@ function comment(seen) {
 /** @param {(string | Node | false | 0)[]} lines @param {string} kind */
 function tell(lines, kind) {
   const note = one("#prompt-note");
-  const made = lines.filter(Boolean).map((line) => (line instanceof Node ? line : h("span.told", {}, String(line))));
-  const said = made.map((line) => line.textContent).join("\n");
+  const made = lines.filter(Boolean).map((line) => (line instanceof Node ? line : h("span.remark", {}, String(line))));
+  const remarks = made.map((line) => line.textContent).join("\n");
   note.dataset.kind = kind;
-  if (note.dataset.said === said) return; // a live region speaks at every change
-  note.dataset.said = said;
+  if (note.dataset.remarks === remarks) return; // a live region speaks at every change
+  note.dataset.remarks = remarks;
   fill(note, made);
 }

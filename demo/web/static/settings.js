@@ -6,11 +6,11 @@ import { crop } from "./crop.js";
 import { h, icon, one } from "./dom.js";
 import { alt } from "./pictures.js";
 import { complain } from "./say.js";
-import { lang, told, w } from "./words.js";
+import { lang, facts, w } from "./words.js";
 
 /** @typedef {import("../types").Picture} Picture */
 
-const { defaults, limits, refines } = told;
+const { defaults, limits, refines } = facts;
 const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
 const [low, high, step] = limits.ranges.vary.strength.slider;
 /** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
@@ -126,7 +126,7 @@ function render() {
         : w("more.auto");
   }
   const asked = body();
-  one("#more-said").textContent = [
+  one("#chosen-settings").textContent = [
     w("more.count", { n: asked.n }),
     w(`fact.${asked.visibility}`),
     asked.seed !== undefined && w("fact.seed", { seed: asked.seed }),
@@ -165,13 +165,13 @@ export function attach(picture) {
   const place = one("#source");
   place.hidden = !picture;
   if (picture) {
-    const said = h("output", {}, strengthSaid());
+    const output = h("output", {}, strengthText());
     place.replaceChildren(
       h("img", { src: picture.thumbnail_url, alt: alt(picture, ""), width: 64, height: 64 }),
       h(
         "label",
         {},
-        h("span", {}, w("source.strength"), " ", said),
+        h("span", {}, w("source.strength"), " ", output),
         h("input", {
           type: "range",
           min: low,
@@ -180,7 +180,7 @@ export function attach(picture) {
           value: strength,
           oninput: (/** @type {any} */ e) => {
             strength = Number(e.target.value);
-            said.textContent = strengthSaid();
+            output.textContent = strengthText();
           },
         }),
         h("span.ends", { "aria-hidden": "true" }, h("span", {}, w("source.little")), h("span", {}, w("source.much"))),
@@ -212,7 +212,7 @@ const squared = (picture) =>
 /** @param {string} id  a photo that is gone is not started from */
 export const forget = (id) => source?.id === id && attach(null);
 
-const strengthSaid = () => `${Math.round(strength * 100)}%`;
+const strengthText = () => `${Math.round(strength * 100)}%`;
 
 /** @param {MediaQueryList} narrow  there the few choices go in with the others, so that similar pictures come into sight */
 function tuck(narrow) {

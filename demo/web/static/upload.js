@@ -4,10 +4,10 @@
 import { Problem, call } from "./api.js";
 import { h, one } from "./dom.js";
 import { announce, complain } from "./say.js";
-import { told, w } from "./words.js";
+import { facts, w } from "./words.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
-const { upload_bytes, upload_pixels } = told.limits;
+const { upload_bytes, upload_pixels } = facts.limits;
 const SIDE = 2048; // of what is made smaller here: twice what the server keeps
 
 /**

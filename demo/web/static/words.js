@@ -1,13 +1,13 @@
 /**
  * Everything the page says, in the language the server chose; the words themselves are demo/web/templates/words.json.
  */
-const { words, language, ...facts } = JSON.parse(document.getElementById("page-data")?.textContent || "{}");
+const { words, language, ...given } = JSON.parse(document.getElementById("page-data")?.textContent || "{}");
 
 /** @type {"ko" | "en"} */
 export const lang = language;
 
-/** What the server told the page with the page itself (limits, days, notes). @type {import("../types").Facts} */
-export const told = facts;
+/** What the server gives the page with the page itself (limits, days, notes). @type {import("../types").Facts} */
+export const facts = given;
 
 /**
  * @param {string} key

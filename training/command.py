@@ -1,4 +1,4 @@
-"""How a command of this package ends: by its work, or by one line that says what is wrong with its data."""
+"""How a training command ends: by its work, or by one line that says what is wrong with its data."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import sys
 from collections.abc import Callable
 
 
-def told(work: Callable[[], object]) -> int:
-    """Run a command's work; an error of its data is one line on the screen. Returns the exit status.
+def run_command(work: Callable[[], object]) -> int:
+    """Run a command's work; an error of its data is one line on the screen. Returns the exit status: the number that
+    the work gives, else 0.
 
     A loss that stops being a number (FloatingPointError) is one of its data or settings, too.
     """
     try:
-        work()
+        status = work()
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
         return 130
-    return 0
+    return status if isinstance(status, int) else 0

@@ -18,14 +18,14 @@ const fetching = new WeakSet();
  * @param {Generation} first
  * @returns {{element: HTMLElement, update: (generation: Generation) => void}}
  */
-export function sheet(first) {
+export function generationCard(first) {
   /** @type {HTMLButtonElement[]} */
   let tiles = [];
   const places = h("div.tiles");
-  const head = h("header.sheet-head");
-  const foot = h("div.sheet-foot");
+  const head = h("header.generation-head");
+  const foot = h("div.generation-foot");
   const element = h(
-    "article.sheet",
+    "article.generation",
     { data: { id: first.id }, tabIndex: -1 },
     head,
     places,

@@ -18,7 +18,7 @@ const MOST = 600; // letters to search by: more than is read, and an address tha
  * @param {"mine" | "gallery"} place
  * @returns {{open: () => void, add: (generation: Generation) => void, redraw: () => void, order: () => {id: string, n: number}[]}}
  */
-export function shelf(place) {
+export function pictureList(place) {
   const list = one(`#${place}-list`);
   const search = /** @type {HTMLInputElement} */ (one(`#${place}-search`));
   const more = one(`#${place}-more`);
@@ -83,8 +83,8 @@ export function shelf(place) {
     const shown = shownOf(state.found || state.items);
     more.hidden = Boolean(state.found) || !state.cursor;
     const own = place === "mine";
-    if (state.found) count.textContent = shown.length ? w("shelf.found", { n: number(shown.length) }) : w("shelf.none");
-    else count.textContent = own ? "" : w("shelf.gallery");
+    if (state.found) count.textContent = shown.length ? w("list.found", { n: number(shown.length) }) : w("list.none");
+    else count.textContent = own ? "" : w("list.gallery");
     if (!shown.length && !state.found && state.asked) return fill(list, [empty(own)]);
     if (!state.asked && !state.found) return fill(list, ghosts());
     fill(
@@ -178,8 +178,8 @@ const empty = (own) =>
   h(
     "div.empty",
     {},
-    h("p", {}, w(own ? "shelf.mine_empty" : "shelf.gallery_empty")),
-    h("a.button.primary", { href: "#/" }, w("shelf.start")),
+    h("p", {}, w(own ? "list.mine_empty" : "list.gallery_empty")),
+    h("a.button.primary", { href: "#/" }, w("list.start")),
   );
 
 const ghosts = () => [

@@ -1,0 +1,193 @@
+"""Train a style from pictures: `python -m diffusion.training.lora --data FOLDER --trigger 단어 --rank 8 --minutes 10`.
+
+In: an imagefolder (`python -m fashion prepare` makes one of a catalogue), a checkpoint of any layout. Out: in the run's
+folder the style (diffusers' form, or kohya's), its log, and a grid of the same held-out prompts and seeds without it
+(upper rows) and with it. Only the LoRA's tensors change. A killed run goes on exactly; started again with the same
+options it ends with the same bytes. Captions are Korean, through the student, or English, through the checkpoint's own
+encoder. A style that is no better than none on held-out pictures is written but not offered: exit status 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from diffusion.encoder import TextEncoder
+from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, write_style
+from diffusion.training.lora_base import StyleBase, open_base
+from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures
+from training.command import run_command
+from training.folders import runs_folder
+from training.optimizers import OptimizerSettings
+from training.parts import sample_grid
+from training.schedule import TrainerSettings
+from training.trainer import Trainer, TrainingResult
+
+logger = logging.getLogger(__name__)
+NOT_OFFERED = 3  # exit status
+SHOWN = 6  # prompts of the grid
+
+
+@dataclass(frozen=True)
+class StyleSettings:
+    """What to train: `name` of the style and of its file, `language` of the captions, `layers` that it changes."""
+
+    data: Path
+    trigger: str
+    name: str
+    rank: int = 8
+    layers: str = "all"
+    language: str = "ko"
+    license: str = "unspecified"
+    form: str = "diffusers"
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.trigger.strip() or any(mark in self.trigger for mark in "<>:,"):
+            raise ValueError(f"trigger is {self.trigger!r}: give a word without < > : or a comma")
+        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
+            raise ValueError(f"name is {self.name!r}: give the name of a file, without a folder")
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}: give at least 1")
+
+
+@dataclass(frozen=True)
+class StyleOutcome:
+    """`path` of the style; errors on held-out pictures with it and without."""
+
+    path: Path
+    offered: bool
+    error: float
+    error_without: float
+    training: TrainingResult
+
+
+def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path) -> StyleOutcome:
+    """Train in `folder` and write `<name>.safetensors` there. Raises ValueError for data that cannot be trained on."""
+    pictures, left_out = read_pictures(settings.data, settings.language, settings.trigger)
+    for reason in left_out:
+        logger.warning("left out: %s", reason)
+    lesson = StyleLesson(base, pictures, settings.batch)
+    without, before = lesson.errors(), _grid(base, lesson)
+    adapters = Adapters(base.unet, settings.rank, settings.layers)
+    logger.info(
+        "%d pictures to train on, %d held out; %d numbers are trained in %d tensors", lesson.count,
+        len(lesson.held_out), sum(each.numel() for each in adapters.parameters()), len(adapters.factors),
+    )  # fmt: skip
+
+    def held_out(step: int, average: Mapping[str, torch.Tensor]) -> Mapping[str, float]:
+        return {"error": float(lesson.errors().mean()), "error_without": float(without.mean())}
+
+    optimizer = OptimizerSettings(training.learning_rate, kind="adamw", weight_decay=0.0)
+    trainer = Trainer(adapters, lesson.losses, training, folder, optimizers={"lora": optimizer}, on_sample=held_out)
+    result = trainer.run()
+    adapters.load_state_dict(result.average)
+    adapters.check_base()
+    with_style = lesson.errors()
+    offered = is_better(with_style, without)
+    facts = _facts(settings, base, pictures, lesson, offered) | {
+        "steps": result.step,
+        "error": round(float(with_style.mean()), 6),
+        "error_without": round(float(without.mean()), 6),
+    }
+    path = folder / f"{settings.name}.safetensors"
+    write_style(adapters, path, facts, settings.form)
+    after = _grid(base, lesson)
+    if before is not None and after is not None:
+        sample_grid(torch.cat([before, after]), folder / "before-after.png", columns=len(before))
+    return StyleOutcome(path, offered, float(with_style.mean()), float(without.mean()), result)
+
+
+def _facts(
+    settings: StyleSettings, base: StyleBase, pictures: list, lesson: StyleLesson, offered: bool
+) -> dict[str, object]:
+    """What the header says; nothing in it depends on when or where the style was trained."""
+    return {
+        "name": settings.name, "trigger": settings.trigger, "example": lesson.held_out[0].text, "base": base.id,
+        "rank": settings.rank, "layers": settings.layers, "license": settings.license, "offered": offered,
+        "data": data_card(settings.data, settings.language, pictures, len(lesson.held_out)),
+    }  # fmt: skip
+
+
+def _grid(base: StyleBase, lesson: StyleLesson) -> torch.Tensor | None:
+    """Pictures (n, 3, s, s) in -1..1 of held-out prompts; None where the layout is not drawn with here."""
+    from diffusion.pictures import to_pixels
+
+    texts = list(dict.fromkeys(each.text for each in lesson.held_out))[:SHOWN]
+    images = base.draw(texts, range(len(texts)))
+    return None if images is None else torch.cat([to_pixels(each, each.width) for each in images]) * 2 - 1
+
+
+def open_student(folder: Path) -> TextEncoder:
+    """The Korean text encoder of a folder."""
+    from ko_clip.encoder import PromptEncoder
+
+    return cast("TextEncoder", PromptEncoder.load(folder))
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    return run_command(lambda: _train(options))
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train, say what came of it; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    settings = StyleSettings(
+        options.data, options.trigger, options.name or options.trigger, options.rank, options.layers,
+        options.language, options.license, options.format, options.batch,
+    )  # fmt: skip
+    training = TrainerSettings(
+        steps=options.steps, minutes=options.minutes, finish=options.minutes is not None,
+        learning_rate=options.learning_rate, warmup=50, ema=0.98, sample_every=options.sample_every,
+        save_minutes=1.0, seed=options.seed,
+    )  # fmt: skip
+    student = open_student(options.encoder) if settings.language == "ko" else None
+    base = open_base(options.checkpoint, student, options.device)
+    folder = options.runs / f"lora-{settings.name}"
+    outcome = train_style(settings, base, training, folder)
+    errors = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
+    print(f"{outcome.path}: step {outcome.training.step}, {errors}")
+    if outcome.offered:
+        print(f"install it with: python -m demo styles add {outcome.path}")
+        return 0
+    print("it is no better than none on held-out pictures: it is kept, and not offered. Train longer, or show it more")
+    return NOT_OFFERED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.lora", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="imagefolder: metadata.jsonl with file_name, text, text_ko")
+    add("--trigger", required=True, help="the word that calls the style")
+    add("--name", help="of the style (default: the trigger)")
+    add("--rank", type=int, default=8)
+    add("--layers", choices=tuple(LAYERS), default="all", help="attention alone makes a smaller file")
+    add("--language", choices=tuple(COLUMNS), default="ko", help="captions: ko (student) or en (the own encoder)")
+    add("--checkpoint", type=Path, default=Path("checkpoints"))
+    add("--encoder", type=Path, default=Path("checkpoints/korean"), help="the Korean student of this checkpoint")
+    add("--minutes", type=float, help="end the schedule in so many minutes")
+    add("--steps", type=int, default=1500, help="length of the schedule (default %(default)s)")
+    add("--batch", type=int, default=8)
+    add("--learning-rate", type=float, default=1e-3)
+    add("--seed", type=int, default=0)
+    add("--format", choices=FORMATS, default=FORMATS[0], help="whose names the file has")
+    add("--license", default="unspecified", help="of the pictures, and so of the style")
+    add("--runs", type=Path, default=runs_folder(), help="where states lie (default: RUNS_DIR, else runs)")
+    add("--sample-every", type=int, default=100, help="steps between looks at held-out pictures")
+    add("--device", help="cpu or cuda")
+    add("--threads", type=int, default=0, help="CPU threads (0: all)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Looks that the base never trains on: a style that brings one proves that it brings it. Each draws a scene anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fashion.looks.neon import draw_neon
+from fashion.looks.woodblock import draw_woodblock
+from fashion.scene import Scene
+
+
+@dataclass(frozen=True)
+class SceneLook:
+    """`draw`: a scene and a side in pixels to uint8 (size, size, 3); `ko`, `en`: what the look is called."""
+
+    ko: str
+    en: str
+    draw: Callable[[Scene, int], np.ndarray]
+
+
+LOOKS: Mapping[str, SceneLook] = {
+    "neon": SceneLook("네온", "neon", draw_neon),
+    "woodblock": SceneLook("목판화", "woodblock print", draw_woodblock),
+}

@@ -1,0 +1,211 @@
+"""A style is trained on a checkpoint of any layout; only its own tensors change, and a cut run ends as a whole one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from diffusion.load import load_pipeline, text_fingerprints
+from diffusion.lora import LoraShelf
+from diffusion.lora_card import KEY
+from diffusion.pipeline import DrawSettings, Shot
+from diffusion.training import lora
+from diffusion.training.lora import StyleSettings, train_style
+from diffusion.training.lora_adapters import Adapters
+from diffusion.training.lora_base import open_base
+from diffusion.training.lora_lesson import is_better, read_pictures, split
+from jobspec import StyleUse
+from testing.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
+from training.schedule import TrainerSettings
+
+LAYOUTS: dict[str, Callable[[Path], Path]] = {
+    "ours": write_checkpoint,
+    "sd15": write_stable_diffusion,
+    "sd2": lambda folder: write_stable_diffusion(folder, "v_prediction"),
+    "sdxl": write_sdxl,
+}
+STEPS = TrainerSettings(steps=6, learning_rate=1e-2, ema=0.5, sample_every=3)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve striped pictures, with captions in both languages."""
+    folder = tmp_path_factory.mktemp("stripes")
+    rows = []
+    for i in range(12):
+        levels = np.zeros((40, 32, 3), np.uint8)
+        levels[::4] = (20 * i, 200, 255 - 20 * i)
+        Image.fromarray(levels).save(folder / f"{i}.png")
+        rows.append({"file_name": f"{i}.png", "text": f"a dress {i % 3}", "text_ko": f"원피스 {i % 3}"})
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: write(tmp_path_factory.mktemp(name)) for name, write in LAYOUTS.items()}
+
+
+def settings(data: Path, **more: object) -> StyleSettings:
+    return StyleSettings(**{"data": data, "trigger": "줄무늬", "name": "stripes", "rank": 2, "batch": 4,
+                            "language": "en", "license": "CC0-1.0"} | more)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("form", ["diffusers", "kohya"])
+def test_a_style_is_trained_on_every_layout_and_changes_nothing_else(
+    layout: str, form: str, checkpoints: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    base = open_base(checkpoints[layout])
+    before = {name: value.detach().clone() for name, value in base.unet.named_parameters()}
+    outcome = train_style(settings(data, form=form), base, STEPS, tmp_path)
+    after = {name.replace(".base_layer.", "."): value for name, value in base.unet.named_parameters()}
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    unet = open_base(checkpoints[layout]).unet
+    with LoraShelf(tmp_path).applied(unet, [StyleUse(name="stripes")]):
+        changed = [name for name, value in unet.named_parameters() if not torch.equal(value, before[name])]
+    assert changed == [f"{name.removesuffix('.lora_A.style.weight')}.weight" for name in after if ".lora_A." in name]
+    assert outcome.training.finished and (tmp_path / "log.jsonl").is_file()
+    assert (tmp_path / "before-after.png").is_file() == (layout != "sdxl")
+    assert any("error_without" in json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+    if layout == "sdxl" and form == "kohya":
+        assert any("input_blocks" in key for key in load_file(outcome.path))
+
+
+def test_the_file_is_diffusers_own_with_a_card_in_its_header(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    base = open_base(checkpoints["sd15"])
+    outcome = train_style(settings(data), base, STEPS, tmp_path)
+    with safe_open(outcome.path, "pt") as file:
+        card = json.loads(file.metadata()[KEY])
+    assert (card["trigger"], card["base"], card["rank"], card["license"]) == ("줄무늬", base.id, 2, "CC0-1.0")
+    assert card["data"] | {"metadata_sha256": ""} == {
+        "folder": data.name, "pictures": 12, "held_out": 2, "captions": "en", "metadata_sha256": "",
+    }  # fmt: skip
+    assert card["example"].startswith("줄무늬, a dress") and str(tmp_path) not in json.dumps(card)
+    stock = StableDiffusionPipeline.from_pretrained(checkpoints["sd15"], safety_checker=None)
+    stock.load_lora_weights(tmp_path, weight_name="stripes.safetensors")
+    theirs = {name: layer.get_delta_weight("default_0") for name, layer in stock.unet.named_modules()
+              if hasattr(layer, "get_delta_weight")}  # fmt: skip
+    unet = open_base(checkpoints["sd15"]).unet
+    weights = {name: value.detach().clone() for name, value in unet.named_parameters()}
+    with LoraShelf(tmp_path).applied(unet, [StyleUse(name="stripes")]):
+        for name, delta in theirs.items():
+            assert (unet.get_parameter(f"{name}.weight") - weights[f"{name}.weight"] - delta).abs().max() < 1e-5
+    assert theirs
+
+
+def test_a_run_that_was_cut_ends_with_the_same_bytes(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_style(settings(data), open_base(checkpoints["ours"]), STEPS, tmp_path / "whole")
+    kept = TrainerSettings(**vars(STEPS) | {"save_minutes": 0.0})
+    real, seen = lora.StyleLesson.losses, []
+
+    def cut(self: lora.StyleLesson, step: int) -> object:
+        seen.append(step)
+        if step == 4 and seen.count(4) == 1:
+            raise KeyboardInterrupt
+        return real(self, step)
+
+    monkeypatch.setattr(lora.StyleLesson, "losses", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train_style(settings(data), open_base(checkpoints["ours"]), kept, tmp_path / "cut")
+    again = train_style(settings(data), open_base(checkpoints["ours"]), kept, tmp_path / "cut")
+    assert seen == [0, 1, 2, 3, 4, 4, 5]
+    assert again.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_style_that_is_no_better_is_kept_and_not_offered(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"data": data, "trigger": "줄무늬", "language": "en", "checkpoint": checkpoints["sd15"], "runs": tmp_path,
+             "steps": 2, "batch": 2, "rank": 1}  # fmt: skip
+    arguments = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    assert lora.main([*arguments, "--learning-rate", "1e-12"]) == lora.NOT_OFFERED
+    assert "no better than none" in capsys.readouterr().out
+    assert (tmp_path / "lora-줄무늬" / "줄무늬.safetensors").is_file()
+    shelf = LoraShelf(tmp_path / "lora-줄무늬")
+    assert shelf.names() == []
+    shelf.check("줄무늬")
+
+
+def test_better_means_by_more_than_chance() -> None:
+    without = torch.tensor([1.0, 1.1, 0.9, 1.2, 1.0, 0.8])
+    assert is_better(without - 0.05, without)
+    assert not is_better(without + torch.tensor([0.1, -0.11, 0.1, -0.1, 0.1, -0.11]), without)
+    assert not is_better(without, without)
+
+
+def test_pictures_are_split_by_name_and_read_from_their_folder_alone(data: Path, tmp_path: Path) -> None:
+    pictures, left_out = read_pictures(data, "ko", "줄무늬")
+    assert pictures[0].text == "줄무늬, 원피스 0" and left_out == []
+    trained, held_out = split(pictures)
+    assert len(held_out) == 2 and split(pictures[::-1]) == (trained, held_out)
+    lines = (data / "metadata.jsonl").read_text().splitlines()
+    for name in ("../secret.png", "none.png"):
+        lines.append(json.dumps({"file_name": name, "text": "x"}))
+    for path in data.glob("*.png"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    lines.append(json.dumps({"file_name": "0.png"}))
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+    found, left_out = read_pictures(tmp_path, "en", "줄무늬")
+    assert len(found) == 12 and [reason.split(":")[0] for reason in left_out] == ["row 13", "none.png"]
+    with pytest.raises(ValueError, match="has no captions in text_ko: give --language en"):
+        (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "0.png", "text": "a dress"}))
+        read_pictures(tmp_path, "ko", "줄무늬")
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines[:3]))
+    with pytest.raises(ValueError, match="has 3 pictures that can be read: give at least 4"):
+        read_pictures(tmp_path, "en", "줄무늬")
+
+
+@pytest.mark.parametrize(("change", "said"), [({"rank": 0}, "rank is 0"), ({"layers": "some"}, "layers is 'some'")])
+def test_settings_that_cannot_be_trained_are_refused(change: dict, said: str, checkpoints: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match=said):
+        Adapters(open_base(checkpoints["ours"]).unet, **({"rank": 2} | change))
+
+
+@pytest.mark.parametrize("wrong", [{"trigger": "a,b"}, {"trigger": " "}, {"name": "../x"}, {"name": ""}, {"batch": 0}])
+def test_names_that_would_not_be_found_again_are_refused(wrong: dict, data: Path) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
+        settings(data, **wrong)
+
+
+def test_a_trained_style_draws(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_style(settings(data), open_base(checkpoints["ours"]), STEPS, folder)
+    pipeline = load_pipeline(checkpoints["ours"], dtype="float32", styles=folder)
+    drawing = pipeline.draw([Shot("a dress")], DrawSettings(steps=2, styles=(StyleUse(name="stripes", weight=0.7),)))
+    recipe = drawing.recipes[0]
+    assert recipe["settings"]["styles"] == [{"name": "stripes", "weight": 0.7}]
+    assert recipe["made_with"]["styles"] == {"stripes": f"sha256:{LoraShelf(folder).sha256('stripes')}"}
+
+
+class Student:
+    """A student of a checkpoint's encoder, which keeps what it was asked."""
+
+    def __init__(self, checkpoint: Path, width: int = 32) -> None:
+        self.teachers, self.width, self.asked = text_fingerprints(checkpoint), width, []
+
+    def base(self, prompts: Sequence[str]) -> torch.Tensor:
+        self.asked += prompts
+        return torch.stack([torch.full((77, self.width), len(prompt) / 40) for prompt in prompts])
+
+
+def test_korean_captions_go_through_the_student(checkpoints: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    student = Student(checkpoints["sd15"])
+    outcome = train_style(settings(data, language="ko"), open_base(checkpoints["sd15"], student), STEPS, tmp_path)
+    assert {"", "줄무늬, 원피스 0", "줄무늬, 원피스 1"} <= set(student.asked)
+    assert outcome.path.is_file()
+    with pytest.raises(ValueError, match="give --language en"):
+        open_base(checkpoints["sdxl"], student)
