@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", help="cpu or cuda")
     add("--dtype", help="float32, bfloat16 or float16")
     add("--low-memory", action="store_true")
-    add("--engine", default="torch", help="torch, openvino (compiled for this CPU), auto (default: %(default)s)")
+    add("--engine", default="torch", choices=("torch", "openvino"), help="openvino: compiled for this CPU, once")
     return parser
 
 

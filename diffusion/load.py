@@ -25,7 +25,7 @@ from diffusion.engines import ENGINES
 from diffusion.lora import LoraShelf
 from diffusion.memory import save_memory, use_attention
 from diffusion.openvino_engine import use_engine
-from diffusion.openvino_graphs import default_cache
+from diffusion.openvino_graphs import build, convert_in_process, default_cache
 from diffusion.parts import (
     Autoencoder,
     check_tokenizer,
@@ -97,7 +97,15 @@ def load_pipeline(
     logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
     own_reader = reader if spec.domain else None
     pipeline = EditingPipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
-    use_engine(pipeline, str(checkpoint), engine, engine_cache or default_cache(), background=engine == "auto")
+
+    def convert(folder: Path) -> None:
+        if engine == "auto":
+            convert_in_process(str(checkpoint), folder)
+        else:
+            plain = dtype is torch.float32
+            build(pipeline if plain else load_pipeline(checkpoint, device="cpu", dtype="float32"), folder)
+
+    use_engine(pipeline, engine, engine_cache or default_cache(), convert, background=engine == "auto")
     return pipeline
 
 

@@ -1,6 +1,6 @@
-"""Convert a checkpoint's networks to OpenVINO graphs on disk: `python -m diffusion.openvino_graphs CHECKPOINT FOLDER`
+"""A checkpoint's networks as OpenVINO graphs on disk: written once, whole or not there, by one process at a time.
 
-In: a checkpoint. Out: FOLDER with one graph per stage and network (`base-unet.xml` and `.bin`, …) for that stage's own
+In: a pipeline. Out: FOLDER with one graph per stage and network (`base-unet.xml` and `.bin`, …) for that stage's own
 size and any number of rows, and `graphs.json` with the SHA-256 of each, written last, so that a folder is whole or not
 there. Weights stay float32; what a graph computes in is chosen when it is compiled. Conversion traces each network
 once; it takes some ten seconds, and a process of its own, so that a service draws on meanwhile.
@@ -9,22 +9,25 @@ Ref: https://docs.openvino.ai/2026/openvino-workflow/model-preparation/convert-m
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from filelock import FileLock
 
 from diffusion.weights import sha256_file
 
@@ -32,10 +35,14 @@ if TYPE_CHECKING:
     from diffusion.pipeline import TwoStagePipeline
     from diffusion.stage import Stage
 
+logger = logging.getLogger(__name__)
 FORMAT = 1
 INDEX = "graphs.json"
 NETWORKS = ("unet", "encoder", "decoder")
 SEQUENCE = 77
+LOCK, WRITING = "lock", "writing-"
+KEPT = 3  # folders of graphs in one cache
+LOW_PRIORITY = 10
 
 
 class GraphError(ValueError):
@@ -98,24 +105,62 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def build_in_process(checkpoint: str, folder: Path, timeout: float = 1800.0) -> None:
-    """Convert in a process of low priority. Raises GraphError with what it said last."""
-    command = [sys.executable, "-m", "diffusion.openvino_graphs", checkpoint, str(folder)]
+def prepared(folder: Path, convert: Callable[[Path], None]) -> None:
+    """See that a folder of graphs is whole, by `convert(folder)` if need be; one process does it, others wait for it.
+
+    Raises GraphError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / LOCK):
+        if not is_whole(folder):
+            _sweep(folder.parent)
+            since = time.monotonic()
+            convert(folder)
+            if not is_whole(folder):
+                raise GraphError(f"the graphs in {folder} are not as they were written: look at the disk")
+            logger.info("converted the networks for OpenVINO in %.0f s, into %s", time.monotonic() - since, folder)
+        os.utime(folder)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what an interrupted conversion left, and graphs but the `KEPT` that were used last."""
+    folders = sorted((path for path in cache.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    whole = [path for path in folders if not path.name.startswith(WRITING)]
+    for path in {*folders} - {*whole[-KEPT:]}:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def convert_in_process(checkpoint: str, folder: Path) -> None:
+    """`build` in a process of low priority, so that a service draws on meanwhile. Raises GraphError with its reason."""
+    command = [sys.executable, "-m", "diffusion.convert", checkpoint, str(folder)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env=environment, preexec_fn=lambda: os.nice(10)
-        )
-    except subprocess.TimeoutExpired as error:
-        raise GraphError(f"conversion took more than {timeout:.0f} s") from error
-    if done.returncode:
-        raise GraphError((done.stderr.strip().splitlines() or [f"conversion ended with {done.returncode}"])[-1])
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=said, env=environment, preexec_fn=lambda: os.nice(LOW_PRIORITY)
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                check_going_on()
+                time.sleep(0.1)
+        finally:
+            process.kill()
+        said.seek(0)
+        lines = said.read().strip().splitlines()
+    if process.returncode:
+        raise GraphError((lines or [f"conversion ended with {process.returncode}"])[-1])
+
+
+def check_going_on() -> None:
+    """Raise GraphError once this program's main thread has ended: what runs beside it ends too."""
+    if not threading.main_thread().is_alive():
+        raise GraphError("the program ends")
 
 
 def build(pipeline: TwoStagePipeline, folder: Path) -> None:
     """Write the graphs of a pipeline opened in float32 on the CPU. Raises GraphError."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix="writing-", dir=folder.parent))
+    beside = Path(tempfile.mkdtemp(prefix=WRITING, dir=folder.parent))
     try:
         for role, stage in pipeline.stages.items():
             for network in NETWORKS:
@@ -173,22 +218,3 @@ def _write(stage: Stage, network: str, path: Path) -> None:
     except Exception as error:  # whatever tracing and conversion meet
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise GraphError(f"the {stage.role}'s {network} does not convert: {reason[-1]}") from error
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m diffusion.openvino_graphs", description=__doc__)
-    parser.add_argument("checkpoint")
-    parser.add_argument("folder", type=Path)
-    options = parser.parse_args(argv)
-    from diffusion.load import load_pipeline
-
-    try:
-        build(load_pipeline(options.checkpoint, device="cpu", dtype="float32"), options.folder)
-    except (GraphError, ValueError, OSError) as error:
-        print(f"python -m diffusion.openvino_graphs: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

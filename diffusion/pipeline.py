@@ -20,7 +20,7 @@ from typing import Protocol
 import torch
 from PIL import Image
 
-from diffusion.encoder import TextEncoder
+from diffusion.encoder import TextEncoder, one_thread
 from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
@@ -190,9 +190,10 @@ class TwoStagePipeline:
 
     def encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
         """What each stage of the plan is told of read shots, a row a shot."""
-        conditioning = {"base": self._encode_base(shots)}
-        if plan.refine:
-            conditioning["refiner"] = self._encode_refiner(shots)
+        with one_thread():
+            conditioning = {"base": self._encode_base(shots)}
+            if plan.refine:
+                conditioning["refiner"] = self._encode_refiner(shots)
         return conditioning
 
     def _encode_base(self, shots: list[Shot]) -> Conditioning:
