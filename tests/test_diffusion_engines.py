@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from diffusion import convert, load, openvino_engine, openvino_graphs
 from diffusion.editing.pipeline import EditingPipeline
@@ -21,7 +22,6 @@ from diffusion.load import load_pipeline
 from diffusion.pipeline import Cancelled, DrawSettings, Shot, TwoStagePipeline
 from jobspec import StyleUse
 from testing.random_checkpoint import TINY, write_checkpoint
-from testing.random_styles import write_style
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 FAST = DrawSettings(steps=3, refine_steps=1)
@@ -90,7 +90,12 @@ def test_another_size_than_the_compiled_one_is_drawn_by_torch(compiled: TwoStage
 def test_a_style_is_merged_into_torch_and_the_refiner_stays_compiled(
     small: Path, cache: Path, by_torch: TwoStagePipeline, tmp_path: Path
 ) -> None:
-    write_style(tmp_path / "red.safetensors", by_torch.stages["base"].unet)
+    name, weight = next(
+        (name, weight) for name, weight in by_torch.stages["base"].unet.named_parameters() if "attn2.to_k" in name
+    )
+    factors = {"lora_A": torch.ones(2, weight.shape[1]), "lora_B": torch.full((weight.shape[0], 2), 0.1)}
+    layer = name.removesuffix(".weight")
+    save_file({f"unet.{layer}.{key}.weight": each for key, each in factors.items()}, tmp_path / "red.safetensors")
     styled = DrawSettings(steps=2, refine_steps=1, styles=(StyleUse(name="red", weight=0.8),))
     drawn = [
         load_pipeline(small, dtype="float32", engine=name, engine_cache=cache, styles=tmp_path).draw(SHOTS[:1], styled)
