@@ -1,7 +1,7 @@
 """Convert a checkpoint's networks to OpenVINO graphs: python -m diffusion.convert checkpoints graphs/
 
 The service does it by itself where ENGINE asks for it. Conversion reads the weights as float32, whatever they are drawn
-in, and traces each network once: 17 s and 60 MB of graphs for the checkpoint that ships.
+in, and traces each network once: 17 s and 46 MB of graphs for the checkpoint that ships.
 """
 
 from __future__ import annotations
