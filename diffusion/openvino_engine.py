@@ -27,6 +27,7 @@ from diffusion.openvino_graphs import (
     examples,
     graph_folder,
     prepared,
+    without_telemetry,
 )
 from diffusion.precision import dtype_name
 
@@ -49,6 +50,7 @@ class OpenVinoEngine:
     """The graphs of one stage, compiled. One call at a time, as a pipeline draws."""
 
     def __init__(self, folder: Path, role: str, size: int, precision: str, threads: int) -> None:
+        without_telemetry()
         import openvino
 
         core = openvino.Core()

@@ -84,6 +84,13 @@ def available() -> bool:
     return find_spec("openvino") is not None
 
 
+def without_telemetry() -> None:
+    """Call it before `import openvino`, which reports to Google Analytics as long as openvino-telemetry is there, as
+    every conversion does, from a forked process that it waits for (minutes where there is no network).
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: cannot be imported
+
+
 def graph_folder(cache: Path, checkpoint_id: str) -> Path:
     """Where the graphs of a checkpoint lie under `cache`: another folder for other weights, libraries or formats."""
     try:
@@ -199,6 +206,7 @@ def examples(stage: Stage, network: str, rows: int) -> tuple[torch.Tensor, ...]:
 
 
 def _write(stage: Stage, network: str, path: Path) -> None:
+    without_telemetry()
     import openvino
 
     module = _Unet(stage.unet) if network == "unet" else _Call(stage.vae, stage, network)
