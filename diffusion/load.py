@@ -105,7 +105,7 @@ def load_pipeline(
             plain = dtype is torch.float32
             build(pipeline if plain else load_pipeline(checkpoint, device="cpu", dtype="float32"), folder)
 
-    use_engine(pipeline, engine, engine_cache or default_cache(), convert, background=engine == "auto")
+    use_engine(pipeline, engine, engine_cache or default_cache(), convert)
     return pipeline
 
 

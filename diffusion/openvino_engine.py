@@ -88,13 +88,11 @@ class OpenVinoEngine:
         return torch.from_numpy(request.get_output_tensor(0).data.copy())
 
 
-def use_engine(
-    pipeline: TwoStagePipeline, engine: str, cache: Path, convert: Callable[[Path], None], *, background: bool = False
-) -> None:
-    """Give the stages of `pipeline` the engine that is asked for: "openvino", or "auto".
+def use_engine(pipeline: TwoStagePipeline, engine: str, cache: Path, convert: Callable[[Path], None]) -> None:
+    """Give the stages of `pipeline` the engine that is asked for: "openvino" before this returns, "auto" later.
 
-    `convert` writes the pipeline's graphs into a folder under `cache`, if they are not there. With `background` this
-    returns at once. Raises GraphError where "openvino" cannot be had; "auto" logs the reason and stays with torch.
+    `convert` writes the pipeline's graphs into a folder under `cache`, if they are not there. Raises GraphError where
+    "openvino" cannot be had; "auto" logs the reason and stays with torch.
     """
     reason = "" if engine == "torch" else _why_not(pipeline, engine)
     if reason and engine == "openvino":
@@ -117,10 +115,8 @@ def use_engine(
         except Exception as error:  # drawing goes on by torch, whatever it was
             logger.warning("drawing by torch: %s", error, exc_info=not isinstance(error, GraphError))
 
-    if background:
+    if engine == "auto":
         threading.Thread(target=prepare_or_say, name=THREAD).start()
-    elif engine == "auto":
-        prepare_or_say()
     else:
         prepare()
 
