@@ -40,6 +40,7 @@ class CommandLine:
     device: str | None
     dtype: str | None
     low_memory: bool
+    engine: str
 
 
 def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) -> int:
@@ -99,7 +100,16 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         strength=given.strength,
         styles=(*given.styles, *tagged),  # type: ignore[arg-type]  # dictionaries are taken too
     )
-    return CommandLine(shots, settings, given.out, given.checkpoint, given.device, given.dtype, given.low_memory)
+    return CommandLine(
+        shots,
+        settings,
+        given.out,
+        given.checkpoint,
+        given.device,
+        given.dtype,
+        given.low_memory,
+        given.engine,
+    )
 
 
 def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> TwoStagePipeline:
@@ -107,7 +117,12 @@ def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> Two
     from diffusion.load import load_pipeline
 
     return load_pipeline(
-        order.checkpoint, device=order.device, dtype=order.dtype, low_memory=order.low_memory, reader=reader
+        order.checkpoint,
+        device=order.device,
+        dtype=order.dtype,
+        low_memory=order.low_memory,
+        reader=reader,
+        engine=order.engine,
     )
 
 
@@ -183,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", help="cpu or cuda")
     add("--dtype", help="float32, bfloat16 or float16")
     add("--low-memory", action="store_true")
+    add("--engine", default="torch", choices=("torch", "openvino"), help="openvino: compiled for this CPU, once")
     return parser
 
 

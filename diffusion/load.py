@@ -21,8 +21,11 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusion.allocator import keep_freed_memory
 from diffusion.editing.pipeline import EditingPipeline
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
+from diffusion.engines import ENGINES
 from diffusion.lora import LoraShelf
 from diffusion.memory import save_memory, use_attention
+from diffusion.openvino_engine import use_engine
+from diffusion.openvino_graphs import build, convert_in_process, default_cache
 from diffusion.parts import (
     Autoencoder,
     check_tokenizer,
@@ -56,16 +59,22 @@ def load_pipeline(
     styles: str | Path | None = None,
     low_memory: bool = False,
     attention: str = "sdpa",
+    engine: str = "torch",
+    engine_cache: Path | None = None,
     download: Callable[[str], Path] | None = None,
 ) -> EditingPipeline:
     """Open a checkpoint for drawing.
 
     `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed.
     `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large checkpoints on a
-    small device. `attention`: "sdpa" or "xformers". `download`: hub id → folder.
-    Raises FileNotFoundError (absent), WeightsError (damaged, misshapen, of a kind that cannot be drawn with),
-    EncoderMismatch (another teacher's encoder).
+    small device. `attention`: "sdpa" or "xformers". `engine`: "torch"; "openvino" (on a CPU: graphs are converted and
+    compiled before this returns, and kept in `engine_cache`); "auto" (torch draws at once, OpenVINO as soon as its
+    graphs are ready and only where it is measured faster). `download`: hub id → folder.
+    Raises ValueError (an engine or attention that cannot be had), FileNotFoundError (absent), WeightsError (damaged,
+    misshapen, of a kind that cannot be drawn with), EncoderMismatch (another teacher's encoder).
     """
+    if engine not in ENGINES:
+        raise ValueError(f"engine is {engine!r}: choose one of {', '.join(ENGINES)}")
     spec = resolve(checkpoint, download)
     for stage in spec.stages.values():
         check_unet(stage)
@@ -87,7 +96,17 @@ def load_pipeline(
     shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
     logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
     own_reader = reader if spec.domain else None
-    return EditingPipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
+    pipeline = EditingPipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
+
+    def convert(folder: Path) -> None:
+        if engine == "auto":
+            convert_in_process(str(checkpoint), folder)
+        else:
+            plain = dtype is torch.float32
+            build(pipeline if plain else load_pipeline(checkpoint, device="cpu", dtype="float32"), folder)
+
+    use_engine(pipeline, engine, engine_cache or default_cache(), convert)
+    return pipeline
 
 
 def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Protocol
 import torch
 from PIL import Image
 
-from diffusion.encoder import TextEncoder
+from diffusion.encoder import TextEncoder, one_thread
 from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
@@ -29,7 +29,7 @@ from diffusion.progress import Cancelled, Clock, Pace, Progress
 from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
-from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
+from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, timed
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
 from jobspec import StyleUse
@@ -104,6 +104,12 @@ class TwoStagePipeline:
         """Names of the LoRA styles that can be asked for."""
         return self._shelf.names() if self._shelf else []
 
+    @contextmanager
+    def between_draws(self) -> Iterator[None]:
+        """Nothing is drawn inside."""
+        with self._lock:
+            yield
+
     def style_cards(self) -> list[StyleCard]:
         """What is known of each of them."""
         return self._shelf.cards() if self._shelf else []
@@ -148,16 +154,16 @@ class TwoStagePipeline:
                     lambda: self.refine(pixels, plan, conditions["refiner"], generators, run)
                 )
                 images = from_pixels(refined)
+            made_with = self.made_with(len(shots), given, run)
         # 5. Say how to draw them again.
-        made_with = self.made_with(len(shots), given, plan)
         recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
     @contextmanager
     def running(self, plan: Plan, pictures: int, on_step: OnStep | None, cancelled: Asked | None) -> Iterator[StageRun]:
         """The pipeline for oneself, its base with the plan's style, while one run of it lasts."""
-        with self._lock, torch.inference_mode(), self._styled(plan):
-            yield StageRun(plan, Clock(plan.work(self.stages, pictures), self._pace), on_step, cancelled)
+        with self._lock, torch.inference_mode(), self._styled(plan), chosen_engines(self.stages, plan) as engines:
+            yield StageRun(plan, Clock(plan.work(self.stages, pictures), self._pace), on_step, cancelled, engines)
 
     def plan(self, shots: Sequence[Shot], settings: DrawSettings) -> Plan:
         """The settings without gaps; raises ValueError for what this checkpoint cannot do."""
@@ -184,9 +190,10 @@ class TwoStagePipeline:
 
     def encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
         """What each stage of the plan is told of read shots, a row a shot."""
-        conditioning = {"base": self._encode_base(shots)}
-        if plan.refine:
-            conditioning["refiner"] = self._encode_refiner(shots)
+        with one_thread():
+            conditioning = {"base": self._encode_base(shots)}
+            if plan.refine:
+                conditioning["refiner"] = self._encode_refiner(shots)
         return conditioning
 
     def _encode_base(self, shots: list[Shot]) -> Conditioning:
@@ -226,16 +233,17 @@ class TwoStagePipeline:
         refined = run.stage(stage, latents, schedule, conditioning, plan.refiner_guidance)
         return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 
-    def made_with(self, batch: int, given: bool, plan: Plan) -> dict[str, object]:
+    def made_with(self, batch: int, given: bool, run: StageRun) -> dict[str, object]:
         """What of a recipe says by what its pictures were drawn."""
         unet, shelf = self.stages["base"].unet, self._shelf
-        styles = {each.name: f"sha256:{shelf.sha256(each.name)}" for each in plan.all_styles} if shelf else {}
+        styles = {each.name: f"sha256:{shelf.sha256(each.name)}" for each in run.plan.all_styles} if shelf else {}
         encoder = getattr(self.text_encoder, "encoder_id", None) or dict(self.text_encoder.teachers)
         return {
             "checkpoint": self.checkpoint_id,
             "encoder": "given" if given else encoder,
             "dtype": dtype_name(unet.dtype),
             "device": self.stages["base"].device.type,
+            "engine": run.engine,
             "batch": batch,
             **({"styles": styles} if styles else {}),
             **machine(),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,12 +26,19 @@ T = TypeVar("T")
 
 @dataclass
 class StageRun:
-    """One draw's callbacks and clock."""
+    """One draw's callbacks and clock. `engines`: what runs each of its stages."""
 
     plan: Plan
     clock: Clock
     on_step: OnStep | None
     cancelled: Asked | None
+    engines: Mapping[str, str]
+
+    @property
+    def engine(self) -> str:
+        """What runs the networks, for recipes; of two that differ both, each with its stage."""
+        names = set(self.engines.values())
+        return names.pop() if len(names) == 1 else ", ".join(f"{role}: {name}" for role, name in self.engines.items())
 
     def check(self) -> None:
         if self.cancelled is not None and self.cancelled():
@@ -103,6 +111,22 @@ def _cause(stage: Stage, plan: Plan, schedule: Schedule, conditioning: Condition
     dtype = dtype_name(stage.unet.dtype)
     cure = "" if dtype == "float32" else f", or do not fit {dtype}: draw with dtype float32"
     return f"{drawn} with scheduler {name!r}: the weights of its U-Net are damaged{cure}"
+
+
+@contextmanager
+def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str, str]]:
+    """The stages of a plan by their compiled engines inside, where these take it; gives stage → engine.
+
+    A style is merged into the base's torch weights, so that the base runs by torch.
+    """
+    drawing = [stages[role] for role in plan.steps()]
+    try:
+        for stage in drawing:
+            stage.choose_engine(plan.side(stage), changed=bool(plan.all_styles) and stage.role == "base")
+        yield {stage.role: stage.engine.name for stage in drawing}
+    finally:
+        for stage in drawing:
+            stage.engine = stage.torch
 
 
 def noise_of(stage: Stage, size: int, generators: Sequence[torch.Generator]) -> torch.Tensor:

@@ -7,13 +7,14 @@ chosen dtype: noise, guidance and the solver stay in float32.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from diffusion.engines import Engine, TorchEngine
 from diffusion.parts import Autoencoder
 from diffusion.preview import PreviewMap
 from diffusion.schedulers import Schedule
@@ -69,7 +70,32 @@ class Stage:
         self.unet_parameters = sum(each.numel() for each in unet.parameters())
         self.vae_parameters = sum(each.numel() for each in vae.parameters())
         self.pictures_at_once: int | None = None  # None: all of a batch in one call of the U-Net
-        self.device = torch.device("cpu")
+        self.torch = TorchEngine(unet, vae)
+        self.compiled: Engine | None = None  # set when it is there, perhaps while the stage draws
+        self.engine: Engine = self.torch  # of the draw that runs; see `choose_engine`
+
+    @property
+    def device(self) -> torch.device:
+        return self.torch.device
+
+    @device.setter
+    def device(self, device: torch.device) -> None:
+        self.torch.device = device
+
+    def choose_engine(self, size: int, *, changed: bool) -> None:
+        """Run the next draw by the compiled engine where there is one for pictures of `size`; `changed`: the torch
+        module's weights are not the checkpoint's (a style is merged)."""
+        compiled = self.compiled
+        self.engine = compiled if compiled is not None and not changed and compiled.takes(size) else self.torch
+
+    @contextmanager
+    def by_torch(self) -> Iterator[None]:
+        """The torch modules themselves run inside: their attention can be watched, and they take every size."""
+        chosen, self.engine = self.engine, self.torch
+        try:
+            yield
+        finally:
+            self.engine = chosen
 
     def check_size(self, size: int) -> None:
         """Raise ValueError for a side that the U-Net cannot halve often enough."""
@@ -82,7 +108,8 @@ class Stage:
     @cached_property
     def preview(self) -> PreviewMap:
         """The cheap map from latents to pictures, fitted on first use."""
-        return PreviewMap.fit(self.encode)
+        with self.by_torch():
+            return PreviewMap.fit(self.encode)
 
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
@@ -90,14 +117,14 @@ class Stage:
         batch).
         """
         scale, shift = self._scaling()
-        rows = _each(self._encode, self._for_vae(pixels * 2 - 1), check)
+        rows = _each(self.engine.encode, pixels * 2 - 1, check)
         return (torch.cat(rows).float() - shift) * scale
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
         """Pictures (n, 3, s, s) on the CPU, from latents, one at a time as well. Raises BrokenPicture."""
         scale, shift = self._scaling()
-        pixels = torch.cat(_each(self._decode, self._for_vae(latents / scale + shift), check))
+        pixels = torch.cat(_each(self.engine.decode, latents / scale + shift, check))
         if not is_finite(pixels):
             raise BrokenPicture(f"the {self.role}'s autoencoder gives NaN or infinite pixels: {self._cause(latents)}")
         return (pixels / 2 + 0.5).clamp(0, 1)
@@ -149,24 +176,21 @@ class Stage:
     def _call(
         self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool
     ) -> torch.Tensor:
-        dtype = self.unet.dtype
         added = None
         if pooled is not None:
-            ids = self._time_ids(x, pooled, guided)
-            added = {"text_embeds": pooled.to(self.device, dtype), "time_ids": ids.to(self.device, dtype)}
-        out = self.unet(
-            x.to(dtype),
-            t.to(self.device),
-            encoder_hidden_states=hidden.to(self.device, dtype),
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
-        return out.float()
+            added = {"text_embeds": pooled, "time_ids": self.time_ids(x, pooled.shape[1], guided)}
+        return self.engine.predict(x, t, hidden, added)
 
-    def _time_ids(self, x: torch.Tensor, pooled: torch.Tensor, guided: bool) -> torch.Tensor:
+    @property
+    def pooled_width(self) -> int:
+        """Numbers of the pooled embedding, of a U-Net that is told size and score."""
+        config = self.unet.config
+        return int(config["projection_class_embeddings_input_dim"]) - 5 * int(config["addition_time_embed_dim"])
+
+    def time_ids(self, x: torch.Tensor, pooled_width: int, guided: bool) -> torch.Tensor:
         """(n, 5) size, crop and aesthetic score as SDXL's refiner takes them, or (n, 6) with a target size."""
         config = self.unet.config
-        count = (config["projection_class_embeddings_input_dim"] - pooled.shape[1]) // config["addition_time_embed_dim"]
+        count = (config["projection_class_embeddings_input_dim"] - pooled_width) // config["addition_time_embed_dim"]
         side = x.shape[-1] * self.factor
         if count == 6:
             return torch.tensor([[side, side, 0, 0, side, side]] * len(x), dtype=torch.float32)
@@ -186,16 +210,6 @@ class Stage:
             raise ValueError(f"the {self.role} U-Net reads hidden states (n, 77, {wanted}), the encoder gives {shape}")
         if (self.unet.config["addition_embed_type"] == "text_time") != (conditioning.pooled is not None):
             raise ValueError(f"the {self.role} U-Net and its conditioning disagree on a pooled embedding")
-
-    def _encode(self, picture: torch.Tensor) -> torch.Tensor:
-        encoded = self.vae.encode(picture, return_dict=False)[0]
-        return encoded.mode() if isinstance(self.vae, AutoencoderKL) else encoded
-
-    def _decode(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.vae.decode(latents, return_dict=False)[0].float().cpu()
-
-    def _for_vae(self, x: torch.Tensor) -> torch.Tensor:
-        return x.to(self.device, self.vae.dtype, memory_format=torch.channels_last)
 
     def _scaling(self) -> tuple[float, float]:
         return float(self.vae.config["scaling_factor"]), float(self.vae.config.get("shift_factor") or 0.0)

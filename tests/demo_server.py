@@ -40,7 +40,7 @@ class Server:
         models = {name.upper(): path for name, path in model_folders(folder).items()} | {"STARTER": ""}
         self.environment = os.environ | ({} if shipped else models) | {
             "PORT": str(self.port), "DATA_DIR": str(folder / "data"), "PYTHONPATH": str(HERE.parent),
-            "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "10",
+            "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "10", "ENGINE": "torch",
         } | environment  # fmt: skip
         self.process: subprocess.Popen | None = None
 

@@ -53,7 +53,8 @@ PROMPTS = (
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(data_dir=tmp_path_factory.mktemp("same") / "data", starter="", jobs_per_owner=1000)
+    data = tmp_path_factory.mktemp("same") / "data"
+    return Settings(data_dir=data, starter="", jobs_per_owner=1000, engine="torch")
 
 
 @pytest.fixture(scope="module")

@@ -91,9 +91,14 @@ def _settled(job: jobspec.Edit, recipe: Mapping[str, object] | None, settings: S
 
 
 def open_runner(settings: Settings, kind: str) -> Runner:
-    """The runner of one kind, with the models of the settings. Raises ValueError, FileNotFoundError."""
+    """The runner of one kind, with the models of the settings; for one job it is not worth it to measure engines.
+
+    Raises ValueError, FileNotFoundError.
+    """
     from demo.worker.runners import open_runners
 
+    if settings.engine == "auto":
+        settings = settings.model_copy(update={"engine": "torch"})
     return open_runners(settings, partial(_encoder, settings), [kind])[kind]
 
 

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     data_dir: Path = _setting(Path("data"), "Folder of the database, the pictures and the index.")
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
     encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
+    engine: str = _setting("auto", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
@@ -91,6 +92,8 @@ class Settings(BaseModel):
     def _check(self) -> Settings:
         if self.access not in ("", "open", "token"):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
+        if self.engine not in ("auto", "torch", "openvino"):
+            raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
@@ -139,6 +142,11 @@ class Settings(BaseModel):
     def files_url(self) -> str | Path:
         """Where the pictures are: a folder, or an fsspec URL."""
         return self.storage_url or (self.data_dir / "files").resolve()
+
+    @property
+    def engines_dir(self) -> Path:
+        """Folder of the graphs that OpenVINO draws by."""
+        return self.data_dir / "engines"
 
     @property
     def index_dir(self) -> Path:

@@ -121,7 +121,10 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 
     torch.set_num_threads(os.cpu_count() or 1)
     reader = prompts.reader_for(domain_of(settings.checkpoint))
-    pipeline = load_pipeline(settings.checkpoint, text_encoder=cast("TextEncoder", encoder()), reader=reader)
+    pipeline = load_pipeline(
+        settings.checkpoint, text_encoder=cast("TextEncoder", encoder()), reader=reader,
+        engine=settings.engine, engine_cache=settings.engines_dir,
+    )  # fmt: skip
     pipeline.warm_up()
     return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
 

@@ -33,7 +33,7 @@ def difference_maps(
     place = min(range(len(schedule)), key=lambda i: abs(schedule.share(i) - LOOK))
     latents, n = at(clean, noise, schedule.level(place)), len(clean)
     both = Conditioning(torch.cat([source.hidden, target.hidden]), torch.cat([source.negative, target.negative]))
-    with watched(stage.unet) as seen:
+    with stage.by_torch(), watched(stage.unet) as seen:
         output = stage.predict(torch.cat([latents, latents]), schedule, place, both, 1.0)
     predicted = (output[n:] - output[:n]).norm(dim=1)  # (n, h, w)
     side = predicted.shape[-1]

@@ -89,7 +89,7 @@ def _edit(
             refiner = conditionings[1]["refiner"]
             final, timings["refiner"] = timed(lambda: pipeline.refine(drawn, plan, refiner, generators, run))
     recipes = [
-        make_recipe(shot, vars(plan.settings()), pipeline.made_with(len(edits), False, plan))
+        make_recipe(shot, vars(plan.settings()), pipeline.made_with(len(edits), False, run))
         | {"edit": _edit_facts(each, how)}
         for shot, each in zip(shots, edits, strict=True)
     ]
