@@ -235,8 +235,8 @@ def write_fields(page: Page, asked: argparse.Namespace) -> None:
 STATES: dict[str, Callable[[Page, argparse.Namespace], None]] = {
     "empty": lambda page, asked: None, "typing": type_prompt, "waiting": wait_in_line, "drawing": draw_long,
     "finished": draw_through, "failed": fail, "offline": lose, "settings": set_out, "history": go_through,
-    "search": search_own, "viewer": look, "compare": compare, "offers": open_offers, "edited": edit, "fields": write_fields,
-    "deleted": delete,
+    "search": search_own, "viewer": look, "compare": compare, "offers": open_offers, "edited": edit,
+    "fields": write_fields, "deleted": delete,
     "gallery": enter_place("gallery", "#gallery-list .piece"), "mine-empty": enter_place("mine", "#mine-list .empty"),
     "me": enter_place("me", "#me-figures:not(:empty)"),
 }  # fmt: skip

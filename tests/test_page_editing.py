@@ -16,7 +16,7 @@ PROMPT = "빨간 체크무늬 원피스를 입은 사람, 공원, 수채화"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("editing"), 0.01) as world:
+    with open_world(tmp_path_factory.mktemp("editing"), 0.01, LEASE_SECONDS="60") as world:
         yield world
 
 
