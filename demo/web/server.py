@@ -22,7 +22,7 @@ from demo.web.bridge import Application, Bridge
 from demo.web.connections import Connection, ConnectionLimits, Connections
 
 logger = logging.getLogger(__name__)
-GRACE_SECONDS = 3
+GRACE_SECONDS = 2
 THREADS_SECONDS = 0.5
 DESCRIPTORS = 8192
 UNSENT = 64 * 1024  # bytes of a reply in the kernel that are not on their way yet
