@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for title in ("nothing else runs", "beside a busy process"):
             with _busy(title.startswith("beside")):
                 for n in PICTURES:
-                    print("\n".join([*table(f"{n} pictures, {title}", rounds(opened, n, options.rounds)), ""]))
+                    head = f"{n} picture{'s' if n > 1 else ''}, {title}"
+                    print("\n".join([*table(head, rounds(opened, n, options.rounds)), ""]), flush=True)
     return 0
 
 

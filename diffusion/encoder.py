@@ -6,8 +6,7 @@ p).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -71,19 +70,6 @@ class ClipTextEncoder:
         tokenizer, tower = self.towers["refiner"]
         out = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True)
         return out.hidden_states[-2], out.text_embeds
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes in one thread inside. A prompt's few tokens gain 0.6 of 4.4 ms by a second thread on a quiet
-    machine, and lose a hundred times as much beside other work, where each operation waits for the slower thread.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def check_teachers(encoder: TextEncoder, wanted: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from typing import Protocol
 import torch
 from PIL import Image
 
-from diffusion.encoder import TextEncoder, one_thread
+from diffusion.encoder import TextEncoder
 from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
@@ -32,6 +32,7 @@ from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, timed
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
+from diffusion.threads import one_thread
 from jobspec import StyleUse
 from jobspec.prompts import AsTyped, PromptReader
 
@@ -154,8 +155,8 @@ class TwoStagePipeline:
                     lambda: self.refine(pixels, plan, conditions["refiner"], generators, run)
                 )
                 images = from_pixels(refined)
-            made_with = self.made_with(len(shots), given, run)
         # 5. Say how to draw them again.
+        made_with = self.made_with(len(shots), given, run)
         recipes = [make_recipe(shot, vars(plan.settings()), made_with) for shot in shots]
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 

@@ -17,6 +17,7 @@ from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Progress
 from diffusion.schedulers import Schedule
 from diffusion.stage import Between, BrokenPicture, Conditioning, Stage, Watch
+from diffusion.threads import one_thread
 from diffusion.weights import is_finite
 
 OnStep = Callable[[Progress], None]
@@ -117,13 +118,15 @@ def _cause(stage: Stage, plan: Plan, schedule: Schedule, conditioning: Condition
 def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str, str]]:
     """The stages of a plan by their compiled engines inside, where these take it; gives stage → engine.
 
-    A style is merged into the base's torch weights, so that the base runs by torch.
+    A style is merged into the base's torch weights, so that the base runs by torch. Where all networks are compiled,
+    what is left to torch is small: one thread.
     """
     drawing = [stages[role] for role in plan.steps()]
     try:
         for stage in drawing:
             stage.choose_engine(plan.side(stage), changed=bool(plan.all_styles) and stage.role == "base")
-        yield {stage.role: stage.engine.name for stage in drawing}
+        with one_thread(all(stage.engine is not stage.torch for stage in drawing)):
+            yield {stage.role: stage.engine.name for stage in drawing}
     finally:
         for stage in drawing:
             stage.engine = stage.torch
