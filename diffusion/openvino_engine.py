@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,5 @@ def _runs(stage: Stage, engine: Engine) -> Iterable[Callable[[], object]]:
     for rows in MEASURED_ROWS:
         given = examples(stage, "unet", rows)
         added = {"text_embeds": given[3], "time_ids": given[4]} if len(given) > 3 else None
-        yield lambda given=given, added=added: engine.predict(*given[:3], added)
-    latents = examples(stage, "decoder", 1)[0]
-    yield lambda: engine.decode(latents)
+        yield partial(engine.predict, given[0], given[1], given[2], added)
+    yield partial(engine.decode, examples(stage, "decoder", 1)[0])

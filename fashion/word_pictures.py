@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def words_shown() -> Iterator[tuple[str, str]]:
 def word_picture(field: str, id: str) -> Image.Image:
     """A drawing of CELL × CELL that shows what the word means."""
     if field in ("background", "style"):
-        scene = Scene((_garment("jeogori", "red"),), "figure" if field == "background" else "alone", **{field: id})
+        scene = Scene((_garment("jeogori", "red"),), "figure" if field == "background" else "alone")
+        scene = replace(scene, background=id) if field == "background" else replace(scene, style=id)
         picture = _part(Image.fromarray(draw(scene, _DRAWN)), *_VIEWS[field])
     else:
         picture = _shown(_example(field, id), _PARTS.get(field, (0.0, 0.0, 1.0)))

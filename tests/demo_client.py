@@ -46,7 +46,8 @@ def open_studio(
     folder: Path, worker: bool = True, step_seconds: float = 0.04, refines: bool = True, **settings: object
 ) -> Studio:
     """A studio in `folder`, ready to draw."""
-    made = Settings(**({"data_dir": folder / "data", "starter": "", "engine": "torch"} | model_folders(folder, refines) | settings))
+    given = {"data_dir": folder / "data", "starter": "", "engine": "torch"} | model_folders(folder, refines) | settings
+    made = Settings(**given)
     services = fake_services(made)
     app = create_app(made, services)
     app.testing = False

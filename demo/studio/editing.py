@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from demo.store.errors import ServiceError
 from demo.studio import pictures, prompts
 from demo.studio.prompts import DomainReader
-from fashion.replacing import Alternative, EditableWord, WordChange, WordNotFound
+from fashion.replacing import Alternative as Alternative  # the web room shows it
+from fashion.replacing import EditableWord, WordChange, WordNotFound
 from jobspec import Edit
 
 FIELDS = {"title": "garment", "color": "color", "style": "style"}  # of an edit's form, and what words they are

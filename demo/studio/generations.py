@@ -88,10 +88,11 @@ class Generations:
                 select(Image).where(Image.parent_id == row.id, seen).order_by(Image.created_at, Image.position)
             )
             found = list(children.fetchmany(MOST_CHILDREN))
-            ancestors, states = [], [_parent_state(session, viewer, row)]
-            while states[-1][1] is not None and len(ancestors) < MOST_ANCESTORS:
-                ancestors.append(states[-1][1])
-                states.append(_parent_state(session, viewer, ancestors[-1]))
+            ancestors: list[Image] = []
+            states = [_parent_state(session, viewer, row)]
+            while (above := states[-1][1]) is not None and len(ancestors) < MOST_ANCESTORS:
+                ancestors.append(above)
+                states.append(_parent_state(session, viewer, above))
             ids = {one.generation_id for one in (*found, *ancestors)}
             told = session.execute(select(Generation.id, Generation.prompt).where(Generation.id.in_(ids)))
             return Family(*states[0], found, ancestors, states[-1][0], {row.id: row.prompt for row in told})
