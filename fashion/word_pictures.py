@@ -59,7 +59,8 @@ def words_shown() -> Iterator[tuple[str, str]]:
 def word_picture(field: str, id: str) -> Image.Image:
     """A drawing of CELL × CELL that shows what the word means."""
     if field in ("background", "style"):
-        scene = Scene((_garment("jeogori", "red"),), "figure" if field == "background" else "alone", **{field: id})
+        red = (_garment("jeogori", "red"),)
+        scene = Scene(red, "figure", background=id) if field == "background" else Scene(red, "alone", style=id)
         picture = _part(Image.fromarray(draw(scene, _DRAWN)), *_VIEWS[field])
     else:
         picture = _shown(_example(field, id), _PARTS.get(field, (0.0, 0.0, 1.0)))
