@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import sqlite3
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from demo_client import open_studio, wait_for
 from demo_fakes import fake_services
+from sqlalchemy.exc import OperationalError
 
 from demo.store.database import HEAD, Database, open_database
 from demo.store.settings import Settings, SettingsError, settings_table
@@ -129,6 +131,23 @@ def test_a_locked_database_is_a_short_503(tmp_path: Path, monkeypatch: pytest.Mo
     lock.execute("ROLLBACK")
     lock.close()
     assert person.post("/generations", {"prompt": "원피스"}).status_code == 202
+    studio.close()
+
+
+def test_a_deletion_that_is_committed_is_answered_though_the_database_is_busy_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = open_studio(tmp_path)
+    person = studio.person()
+    done, deletion = person.finished("코트", n=1), studio.services.deletion
+    busy = OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "_complete", Mock(side_effect=busy))
+        reply = person.call("DELETE", f"/generations/{done['id']}")
+    assert reply.status_code == 200 and not reply.json["complete"], reply.text
+    assert person.get(f"/generations/{done['id']}").status_code == 404
+    deletion.sweep()
+    assert person.get(reply.json["url"].removeprefix("/api/v1")).json["files_left"] == 0
     studio.close()
 
 

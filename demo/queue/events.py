@@ -33,10 +33,10 @@ def append(session: Session, generation_id: str, kind: str, data: dict[str, obje
     session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
 
 
-def begin(session: Session, generation: Generation, kind: str) -> None:
-    """Add the first event of a new generation in the caller's transaction."""
-    generation.event_count = 1
-    session.add(Event(generation_id=generation.id, number=1, kind=kind, data={}))
+def begin(session: Session, generation_id: str, kind: str) -> int:
+    """Add the first event of a new generation in the caller's transaction; returns its number, for the new row."""
+    session.add(Event(generation_id=generation_id, number=1, kind=kind, data={}))
+    return 1
 
 
 def since(session: Session, generation_id: str, number: int) -> list[Event]:

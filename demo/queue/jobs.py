@@ -74,7 +74,7 @@ def line_up(session: Session, row: Generation, place: Place) -> None:
     """Put an admitted job into the queue, in the caller's transaction."""
     row.turn, row.address, row.address_turn = place.turn, place.address, place.address_turn
     session.add(row)
-    events.begin(session, row, "queued")
+    row.event_count = events.begin(session, row.id, "queued")
 
 
 class JobQueue:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, func, or_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from demo.queue import jobs
@@ -119,14 +120,18 @@ class Deletion:
         self._database.checkpoint()
 
     def _committed(self, erase: Callable[[Session], Receipt]) -> Erased:
-        """Commit an erasure, then do now what can be done now."""
+        """Commit an erasure, then do now what can be done now; what a busy database keeps from it, the sweep does."""
 
         def commit() -> str:
             with self._database.write() as session:
                 return erase(session).id
 
         receipt_id = self._reserve.run(commit)
-        return self._reserve.run(lambda: self._finish(receipt_id))
+        try:
+            return self._reserve.run(lambda: self._finish(receipt_id))
+        except OperationalError as error:  # 503 would let the client ask again, and be told that there is nothing
+            logger.warning("receipt %s is left to the next sweep: %s", receipt_id, error.orig)
+            return self._seen(receipt_id)
 
     def _erase(self, session: Session, rows: Sequence[Generation], images: Sequence[Image]) -> Receipt:
         """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
@@ -162,6 +167,9 @@ class Deletion:
         self._remove(keys)
         self._complete(receipt_id)
         self._database.checkpoint()
+        return self._seen(receipt_id)
+
+    def _seen(self, receipt_id: str) -> Erased:
         with self._database.read() as session:
             left = session.scalar(select(func.count()).select_from(Trash).where(Trash.receipt_id == receipt_id))
             return Erased(session.get_one(Receipt, receipt_id), left or 0)
