@@ -20,7 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -192,6 +191,8 @@ def _in_strips(opened: Image.Image, factor: int, background: Color | None) -> Im
 def _levels(strip: Image.Image, background: Color | None) -> Image.Image:
     """A strip in 8 bits: L, RGB or CMYK as it is, and transparency on the background unless that is None."""
     if strip.mode.startswith("I;16") or strip.mode in ("I", "F"):
+        import numpy as np
+
         levels = np.clip(np.asarray(strip, dtype=np.float32) / 257, 0, 255)  # 65535 is white
         return Image.fromarray(levels.round().astype(np.uint8))
     if strip.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in strip.info:

@@ -5,7 +5,6 @@ The longer side fills the square; beside the picture its edge is repeated, so no
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import Image
 
 
@@ -14,6 +13,8 @@ def squared(picture: Image.Image) -> Image.Image:
     width, height = picture.size
     if width == height:
         return picture
+    import numpy as np
+
     pads = [((side - length) // 2, -((length - side) // 2)) for length, side in _sides(width, height)]
     levels = np.asarray(picture)
     return Image.fromarray(np.pad(levels, [pads[1], pads[0], *[(0, 0)] * (levels.ndim - 2)], mode="edge"))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, delete, func, select, update
+from sqlalchemy import Select, Text, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from demo.queue import events
@@ -24,26 +25,36 @@ from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_tur
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
-_WAITING = (
-    select(Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key, Generation.attempt,
-           Generation.address, Generation.address_turn, Owner.served_turn)
-    .join(Owner, Owner.id == Generation.owner_id).where(Generation.status == "queued")
-    .order_by(Generation.turn, Generation.created_at, Generation.id)
-)  # fmt: skip
-_queued, _mine = Generation.status == "queued", Generation.owner_id == bindparam("owner")
-_near = Generation.address == bindparam("address", type_=Text)
-_OPEN_JOBS = select(
-    func.count().filter(_queued).label("waiting"),
-    func.count().filter(_mine).label("mine_open"),
-    func.count().filter(_mine, _queued).label("mine_waiting"),
-    func.count().filter(_near, _queued).label("near"),
-    func.max(Generation.address_turn).filter(_near).label("address_turn"),
-).where(Generation.status.in_(("queued", "running")))
+
+
+@cache
+def _waiting() -> Select[*tuple[Any, ...]]:
+    """Built once: it is asked for at every place in the queue that is told."""
+    return (
+        select(Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key,
+               Generation.attempt, Generation.address, Generation.address_turn, Owner.served_turn)
+        .join(Owner, Owner.id == Generation.owner_id).where(Generation.status == "queued")
+        .order_by(Generation.turn, Generation.created_at, Generation.id)
+    )  # fmt: skip
+
+
+@cache
+def _open_jobs() -> Select[*tuple[Any, ...]]:
+    """What the limits ask of the jobs that wait or run, for one owner and one address."""
+    queued, mine = Generation.status == "queued", Generation.owner_id == bindparam("owner")
+    near = Generation.address == bindparam("address", type_=Text)
+    return select(
+        func.count().filter(queued).label("waiting"),
+        func.count().filter(mine).label("mine_open"),
+        func.count().filter(mine, queued).label("mine_waiting"),
+        func.count().filter(near, queued).label("near"),
+        func.max(Generation.address_turn).filter(near).label("address_turn"),
+    ).where(Generation.status.in_(("queued", "running")))
 
 
 def queue_order(session: Session) -> list[Waiting]:
     """Every waiting job in the order in which they will begin, as far as it is known now."""
-    rows = session.execute(_WAITING).all()
+    rows = session.execute(_waiting()).all()
     return fair_order([Waiting(*row[:-1]) for row in rows], {row.owner_id: row.served_turn for row in rows})
 
 
@@ -61,7 +72,7 @@ def admit(session: Session, settings: Settings, owner_id: str, address: str | No
     `address`: a keyed hash of where it comes from.
     """
     turn = next_turn(session)  # first: whoever is admitted at the same time waits until this is counted
-    found = session.execute(_OPEN_JOBS, {"owner": owner_id, "address": address}).one()
+    found = session.execute(_open_jobs(), {"owner": owner_id, "address": address}).one()
     limits = QueueLimits(settings.queue, settings.jobs_per_owner, settings.address_share)
     refusal = limits.refusal(found.waiting, found.mine_open, found.mine_waiting, found.near)
     if refusal is not None:

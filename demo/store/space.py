@@ -11,10 +11,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
@@ -29,10 +30,15 @@ SPARE_BYTES = 50 * 2**20  # of disk that stay free for database and index
 RESERVE_BYTES = 16 * 2**20
 RESERVE = "reserve"
 MEAN_SECONDS = 60.0  # how long the mean size of a picture counts as known
-_KEPT_AND_WAITED_FOR = select(
-    select(Counter.value).where(Counter.name == BYTES).scalar_subquery(),
-    select(func.sum(Generation.n)).where(Generation.status.in_(("queued", "running"))).scalar_subquery(),
-)
+
+
+@cache
+def _kept_and_waited_for() -> Select[*tuple[Any, ...]]:
+    """Bytes of pictures kept, and pictures that are waited for; built once."""
+    return select(
+        select(Counter.value).where(Counter.name == BYTES).scalar_subquery(),
+        select(func.sum(Generation.n)).where(Generation.status.in_(("queued", "running"))).scalar_subquery(),
+    )
 
 
 class Space:
@@ -50,7 +56,7 @@ class Space:
     def require_for_pictures(self, n: int) -> None:
         """Refuse pictures that would not fit beside those that are waited for. Raises ServiceError disk_full."""
         with self._database.look() as session:
-            used, waited_for = session.execute(_KEPT_AND_WAITED_FOR).one()
+            used, waited_for = session.execute(_kept_and_waited_for()).one()
             mean = self._mean_bytes(session)
         self._require(used or 0, int(mean * ((waited_for or 0) + n)))
 

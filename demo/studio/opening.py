@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,6 +12,9 @@ from demo.store.tables import Generation
 from demo.studio.searching import Searcher
 from demo.studio.starter import bring_in
 from demo.studio.visibility import is_public
+
+if TYPE_CHECKING:
+    import numpy as np
 
 if TYPE_CHECKING:
     from demo.studio.services import Services

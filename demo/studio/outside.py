@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from demo.studio.words import EXAMPLES
 from fashion.lexicon import GARMENT_BY_ID, WORDS, Background
 from fashion.reader import FashionReader
 from fashion.vocabulary import known_words
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DOMAIN = "fashion"
 READER = FashionReader()
@@ -41,6 +43,8 @@ def near_examples(prompt: str, language: str, vector: Callable[[str], np.ndarray
     examples = _examples(language)
     if vector is None:
         return examples[:2]
+    import numpy as np
+
     order = np.argsort(-(_example_vectors(vector, language) @ vector(prompt)), kind="stable")
     return [examples[place] for place in order[:2]]
 
@@ -51,6 +55,8 @@ def _examples(language: str) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _example_vectors(vector: Callable[[str], np.ndarray], language: str) -> np.ndarray:
+    import numpy as np
+
     return np.stack([vector(example) for example in _examples(language)])  # (examples, search_dim)
 
 

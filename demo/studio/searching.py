@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import numpy as np
 from sqlalchemy import Connection, select
 
 from demo.store.database import Database
@@ -25,8 +24,11 @@ from demo.studio.prompts import search_key
 from demo.studio.views import PastPrompt
 from demo.studio.visibility import NOBODY, Viewer, owned_by, visible_to
 
+if TYPE_CHECKING:
+    import numpy as np
+
 logger = logging.getLogger(__name__)
-Score = TypeVar("Score", float, np.ndarray)
+Score = TypeVar("Score", float, "np.ndarray")
 OPENING_SECONDS = 8.0  # how long a request waits for an encoder that is being opened
 LEXICAL_WEIGHT = 0.5  # of what letters are ahead of meaning; chosen by benchmarks/search.py
 ENCODED_TOGETHER = 16  # prompts that came at once
@@ -206,6 +208,8 @@ class Searcher:
 
     def _encode(self, prompts: Sequence[str]) -> list[np.ndarray]:
         with self._encoding:
+            import numpy as np
+
             return list(np.asarray(self.require().search(prompts), dtype=np.float32))
 
     def near(self, prompt: str, vector: np.ndarray, k: int, viewer: Viewer, scope: str = "all") -> list[Found]:
@@ -251,6 +255,8 @@ class Searcher:
             rows = [row for row in session.execute(query) if row.vector]
         if not rows:
             return []
+        import numpy as np
+
         matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32)
         scores = matrix.reshape(len(rows), -1) @ vector  # (rows,)
         return [(PastPrompt(*row[1:]), float(score)) for row, score in zip(rows, scores, strict=True)]
@@ -258,6 +264,8 @@ class Searcher:
 
 def together(meaning: Score, letters: Score, weight: float = LEXICAL_WEIGHT) -> Score:
     """Letters may lift what the vectors say, never lower it: the other language shares none, and means the same."""
+    import numpy as np
+
     lifted: Score = meaning + weight * np.maximum(0.0, letters - meaning)
     return lifted
 

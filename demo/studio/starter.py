@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image as Picture
 
 from demo.store.database import one_at_a_time
@@ -23,6 +22,9 @@ from demo.store.tables import Generation, Image, StudioNote, new_id
 from demo.studio import pictures, prompts
 from demo.studio.visibility import ensure_owner
 from jobspec import Draw
+
+if TYPE_CHECKING:
+    import numpy as np
 
 if TYPE_CHECKING:
     from demo.studio.services import Services
@@ -114,6 +116,8 @@ def keep(
     if not examples:
         return 0
     encoder = services.searcher.require()
+    import numpy as np
+
     vectors = np.asarray(encoder.search([prompts.clean(example.prompt) for example in examples]), dtype=np.float32)
     now = time.time()
     stored = [

@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -47,6 +46,8 @@ class UserData:
         connection, index = session.connection(), self._searcher.index
         self._searcher.forget(row.index_id, connection)
         row.index_id = new_id()
+        import numpy as np
+
         vector = np.frombuffer(row.vector, dtype=np.float32)
         index.add(row.index_id, row.prompt_key, vector, row.owner_id, is_public(row), connection=connection)
 
