@@ -41,7 +41,7 @@ class Settings(BaseModel):
     data_dir: Path = _setting(Path("data"), "Folder of the database, the pictures and the index.")
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
     encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
-    engine: str = _setting("auto", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
+    engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
