@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +15,10 @@ from demo.store.errors import language
 from demo.store.settings import Settings
 from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Image
+from pictures import open_picture
 
 logger = logging.getLogger(__name__)
+GUESSES_KEPT = 256  # a look takes some tenths of a second, and a viewer asks each time a picture is opened
 
 
 class PictureReader(Protocol):
@@ -41,16 +43,19 @@ class Guesser:
         self._folder, self._storage, self._open = Path(settings.checkpoint) / "scorers", storage, opened
         self._describer: PictureReader | None = None
         self._lock = threading.Lock()
+        self._sentence = lru_cache(GUESSES_KEPT)(self._look)
 
     def guess(self, row: Image) -> str:
         """A sentence in the language of the request; "" where nothing is seen, or nobody can look."""
         try:
-            describer = self._opened()
-            picture = Picture.open(io.BytesIO(self._storage.read(row.files["final"])))
+            return self._sentence(tuple(row.files["final"].items()), language())
         except (OSError, DamagedFile, ValueError) as error:
             logger.info("no guess of what a picture shows: %s", error)
             return ""
-        return describer.describe(picture, language())
+
+    def _look(self, file: tuple[tuple[str, str | int], ...], language: str) -> str:
+        """`file`: the entries of a file as a row names it."""
+        return self._opened().describe(open_picture(self._storage.read(dict(file))), language)
 
     def _opened(self) -> PictureReader:
         with self._lock:

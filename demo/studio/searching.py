@@ -207,9 +207,9 @@ class Searcher:
         return self._vectors(prompt)
 
     def _encode(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        with self._encoding:
-            import numpy as np
+        import numpy as np
 
+        with self._encoding:
             return list(np.asarray(self.require().search(prompts), dtype=np.float32))
 
     def near(self, prompt: str, vector: np.ndarray, k: int, viewer: Viewer, scope: str = "all") -> list[Found]:

@@ -26,7 +26,6 @@ from jobspec import Draw
 if TYPE_CHECKING:
     import numpy as np
 
-if TYPE_CHECKING:
     from demo.studio.services import Services
 
 logger = logging.getLogger(__name__)
