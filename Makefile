@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 PORT ?= 5000
 MINUTES ?= 8
 PRESET ?= cpu
+# Processes that the tests share; 0 runs them in the one that you called (for a debugger).
+PROCESSES ?= 2
 RUNS := $(or $(RUNS_DIR),runs)
 FIGURES ?=
 export PORT
@@ -30,13 +32,13 @@ run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) wit
 	exec $(PY) -m demo serve
 
 test: $(VENV)/.dev  ## run every test but the long proofs
-	$(PY) -m pytest -q -m "not slow"
+	$(PY) -m pytest -q -m "not slow" -n $(PROCESSES) --dist loadfile
 
 test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full disks, full-size layouts (hours)
 	$(PY) -m pytest -q -m slow --timeout 3600
 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
-	$(PY) -m pytest -q -m "not slow and not browser"
+	$(PY) -m pytest -q -m "not slow and not browser" -n $(PROCESSES) --dist loadfile
 
 PACKAGES := hangul jobspec index training fashion pictures ko_clip diffusion demo
 
