@@ -8,12 +8,14 @@ let a thread wait for body or client, so that as many slow clients as there are 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import io
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,8 +30,9 @@ Application = Callable[[Environ, Callable], Iterable[bytes]]
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-# Few read, since a poll that waits asks less often, and a thread that runs takes turns with those that write; many
-# write, since what they wait for (the disk, the encoder, the order of the queue) is done for all at once.
+# Few read, and each write in flight takes the turn of one more, down to one: threads share one interpreter, a poll that
+# waits asks less often, and who draws waits for the 202. Many write, since what they wait for (the disk, the encoder,
+# the order of the queue) is done for all at once.
 READERS, WRITERS, HEAVY_WRITERS = 4, 24, 3
 HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
@@ -75,6 +78,52 @@ class Reply:
             close()
 
 
+class Turns:
+    """Who may be answered at once; used by the event loop alone. Writes always may, reads in the order they came."""
+
+    def __init__(self, readers: int) -> None:
+        self._readers, self._reading, self._writing = readers, 0, 0
+        self._waiting = deque[asyncio.Future[None]]()
+
+    @contextlib.asynccontextmanager
+    async def take(self, reads: bool) -> AsyncIterator[None]:
+        """Hold a turn for the body of `async with`."""
+        if not reads:
+            self._writing += 1
+        elif self._waiting or not self._free():
+            await self._wait()
+        else:
+            self._reading += 1
+        try:
+            yield
+        finally:
+            self._leave(reads)
+
+    def _free(self) -> bool:
+        return self._reading < max(1, self._readers - self._writing)
+
+    async def _wait(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it had just been given
+                self._leave(reads=True)
+            raise
+
+    def _leave(self, reads: bool) -> None:
+        if reads:
+            self._reading -= 1
+        else:
+            self._writing -= 1
+        while self._waiting and self._free():
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._reading += 1
+                turn.set_result(None)
+
+
 class Bridge:
     """The ASGI application around a WSGI one. `body_limit(path)` gives the bytes that are read of a body."""
 
@@ -83,6 +132,7 @@ class Bridge:
         self._readers = ThreadPoolExecutor(READERS, "reader")  # so that who only asks never waits behind who draws
         self._writers = ThreadPoolExecutor(WRITERS, "writer")
         self._heavy = ThreadPoolExecutor(HEAVY_WRITERS, "heavy")  # nor who writes behind a queue of uploads
+        self._turns = Turns(READERS)
 
     def close(self, seconds: float) -> bool:
         """Take no more requests; False where one still runs after so many seconds."""
@@ -139,7 +189,8 @@ class Bridge:
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
         environ[PUSH] = pushed = list[Push]()
         try:
-            reply, first = await in_thread(_begin, self._application, environ)
+            async with self._turns.take(reads=scope["method"] in READING):
+                reply, first = await in_thread(_begin, self._application, environ)
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
             if pushed and reply.status == 200 and scope["method"] == "GET":
                 await _push(pushed[0], send, connection)
