@@ -31,14 +31,17 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) with the checkpoint that ships
 	exec $(PY) -m demo serve
 
+TESTED := $(PY) -m pytest -q -n $(PROCESSES) --dist loadfile -m
+
 test: $(VENV)/.dev  ## run every test but the long proofs
-	$(PY) -m pytest -q -m "not slow" -n $(PROCESSES) --dist loadfile
+	$(TESTED) "not slow and not openvino"
+	$(TESTED) "openvino and not slow"
 
 test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, full disks, full-size layouts (hours)
 	$(PY) -m pytest -q -m slow --timeout 3600
 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
-	$(PY) -m pytest -q -m "not slow and not browser" -n $(PROCESSES) --dist loadfile
+	$(TESTED) "not slow and not browser and not openvino"
 
 PACKAGES := hangul jobspec index training fashion pictures ko_clip diffusion demo
 

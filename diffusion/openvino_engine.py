@@ -13,7 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +47,22 @@ MEASURED_ROWS = (2, 8)  # one picture and four, guided
 MEASUREMENTS = 5
 
 
+@cache
+def one_core() -> openvino.Core:
+    """OpenVINO's plugins, loaded once: the last Core that goes unloads code that its threads may still run."""
+    without_telemetry()
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVinoEngine:
     """The graphs of one stage, compiled. One call at a time, as a pipeline draws."""
 
     def __init__(self, folder: Path, role: str, size: int, precision: str, threads: int) -> None:
-        without_telemetry()
         import openvino
 
-        core = openvino.Core()
+        core = one_core()
         settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], "PERFORMANCE_HINT": "LATENCY"}
         settings["INFERENCE_NUM_THREADS"] = str(threads)
         self.name = f"openvino {openvino.__version__.split('-')[0]}"

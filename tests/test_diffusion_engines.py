@@ -24,8 +24,11 @@ from jobspec import StyleUse
 from testing.random_checkpoint import TINY, write_checkpoint
 
 openvino_graphs.without_telemetry()
-pytest.importorskip("openvino", reason="OpenVINO is not installed")
-pytestmark = pytest.mark.timeout(3600)  # conversion takes 15 s of processor time, whatever that is on a busy machine
+pytestmark = [
+    pytest.mark.openvino,
+    pytest.mark.skipif(not openvino_graphs.available(), reason="OpenVINO is not installed"),
+    pytest.mark.timeout(3600),  # conversion takes 15 s of processor time, whatever that is on a busy machine
+]
 FAST = DrawSettings(steps=3, refine_steps=1)
 SHOTS = [Shot(f"prompt {i}", seed=i) for i in range(8)]
 

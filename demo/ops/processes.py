@@ -17,6 +17,7 @@ from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from demo.ops.signals import on_end
 from demo.ops.supervisor import follow_parent
 from demo.store.errors import ServiceError, message
 from demo.store.settings import Settings
@@ -101,8 +102,7 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
                 logger.error("%s", message(error.code, error.values))
             warned = True
             time.sleep(LOOK_AGAIN)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: worker.stop())
+    on_end(worker.stop)
     worker.run()
     return 0
 

@@ -16,7 +16,6 @@ import fcntl
 import logging
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from demo.ops.signals import on_end
 from demo.store.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -102,8 +102,7 @@ def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold(settings, "serve") as lock, listen(settings, _groups(lock)) as listener:
         stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        on_end(stop.set)
         host, port = listener.getsockname()[:2]
         children = [
             Child("web", (*command, "web", "--fd", str(listener.fileno())), (listener.fileno(),)),
