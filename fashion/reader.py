@@ -41,7 +41,8 @@ class FashionReader:
         return read_prompt(prompt, general=False)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
-        """The read prompt with what it leaves open: background, style, sleeves and the like, by the seed."""
+        """The read prompt with what it leaves open, by the seed: background, style, sleeves and the like, and clothes
+        for a person whose body it leaves bare. A prompt without a garment is drawn on one."""
         return completed(prompt, seed, negative).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
@@ -54,8 +55,11 @@ class FashionReader:
         return sorted([*loose, *kept], key=lambda one: one.start)
 
     def outside(self, prompt: str) -> bool:
-        """Whether a prompt that is not empty names no garment."""
-        return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(self.read(prompt)))
+        """Whether a prompt that is not empty names no garment, or none that it wants (치마 없이)."""
+        text = self.read(prompt)
+        left_out = unwanted(text)
+        found = (span.start for span in known_words(text) if span.field == "garment")
+        return bool(prompt.strip()) and all(any(no.start <= start < no.end for no in left_out) for start in found)
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
         """The words that can be changed, with what can stand in their place."""
