@@ -16,6 +16,7 @@ from fashion.reader import FashionReader
 from fashion.replacing import Alternative, EditableWord, WordChange, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
+from hangul.particles import fitting
 from jobspec import Draw, Warned
 from jobspec.fields import MAX_TEXT
 from jobspec.prompts import AsTyped, PromptReader, TokenCounter
@@ -160,7 +161,7 @@ def warnings(prompt: str, asked: str, counter: TokenCounter | None, reader: Doma
     if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
         found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
     if otherwise := reader.readings(prompt):
-        found.append(Warned("read_as", {"words": reading_list(otherwise)}))
+        found.append(Warned("read_as", {"words": reading_list(otherwise), "said": said(otherwise)}))
     return found
 
 
@@ -221,4 +222,12 @@ def with_style(prompt: str, style: str | None) -> str:
 
 def reading_list(found: Sequence[Reading]) -> str:
     """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:8])
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:NAMED])
+
+
+def said(found: Sequence[Reading]) -> str:
+    """The same as a Korean sentence begins: ‘모자’는 ‘버킷햇’으로."""
+    parts = (
+        f"‘{one.text}’{fitting(one.text, '은')} ‘{one.replacement}’{fitting(one.replacement, '으로')}" for one in found
+    )
+    return ", ".join(list(dict.fromkeys(parts))[:NAMED])
