@@ -12,8 +12,9 @@ from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
 from fashion.replacing import Alternative, EditableWord, WordChange, additions, changed_fields, editable_words, replaced
+from fashion.request_words import PARTICLES
 from fashion.vocabulary import known_words, unknown_words
-from hangul.jamo import loose_runs
+from hangul.jamo import loose_runs, typos
 
 
 class FashionReader:
@@ -48,7 +49,7 @@ class FashionReader:
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""
         prompt = unicodedata.normalize("NFC", prompt)
-        loose = [Reading(start, end, prompt[start:end], read_prompt(made)) for start, end, made in loose_runs(prompt)]
+        loose = [Reading(start, end, prompt[start:end], read_prompt(made)) for start, end, made in _loose(prompt)]
         kept = [
             one for one in readings(_without(prompt)) if not any(u.start <= one.start < u.end for u in unwanted(prompt))
         ]
@@ -80,18 +81,38 @@ class FashionReader:
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
         prompt = unicodedata.normalize("NFC", prompt)
-        runs = [(start, end) for start, end, made in loose_runs(prompt) if unknown_words(read_prompt(made))]
+        runs = [(start, end) for start, end, made in _loose(prompt) if unknown_words(read_prompt(made))]
         loose = [(prompt[start:end], start, end) for start, end in runs]
-        words = [(span.text, span.start, span.end) for span in unknown_words(_without(prompt))]
+        left_out = unwanted(_without(prompt))  # it is said of them that they are left out
+        behind = {end for _, end, _ in _loose(prompt)}
+        words = [
+            (span.text, span.start, span.end)
+            for span in unknown_words(_without(prompt))
+            if not any(one.start <= span.start < one.end for one in left_out)
+            and not (span.start in behind and span.text in PARTICLES)
+        ]
         return sorted([*loose, *words], key=_place)
 
 
 def _put_together(prompt: str) -> str:
     """The prompt in NFC with loose letters that make syllables put together."""
     prompt = unicodedata.normalize("NFC", prompt)
-    for start, end, made in reversed(loose_runs(prompt)):
+    for start, end, made in reversed(_loose(prompt)):
         prompt = prompt[:start] + made + prompt[end:]
     return prompt
+
+
+def _loose(prompt: str) -> list[tuple[int, int, str]]:
+    """Runs of loose letters as (start, end, word): that of the lexicon which is one key away, if they make none."""
+    return [(start, end, _known_near(made)) for start, end, made in loose_runs(prompt)]
+
+
+def _known_near(made: str) -> str:
+    """ㅂㅏㄹㄱㅏㄴ makes 발간, and 빨간 was meant: who types letters loosely means no rare word."""
+    if not unknown_words(read_prompt(made)):
+        return made
+    slips = (made[:i] + near + made[i + 1 :] for i, letter in enumerate(made) for near in typos(letter))
+    return next((near for near in slips if not unknown_words(near)), made)
 
 
 def _without(prompt: str) -> str:
