@@ -79,8 +79,15 @@ class _Named:
         return any(one == field for one, _ in self.attributes)
 
 
-def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS) -> Completion:
-    """The prompt with `parts` of what it leaves open, chosen by the seed; who wears clothes is dressed in any case."""
+def completed(
+    prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS, setting: int | None = None
+) -> Completion:
+    """The prompt with `parts` of what it leaves open, chosen by the seed; who wears clothes is dressed in any case.
+
+    `setting`: the seed of a picture that is varied; all that makes it that picture (background, style, who wears it, in
+    which other clothes, colours) is chosen as for it, and `seed` chooses sleeves, lengths, necklines and materials.
+    """
+    setting = seed if setting is None else setting
     text = unicodedata.normalize("NFC", prompt)
     found = pieces(text)
     left_out = unwanted(text)  # 치마 없이, and nothing else: no garment is wanted
@@ -89,43 +96,44 @@ def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] =
     avoided = {(span.field, span.id) for span in known_words(negative)} if negative else set()
     without = {str(id) for _, id in avoided}
     if not garments:
-        return _on_clothes(text, found, seed, negative, without, korean, parts)
+        return _on_clothes(text, found, (seed, setting), negative, without, korean, parts)
     persons = [piece.text for piece in found if piece.text.lower() in _WEARERS]
     kinds = [garment.kind.id for garment in garments]
     if any(piece.kind == "unknown" and piece.text.isalpha() for piece in found):
-        dressed = missing(kinds, seed, persons, without) if persons else []
+        dressed = missing(kinds, setting, persons, without) if persons else []
         return _finished(text, [], [], dressed, korean)
     named = {piece.entry[0] for piece in found if piece.entry}
     if any(_means_ground(piece, found[:place]) for place, piece in enumerate(found)):
         named.add("background")
     before: list[tuple[int, Addition]] = []
     for garment in garments:
-        for field, id in _open(garment, seed, parts):
+        for field, id in _open(garment, seed, setting, parts):
             if (field, id) not in avoided:
                 place = garment.begin if field == "color" else garment.start
                 before.append((place, Addition(field, id, _modifier(field, id, korean))))
     behind = []
     wearable = len(garments) == 1 and garments[0].kind.slot in _ON_BODY
-    if wearable and not persons and "wearer" in parts and _rng(seed, "wearer").random() < _WORN:
+    if wearable and not persons and "wearer" in parts and _rng(setting, "wearer").random() < _WORN:
         behind.append(Addition("wearer", "figure", "입은 사람" if korean else "worn by a person"))
     for field, sample in (("background", sample_background), ("style", sample_style)):
-        id = sample(_rng(seed, field))
+        id = sample(_rng(setting, field))
         if field in parts and field not in named and id not in ("white", "flat") and (field, id) not in avoided:
             entry = word(field, id)
             behind.append(Addition(field, id, (entry.ko if korean else entry.en)[0]))
     worn = bool(persons) or any(addition.field == "wearer" for addition in behind) or len(kinds) > 1
-    dressed = missing(kinds, seed, persons, without) if worn else []
+    dressed = missing(kinds, setting, persons, without) if worn else []
     return _finished(text, before, behind, dressed, korean)
 
 
 def _on_clothes(
-    text: str, found: Sequence[Piece], seed: int, negative: str, without: set[str], korean: bool, parts: Sequence[str]
-) -> Completion:
+    text: str, found: Sequence[Piece], seeds: tuple[int, int], negative: str, without: set[str], korean: bool,
+    parts: Sequence[str],
+) -> Completion:  # fmt: skip
     """A prompt without a garment, drawn on one, with its own colour, pattern, material, background and style alone."""
     if not text.strip():
         return Completion(text)
     named = {piece.entry[0]: piece.entry[1] for piece in found if piece.entry}
-    garment = instead([(field, named[field]) for field in LOOKS if field in named], seed, without)
+    garment = instead([(field, named[field]) for field in LOOKS if field in named], seeds[1], without)
     words = [garment.text(korean)]
     persons = list(dict.fromkeys(piece.text for piece in found if piece.text in _PERSONS))
     if persons:
@@ -134,7 +142,7 @@ def _on_clothes(
         if field in named:
             entry = word(field, named[field])
             words.append((entry.ko if korean else entry.en)[0])
-    done = completed(", ".join(words), seed, negative, parts)
+    done = completed(", ".join(words), seeds[0], negative, parts, seeds[1])
     return Completion(done.text, done.added, (garment, *done.dressed))
 
 
@@ -196,7 +204,7 @@ def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:
     return None if goes_on else _NOUNLESS.get(piece.entry)
 
 
-def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, str]]:
+def _open(garment: _Named, seed: int, setting: int, parts: Iterable[str]) -> list[tuple[str, str]]:
     """What is said of one garment that the prompt does not say: fields and ids, in the order of a caption."""
     kind = garment.kind
     found = []
@@ -206,7 +214,7 @@ def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, s
             continue
         if field == "sleeve" and garment.named("detail"):
             continue  # one shoulder has its own
-        rng = _rng(seed, kind.id, field)
+        rng = _rng(setting if field == "color" else seed, kind.id, field)
         if field == "color":
             options = _usual_colors(garment) or options
         first = field == "material" and rng.random() < _COTTON

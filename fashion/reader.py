@@ -46,6 +46,10 @@ class FashionReader:
         for a person whose body it leaves bare. A prompt without a garment is drawn on one."""
         return completed(prompt, seed, negative).text if self._completes else prompt
 
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        """The same for a variation of the picture that was drawn with the seed `setting`: it stays that picture."""
+        return completed(prompt, seed, negative, setting=setting).text if self._completes else prompt
+
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""
         prompt = unicodedata.normalize("NFC", prompt)

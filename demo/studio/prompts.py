@@ -33,6 +33,10 @@ class DomainReader(PromptReader, Protocol):
         """What is read otherwise than it was typed."""
         ...
 
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        """What a read prompt leaves open where a picture drawn with the seed `setting` is varied."""
+        ...
+
     def outside(self, prompt: str) -> bool:
         """Whether nothing in a prompt can be drawn."""
         ...
@@ -60,6 +64,9 @@ class DomainReader(PromptReader, Protocol):
 
 class NoDomain(AsTyped):
     """The reader of a checkpoint without a domain, with words replaced by their letters."""
+
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        return prompt
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
         return []
