@@ -84,6 +84,11 @@ REFUSALS: dict[str, Sentence] = {
         "마스크는 {got}인데 그림은 {wanted}이에요. 그림과 같은 크기로 올려 주세요.",
         "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
     ),
+    "upload_private": Sentence(
+        "올린 사진은 공개할 수 없어요. 여기서 그린 그림만 공개할 수 있어요.",
+        "An uploaded photo cannot be published, only pictures that were drawn here.",
+    ),
+    "closet_full": Sentence("{limit}개까지 담을 수 있어요.", "The closet holds {limit} at most; take something out."),
     "idempotency_conflict": Sentence(
         "같은 Idempotency-Key로 다른 요청을 보냈습니다.", "This Idempotency-Key was used for another request."
     ),
@@ -173,6 +178,7 @@ REASONS: dict[str, Sentence] = {
     "key_length": Sentence(
         "빈칸 없는 영문·숫자·기호 1자에서 200자까지입니다", "1 to 200 printable ASCII characters without spaces"
     ),
+    "name_empty": Sentence("이름을 적어 주세요", "Give it a name"),
     "missing": Sentence("꼭 있어야 합니다", "Field required"),
     "extra_forbidden": Sentence("모르는 항목입니다", "Extra inputs are not permitted"),
     "int_type": Sentence("정수여야 합니다", "Input should be a valid integer"),

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.orm import Session
 
 from demo.store.tables import Generation, Image, Owner
@@ -67,10 +67,15 @@ def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Gener
     return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
+def shown_to(viewer: Viewer) -> ColumnElement[bool]:
+    """Of the pictures of a generation that this person may see: all of one's own, of others what is not withheld."""
+    return owned_by(viewer, Image) | (Image.withheld == false())
+
+
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
-    """Pictures of one's own, uploads among them, and those of visible generations."""
-    seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer))
-    return owned_by(viewer, Image) | seen.exists()
+    """Pictures of one's own, uploads among them, and those of visible generations that are not withheld."""
+    seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer)).correlate(Image)
+    return owned_by(viewer, Image) | (seen.exists() & (Image.withheld == false()))
 
 
 def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:

@@ -118,6 +118,8 @@ class ImageOut(Answer):
     width: int
     height: int
     seed: int | None
+    withheld: bool = Field(description="Its owner's alone, though the set that it belongs to is public.")
+    likes: int
 
 
 class Progress(Answer):
