@@ -93,6 +93,11 @@ REFUSALS: dict[str, Sentence] = {
         "마스크({got})와 그림({wanted})의 크기가 달라요. 그림과 같은 크기로 올려 주세요.",
         "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
     ),
+    "upload_private": Sentence(
+        "올린 사진은 공개할 수 없어요. 여기서 그린 그림만 공개할 수 있어요.",
+        "An uploaded photo cannot be published, only pictures that were drawn here.",
+    ),
+    "closet_full": Sentence("{limit}개까지 담을 수 있어요.", "The closet holds {limit} at most; take something out."),
     "idempotency_conflict": Sentence(
         "같은 Idempotency-Key로 다른 요청을 보냈어요. 새 키로 보내 주세요.",
         "This Idempotency-Key was used for another request. Send a new one.",
@@ -224,6 +229,7 @@ REASONS: dict[str, Sentence] = {
     "string_too_long": Sentence(
         "{max_length}자까지 쓸 수 있어요", "String should have at most {max_length} characters"
     ),
+    "name_empty": Sentence("이름을 적어 주세요", "Give it a name"),
     "string_too_short": Sentence(
         "{min_length}자 이상 적어 주세요", "String should have at least {min_length} characters"
     ),

@@ -138,6 +138,15 @@ def check_publishing(prompt: str, beside: Iterable[str]) -> None:
         raise ServiceError("publishing_rejected", "visibility", reason=broken.reason[language()])
 
 
+def check_said(texts: Mapping[str, str]) -> None:
+    """Refuse to show strangers what somebody says of a picture; texts by field. Raises ServiceError
+    publishing_rejected.
+    """
+    for field, text in texts.items():
+        if text and (broken := moderation.judge(text, publishing=True)) is not None:
+            raise ServiceError("publishing_rejected", field, reason=broken.reason[language()])
+
+
 def clean(text: str, field: str = "prompt") -> str:
     """NFC, controls out, spaces single, at most 2,000 characters. Raises ServiceError."""
     if len(text) > MAX_TEXT:

@@ -22,12 +22,15 @@ from demo.studio.visibility import Viewer, ensure_owner, owned_by
 
 @dataclass(frozen=True)
 class File:
-    """Bytes to send, with their type, their identity and a name for downloading."""
+    """Bytes to send, with their type, their identity and two names for downloading: `name` in ASCII, `title` as people
+    would call the picture.
+    """
 
     data: bytes
     media_type: str
     etag: str
     name: str
+    title: str
 
 
 class Uploads:
@@ -93,4 +96,6 @@ class Uploads:
             data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
-        return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)
+        said = pictures.file_title(row.recipe, row.position) if metadata else ""
+        title = f"{said}.{suffix}" if said else name
+        return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name, title)
