@@ -82,11 +82,13 @@ class _Named:
 def completed(
     prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS, setting: int | None = None
 ) -> Completion:
-    """The prompt with `parts` of what it leaves open, chosen by the seed; who wears clothes is dressed in any case.
+    """The prompt with `parts` of what it leaves open, chosen by the seed, and clothes for who is left bare.
 
     `setting`: the seed of a picture that is varied; all that makes it that picture (background, style, who wears it, in
     which other clothes, colours) is chosen as for it, and `seed` chooses sleeves, lengths, necklines and materials.
     """
+    if not parts:
+        return Completion(unicodedata.normalize("NFC", prompt))
     setting = seed if setting is None else setting
     text = unicodedata.normalize("NFC", prompt)
     found = pieces(text)

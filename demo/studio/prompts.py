@@ -10,6 +10,7 @@ from typing import Protocol
 
 from demo.store.errors import ServiceError, language
 from demo.studio import moderation
+from demo.studio.naming import nouns_of
 from fashion import lexicon
 from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
@@ -167,14 +168,15 @@ def analyze(text: str, counter: TokenCounter | None, reader: DomainReader) -> An
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = counter.max_tokens if counter else None
-    unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
+    unknown, unwanted = nouns_of(prompt, reader.unknown_words(prompt)), reader.unwanted(prompt)
+    readings = reader.readings(prompt)
     return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
 def warnings(prompt: str, asked: str, counter: TokenCounter | None, reader: DomainReader) -> list[Warned]:
     """What of a prompt will not count or is read otherwise; `asked`: the prompt with a style's words."""
     found = cut("prompt_cut", asked, counter, reader)
-    if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
+    if unknown := [word for word, _, _ in nouns_of(prompt, reader.unknown_words(prompt))]:
         found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
     if otherwise := reader.readings(prompt):
         found.append(Warned("read_as", {"words": reading_list(otherwise), "said": said(otherwise)}))
