@@ -38,6 +38,7 @@ export function panelOf(view) {
     return [
       h("h2.prompt", {}, w("alt.upload")),
       h("p.facts", {}, `${picture.width}×${picture.height}`),
+      keeping(view),
       editing(view),
       h("div.group", {}, act("start_photo", "from", leave(() => studio.fill({}, picture)))),
     ];
@@ -56,6 +57,7 @@ export function panelOf(view) {
         .filter(Boolean)
         .join(" · "),
     ),
+    keeping(view),
     editing(view),
     h(
       "div.group",
@@ -111,6 +113,15 @@ export function panelOf(view) {
 
 /** @type {typeof import("./edit.js") | null} */
 let edit = null;
+/** @type {typeof import("./keeping.js") | null} */
+let keep = null;
+
+/** @param {View} view  its heart, its closet, what is done with it alone: fetched in the same way */
+function keeping(view) {
+  if (keep) return keep.keepingOf(view);
+  import("./keeping.js").then((module) => ((keep = module), view.render()), () => {});
+  return h("div.group.keeping");
+}
 
 /** @param {View} view  the editor, fetched when a picture is first looked at */
 function editing(view) {
