@@ -21,7 +21,7 @@ const VIEWER = {
 const PAGE = { "/": "section:not([hidden]) [type=search], #prompt", n: "[data-place=draw]", m: "[data-place=mine]", g: "[data-place=gallery]", k: "[data-place=closet]", v: "section:not([hidden]) [data-key=pick]" };
 
 /** What the list says of keys that are handled elsewhere. */
-const OTHERS = ["arrows", "escape", "up", "enter"];
+const OTHERS = { arrows: "← →", escape: "Esc", up: "↑", enter: "Enter" };
 
 /** @param {string} key */
 export function press(key) {
@@ -62,7 +62,7 @@ function help() {
       h("h3", {}, w("key.viewer")),
       h("dl", {}, rows(VIEWER)),
       h("h3", {}, w("key.others")),
-      h("dl", {}, OTHERS.flatMap((name) => row(w(`key.${name}_key`), w(`key.${name}`)))),
+      h("dl", {}, Object.entries(OTHERS).flatMap(([name, key]) => row(key, w(`key.${name}`)))),
       h("label.field.row", {}, h("span", {}, w("key.letters")), letters),
       h("div.actions", {}, h("button.primary", { type: "submit" }, w("key.close"))),
     ),

@@ -20,7 +20,7 @@ export function heart(picture, prompt, tag = "button.heart") {
   function render() {
     button.setAttribute("aria-pressed", String(picture.liked));
     button.setAttribute("aria-label", `${w("like.one")}: ${prompt || w("alt.upload")}`);
-    button.title = w(picture.liked ? "like.undo" : "like.one");
+    button.title = picture.liked ? w("like.undo") : w("like.one");
     button.replaceChildren(icon("heart"), picture.likes ? number(picture.likes) : "");
   }
 

@@ -102,7 +102,7 @@ function keeping(view, id) {
       await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
       toast(w("done.copied_picture"), { ms: 3000 });
     } catch {
-      toast(w("problem.no_clipboard"), { kind: "wrong" });
+      toast(w("done.no_clipboard"), { kind: "wrong" });
     }
   }
 

@@ -14,7 +14,7 @@ const [low, high, step] = facts.limits.ranges.vary.strength.slider;
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
  * @typedef {import("../types").Picture} Picture
- * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean,
+ * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean, double: boolean,
  *   open: boolean, strength: number, render: () => void, looking: (id: string) => boolean,
  *   goTo: (picture: Picture, parent?: Picture) => void, leave: (work: () => void, draw?: boolean) => void,
  *   without: (picture: Picture) => void}} View
@@ -202,20 +202,22 @@ function downloads(view) {
     ["png", "jpeg", "webp"].map((format) =>
       h(
         "a.button.quiet.small",
-        { href: download(format, picture, view.bare), download: "", data: { key: format } },
+        { href: download(format, picture, view), download: "", data: { key: format } },
         format === "jpeg" ? "JPG" : format.toUpperCase(),
       ),
     ),
-    h(
-      "label.bare",
-      {},
-      h("input", {
-        type: "checkbox",
-        checked: view.bare,
-        data: { key: "bare" },
-        onchange: (/** @type {any} */ e) => ((view.bare = e.target.checked), view.render()),
-      }),
-      w("look.bare"),
+    /** @type {const} */ (["double", "bare"]).map((name) =>
+      h(
+        "label.bare",
+        {},
+        h("input", {
+          type: "checkbox",
+          checked: view[name],
+          data: { key: name },
+          onchange: (/** @type {any} */ e) => ((view[name] = e.target.checked), view.render()),
+        }),
+        w(`look.${name}`, { size: `${picture.width * 2}×${picture.height * 2}` }),
+      ),
     ),
   );
 }

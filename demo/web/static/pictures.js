@@ -35,9 +35,14 @@ export const SETTINGS = [
  *   redraw: () => void, rest: () => void}} what the page's parts do for each other; main.js gives it */
 export const studio = { fill: () => {}, draw: async () => null, redraw: () => {}, rest: () => {} };
 
-/** @param {string} format @param {Picture} picture @param {boolean} [bare]  without prompt and settings @returns {string} */
-export const download = (format, picture, bare) =>
-  `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}`;
+/**
+ * @param {string} format
+ * @param {Picture} picture
+ * @param {{bare?: boolean, double?: boolean}} how  without prompt and settings; twice as wide and high
+ * @returns {string}
+ */
+export const download = (format, picture, { bare, double }) =>
+  `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}${double ? "&scale=2" : ""}`;
 
 /** @param {Picture} picture @param {string} prompt @param {number} index @param {number} n @returns {string} */
 export const alt = (picture, prompt, index = 0, n = 1) =>

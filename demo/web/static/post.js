@@ -67,7 +67,7 @@ export async function writePost(picture, g) {
     h(
       "form",
       { onsubmit: send },
-      h("h2", { id: "ask-title" }, w(known ? "post.title_again" : "post.title")),
+      h("h2", { id: "ask-title" }, known ? w("post.title_again") : w("post.title")),
       h("img.post-picture", { src: picture.thumbnail_url, alt: alt(picture, g.prompt), width: 96, height: 96 }),
       h("p.soft", {}, w("post.what")),
       h("label.field", {}, h("span", {}, w("post.caption")), caption),
@@ -78,7 +78,7 @@ export async function writePost(picture, g) {
         {},
         known && h("button.danger", { onclick: takeBack, data: { key: "take-back" } }, w("post.take_back")),
         h("button.quiet", { onclick: () => dialog.close() }, w("say.no")),
-        h("button.primary", { type: "submit" }, w(known ? "post.change" : "post.send")),
+        h("button.primary", { type: "submit" }, known ? w("post.change") : w("post.send")),
       ),
     ),
   );

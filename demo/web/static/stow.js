@@ -19,7 +19,8 @@ export async function stow(ids, source) {
     if (!chosen) return false;
     const target = chosen.id ? { id: chosen.id, name: chosen.name } : await call("POST", "/closet", { body: { name: chosen.name } });
     await call("POST", `/closet/${target.id}/pictures`, { body: { images: ids, source: source ?? null } });
-    toast(w(source ? "done.moved" : "done.stowed", { name: target.name, n: number(ids.length) }), {
+    const said = { name: target.name };
+    toast(source ? w("done.moved", said) : w("done.stowed", said), {
       action: w("closet.see"),
       onaction: () => (location.hash = `#/closet/${target.id}`),
     });
@@ -52,7 +53,7 @@ function asked(collections, n, moving) {
     h(
       "form",
       { method: "dialog", onsubmit: make },
-      h("h2", { id: "ask-title" }, w(moving ? "closet.move_title" : "closet.put_title", { n: number(n) })),
+      h("h2", { id: "ask-title" }, moving ? w("closet.move_title", { n: number(n) }) : w("closet.put_title", { n: number(n) })),
       collections.length > 0 &&
         h(
           "ul.choose",

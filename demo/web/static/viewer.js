@@ -25,6 +25,7 @@ const state = {
   parent: null,
   family: "", // of which generation `parent` is known
   bare: false,
+  double: false,
   open: false,
   strength: 0.9, // of what is more like this one: with less the four are nearly the same
   render,
