@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 from demo_client import Person, Studio, open_studio
+from PIL import Image
 from test_demo_privacy import png
 
 from demo.studio.verifying import problems
@@ -138,6 +139,13 @@ def test_a_download_is_named_by_its_prompt_unless_that_stays_out(owner: Person) 
     assert named.isascii() and 'filename="geuryeojwo-' in named
     bare = owner.get(f"/images/{id}?download=1&metadata=none").headers["Content-Disposition"]
     assert "UTF-8" not in bare and "%" not in bare
+
+
+def test_a_download_comes_at_twice_the_size_with_its_recipe(owner: Person) -> None:
+    id = ids_of(owner.finished("하늘색 조끼", n=1))[0]
+    once, twice = (Image.open(io.BytesIO(owner.get(f"/images/{id}?download=1&scale={n}").data)) for n in (1, 2))
+    assert twice.size == (2 * once.width, 2 * once.height) and twice.text["recipe"] == once.text["recipe"]
+    assert owner.get(f"/images/{id}?scale=3").status_code == 422
 
 
 def test_a_post_says_what_its_owner_wrote_and_can_be_taken_back(owner: Person, other: Person) -> None:

@@ -117,6 +117,12 @@ def decode(data: bytes) -> Image.Image:
     return image
 
 
+def enlarged(image: Image.Image, scale: int) -> Image.Image:
+    """A picture so many times as wide and high, resampled: it shows no more than before."""
+    size = (image.width * scale, image.height * scale)
+    return image if scale == 1 else image.resize(size, Image.Resampling.LANCZOS)
+
+
 def read_upload(data: bytes) -> Image.Image:
     """A person's file as RGB pixels, upright, at most 1024 on its longest side, without any metadata.
 

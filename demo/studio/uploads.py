@@ -72,10 +72,12 @@ class Uploads:
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
 
-    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+    def read(
+        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool, scale: int = 1
+    ) -> File:
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found, storage_unavailable.
         """
         if stage not in row.files:
             raise ServiceError("not_found")
@@ -87,8 +89,8 @@ class Uploads:
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
         recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
-        if wanted != stored or not metadata or mark:
-            picture = pictures.decode(data)
+        if wanted != stored or not metadata or mark or scale > 1:
+            picture = pictures.enlarged(pictures.decode(data), scale)
             recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)

@@ -81,6 +81,7 @@ class ImageQuery(Query):
     format: Literal["png", "jpeg", "webp"] | None = None
     size: Literal["full", "thumbnail"] = "full"
     stage: Literal["final", "base"] = "final"
+    scale: int = Field(1, ge=1, le=2, description="2: twice as wide and high, resampled (Lanczos).")
     download: bool = False
     metadata: Literal["all", "none"] = "all"
 

@@ -38,7 +38,9 @@ SHOWN: schemas.Responses = {
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
-    file = services().uploads.read(row, viewer(), stage, asked.format, asked.metadata == "all", asked.download)
+    file = services().uploads.read(
+        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale
+    )
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)
     mine = viewer().owns(row.owner_id)  # whose file says more than that of others: no cache may mix them up
