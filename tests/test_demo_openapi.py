@@ -38,7 +38,8 @@ def identity(studio: Studio) -> dict[str, str]:
     person = studio.person()
     done = person.finished("원피스", n=1, visibility="public")
     return {"token": person.post("/me/tokens", {"name": "t"}).json["token"], "generation_id": done["id"],
-            "image_id": done["images"][0]["id"]}  # fmt: skip
+            "image_id": done["images"][0]["id"],
+            "collection_id": person.post("/closet", {"name": "t"}).json["id"]}  # fmt: skip
 
 
 CHECKS = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -60,7 +61,7 @@ def _try_out(operation: object, identity: dict[str, str]) -> None:
     @settings(max_examples=10, deadline=None, derandomize=True, phases=(Phase.generate,), database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     def send(case: object, real: bool) -> None:
-        for name in ("generation_id", "image_id"):
+        for name in ("generation_id", "image_id", "collection_id"):
             if real and name in (case.path_parameters or {}) and case.method != "DELETE":
                 case.path_parameters[name] = identity[name]
         headers = {"Authorization": f"Bearer {identity['token']}"}

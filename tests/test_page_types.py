@@ -20,6 +20,8 @@ SCHEMAS = {
     "ImageInfo": "ImageInfo", "Relative": "ImageInfo.Relative", "PictureWords": "PictureWords",
     "EditableWord": "PictureWords.EditableWord", "Alternative": "PictureWords.Alternative",
     "Addition": "PictureWords.Addition",
+    "Item": "PicturePage.PictureOut", "ListPage": "PicturePage", "Collection": "ClosetOut.CollectionOut",
+    "Closet": "ClosetOut", "Post": "PostOut",
 }  # fmt: skip
 BASIC = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 

@@ -11,7 +11,19 @@ import secrets
 from functools import partial
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Connection, ForeignKey, Index, Integer, LargeBinary, Text, event, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    event,
+    false,
+    update,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 ENDED = ("succeeded", "failed", "cancelled")
@@ -91,6 +103,7 @@ class Generation(Base):
     spec: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
+    approved: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the admin, for the first page
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
@@ -128,6 +141,61 @@ class Image(Base):
     source_type: Mapped[str | None]  # IPTC digital source type
     files: Mapped[dict[str, Any]]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
     bytes: Mapped[int] = mapped_column(Count)
+    withheld: Mapped[bool] = mapped_column(default=False, server_default=false())  # of a public set: its owner's alone
+    likes: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of `likes` that name it
+
+
+class Like(Base):
+    """Somebody likes a picture."""
+
+    __tablename__ = "likes"
+    __table_args__ = (Index("likes_owner_created", "owner_id", "created_at", "image_id"),)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), primary_key=True)
+    image_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    created_at: Mapped[float]
+
+
+class Collection(Base):
+    """A named part of somebody's closet."""
+
+    __tablename__ = "collections"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
+    name: Mapped[str]
+    created_at: Mapped[float]
+    place: Mapped[float]  # among its owner's collections, the smallest first
+    cover_id: Mapped[str | None] = mapped_column(index=True)  # a picture in it; None: the one that came last
+
+
+class CollectionItem(Base):
+    """A picture lies in a collection; it may lie in several."""
+
+    __tablename__ = "collection_items"
+    __table_args__ = (Index("collection_items_added", "collection_id", "added_at", "image_id"),)
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id"), primary_key=True)
+    image_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    added_at: Mapped[float]
+
+
+class Post(Base):
+    """What its owner says of a public picture."""
+
+    __tablename__ = "posts"
+    image_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
+    caption: Mapped[str]
+    author: Mapped[str]  # a name of their choice; empty: none is shown
+    created_at: Mapped[float]
+
+
+class WordUse(Base):
+    """A word of the drawn domain that a generation's text has. One row with empty words: the text has been read."""
+
+    __tablename__ = "word_uses"
+    __table_args__ = (Index("word_uses_word", "field", "word", "generation_id"),)
+    generation_id: Mapped[str] = mapped_column(primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Event(Base):

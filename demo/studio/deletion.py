@@ -32,13 +32,16 @@ from demo.store.tables import (
     Receipt,
     Token,
     Trash,
+    WordUse,
     new_id,
     picture_prefix,
 )
-from demo.studio.generations import find
+from demo.studio.belongings import forget_belongings, forget_pictures
+from demo.studio.generations import find, reindex
+from demo.studio.publishing import own_images, retire_without
 from demo.studio.searching import Searcher
 from demo.studio.views import Erased
-from demo.studio.visibility import Viewer, owned_by
+from demo.studio.visibility import Viewer
 
 logger = logging.getLogger(__name__)
 RECEIPT_DAYS = 90
@@ -58,17 +61,17 @@ class Deletion:
 
     def image(self, viewer: Viewer, image_id: str) -> Erased:
         """Delete one own picture; with its last picture a generation goes too."""
+        return self.images(viewer, [image_id])
+
+    def images(self, viewer: Viewer, image_ids: Sequence[str]) -> Erased:
+        """Delete own pictures, all or none; with its last picture a generation goes too. Raises not_found."""
 
         def erase(session: Session) -> Receipt:
-            row = session.scalar(select(Image).where(Image.id == image_id, owned_by(viewer, Image)))
-            if row is None:
-                raise ServiceError("not_found")
-            others = session.scalar(
-                select(func.count()).where(Image.generation_id == row.generation_id, Image.id != row.id)
-            )
-            if row.generation_id and not others:
-                return self._erase(session, [session.get_one(Generation, row.generation_id)], [])
-            return self._erase(session, [], [row])
+            rows = own_images(session, viewer, image_ids)
+            whole, single = _whole_generations(session, rows)
+            for generation in retire_without(session, {row.id for row in single}):
+                reindex(self._searcher, session, generation)
+            return self._erase(session, whole, single)
 
         return self._committed(erase)
 
@@ -79,6 +82,7 @@ class Deletion:
             generations = list(session.scalars(select(Generation).where(Generation.owner_id == owner_id)))
             uploads = list(session.scalars(select(Image).where(Image.owner_id == owner_id, Image.kind == "upload")))
             receipt = self._erase(session, generations, uploads)
+            forget_belongings(session, owner_id)
             for table in (Token, Code, Idempotency):
                 session.execute(delete(table).where(table.owner_id == owner_id))
             session.execute(delete(AbuseReport).where(AbuseReport.reporter == owner_id))
@@ -153,8 +157,9 @@ class Deletion:
         for image in mine:
             session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
             session.delete(image)
+        forget_pictures(session, [image.id for image in mine])
         session.flush()
-        for table in (Event, Preview, AbuseReport, Idempotency):
+        for table in (Event, Preview, AbuseReport, Idempotency, WordUse):
             session.execute(delete(table).where(table.generation_id.in_(ids)))
         for row in rows:
             session.delete(row)
@@ -210,6 +215,18 @@ class Deletion:
             return self._searcher.index.removed(index_id)
         except ServiceError:  # no encoder to open the index with: ask again later
             return False
+
+
+def _whole_generations(session: Session, rows: Sequence[Image]) -> tuple[list[Generation], list[Image]]:
+    """The generations all of whose pictures are among the rows, and the other rows."""
+    going: dict[str, set[str]] = {}
+    for row in rows:
+        if row.generation_id:
+            going.setdefault(row.generation_id, set()).add(row.id)
+    count = select(Image.generation_id, func.count()).where(Image.generation_id.in_(going))
+    counts = dict(session.execute(count.group_by(Image.generation_id)).all())
+    whole = {id for id, ids in going.items() if counts[id] == len(ids)}
+    return [session.get_one(Generation, id) for id in whole], [row for row in rows if row.generation_id not in whole]
 
 
 def _children_kept(session: Session, going: Sequence[Image]) -> int:

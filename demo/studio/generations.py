@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from demo.queue import events, jobs
@@ -19,7 +19,16 @@ from demo.store.tables import ENDED, AbuseReport, Event, Generation, Image, Prev
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Family, Page, Reported, Shown, Similar
-from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, visible_to
+from demo.studio.visibility import (
+    NOBODY,
+    Viewer,
+    image_visible_to,
+    is_public,
+    on_first_page,
+    owned_by,
+    shown_to,
+    visible_to,
+)
 from hangul.normalize import clean
 from jobspec import KINDS
 
@@ -47,12 +56,12 @@ class Generations:
         images: Sequence[Image] = ()
         if row.status == "succeeded":  # before that there are none
             with self.database.look() as session:
-                images = images_of(session, [row.id])[row.id]
+                images = images_of(session, [row.id], viewer)[row.id]
         return Shown(row, images, viewer.owns(row.owner_id), self.position(row))
 
     def show_found(self, found: Sequence[Found], viewer: Viewer) -> list[Similar]:
         with self.database.look() as session:
-            images = images_of(session, [one.generation.id for one in found])
+            images = images_of(session, [one.generation.id for one in found], viewer)
         return [
             Similar(one.generation, images[one.generation.id], viewer.owns(one.generation.owner_id), one.score)
             for one in found
@@ -62,12 +71,18 @@ class Generations:
         """The place in the queue, 0 = next."""
         return self.places.of(row.id) if row.status == "queued" else None
 
-    def page(self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False) -> Page[Shown]:
-        """Own generations, or everybody's public ones, newest first."""
+    def page(
+        self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False, liked_by: int = 0
+    ) -> Page[Shown]:
+        """Own generations, or everybody's public ones, newest first; `liked_by`: of these, what so many others like, or
+        the admin approved.
+        """
         query = select(Generation).where(visible_to(NOBODY) if public else owned_by(viewer))
+        if liked_by:
+            query = query.where(on_first_page(liked_by))
         with self.database.read() as session:
             rows, next_cursor = read_page(session, query, Generation, cursor, limit)
-            images = images_of(session, [row.id for row in rows])
+            images = images_of(session, [row.id for row in rows], viewer)
         shown = [Shown(row, images[row.id], viewer.owns(row.owner_id), self.position(row)) for row in rows]
         return Page(shown, next_cursor)
 
@@ -128,14 +143,17 @@ class Generations:
             return row
 
     def set_visibility(self, viewer: Viewer, generation_id: str, visibility: str) -> Generation:
-        """Show an own generation to everyone, or to oneself alone. Raises not_found, publishing_rejected."""
+        """Show an own generation with all its pictures to everyone, or to oneself alone.
+
+        Raises not_found, publishing_rejected.
+        """
         with self.database.write() as session:
             row = find(session, viewer, generation_id, own=True)
             if visibility == "public":
-                beside = KINDS[row.kind].OTHER_TEXTS if row.kind in KINDS else ()
-                prompts.check_publishing(row.prompt, (str(row.spec.get(name, "")) for name in beside))
+                check_publishing(row)
             row.visibility = visibility
-            self._reindex(session, row)
+            session.execute(update(Image).where(Image.generation_id == row.id).values(withheld=False))
+            reindex(self._searcher, session, row)
             return row
 
     def report(self, viewer: Viewer, generation_id: str, reason: str) -> None:
@@ -157,6 +175,14 @@ class Generations:
             query = select(AbuseReport, Generation).join(Generation, Generation.id == AbuseReport.generation_id)
             return [Reported(*pair) for pair in session.execute(query.order_by(AbuseReport.created_at.desc()))]
 
+    def approve(self, generation_id: str, approved: bool) -> None:
+        """Let a public generation stand on everybody's first page, or no longer (admin)."""
+        with self.database.write() as session:
+            row = session.get(Generation, generation_id)
+            if row is None or row.visibility != "public":
+                raise ServiceError("not_found")
+            row.approved = approved
+
     def hide(self, generation_id: str, hidden: bool) -> None:
         """Take a public generation out of everybody's sight but its owner's, or bring it back (admin)."""
         with self.database.write() as session:
@@ -164,12 +190,19 @@ class Generations:
             if row is None:
                 raise ServiceError("not_found")
             row.hidden = hidden
-            self._reindex(session, row)
+            reindex(self._searcher, session, row)
 
-    def _reindex(self, session: Session, row: Generation) -> None:
-        if row.status == "succeeded":
-            index = self._searcher.index
-            index.set_visibility(row.index_id, is_public(row), connection=session.connection())
+
+def reindex(searcher: Searcher, session: Session, row: Generation) -> None:
+    """Tell the index, in the caller's transaction, whether everybody may find a generation."""
+    if row.status == "succeeded":
+        searcher.index.set_visibility(row.index_id, is_public(row), connection=session.connection())
+
+
+def check_publishing(row: Generation) -> None:
+    """Refuse to show strangers a generation whose texts have no place there. Raises publishing_rejected."""
+    beside = KINDS[row.kind].OTHER_TEXTS if row.kind in KINDS else ()
+    prompts.check_publishing(row.prompt, (str(row.spec.get(name, "")) for name in beside))
 
 
 def _parent_state(session: Session, viewer: Viewer, row: Image) -> tuple[str, Image | None]:
@@ -195,11 +228,14 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     return row
 
 
-def images_of(session: Session, generation_ids: Iterable[str]) -> dict[str, list[Image]]:
-    """The pictures of several generations, in order, by generation; recipes, which are long, are left out."""
+def images_of(session: Session, generation_ids: Iterable[str], viewer: Viewer) -> dict[str, list[Image]]:
+    """The pictures of several generations that this person may see, whose pictures may be shown, in order, by
+    generation; recipes, which are long, are left out.
+    """
     ids = list(generation_ids)
     found: dict[str, list[Image]] = {id: [] for id in ids}
-    query = select(Image).where(Image.generation_id.in_(ids)).order_by(Image.generation_id, Image.position)
+    query = select(Image).where(Image.generation_id.in_(ids), shown_to(viewer))
+    query = query.order_by(Image.generation_id, Image.position)
     for row in session.scalars(query.options(defer(Image.recipe, raiseload=True))):
         found[str(row.generation_id)].append(row)
     return found

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from demo.store.tables import Generation
+from demo.studio.prompts import reader_for
 from demo.studio.searching import Searcher
 from demo.studio.starter import bring_in
+from demo.studio.tagging import AT_ONCE, read_words
 from demo.studio.visibility import is_public
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def warm_up(services: Services) -> None:
         count = embed_anew(services.searcher, services)
         if count:
             logger.info("%d prompts were embedded by the encoder in use", count)
+        while read_words(services.database, reader_for(services.readiness.domain())) == AT_ONCE:
+            pass
     except Exception:
         logger.exception("the starter gallery or the index could not be prepared")
 

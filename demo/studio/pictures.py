@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import threading
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from
 THUMBNAIL_SIDE = 128
 SOFTWARE = "geuryeojwo"
 LABEL = "AI generated"
+MOST_TITLE = 40  # characters of a prompt in a file's name: 120 bytes of Hangul
+_NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\ufeff]')
 _decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 SHOWN_TO_OTHERS = ("format", "prompt", "negative_prompt", "drawn_prompt", "drawn_negative_prompt", "seed", "settings",
                   "asked")  # fmt: skip
@@ -114,6 +117,12 @@ def decode(data: bytes) -> Image.Image:
     return image
 
 
+def enlarged(image: Image.Image, scale: int) -> Image.Image:
+    """A picture so many times as wide and high, resampled: it shows no more than before."""
+    size = (image.width * scale, image.height * scale)
+    return image if scale == 1 else image.resize(size, Image.Resampling.LANCZOS)
+
+
 def read_upload(data: bytes) -> Image.Image:
     """A person's file as RGB pixels, upright, at most 1024 on its longest side, without any metadata.
 
@@ -151,6 +160,15 @@ def prompt_of(recipe: Mapping[str, object]) -> str:
     """The prompt as its writer put it (a style may have added words for the encoder)."""
     asked = recipe.get("asked")
     return str((asked if isinstance(asked, Mapping) else recipe).get("prompt", ""))
+
+
+def file_title(recipe: Mapping[str, object] | None, position: int) -> str:
+    """What a person would call a picture's file: the beginning of its prompt and its number in the set; "" for one
+    without a prompt.
+    """
+    prompt = prompt_of(recipe) if recipe else ""
+    words = " ".join(_NO_FILE_NAME.sub(" ", prompt).split())[:MOST_TITLE].strip(" .")
+    return f"{words} {position + 1}" if words else ""
 
 
 def _png_text(xmp: bytes | None, prompt: str, recipe: str | None) -> PngInfo:

@@ -18,16 +18,21 @@ from demo.store.space import Reserve, Space
 from demo.store.storage import Storage
 from demo.studio.about import About
 from demo.studio.asking import Asking
+from demo.studio.closet import Closets
 from demo.studio.deletion import Deletion
 from demo.studio.generations import Generations
 from demo.studio.guessing import Guesser, PictureReader
 from demo.studio.guessing import open_describer as _open_describer
+from demo.studio.lists import Lists
 from demo.studio.owners import Owners
+from demo.studio.prompts import reader_for
+from demo.studio.publishing import Publishing
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Encoder, Index, Known, Searcher
 from demo.studio.styles import Styles
 from demo.studio.uploads import Uploads
 from demo.studio.user_data import UserData
+from demo.studio.zipping import Zipping
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class Services:
     asking: Asking
     uploads: Uploads
     deletion: Deletion
+    closets: Closets
+    publishing: Publishing
+    lists: Lists
+    zipping: Zipping
     user_data: UserData
     watcher: Watcher
     about: About
@@ -108,13 +117,15 @@ def open_services(
     generations = Generations(database, searcher)
     styles = Styles(database)
     wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
+    uploads = Uploads(settings, database, storage, space)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, watcher=watcher,
-        uploads=Uploads(settings, database, storage, space), space=space, reserve=reserve,
+        uploads=uploads, space=space, reserve=reserve, zipping=Zipping(database, uploads),
         deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles),
-        styles=styles,
+        styles=styles, closets=Closets(database), publishing=Publishing(database, searcher),
+        lists=Lists(database, searcher, lambda: reader_for(readiness.domain())),
     )  # fmt: skip

@@ -22,12 +22,15 @@ from demo.studio.visibility import Viewer, ensure_owner, owned_by
 
 @dataclass(frozen=True)
 class File:
-    """Bytes to send, with their type, their identity and a name for downloading."""
+    """Bytes to send, with their type, their identity and two names for downloading: `name` in ASCII, `title` as people
+    would call the picture.
+    """
 
     data: bytes
     media_type: str
     etag: str
     name: str
+    title: str
 
 
 class Uploads:
@@ -69,10 +72,12 @@ class Uploads:
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
 
-    def read(self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool) -> File:
+    def read(
+        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool, scale: int = 1
+    ) -> File:
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. Raises ServiceError not_found, storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found, storage_unavailable.
         """
         if stage not in row.files:
             raise ServiceError("not_found")
@@ -84,8 +89,8 @@ class Uploads:
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
         recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
-        if wanted != stored or not metadata or mark:
-            picture = pictures.decode(data)
+        if wanted != stored or not metadata or mark or scale > 1:
+            picture = pictures.enlarged(pictures.decode(data), scale)
             recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)
@@ -93,4 +98,6 @@ class Uploads:
             data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"
-        return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name)
+        said = pictures.file_title(row.recipe, row.position) if metadata else ""
+        title = f"{said}.{suffix}" if said else name
+        return File(data, wanted, hashlib.sha256(data).hexdigest()[:32], name, title)

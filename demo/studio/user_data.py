@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from demo.store.database import Database
 from demo.store.storage import DamagedFile, Storage
-from demo.store.tables import Generation, Image, new_id
+from demo.store.tables import Collection, CollectionItem, Generation, Image, Like, Post, new_id
 from demo.studio.searching import Searcher
 from demo.studio.views import Counts, Shown
 from demo.studio.visibility import Viewer, is_public, owned_by
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from demo.studio.zipping import Pieces
 
 
 class UserData:
@@ -52,10 +48,11 @@ class UserData:
         index.add(row.index_id, row.prompt_key, vector, row.owner_id, is_public(row), connection=connection)
 
     def export(self, viewer: Viewer, as_json: Callable[[Shown], dict[str, object]]) -> Iterator[bytes]:
-        """A zip of all pictures and `generations.jsonl`, piece by piece; files as they are kept."""
-        out = _Pieces()
+        """A zip of all pictures, `generations.jsonl` and `closet.json`, piece by piece; files as they are kept."""
+        out = Pieces()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("generations.jsonl", "\n".join(self._lines(viewer, as_json)) + "\n")
+            archive.writestr("closet.json", json.dumps(self._closet(viewer), ensure_ascii=False, indent=1))
             yield out.take()
             for row in self._images(viewer):
                 for stage, file in row.files.items():
@@ -77,27 +74,24 @@ class UserData:
             for row in session.scalars(query.execution_options(yield_per=200)):
                 yield json.dumps(as_json(Shown(row, [], mine=True)), ensure_ascii=False)
 
+    def _closet(self, viewer: Viewer) -> dict[str, object]:
+        """What a person likes, collected and said of public pictures, by the pictures' ids."""
+        me = viewer.owner_id or ""
+        items: dict[str, list[str]] = {}
+        with self._database.read() as session:
+            liked = select(Like.image_id).where(Like.owner_id == me).order_by(Like.created_at)
+            rows = list(session.scalars(select(Collection).where(Collection.owner_id == me).order_by(Collection.place)))
+            held = select(CollectionItem).where(CollectionItem.collection_id.in_([row.id for row in rows]))
+            for item in session.scalars(held.order_by(CollectionItem.added_at)):
+                items.setdefault(item.collection_id, []).append(item.image_id)
+            posts = session.scalars(select(Post).where(Post.owner_id == me).order_by(Post.created_at))
+            return {
+                "liked": list(session.scalars(liked)),
+                "collections": [{"name": row.name, "pictures": items.get(row.id, [])} for row in rows],
+                "posts": [{"picture": one.image_id, "caption": one.caption, "author": one.author} for one in posts],
+            }
+
     def _images(self, viewer: Viewer) -> list[Image]:
         with self._database.read() as session:
             query = select(Image).where(owned_by(viewer, Image))
             return list(session.scalars(query.order_by(Image.created_at, Image.position)))
-
-
-class _Pieces(io.RawIOBase):
-    """What a zip writes, taken away as it comes."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        return len(piece)
-
-    def take(self) -> bytes:
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        return data

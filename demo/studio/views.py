@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from demo.store.tables import AbuseReport, Generation, Image, Receipt
+from demo.store.tables import AbuseReport, Collection, Generation, Image, Post, Receipt
 
 T = TypeVar("T")
 
@@ -86,6 +86,51 @@ class Family:
     ancestors: Sequence[Image] = ()
     line_state: str = "none"
     prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A public picture with what its owner says of it; `post` is None where that is nothing."""
+
+    image: Image
+    generation: Generation
+    post: Post | None
+    mine: bool
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A collection: how many of its pictures can be seen, and its cover, None where it is empty."""
+
+    collection: Collection
+    count: int
+    cover: Image | None
+
+
+@dataclass(frozen=True)
+class Closet:
+    """A person's collections in order, and how many pictures they like."""
+
+    shelves: Sequence[Shelf]
+    liked: int
+
+
+class OnePicture(NamedTuple):
+    """A picture of a list, with what the list says of it. An upload has an empty prompt and is private."""
+
+    image: Image
+    moment: float
+    prompt: str
+    visibility: str
+    mine: bool
+    liked: bool
+
+
+@dataclass(frozen=True)
+class Pictures(Page[OnePicture]):
+    """Some pictures of a list; `total`: how many the whole list has, on its first page only."""
+
+    total: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.orm import Session
 
-from demo.store.tables import Generation, Image, Owner
+from demo.store.tables import Generation, Image, Like, Owner
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,22 @@ def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Gener
     return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
+def shown_to(viewer: Viewer) -> ColumnElement[bool]:
+    """Of the pictures of a generation that this person may see: all of one's own, of others what is not withheld."""
+    return owned_by(viewer, Image) | (Image.withheld == false())
+
+
+def on_first_page(likes: int) -> ColumnElement[bool]:
+    """Of what is public, what strangers see before they ask: what the admin approved, or so many other people like."""
+    by_others = select(Image.generation_id).join(Like, Like.image_id == Image.id).where(Like.owner_id != Image.owner_id)
+    liked = by_others.group_by(Image.generation_id).having(func.count() >= likes)
+    return (Generation.approved == true()) | Generation.id.in_(liked)
+
+
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
-    """Pictures of one's own, uploads among them, and those of visible generations."""
-    seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer))
-    return owned_by(viewer, Image) | seen.exists()
+    """Pictures of one's own, uploads among them, and those of visible generations that are not withheld."""
+    seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer)).correlate(Image)
+    return owned_by(viewer, Image) | (seen.exists() & (Image.withheld == false()))
 
 
 def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:

@@ -32,7 +32,11 @@ LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
 FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
-LATER = ("edit.js", "fields.js", "lineage.js")  # modules that a page fetches when it first needs them
+# modules that a page fetches when it first needs them
+LATER = (
+    "closet.js", "compare.js", "edit.js", "fields.js", "hand.js", "hearts.js", "keeping.js", "lineage.js", "post.js",
+    "shelf.js", "shelf_card.js", "shelf_pick.js", "shelf_tools.js", "stow.js",
+)  # fmt: skip
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 WORDS = HERE / "templates" / "words.json"

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from demo.web.schemas import Answer, ImageOut, Query
+from demo.web.schemas import Answer, Id, ImageOut, Query
+from jobspec.fields import Visibility
 
 
 class WordsQuery(Query):
@@ -22,6 +23,9 @@ class Relative(ImageOut):
 
 class ImageInfo(ImageOut):
     recipe: dict | None
+    visibility: Visibility
+    liked: bool
+    collections: list[Id] = Field(description="Of one's own that it lies in.")
     parent_state: ParentState = Field(description="Whether the picture that this one was made from can be seen.")
     parent: Relative | None
     ancestors: list[Relative] = Field(

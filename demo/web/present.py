@@ -59,6 +59,8 @@ def image(row: Image) -> dict:
         "width": row.width,
         "height": row.height,
         "seed": row.seed,
+        "withheld": row.withheld,
+        "likes": row.likes,
     }
 
 

@@ -46,6 +46,8 @@ STATUS: dict[str, int] = {
     "edit_word_twice": 422,
     "edit_source_prompt": 422,
     "edit_mask_size": 422,
+    "upload_private": 422,
+    "closet_full": 422,
     "idempotency_conflict": 422,
     "bad_image": 422,
     "image_too_large": 422,

@@ -53,14 +53,6 @@ class NewToken(Body):
     name: str = Field(min_length=1, max_length=100)
 
 
-class Hide(Body):
-    hidden: bool
-
-
-class Forget(Body):
-    owner: Id
-
-
 MAX_QUERY = 8000  # what fits into the request line
 QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request line of 8,190 bytes holds (else 414)."
 
@@ -68,6 +60,10 @@ QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request
 class PageQuery(Query):
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(24, ge=1, le=100)
+
+
+class GalleryQuery(PageQuery):
+    first: bool = Field(False, description="Only what has been liked by others or approved (FIRST_PAGE_LIKES).")
 
 
 class SearchQuery(Query):
@@ -85,6 +81,7 @@ class ImageQuery(Query):
     format: Literal["png", "jpeg", "webp"] | None = None
     size: Literal["full", "thumbnail"] = "full"
     stage: Literal["final", "base"] = "final"
+    scale: int = Field(1, ge=1, le=2, description="2: twice as wide and high, resampled (Lanczos).")
     download: bool = False
     metadata: Literal["all", "none"] = "all"
 
@@ -118,6 +115,8 @@ class ImageOut(Answer):
     width: int
     height: int
     seed: int | None
+    withheld: bool = Field(description="Its owner's alone, though the set that it belongs to is public.")
+    likes: int
 
 
 class Progress(Answer):
@@ -313,23 +312,6 @@ class About(Answer):
     version: str
     ready: bool
     missing: list[Note]
-
-
-class ReportOut(Answer):
-    generation_id: Id
-    prompt: str
-    reason: str
-    created_at: str
-    hidden: bool
-
-
-class Reports(Answer):
-    reports: list[ReportOut]
-
-
-class Hidden(Answer):
-    id: Id
-    hidden: bool
 
 
 class Health(Answer):

@@ -19,6 +19,47 @@ export interface Picture {
   width: number;
   height: number;
   seed: number | null;
+  /** its owner's alone, though its set is public */
+  withheld: boolean;
+  likes: number;
+}
+
+/** A picture of a list. */
+export interface Item extends Picture {
+  prompt: string;
+  created_at: string;
+  position: number;
+  visibility: "private" | "public";
+  mine: boolean;
+  liked: boolean;
+}
+
+export interface ListPage {
+  items: Item[];
+  next_cursor: string | null;
+  total: number | null;
+}
+
+export interface Collection {
+  id: string;
+  name: string;
+  count: number;
+  cover: Picture | null;
+}
+
+export interface Closet {
+  collections: Collection[];
+  liked: number;
+}
+
+/** A public picture with what its owner says of it. */
+export interface Post {
+  image: Picture;
+  prompt: string;
+  caption: string;
+  author: string;
+  mine: boolean;
+  url: string;
 }
 
 export interface Progress {
@@ -81,6 +122,9 @@ export interface ImageInfo extends Picture {
   ancestors: Relative[];
   line_state: "none" | "shown" | "hidden" | "private" | "deleted";
   children: Relative[];
+  visibility: "private" | "public";
+  liked: boolean;
+  collections: string[];
 }
 
 export interface Alternative {
@@ -253,7 +297,11 @@ export interface Facts {
 /** What GET answers, by path under /api/v1. */
 export type AnswerTo<Path extends string> = Path extends `/generations?${string}` | `/gallery?${string}`
   ? GenerationPage
-  : Path extends `/generations/${string}`
+  : Path extends `/pictures?${string}`
+    ? ListPage
+    : Path extends `/images/${string}/post`
+      ? Post
+      : Path extends `/generations/${string}`
     ? Generation
     : Path extends `/images/${string}/words${string}`
       ? PictureWords
@@ -273,6 +321,7 @@ export type AnswerTo<Path extends string> = Path extends `/generations?${string}
 
 interface Answers {
   "/me": Me;
+  "/closet": Closet;
   "/styles": { styles: StyleOffer[] };
   "/models": { defaults: Partial<Facts["defaults"]> };
 }

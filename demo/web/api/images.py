@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from apiflask import APIBlueprint
 from apiflask.fields import UploadFile
 from flask import Response, request
@@ -36,7 +38,9 @@ SHOWN: schemas.Responses = {
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
-    file = services().uploads.read(row, viewer(), stage, asked.format, asked.metadata == "all", asked.download)
+    file = services().uploads.read(
+        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale
+    )
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)
     mine = viewer().owns(row.owner_id)  # whose file says more than that of others: no cache may mix them up
@@ -44,7 +48,9 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     response.headers["Cache-Control"] = shared if for_all else "private, no-store"
     response.vary.update(("Cookie", "Authorization"))
     if asked.download:
-        response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+        named = f'attachment; filename="{file.name}"'
+        named += f"; filename*=UTF-8''{quote(file.title)}" if file.title != file.name else ""
+        response.headers["Content-Disposition"] = named
     response.make_conditional(request)
     return response
 
@@ -53,9 +59,16 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
 @blueprint.output(picture_schemas.ImageInfo)
 @blueprint.doc(summary="What a picture was drawn from")
 def get_image_info(image_id: str) -> dict:
-    row, _ = services().generations.image(viewer(), image_id)
+    row, for_all = services().generations.image(viewer(), image_id)
     recipe = row.recipe if viewer().owns(row.owner_id) else None
-    return present.image(row) | {"recipe": recipe} | present.family(services().generations.family(viewer(), row))
+    closets = services().closets
+    kept = {
+        "visibility": "public" if for_all else "private",
+        "liked": image_id in closets.liked(viewer(), [image_id]),
+        "collections": closets.holding(viewer(), image_id),
+    }
+    family = present.family(services().generations.family(viewer(), row))
+    return present.image(row) | {"recipe": recipe} | kept | family
 
 
 @blueprint.get("/images/<string:image_id>/words")

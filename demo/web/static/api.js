@@ -42,11 +42,11 @@ export function explain(problem) {
  * Ask once. JSON in, JSON out; FormData goes as it is.
  * @param {string} method
  * @param {string} path  under /api/v1
- * @param {{body?: object | FormData, signal?: AbortSignal, key?: string, keepalive?: boolean}} [options]
+ * @param {{body?: object | FormData, signal?: AbortSignal, key?: string, keepalive?: boolean, blob?: boolean}} [options]  blob: the answer is a file
  * @returns {Promise<any>}
  * @throws {Problem} for every answer that is not a success; an abort stays an AbortError
  */
-export async function call(method, path, { body, signal, key, keepalive } = {}) {
+export async function call(method, path, { body, signal, key, keepalive, blob } = {}) {
   /** @type {Record<string, string>} */
   const headers = { "Accept-Language": lang };
   if (body && !(body instanceof FormData)) headers["Content-Type"] = "application/json";
@@ -59,7 +59,7 @@ export async function call(method, path, { body, signal, key, keepalive } = {}) 
   }
   connection.found();
   if (answer.status === 204) return null;
-  if (answer.ok) return reach(() => answer.json());
+  if (answer.ok) return reach(() => (blob ? answer.blob() : answer.json()));
   const failure = await answer.json().catch(() => ({}));
   const { code = "other", message = "", field = "" } = failure.error || {};
   throw new Problem(code, message, answer.status, Number(answer.headers.get("Retry-After")) || 0, field);

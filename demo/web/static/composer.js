@@ -5,6 +5,7 @@ import { Problem, call, connection } from "./api.js";
 import { one } from "./dom.js";
 import * as past from "./past.js";
 import { clear, read, refused, say } from "./reading.js";
+import { recall, remember } from "./recall.js";
 import { announce } from "./say.js";
 import * as settings from "./settings.js";
 import { put, share } from "./store.js";
@@ -48,6 +49,7 @@ export function begin(drawn, complete) {
  */
 function onkey(event) {
   if (event.isComposing || event.keyCode === 229) return;
+  if (recall(event, prompt, (text) => (settings.set({ prompt: text }), focus()))) return;
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     form.requestSubmit();
@@ -85,6 +87,7 @@ export async function send(body) {
     const generation = await insist(body, last.key);
     last.at = Date.now();
     share(generation.id);
+    remember(generation.prompt);
     clear();
     if (waiting) (say(""), read(prompt.value));
     if (body.prompt === prompt.value.normalize("NFC").trim()) past.found(generation.similar || []);

@@ -1,5 +1,5 @@
 /**
- * Put the page together: places by address (#/, #/mine, #/gallery, #/me), the wall of one's drawings, the line about the connection.
+ * Put the page together: places by address (#/, #/mine, #/gallery, #/closet, #/me), the wall of one's drawings, the line about the connection.
  */
 import { Problem, connection, get } from "./api.js";
 import * as chips from "./chips.js";
@@ -13,7 +13,6 @@ import * as reading from "./reading.js";
 import { announce, complain, toast } from "./say.js";
 import * as settings from "./settings.js";
 import { generationCard, tell } from "./generation_card.js";
-import { pictureList } from "./picture_list.js";
 import { drop, elsewhere, find, leaving, listen, put, share } from "./store.js";
 import * as upload from "./upload.js";
 import * as viewer from "./viewer.js";
@@ -22,11 +21,15 @@ import { facts, w } from "./words.js";
 /** @typedef {import("../types").Generation} Generation */
 
 const WALL = 8;
+const KEYS = ["?", "/", "n", "m", "g", "k", "v", "l", "s", "c", "d", "f", "Delete"]; // see hand.js
+const ID = /^[0-9a-f]{32}$/;
 /** @type {Map<string, {element: HTMLElement, update: (g: Generation) => void}>} */
 const cards = new Map();
-/** @type {Record<string, ReturnType<typeof pictureList>>} */
-const lists = { mine: pictureList("mine"), gallery: pictureList("gallery") };
+/** @typedef {{redraw: () => void, order: () => import("./viewer.js").Stop[], picking: () => boolean, end: () => void}} List */
+/** @type {Record<string, List & {open?: (part: string) => void, add?: (g: Generation) => void}>} places that have been opened */
+const lists = {};
 let place = "";
+let part = ""; // of a place: a collection of the closet
 
 for (const link of document.querySelectorAll(".skip"))
   link.addEventListener("click", (event) => (event.preventDefault(), skip(link.getAttribute("href") || "#main")));
@@ -66,6 +69,7 @@ upload.begin(start);
 photos.begin(start);
 me.begin(() => (share(""), clearWall(), wall()));
 viewer.begin(() => (place === "draw" ? [...wallOrder(), ...past.order()] : (lists[place]?.order() ?? [])));
+addEventListener("keydown", key);
 addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", () => document.hidden || wall());
 elsewhere(wall);
@@ -84,6 +88,15 @@ async function begun(work) {
   }
 }
 
+/** @param {KeyboardEvent} event  a shortcut, where nobody writes */
+async function key(event) {
+  const { key, target } = event;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (!KEYS.includes(key) || /** @type {Element} */ (target).closest?.("textarea, select, input:not([type=checkbox], [type=range])")) return;
+  event.preventDefault();
+  (await import("./hand.js")).press(key);
+}
+
 /** Show the place that the address names, and the picture it looks at. */
 function arrive() {
   const link = fromLink(location.hash);
@@ -93,10 +106,11 @@ function arrive() {
     announce(w("tell.filled"));
   }
   const [path, query = ""] = (location.hash || "#/").slice(2).split("?");
-  const next = ["mine", "gallery", "me"].includes(path) ? path : "draw";
-  if (next !== place) enter(next);
+  const [first, rest = ""] = path.split("/");
+  const next = ["mine", "gallery", "closet", "me"].includes(first) ? first : "draw";
+  if (next !== place || rest !== part) enter(next, rest);
   const [id, i] = (new URLSearchParams(query).get("look") || "").split(".");
-  viewer.visit(/^[0-9a-f]{32}$/.test(id) ? { id, i: Number(i) || 0, photo: i === "photo" } : null);
+  viewer.visit(ID.test(id) ? { id, i: Number(i) || 0, photo: i === "photo", picture: ID.test(i) ? i : "" } : null);
 }
 
 /** @param {boolean} byFields  draw from a sentence, or from name, colour and style */
@@ -108,21 +122,46 @@ async function write(byFields) {
   if (byFields) (await import("./fields.js")).composeByFields((generation) => bring(generation.id));
 }
 
-/** @param {string} next */
-function enter(next) {
+/** @param {string} next @param {string} rest */
+function enter(next, rest) {
   const first = !place;
+  if (lists[place]?.picking()) lists[place].end();
   place = next;
+  part = rest;
   for (const view of document.querySelectorAll("[data-view]"))
     view.toggleAttribute("hidden", /** @type {HTMLElement} */ (view).dataset.view !== place);
   for (const link of document.querySelectorAll("[data-place]")) {
     if (/** @type {HTMLElement} */ (link).dataset.place === place) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  lists[place]?.open();
   if (place === "me") me.open();
+  else if (place !== "draw") shelve(place, rest);
   if (first) return;
   scrollTo(0, 0);
   one(`[data-view=${place}] h1`).focus?.({ preventScroll: true });
+}
+
+/**
+ * Show the pictures of a place, whose scripts come when it is first opened.
+ * @param {string} name
+ * @param {string} rest
+ * @returns {Promise<void>}
+ */
+async function shelve(name, rest) {
+  try {
+    if (name === "closet") lists.closet = await import("./closet.js");
+    else if (!lists[name]) {
+      const { shelf } = await import("./shelf.js");
+      lists[name] ??= shelf(/** @type {"mine" | "gallery"} */ (name), () => ({ place: name }));
+    }
+  } catch (error) {
+    if (!String(error).includes("dynamically imported")) throw error;
+    connection.lost(); // the scripts did not come: the band says so
+    await connection.back();
+    if (place === name) await shelve(name, part);
+    return;
+  }
+  if (place === name) lists[name].open?.(/^([0-9a-f]{32}|liked)$/.test(rest) ? rest : "");
 }
 
 const goDraw = () => place !== "draw" && (location.hash = "#/");
@@ -184,7 +223,7 @@ function hang(id, generation, before) {
     emptiness();
   }
   tell(generation, before);
-  if (before && before.status !== "succeeded" && generation.status === "succeeded") lists.mine.add(generation);
+  if (before && before.status !== "succeeded" && generation.status === "succeeded") lists.mine?.add?.(generation);
   document.title = [...cards.keys()].some((other) => ["queued", "running"].includes(find(other)?.status || ""))
     ? w("app.title_drawing")
     : w("app.title");

@@ -14,7 +14,7 @@ const [low, high, step] = facts.limits.ranges.vary.strength.slider;
  * @typedef {import("../types").Generation} Generation
  * @typedef {import("./dom.js").Child} Child
  * @typedef {import("../types").Picture} Picture
- * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean,
+ * @typedef {{g: Generation, i: number, comparing: "" | "base" | "parent", parent: Picture | null, family: string, bare: boolean, double: boolean,
  *   open: boolean, strength: number, render: () => void, looking: (id: string) => boolean,
  *   goTo: (picture: Picture, parent?: Picture) => void, leave: (work: () => void, draw?: boolean) => void,
  *   without: (picture: Picture) => void}} View
@@ -38,6 +38,7 @@ export function panelOf(view) {
     return [
       h("h2.prompt", {}, w("alt.upload")),
       h("p.facts", {}, `${picture.width}×${picture.height}`),
+      keeping(view),
       editing(view),
       h("div.group", {}, act("start_photo", "from", leave(() => studio.fill({}, picture)))),
     ];
@@ -56,6 +57,7 @@ export function panelOf(view) {
         .filter(Boolean)
         .join(" · "),
     ),
+    keeping(view),
     editing(view),
     h(
       "div.group",
@@ -111,6 +113,15 @@ export function panelOf(view) {
 
 /** @type {typeof import("./edit.js") | null} */
 let edit = null;
+/** @type {typeof import("./keeping.js") | null} */
+let keep = null;
+
+/** @param {View} view  its heart, its closet, what is done with it alone: fetched in the same way */
+function keeping(view) {
+  if (keep) return keep.keepingOf(view);
+  import("./keeping.js").then((module) => ((keep = module), view.render()), () => {});
+  return h("div.group.keeping");
+}
 
 /** @param {View} view  the editor, fetched when a picture is first looked at */
 function editing(view) {
@@ -191,20 +202,22 @@ function downloads(view) {
     ["png", "jpeg", "webp"].map((format) =>
       h(
         "a.button.quiet.small",
-        { href: download(format, picture, view.bare), download: "", data: { key: format } },
+        { href: download(format, picture, view), download: "", data: { key: format } },
         format === "jpeg" ? "JPG" : format.toUpperCase(),
       ),
     ),
-    h(
-      "label.bare",
-      {},
-      h("input", {
-        type: "checkbox",
-        checked: view.bare,
-        data: { key: "bare" },
-        onchange: (/** @type {any} */ e) => ((view.bare = e.target.checked), view.render()),
-      }),
-      w("look.bare"),
+    /** @type {const} */ (["double", "bare"]).map((name) =>
+      h(
+        "label.bare",
+        {},
+        h("input", {
+          type: "checkbox",
+          checked: view[name],
+          data: { key: name },
+          onchange: (/** @type {any} */ e) => ((view[name] = e.target.checked), view.render()),
+        }),
+        w(`look.${name}`, { size: `${picture.width * 2}×${picture.height * 2}` }),
+      ),
     ),
   );
 }

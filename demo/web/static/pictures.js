@@ -35,9 +35,14 @@ export const SETTINGS = [
  *   redraw: () => void, rest: () => void}} what the page's parts do for each other; main.js gives it */
 export const studio = { fill: () => {}, draw: async () => null, redraw: () => {}, rest: () => {} };
 
-/** @param {string} format @param {Picture} picture @param {boolean} [bare]  without prompt and settings @returns {string} */
-export const download = (format, picture, bare) =>
-  `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}`;
+/**
+ * @param {string} format
+ * @param {Picture} picture
+ * @param {{bare?: boolean, double?: boolean}} how  without prompt and settings; twice as wide and high
+ * @returns {string}
+ */
+export const download = (format, picture, { bare, double }) =>
+  `${picture.url}?format=${format}&download=1${bare ? "&metadata=none" : ""}${double ? "&scale=2" : ""}`;
 
 /** @param {Picture} picture @param {string} prompt @param {number} index @param {number} n @returns {string} */
 export const alt = (picture, prompt, index = 0, n = 1) =>
@@ -234,10 +239,32 @@ export function removeOne(generation, picture) {
 }
 
 /**
- * Say what is out of sight, with a way to take it back; without that it is deleted.
- * @param {{message: string, path: string, changed?: string, restore: () => void}} what  changed: the generation it belongs to
+ * Take several pictures of one generation out of sight, and delete them in the same way.
+ * @param {Generation} generation
+ * @param {Picture[]} pictures
  */
-export function vanish({ message, path, changed, restore }) {
+export function removeMany(generation, pictures) {
+  const kept = find(generation.id);
+  const images = pictures.map((picture) => picture.id);
+  images.forEach((id) => leaving.add(id));
+  if (kept) put(kept);
+  vanish({
+    message: w("done.deleted", { n: images.length }),
+    work: () => call("POST", "/images/delete", { body: { images }, keepalive: true }),
+    changed: generation.id,
+    restore() {
+      images.forEach((id) => leaving.delete(id));
+      if (kept) put(kept);
+    },
+  });
+}
+
+/**
+ * Say what is out of sight, with a way to take it back; without that it is deleted.
+ * @param {{message: string, path?: string, work?: () => Promise<any>, changed?: string, restore: () => void}} what  path: of
+ *   what is deleted; work: where that is more than one thing; changed: the generation it belongs to
+ */
+export function vanish({ message, path = "", work = () => call("DELETE", path, { keepalive: true }), changed, restore }) {
   studio.redraw();
   if (document.activeElement === document.body) studio.rest();
   const back = () => {
@@ -248,7 +275,7 @@ export function vanish({ message, path, changed, restore }) {
     action: w("do.undo"),
     onaction: back,
     onend: () =>
-      call("DELETE", path, { keepalive: true })
+      work()
         .then((receipt) => {
           if (changed) share(changed);
           if (receipt?.children_kept) toast(w("done.kept", { n: receipt.children_kept }));

@@ -12,7 +12,8 @@ import { w } from "./words.js";
 
 /**
  * @typedef {import("../types").Generation} Generation
- * @typedef {{id: string, n: number}} Stop  a generation in the order of the view below, with how many pictures it has
+ * @typedef {{id: string, n: number, picture?: string, photo?: boolean}} Stop  a generation in the order of the view below, with
+ *   how many pictures it has; or one picture of it; or a photo
  */
 
 const dialog = /** @type {HTMLDialogElement} */ (one("#viewer"));
@@ -24,6 +25,7 @@ const state = {
   parent: null,
   family: "", // of which generation `parent` is known
   bare: false,
+  double: false,
   open: false,
   strength: 0.9, // of what is more like this one: with less the four are nearly the same
   render,
@@ -69,7 +71,8 @@ export function begin(ordered) {
 
 /**
  * Open at one picture, or close when there is none to look at.
- * @param {{id: string, i: number, photo?: boolean} | null} at  photo: the id is that of an upload
+ * @param {{id: string, i: number, photo?: boolean, picture?: string} | null} at  photo: the id is that of an upload; picture: the
+ *   id of the one to look at, in the place of i
  */
 export async function visit(at) {
   if (!at) {
@@ -87,7 +90,8 @@ export async function visit(at) {
     return look("", 0);
   }
   if (!state.g?.images.length) return look("", 0);
-  state.i = Math.min(Math.max(0, at.i), state.g.images.length - 1);
+  const named = at.picture ? state.g.images.findIndex((one) => one.id === at.picture) : at.i;
+  state.i = Math.min(Math.max(0, named), state.g.images.length - 1);
   if (state.family !== at.id) state.parent = null;
   const beside = state.comparing === "parent" ? state.parent : state.g.images[state.i].base_url;
   if (!beside) state.comparing = "";
@@ -109,7 +113,7 @@ export function redraw() {
   visit({ id, i: state.i, photo: kind === "photo" });
 }
 
-/** @param {string} id @param {number | "photo"} i  writes the address; an empty id closes */
+/** @param {string} id @param {number | string} i  writes the address; an empty id closes */
 function look(id, i) {
   const place = location.hash.split("?")[0] || "#/";
   const hash = id ? `${place}?look=${id}.${i}` : place;
@@ -120,20 +124,21 @@ function look(id, i) {
 
 /** @param {-1 | 1} way */
 function step(way) {
-  const { g, i } = state;
-  if (!g) return;
-  if (g.images[i + way]) return look(g.id, i + way);
-  const stops = order();
-  const next = stops[stops.findIndex((s) => s.id === g.id) + way];
-  if (next && stops.some((s) => s.id === g.id)) look(next.id, way > 0 ? 0 : next.n - 1);
+  const next = neighbour(way);
+  if (next) look(...next);
 }
 
-/** @param {-1 | 1} way @returns {boolean} */
-function canStep(way) {
+/** @param {-1 | 1} way @returns {[string, number | string] | null} what the address says of the next one */
+function neighbour(way) {
   const { g, i } = state;
-  if (g?.images[i + way]) return true;
-  const at = order().findIndex((s) => s.id === g?.id);
-  return at >= 0 && Boolean(order()[at + way]);
+  if (!g) return null;
+  const stops = order();
+  const alone = stops.findIndex((s) => s.picture === g.images[i]?.id);
+  if (alone < 0 && g.images[i + way]) return [g.id, i + way];
+  const at = alone < 0 ? stops.findIndex((s) => s.id === g.id) : alone;
+  const next = at < 0 ? undefined : stops[at + way];
+  if (!next) return null;
+  return [next.id, next.photo ? "photo" : (next.picture ?? (way > 0 ? 0 : next.n - 1))];
 }
 
 /** @param {KeyboardEvent} event */
@@ -178,7 +183,7 @@ function stageOf(g) {
   const arrow = (/** @type {string} */ key, /** @type {-1 | 1} */ way) =>
     h(
       `button.arrow.${key}`,
-      { disabled: !canStep(way), "aria-label": w(`look.${key}`), data: { key }, onclick: () => step(way) },
+      { disabled: !neighbour(way), "aria-label": w(`look.${key}`), data: { key }, onclick: () => step(way) },
       icon(key),
     );
   return [
