@@ -42,6 +42,7 @@ REFUSALS: dict[str, Sentence] = {
     "not_found": Sentence("찾을 수 없습니다.", "Not found."),
     "method_not_allowed": Sentence("이 주소에서 쓸 수 없는 방법입니다.", "This method is not allowed here."),
     "already_finished": Sentence("이미 끝난 작업입니다.", "The job has already ended."),
+    "cancelled": Sentence("취소한 작업이에요.", "The job was cancelled."),
     "code_used": Sentence("이미 썼거나 기한이 지난 코드입니다.", "The code was used or has expired."),
     "too_large": Sentence("보낸 내용이 너무 큽니다.", "The request is too large."),
     "unsupported_media_type": Sentence("이 형식은 받지 않습니다.", "This content type is not accepted."),
@@ -172,6 +173,15 @@ REASONS: dict[str, Sentence] = {
     "not_text": Sentence("NUL이나 짝 없는 서로게이트는 글자가 아닙니다", "NUL and lone surrogates are not text"),
     "key_length": Sentence(
         "빈칸 없는 영문·숫자·기호 1자에서 200자까지입니다", "1 to 200 printable ASCII characters without spaces"
+    ),
+    "cannot_be_done": Sentence("여기서는 할 수 없어요. 이 항목을 빼 주세요", "cannot be done here: leave it out"),
+    "square_only": Sentence(
+        "auto나 16x16에서 2048x2048까지의 정사각형만 돼요", "Input should be auto, or a square from 16x16 to 2048x2048"
+    ),
+    "mask_alpha": Sentence("투명한 곳이 있는 PNG여야 해요", "Input should be a PNG with transparent pixels"),
+    "four_at_most": Sentence("그림은 네 장까지예요", "Input should be at most four pictures"),
+    "one_when_streamed": Sentence(
+        "stream이면 그림 하나만 보내 주세요", "Input should be one picture where stream is true"
     ),
     "missing": Sentence("꼭 있어야 합니다", "Field required"),
     "extra_forbidden": Sentence("모르는 항목입니다", "Extra inputs are not permitted"),

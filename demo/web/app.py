@@ -10,6 +10,7 @@ from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
 from demo.web.api import about, admin, generations, images, people, prompts, reference, status
+from demo.web.compat import openai_answers, openai_images
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.present import StrictJSON
@@ -33,8 +34,9 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
-                      admin.blueprint, status.blueprint, pages):  # fmt: skip
+                      admin.blueprint, status.blueprint, openai_images.blueprint, pages):  # fmt: skip
         _register(app, blueprint)
+    app.extensions["dialects"] = {"openai": openai_answers.error_fields}
     reference.install(app)
     if settings.proxies:
         hops = settings.proxies

@@ -25,13 +25,26 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")  # anythi
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
+UPLOADS = {  # paths whose bodies are pictures, and how many bytes they may have
+    "/api/v1/images": MAX_UPLOAD,
+    "/v1/images/edits": 5 * MAX_UPLOAD,  # four pictures and a mask
+    "/v1/images/variations": MAX_UPLOAD,
+}
+FORM_PARTS = 64  # of a form of OpenAI's API: every field that it knows, and pictures
 # Werkzeug reads 64 KiB at once and keeps back what may be the beginning of a boundary: with a limit of that size an
 # ordinary photo is refused as too large. The limit is for fields that are no files, of which there are none here.
 MAX_FIELD = 256 * 1024
 UNMATCHED = "300/minute"  # requests of one address for what is not there
 HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
-OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
+OPEN_TO_STRANGERS = (
+    "people.claim_code",
+    "status.",
+    "pages.",
+    "openapi",
+    "about.get_about",
+    "openai.get_linked",
+)  # with ACCESS=token
 
 
 def csp_nonce() -> str:
@@ -131,8 +144,9 @@ def _check_body() -> None:
     """Bodies are JSON, but for the upload; and of a size that fits."""
     if request.method not in WRITING or request.routing_exception is not None:
         return
-    if request.endpoint == "images.upload":
-        request.max_content_length = MAX_UPLOAD
+    if (most := UPLOADS.get(request.path)) is not None:
+        request.max_content_length = most
+        request.max_form_parts = FORM_PARTS if request.blueprint == "openai" else request.max_form_parts
         if request.mimetype != "multipart/form-data":
             raise ServiceError("unsupported_media_type")
         return
@@ -143,7 +157,7 @@ def _check_body() -> None:
 
 def body_limit(path: str) -> int:
     """Bytes that are read of a body sent to this path."""
-    return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
+    return UPLOADS.get(path.rstrip("/"), MAX_JSON)
 
 
 def _host_name(host: str) -> str:
