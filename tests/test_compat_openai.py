@@ -177,6 +177,12 @@ def test_a_variation_draws_what_the_picture_shows(studio: Studio, person: Person
     assert form(person, "variations", [("image", png("blue"))]).json["error"]["code"] == "edit_source_prompt"
 
 
+def test_a_picture_that_says_what_it_shows_needs_no_guess(person: Person) -> None:
+    drawn = base64.b64decode(person.post(f"{V1}/generations", {"prompt": "노란 저고리"}).json["data"][0]["b64_json"])
+    reply = form(person, "variations", [("image", drawn)])
+    assert person.get(f"/generations/{reply.json['generation_ids'][0]}").json["prompt"] == "노란 저고리"
+
+
 def test_the_model_is_listed_by_its_name(person: Person) -> None:
     listed = person.get("//v1/models").json
     assert listed["object"] == "list" and [model["id"] for model in listed["data"]] == ["geuryeojwo"]

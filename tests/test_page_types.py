@@ -12,6 +12,7 @@ from demo.web import pages
 
 TYPES = pages.HERE / "types.d.ts"
 SCHEMAS = {
+    "Carried": "Uploaded.CarriedOut", "Uploaded": "Uploaded",
     "Note": "GenerationOut.Note", "Picture": "ImageOut", "Progress": "GenerationOut.Progress",
     "Past": "SearchOut.Similar", "Generation": "GenerationOut", "Accepted": "Accepted", "GenerationPage": "Page",
     "PicturePage": "ImagePage", "Found": "SearchOut", "Suggestion": "Suggestions.Suggestion",

@@ -21,6 +21,17 @@ export interface Picture {
   seed: number | null;
 }
 
+/** Settings that a file brought along. */
+export interface Carried {
+  program: "geuryeojwo" | "a1111" | "comfyui" | "invokeai" | "fooocus";
+  settings: Record<string, any>;
+  left_out: Record<string, string>;
+}
+
+export interface Uploaded extends Picture {
+  carried: Carried | null;
+}
+
 export interface Progress {
   stage: string;
   step: number;

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from demo.store.errors import ServiceError
 from demo.store.tables import Image
+from demo.studio.carried import read_carried
 from demo.studio.masks import mask_of_alpha
 from demo.web.compat import openai_answers as answers
 from demo.web.compat.documenting import IMAGES, MODEL_SCHEMA, MODELS_SCHEMA, form_body
@@ -96,8 +97,9 @@ def vary() -> Response:
         raise wrong("image", "missing")
     _delivery(asked)
     _job(Vary, asked, {"prompt": "x", "source_image": "0" * 32})
-    source = services().uploads.add(owner(), file.read())
-    prompt = asked.prompt or _shown(source)
+    data = file.read()
+    source = services().uploads.add(owner(), data)
+    prompt = asked.prompt or _shown(source, data)
     if not prompt:
         raise ServiceError("edit_source_prompt", "prompt")
     return _answer(asked, [_job(Vary, asked, {"prompt": prompt, "source_image": source.id})], "image_generation")
@@ -194,13 +196,15 @@ def _edit(asked: EditRequest, data: bytes, mask: bytes | None) -> Job:
     if drawn is not None:
         fields["mask_image"] = uploads.add(who, drawn).id
     elif not (asked.model_extra or {}).get("source_prompt"):
-        fields["source_prompt"] = _shown(source)
+        fields["source_prompt"] = _shown(source, data)
     return _job(Edit, asked, fields)
 
 
-def _shown(source: Image) -> str:
-    """What an upload shows, as it is guessed; "" where nothing is seen."""
-    return services().asking.words(source).text
+def _shown(source: Image, data: bytes) -> str:
+    """What an upload shows: as its file says, or as it is guessed; "" where nothing is seen."""
+    carried = read_carried(data)
+    said = str(carried.settings.get("prompt", "")) if carried else ""
+    return said or services().asking.words(source).text
 
 
 def _form(model: type[Asked]) -> Asked:
