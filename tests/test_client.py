@@ -59,7 +59,8 @@ def test_a_drawing_is_waited_for_and_its_pictures_are_saved(studio: Studio, tmp_
     assert drawing.status == "succeeded" and [picture.seed for picture in drawing.pictures] == [7, 8]
     assert seen[-1].ended and seen[-1].done == 1.0
     for name, format in (("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.webp", "WEBP")):
-        assert Image.open(studio.save(drawing.pictures[0], tmp_path / name)).format == format
+        with Image.open(studio.save(drawing.pictures[0], tmp_path / name)) as saved:
+            assert saved.format == format
     with pytest.raises(ValueError, match=r"\.png, \.jpg or \.webp"):
         studio.save(drawing.pictures[0], "a.gif")
     assert studio.info(drawing.pictures[0])["recipe"]["seed"] == 7
@@ -81,7 +82,7 @@ def test_pictures_are_varied_edited_published_and_deleted(studio: Studio) -> Non
         studio.show(drawn.id)
     assert (gone.value.code, gone.value.status) == ("not_found", 404)
     assert [one.id for one in studio.mine(2)][0] == edited.id
-    assert {"watercolour", "minhwa"} <= {style.name for style in studio.styles()}
+    assert {"watercolor", "minhwa"} <= {style.name for style in studio.styles()}
 
 
 def test_refusals_and_failures_are_errors_with_their_code(studio: Studio) -> None:

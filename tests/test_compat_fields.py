@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from demo.web.compat import openai_schemas
+from demo.web.compat import a1111_schemas, openai_schemas
 from demo.web.compat.fields import treatments
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "reference" / "compatible.md"
 TABLE = re.compile(r"<!-- table: ([\w ]+) -->\n(.*?)<!-- /table -->", re.DOTALL)
 MODELS: dict[str, type[BaseModel]] = {
     name: model
-    for module in (openai_schemas,)
+    for module in (openai_schemas, a1111_schemas)
     for name, model in vars(module).items()
     if isinstance(model, type) and issubclass(model, BaseModel)
 }

@@ -30,6 +30,14 @@ def mask_of_alpha(data: bytes, field: str) -> bytes | None:
     return as_png(ImageChops.invert(alpha).point([0] * 128 + [255] * 128))
 
 
+def inverted(data: bytes, field: str) -> bytes:
+    """A mask with white and black changed. Raises ServiceError bad_image."""
+    try:
+        return as_png(ImageChops.invert(open_picture(data, limits=UPLOAD_LIMITS).convert("L")))
+    except UnreadablePicture as error:
+        raise ServiceError("bad_image", field) from error
+
+
 def as_png(mask: Image.Image) -> bytes:
     out = io.BytesIO()
     mask.save(out, "PNG")

@@ -10,7 +10,7 @@ from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
 from demo.web.api import about, admin, generations, images, people, prompts, reference, status
-from demo.web.compat import openai_answers, openai_images
+from demo.web.compat import a1111, openai_answers, openai_images
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.present import StrictJSON
@@ -36,6 +36,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
                       admin.blueprint, status.blueprint, openai_images.blueprint, pages):  # fmt: skip
         _register(app, blueprint)
+    if settings.a1111:
+        _register(app, a1111.blueprint)
     app.extensions["dialects"] = {"openai": openai_answers.error_fields}
     reference.install(app)
     if settings.proxies:

@@ -63,6 +63,20 @@ MODELS = {
 MODEL_SCHEMA: Responses = {200: {"description": "The model", "content": {"application/json": {"schema": MODEL}}}}
 MODELS_SCHEMA: Responses = {200: {"description": "One model", "content": {"application/json": {"schema": MODELS}}}}
 
+ANYTHING: Responses = {200: {"description": "As A1111 answers", "content": {"application/json": {"schema": {}}}}}
+A1111_ANSWER = {
+    "type": "object",
+    "properties": {
+        "images": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}},
+        "parameters": {"type": "object"},
+        "info": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["images", "parameters", "info"],
+}
+A1111_PICTURES: Responses = {
+    200: {"description": "The pictures", "content": {"application/json": {"schema": A1111_ANSWER}}}
+}
+
 
 def form_body(fields: type[BaseModel], files: type[BaseModel]) -> dict[str, object]:
     """The requestBody of a form with files; where `image` may come several times, `image[]` stands beside it."""
