@@ -12,7 +12,7 @@ FIGURES ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-quick lint lint-js data figures bench gallery word-pictures screenshots pool train-embedded \
+.PHONY: help run test test-long test-quick clients lint lint-js data figures bench gallery word-pictures screenshots pool train-embedded \
   train-scorers train-korean clean
 
 help:  ## print this list
@@ -60,6 +60,18 @@ lint-js:  ## check the types of the page's scripts (TypeScript in tests/typescri
 	@if command -v node >/dev/null && command -v npm >/dev/null; then $(MAKE) --no-print-directory $(TSC)/.installed && $(TSC)/.bin/tsc --project tests/typescript; \
 	elif [ -n "$$REQUIRE_NODE" ]; then echo "lint-js needs Node.js 18 or newer: on Debian, apt-get install nodejs npm"; exit 1; \
 	else echo "lint-js skipped: there is no Node.js (on Debian, apt-get install nodejs npm)"; fi
+
+CLIENTS := $(patsubst tests/clients/%.txt,.clients/%/.installed,$(wildcard tests/clients/*.txt))
+clients: $(CLIENTS) tests/clients/node_modules/.installed  ## install other people's clients of the compatible APIs, each in an environment of its own, for `make test`
+
+.clients/%/.installed: tests/clients/%.txt
+	test -x .clients/$*/bin/python || $(PYTHON) -m venv .clients/$*
+	.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+tests/clients/node_modules/.installed: tests/clients/package-lock.json
+	cd tests/clients && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 data: $(VENV)/.dev  ## export 2,000 drawn scenes as a Hugging Face imagefolder into data/scenes
 	$(PY) -m fashion export data/scenes --count 2000 --seed 1

@@ -11,9 +11,11 @@ A recipe holds the texts as typed and, where a prompt reader read them otherwise
 from __future__ import annotations
 
 import hashlib
+import html
 import io
 import json
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +30,8 @@ FORMAT = 2
 FORMATS = (1, 2)
 KEY = "geuryeojwo"
 KEYS = (KEY, "recipe")  # of a PNG's text chunk: ours, and the studio's
-EXIF_IFD, USER_COMMENT, UNICODE = 0x8769, 0x9286, b"UNICODE\0"  # where the studio's JPEG and WebP have it
+XMP = re.compile(r'geuryeojwo:recipe="([^"]*)"')  # where the studio's JPEG and WebP have it, and formerly:
+EXIF_IFD, USER_COMMENT, UNICODE = 0x8769, 0x9286, b"UNICODE\0"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SETTINGS = (
     "steps", "guidance_scale", "size", "refine", "refine_strength", "scheduler", "style", "style_weight",
@@ -143,6 +146,9 @@ def _texts(image: Image.Image) -> list[str]:
         image.load()
         chunks = getattr(image, "text", {})
         return [chunks[key] for key in KEYS if key in chunks]
+    xmp = image.info.get("xmp")
+    if isinstance(xmp, bytes) and (found := XMP.search(xmp.decode("utf-8", errors="replace"))):
+        return [html.unescape(found[1])]
     comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
     if not isinstance(comment, bytes) or not comment.startswith(UNICODE):
         return []

@@ -21,13 +21,14 @@ from schemathesis.specs.openapi.checks import (
 from demo.store.messages import REFUSALS
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs" / "reference" / "api.md"
+COMPATIBLE = DOCUMENTATION.with_name("compatible.md")
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     rates = dict.fromkeys(("rate_writes", "rate_reads", "rate_newcomers", "rate_address"), "100000/minute")
     folder = tmp_path_factory.mktemp("openapi")
-    studio = open_studio(folder, queue=100_000, jobs_per_owner=50_000, step_seconds=0.0, **rates)
+    studio = open_studio(folder, queue=100_000, jobs_per_owner=50_000, step_seconds=0.0, a1111="loopback", **rates)
     yield studio
     studio.close()
 
@@ -76,7 +77,7 @@ def test_every_route_and_code_is_written_down(studio: Studio) -> None:
     assert spec["openapi"].startswith("3.1")
     for path in spec["paths"]:
         short = re.sub(r"\{[a-z_]+\}", "{id}", path.removeprefix("/api/v1")).replace("previews/{id}", "previews/{i}")
-        assert short in written, path
+        assert short in (written if not path.startswith("/sdapi/") else COMPATIBLE.read_text(encoding="utf-8")), path
     for code in REFUSALS:
         assert f"`{code}`" in written, code
 

@@ -11,6 +11,7 @@ from demo_client import Studio, open_studio
 from PIL import Image
 
 from demo.studio import pictures
+from demo.studio.file_texts import texts_of
 from fashion.completion import completed
 
 MARK = b"digitalsourcetype/trainedAlgorithmicMedia"
@@ -49,7 +50,8 @@ def test_files_carry_prompt_seed_settings_and_the_mark(studio: Studio) -> None:
         shown = Image.open(io.BytesIO(data))
         comment = shown.getexif().get_ifd(pictures.EXIF_IFD)[pictures.EXIF_USER_COMMENT]
         assert shown.format == kind and MARK in data
-        assert json.loads(comment[8:].decode("utf-16-be"))["seed"] == 9
+        assert comment[8:].decode("utf-16-be") == png.text["parameters"]
+        assert json.loads(texts_of(data)["recipe"])["seed"] == 9
 
 
 def test_metadata_none_keeps_only_the_mark(studio: Studio) -> None:

@@ -36,7 +36,7 @@ def png(color: str = "red") -> bytes:
 def answers(studio: Studio, stranger: Person, public: dict) -> dict[str, tuple[int, bytes]]:
     """Every route that can be read, with the ids of a public generation; and every form of its picture."""
     names = {"generation_id": public["id"], "image_id": public["images"][0]["id"], "place": "0", "token_id": "0" * 32,
-             "receipt_id": "0" * 32}  # fmt: skip
+             "receipt_id": "0" * 32, "model_id": "geuryeojwo"}  # fmt: skip
     spec = stranger.get("//openapi.json").json
     paths = ["/" + path.format(**names) for path, item in spec["paths"].items() if "get" in item]
     paths = [path + "?q=두루마기" if path.endswith(("/search", "/suggest")) else path for path in paths]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from page_world import World, draw, drawn, expect, generations, open_world, until
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -151,6 +152,24 @@ def test_an_upload_is_what_the_drawing_starts_from(page: Page) -> None:
     assert made["strength"] == 0.35 and made["source_image"]
     page.get_by_role("button", name="시작 그림 빼기").click()
     expect(page.locator("#source")).to_be_hidden()
+
+
+def test_a_picture_of_another_program_fills_in_its_settings_and_says_what_is_left_out(page: Page) -> None:
+    info, out = PngInfo(), io.BytesIO()
+    text = "빨간 저고리\nNegative prompt: 모자\nSteps: 12, Sampler: Euler, CFG scale: 7, Seed: 321"
+    info.add_text("parameters", text)
+    Image.new("RGB", (80, 80), "red").save(out, "PNG", pnginfo=info)
+    before = page.locator("#prompt").input_value()
+    page.set_input_files("#upload", {"name": "a.png", "mimeType": "image/png", "buffer": out.getvalue()})
+    expect(page.locator("#prompt")).to_have_value("빨간 저고리")
+    expect(page.locator("[name=seed]")).to_have_value("321")
+    expect(page.locator("[name=negative_prompt]")).to_have_value("모자")
+    expect(page.locator("[name=steps]")).to_have_value("12")
+    told = page.locator(".toast", has_text="A1111")
+    expect(told).to_contain_text("뺀 것: Sampler, CFG scale")
+    told.get_by_role("button", name="되돌리기").click()
+    expect(page.locator("#prompt")).to_have_value(before)
+    page.get_by_role("button", name="시작 그림 빼기").click()
 
 
 def test_a_picture_can_be_dropped_and_pasted(page: Page) -> None:

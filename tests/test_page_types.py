@@ -12,7 +12,8 @@ from demo.web import pages
 
 TYPES = pages.HERE / "types.d.ts"
 SCHEMAS = {
-    "Note": "GenerationOut.Note", "Picture": "ImageOut", "Progress": "GenerationOut.Progress",
+    "Carried": "Uploaded.CarriedOut", "Uploaded": "Uploaded",
+    "Note": "GenerationOut.Note", "Picture": "ImagePage.ImageOut", "Progress": "GenerationOut.Progress",
     "Past": "SearchOut.Similar", "Generation": "GenerationOut", "Accepted": "Accepted", "GenerationPage": "Page",
     "PicturePage": "ImagePage", "Found": "SearchOut", "Suggestion": "Suggestions.Suggestion",
     "UnknownWord": "AnalysisOut.UnknownWord", "ReadAs": "AnalysisOut.ReadAs", "Analysis": "AnalysisOut", "Me": "Me",

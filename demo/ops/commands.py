@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.ops.job_commands import accepted, add_job_commands, open_runner
+from demo.ops.mcp_command import add_mcp_command
 from demo.ops.style_commands import add_style_commands
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings, SettingsError, settings_table
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     command(serve, "serve", "Serve the studio on HOST:PORT (127.0.0.1:5000) until Ctrl-C.")
     add_job_commands(command)
     add_style_commands(command)
+    add_mcp_command(command)
     finding = command(search, "search", "Find past prompts, Korean or English.")
     finding.add_argument("query")
     finding.add_argument("-k", type=int, default=10)

@@ -45,7 +45,8 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     sentence = REFUSALS.get(code) or WARNINGS.get(code) or REFUSALS["internal"]
     filled = _Blank(values or {})
     if "reason" in filled and code == "invalid_request":
-        filled["detail"] = reason_of(str(filled["reason"]), {}, language())
+        reason = reason_of(str(filled["reason"]), {}, language())
+        filled["detail"] = f"{filled['name']}: {reason}" if "name" in filled else reason
     if code == "read_as":
         filled.setdefault("said", filled["words"])  # a row of an earlier version has the words alone
     return sentence.text(language()).format_map(filled)

@@ -56,6 +56,7 @@ REFUSALS: dict[str, Sentence] = {
     "unsupported_media_type": Sentence("이 형식은 받을 수 없어요.", "This content type is not accepted."),
     "invalid_request": Sentence("요청 값을 확인해 주세요: {detail}", "The request is not valid: {detail}"),
     "prompt_empty": Sentence("무엇을 그릴지 적어 주세요.", "The prompt is empty. Say what to draw."),
+    "cancelled": Sentence("취소한 작업이에요.", "The job was cancelled."),
     "prompt_too_long": Sentence(
         "문장은 {limit}자까지 쓸 수 있어요. 지금은 {got}자예요.", "A prompt has at most {limit} characters, not {got}."
     ),
@@ -212,6 +213,15 @@ REASONS: dict[str, Sentence] = {
     ),
     "key_length": Sentence(
         "빈칸 없는 영문·숫자·기호 1~200자로 적어 주세요", "1 to 200 printable ASCII characters without spaces"
+    ),
+    "cannot_be_done": Sentence("여기서는 할 수 없어요. 이 항목을 빼 주세요", "cannot be done here: leave it out"),
+    "square_only": Sentence(
+        "auto나 16x16에서 2048x2048까지의 정사각형만 돼요", "Input should be auto, or a square from 16x16 to 2048x2048"
+    ),
+    "mask_alpha": Sentence("투명한 곳이 있는 PNG여야 해요", "Input should be a PNG with transparent pixels"),
+    "four_at_most": Sentence("그림은 네 장까지예요", "Input should be at most four pictures"),
+    "one_when_streamed": Sentence(
+        "stream이면 그림 하나만 보내 주세요", "Input should be one picture where stream is true"
     ),
     "missing": Sentence("꼭 필요해요", "Field required"),
     "extra_forbidden": Sentence("모르는 항목이에요", "Extra inputs are not permitted"),

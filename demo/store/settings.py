@@ -71,6 +71,8 @@ class Settings(BaseModel):
     rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
     rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
+    a1111: str = _setting("", "A1111's API at /sdapi/v1: empty: off; loopback: programs of this machine; token.")
+    studio_token: str = _setting("", "Token by which `python -m demo mcp` acts; over HTTP callers may send their own.")
     metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
@@ -95,6 +97,8 @@ class Settings(BaseModel):
     def _check(self) -> Settings:
         if self.access not in ("", "open", "token"):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
+        if self.a1111 not in ("", "loopback", "token"):
+            raise SettingsError(f"A1111={self.a1111}: allowed are loopback and token, or nothing")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature, Signer, TimestampSigner
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,7 @@ from demo.studio.belongings import move_belongings
 from demo.studio.visibility import Viewer, ensure_owner
 
 COOKIE = "geuryeojwo"
+LINK_SECONDS = 3600  # of a link to a picture
 COOKIE_SECONDS = 400 * 86400  # as long as browsers keep one
 CODE_DAYS = 30
 REMEMBERED_SECONDS, MOST_REMEMBERED = 5.0, 10_000  # of a page that polls
@@ -40,6 +41,8 @@ class Owners:
         self._settings, self._database = settings, database
         key = settings.secret_key or _kept_secret(settings.data_dir / "secret_key")
         self._address_key = hashlib.sha256(b"address " + key.encode()).digest()
+        self._links = TimestampSigner(key, salt="picture-link", digest_method=hashlib.sha256)
+        self.local_id = hmac.new(key.encode(), b"programs of this machine", hashlib.sha256).hexdigest()[:32]
         self._signer = Signer(key, salt="owner-cookie", digest_method=hashlib.sha256)
         self._known: dict[str, tuple[Viewer, float]] = {}  # owner id of a cookie -> who that is, until when
         self._admin = settings.admin_token or _kept_secret(settings.data_dir / "admin_token")
@@ -90,6 +93,18 @@ class Owners:
 
     def cookie(self, owner_id: str) -> str:
         return self._signer.sign(owner_id.encode()).decode()
+
+    def link(self, owner_id: str, what: str) -> str:
+        """A text that lets whoever has it see `what` of this owner for an hour."""
+        return self._links.sign(f"{owner_id}.{what}").decode()
+
+    def from_link(self, link: str) -> tuple[Viewer, str]:
+        """Whose and what a link shows. Raises ServiceError not_found where it has run out, too."""
+        try:
+            owner_id, _, what = self._links.unsign(link, max_age=LINK_SECONDS).decode().partition(".")
+        except BadSignature as error:
+            raise ServiceError("not_found") from error
+        return Viewer(owner_id, "token"), what
 
     def address_of(self, client: str | None) -> str | None:
         """A client's address (IPv6: its network of 64 bits) as a keyed hash: no address can be read from it."""

@@ -1,7 +1,8 @@
 """Picture files: written with what they were drawn from and the mark that an algorithm made them; read safely.
 
-Drawn pictures are PNG with text chunks (prompt, seed, settings) and XMP with the IPTC digital source type; as JPEG or
-WebP the same goes into EXIF and XMP. Uploads are decoded under limits and lose whatever metadata they came with.
+Drawn pictures are PNG with text chunks (`recipe`, and `parameters` as other programs read it) and XMP with the IPTC
+digital source type; as JPEG or WebP `parameters` is EXIF's UserComment and the recipe lies in XMP. Uploads are decoded
+under limits and lose whatever metadata they came with.
 Ref: IPTC Photo Metadata Standard, DigitalSourceType; http://cv.iptc.org/newscodes/digitalsourcetype/
 """
 
@@ -13,15 +14,18 @@ import re
 import struct
 import threading
 from collections.abc import Mapping
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from demo.store.errors import ServiceError
+from demo.studio import parameters
 from pictures import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+MOST_XMP = 64_000  # bytes that a JPEG has room for; of a longer recipe `parameters` alone is written
+NAMESPACE = "urn:geuryeojwo:picture"  # of what is ours in XMP
 GENERATED = "trainedAlgorithmicMedia"
 EDITED = "compositeWithTrainedAlgorithmicMedia"
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -49,15 +53,13 @@ def encode(
 ) -> bytes:
     """A picture as file bytes, marked with its source type and, if given, its recipe."""
     out = io.BytesIO()
-    xmp = _xmp(source_type).encode() if source_type else None
-    text = json.dumps(dict(recipe), ensure_ascii=False) if recipe else None
-    prompt = prompt_of(recipe) if recipe else ""
     if media_type == "image/png":
-        image.save(out, "PNG", pnginfo=_png_text(xmp, prompt, text))
+        image.save(out, "PNG", pnginfo=_png_text(source_type, recipe, image.size))
         return out.getvalue()
-    extra: dict[str, object] = {"exif": _exif(prompt, text)} if text else {}
-    if xmp:
-        extra["xmp"] = xmp
+    extra: dict[str, object] = {"exif": _exif(recipe, image.size)} if recipe else {}
+    if source_type:
+        whole = _xmp(source_type, recipe).encode()
+        extra["xmp"] = whole if len(whole) <= MOST_XMP else _xmp(source_type).encode()
     if media_type == "image/jpeg":
         image.convert("RGB").save(out, "JPEG", quality=92, subsampling=0, **extra)
     else:
@@ -78,8 +80,7 @@ def recipe_for_others(recipe: Mapping[str, object] | None) -> dict[str, object] 
 
 def with_other_recipe(data: bytes, source_type: str | None, recipe: Mapping[str, object] | None) -> bytes:
     """One of our PNG files with another recipe in it; the picture's own bytes stay as they are."""
-    texts = _png_text(_xmp(source_type).encode() if source_type else None, prompt_of(recipe or {}),
-                      json.dumps(dict(recipe), ensure_ascii=False) if recipe else None)  # fmt: skip
+    texts = _png_text(source_type, recipe, struct.unpack_from(">II", data, 16))
     out, at = io.BytesIO(), PNG_HEAD
     out.write(data[:PNG_HEAD])
     for kind, content, *_ in texts.chunks:
@@ -171,30 +172,39 @@ def file_title(recipe: Mapping[str, object] | None, position: int) -> str:
     return f"{words} {position + 1}" if words else ""
 
 
-def _png_text(xmp: bytes | None, prompt: str, recipe: str | None) -> PngInfo:
+def has_parameters(data: bytes) -> bool:
+    """Whether one of our PNG files has the text that other programs read: those of before do not."""
+    return b"parameters\0" in data[:2048]
+
+
+def _png_text(source_type: str | None, recipe: Mapping[str, object] | None, size: tuple[int, int]) -> PngInfo:
     info = PngInfo()
-    if xmp:
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    if source_type:
+        info.add_itxt("XML:com.adobe.xmp", _xmp(source_type))
         info.add_text("Software", SOFTWARE)
     if recipe:
-        info.add_itxt("prompt", prompt)
-        info.add_itxt("recipe", recipe)
+        info.add_itxt("parameters", parameters.write(recipe, *size))
+        info.add_itxt("prompt", prompt_of(recipe))
+        info.add_itxt("recipe", json.dumps(dict(recipe), ensure_ascii=False))
     return info
 
 
-def _exif(prompt: str, recipe: str) -> Image.Exif:
+def _exif(recipe: Mapping[str, object], size: tuple[int, int]) -> Image.Exif:
     exif = Image.Exif()
-    exif[EXIF_DESCRIPTION] = prompt.encode()
+    exif[EXIF_DESCRIPTION] = prompt_of(recipe).encode()
     exif[EXIF_SOFTWARE] = SOFTWARE
-    exif.get_ifd(EXIF_IFD)[EXIF_USER_COMMENT] = b"UNICODE\0" + recipe.encode("utf-16-be")
+    exif.get_ifd(EXIF_IFD)[EXIF_USER_COMMENT] = b"UNICODE\0" + parameters.write(recipe, *size).encode("utf-16-be")
     return exif
 
 
-def _xmp(source_type: str) -> str:
+def _xmp(source_type: str, recipe: Mapping[str, object] | None = None) -> str:
+    """The mark that an algorithm made it; of JPEG and WebP the recipe too."""
+    text = quoteattr(json.dumps(dict(recipe), ensure_ascii=False), {'"': "&quot;"}) if recipe else ""
+    own = f' xmlns:geuryeojwo="{NAMESPACE}" geuryeojwo:recipe={text}' if recipe else ""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        f'Iptc4xmpExt:DigitalSourceType="{escape(SOURCE_TYPES + source_type)}"/>'
+        f'Iptc4xmpExt:DigitalSourceType="{escape(SOURCE_TYPES + source_type)}"{own}/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     )

@@ -37,6 +37,9 @@ class Styles:
     def names(self) -> list[str]:
         return [style.name for style in self.all()]
 
+    def has(self, name: str) -> bool:
+        return name in self.names()
+
     def replace(self, styles: Iterable[KnownStyle]) -> None:
         """Exactly these are there now."""
         wanted = sorted(styles, key=lambda style: style.name)  # workers lock rows in one order

@@ -77,7 +77,8 @@ class Uploads:
     ) -> File:
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found, storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high.
+        Raises ServiceError not_found, storage_unavailable.
         """
         if stage not in row.files:
             raise ServiceError("not_found")
@@ -94,7 +95,7 @@ class Uploads:
             recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)
-        elif recipe != row.recipe and wanted == "image/png":
+        elif recipe and wanted == "image/png" and (recipe != row.recipe or not pictures.has_parameters(data)):
             data = pictures.with_other_recipe(data, row.source_type, recipe)
         suffix = wanted.removeprefix("image/")
         name = f"geuryeojwo-{row.seed if row.seed is not None else row.id[:8]}-{row.id[:8]}.{suffix}"

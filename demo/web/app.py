@@ -10,6 +10,7 @@ from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
 from demo.web.api import about, admin, closet, generations, images, people, prompts, reference, selection, status
+from demo.web.compat import a1111, openai_answers, openai_images
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.post_page import blueprint as post_page
@@ -34,9 +35,12 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
-                      admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint, pages,
-                      post_page):  # fmt: skip
+                      admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint, openai_images.blueprint,
+                      pages, post_page):  # fmt: skip
         _register(app, blueprint)
+    if settings.a1111:
+        _register(app, a1111.blueprint)
+    app.extensions["dialects"] = {"openai": openai_answers.error_fields}
     reference.install(app)
     if settings.proxies:
         hops = settings.proxies

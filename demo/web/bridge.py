@@ -16,14 +16,14 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import unquote_to_bytes
 
 from demo.web.connections import Connection
-from demo.web.streams import PUSH
+from demo.web.streams import LATER, PUSH
 
 Environ = dict[str, object]
 Application = Callable[[Environ, Callable], Iterable[bytes]]
@@ -42,6 +42,31 @@ class Push(Protocol):
     """A stream that the loop sends: texts as they come, closed at its end whatever happens."""
 
     def pushed(self) -> AsyncIterator[str]: ...
+
+    def close(self) -> None: ...
+
+
+class Answered(Protocol):
+    """Status, headers (over those of the view) and body of an answer that was waited for."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Later(Protocol):
+    """An answer that is there once jobs have ended: no thread waits for them."""
+
+    async def ended(self, gone: Callable[[], bool]) -> bool:
+        """Wait; False where the client is `gone`, as it is asked at each sign of life."""
+        ...
+
+    def answer(self) -> Answered: ...
 
     def close(self) -> None: ...
 
@@ -71,6 +96,15 @@ class Reply:
         except StopIteration:
             self.close()
         return taken[0] if len(taken) == 1 else b"".join(taken)
+
+    def replaced_by(self, answer: Answered) -> bytes:
+        """Answer something else, under the headers that the view gave; returns the body."""
+        self.close()
+        self.status = answer.status_code
+        own = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in answer.headers.items()}
+        own[b"content-length"] = str(len(answer.data)).encode()
+        self.headers = [pair for pair in self.headers if pair[0] not in own] + list(own.items())
+        return answer.data
 
     def close(self) -> None:
         self.more = False
@@ -187,17 +221,21 @@ class Bridge:
     async def _answer(self, environ: Environ, scope: dict, send: Callable, connection: Connection) -> None:
         pool = self._pool(str(environ["PATH_INFO"]), scope["method"])
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
-        environ[PUSH] = pushed = list[Push]()
+        environ[PUSH], environ[LATER] = pushed, later = list[Push](), list[Later]()
         try:
             async with self._turns.take(reads=scope["method"] in READING):
                 reply, first = await in_thread(_begin, self._application, environ)
+            if later and reply.status == 200:
+                if not await later[0].ended(lambda: connection.gone):
+                    return
+                first = reply.replaced_by(await in_thread(later[0].answer))
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            if pushed and reply.status == 200 and scope["method"] == "GET":
+            if pushed and reply.status == 200 and scope["method"] != "HEAD":
                 await _push(pushed[0], send, connection)
             else:
                 await _send_all(reply, first, send, connection, in_thread)
         finally:
-            for stream in pushed:
+            for stream in (*pushed, *later):
                 stream.close()
 
 

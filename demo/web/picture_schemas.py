@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,18 @@ from jobspec.fields import Visibility
 
 class WordsQuery(Query):
     text: str | None = Field(None, min_length=1, max_length=2000, description="What the picture shows, of an upload.")
+
+
+class CarriedOut(Answer):
+    """What a file says of how it was drawn: fields of a drawing, and what means nothing here."""
+
+    program: Literal["geuryeojwo", "a1111", "comfyui", "invokeai", "fooocus"]
+    settings: dict[str, Any] = Field(description="prompt, negative_prompt, seed, steps, styles; of our files the rest.")
+    left_out: dict[str, str]
+
+
+class Uploaded(ImageOut):
+    carried: CarriedOut | None = Field(description="Settings that the file brought along; they are not kept.")
 
 
 ParentState = Literal["none", "shown", "hidden", "private", "deleted"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, current_app, g, request
+from flask import Response, current_app, g, has_request_context, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -18,6 +19,7 @@ from demo.store.messages import REFUSALS, reason_of
 
 logger = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
+Dialect = Callable[[ServiceError, int], dict[str, object]]  # what clients of a compatible API read beside our error
 STATUS: dict[str, int] = {
     "bad_request": 400,
     "bad_cursor": 400,
@@ -29,6 +31,7 @@ STATUS: dict[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "already_finished": 409,
+    "cancelled": 409,
     "code_used": 410,
     "too_large": 413,
     "unsupported_media_type": 415,
@@ -83,10 +86,14 @@ HTTP_CODES = {
 }
 
 
-def problem(error: ServiceError) -> Response:
-    """The one shape of an error over HTTP."""
+def problem(error: ServiceError, dialect: Dialect | None = None) -> Response:
+    """The one shape of an error over HTTP; where the request came by a compatible API, with what its clients read."""
     status, text = STATUS[error.code], message(error.code, error.values)
-    inner = {"code": error.code, "message": text} | ({"field": error.field} if error.field else {})
+    inner: dict[str, object] = {"code": error.code, "message": text} | ({"field": error.field} if error.field else {})
+    if dialect is None and has_request_context():
+        dialect = current_app.extensions.get("dialects", {}).get(request.blueprint)
+    if dialect is not None:
+        inner |= dialect(error, status)
     title = HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": text, "error": inner}
     reply = Response(json.dumps(body, ensure_ascii=False), status, content_type=PROBLEM)
@@ -119,12 +126,16 @@ def install(app: APIFlask) -> None:
 def _invalid(error: HTTPError) -> Response:
     """APIFlask's validation error: name the first field to blame, and why by Pydantic's type of error."""
     if isinstance(error.__cause__, ValidationError):
-        first = error.__cause__.errors(include_url=False)[0]
-        reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
-        name = ".".join(map(str, first["loc"]))
-        detail = f"{name}: {reason}" if name else reason
-        return problem(ServiceError("invalid_request", name or None, detail=detail))
+        return problem(invalid(error.__cause__))
     return _of_status(error.status_code)
+
+
+def invalid(error: ValidationError) -> ServiceError:
+    """The refusal that names the first field to blame."""
+    first = error.errors(include_url=False)[0]
+    reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
+    name = ".".join(map(str, first["loc"]))
+    return ServiceError("invalid_request", name or None, detail=f"{name}: {reason}" if name else reason)
 
 
 def _http(error: HTTPException) -> AnyResponse:

@@ -25,13 +25,31 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")  # anythi
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAX_JSON = 256 * 1024
 MAX_UPLOAD = 10 * 2**20 + 64 * 1024
+UPLOADS = {  # paths whose bodies are pictures, and how many bytes they may have
+    "/api/v1/images": MAX_UPLOAD,
+    "/v1/images/edits": 5 * MAX_UPLOAD,  # four pictures and a mask
+    "/v1/images/variations": MAX_UPLOAD,
+}
+TEXT_UPLOADS = {  # the same of bodies that hold pictures as base64 in JSON
+    "/sdapi/v1/img2img": 3 * MAX_UPLOAD,
+    "/sdapi/v1/png-info": 2 * MAX_UPLOAD,
+}
+FORM_PARTS = 64  # of a form of OpenAI's API: every field that it knows, and pictures
 # Werkzeug reads 64 KiB at once and keeps back what may be the beginning of a boundary: with a limit of that size an
 # ordinary photo is refused as too large. The limit is for fields that are no files, of which there are none here.
 MAX_FIELD = 256 * 1024
 UNMATCHED = "300/minute"  # requests of one address for what is not there
 HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
 ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
-OPEN_TO_STRANGERS = ("people.claim_code", "status.", "pages.", "openapi", "about.get_about")  # with ACCESS=token
+OPEN_TO_STRANGERS = (
+    "people.claim_code",
+    "status.",
+    "pages.",
+    "openapi",
+    "about.get_about",
+    "openai.get_linked",
+    "a1111.",  # which asks for itself
+)  # with ACCESS=token
 
 
 def csp_nonce() -> str:
@@ -77,6 +95,9 @@ def _recognise() -> Viewer:
     header = request.headers.get("Authorization", "")
     if header:
         scheme, _, token = header.partition(" ")
+        if scheme.lower() == "basic" and request.blueprint == "a1111":  # the only way that its clients know
+            scheme, token = "bearer", (request.authorization.password or "") if request.authorization else ""
+            _check_origin()  # a browser sends it by itself
         if scheme.lower() != "bearer" or not token.strip():
             raise ServiceError("bad_token")
         return services().owners.from_token(token.strip())
@@ -131,11 +152,14 @@ def _check_body() -> None:
     """Bodies are JSON, but for the upload; and of a size that fits."""
     if request.method not in WRITING or request.routing_exception is not None:
         return
-    if request.endpoint == "images.upload":
-        request.max_content_length = MAX_UPLOAD
+    if (most := UPLOADS.get(request.path)) is not None:
+        request.max_content_length = most
+        request.max_form_parts = FORM_PARTS if request.blueprint == "openai" else request.max_form_parts
         if request.mimetype != "multipart/form-data":
             raise ServiceError("unsupported_media_type")
         return
+    if (most := TEXT_UPLOADS.get(request.path)) is not None:
+        request.max_content_length = most
     has_body = bool(request.content_length) or "chunked" in request.headers.get("Transfer-Encoding", "")
     if has_body and request.mimetype != "application/json":
         raise ServiceError("unsupported_media_type")
@@ -143,7 +167,7 @@ def _check_body() -> None:
 
 def body_limit(path: str) -> int:
     """Bytes that are read of a body sent to this path."""
-    return MAX_UPLOAD if path.rstrip("/") == "/api/v1/images" else MAX_JSON
+    return (UPLOADS | TEXT_UPLOADS).get(path.rstrip("/"), MAX_JSON)
 
 
 def _host_name(host: str) -> str:

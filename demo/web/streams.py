@@ -24,6 +24,7 @@ from demo.web import present
 
 HEARTBEAT = 10.0
 PUSH = "studio.push"  # where a view leaves a stream for the server's event loop: environ[PUSH].append(stream)
+LATER = "studio.later"  # where a view leaves an answer that is there once its jobs have ended, likewise
 
 
 class EventWatcher(Protocol):
@@ -39,8 +40,22 @@ class EventWatcher(Protocol):
     def leave(self, generation_id: str, hear: Callable[[Sequence[Event]], None]) -> None: ...
 
 
+class EventWording(Protocol):
+    """How a stream says what happens: text to send, "" for nothing, None where the generation is gone."""
+
+    first: str
+
+    def event(self, viewer: Viewer, event: Event) -> str | None: ...
+
+    def place(self, place: int | None, number: int) -> str: ...
+
+    def gone(self, number: int) -> str: ...
+
+
 class Streams:
-    """Opens streams, counts them, and writes their texts."""
+    """Opens streams, counts them, and writes their texts: it is itself the wording of /api/v1."""
+
+    first = "retry: 2000\n\n"
 
     def __init__(self, generations: Generations, watcher: EventWatcher, most: int) -> None:
         self._generations, self._watcher, self._most = generations, watcher, most
@@ -52,13 +67,15 @@ class Streams:
     def open(self) -> int:
         return len(self._all)
 
-    def stream(self, viewer: Viewer, generation_id: str, last: int) -> Stream | None:
+    def stream(
+        self, viewer: Viewer, generation_id: str, last: int, wording: EventWording | None = None
+    ) -> Stream | None:
         """What happens after event number `last`; None when nothing will ever come. Raises ServiceError."""
         row = self._generations.get(viewer, generation_id, own=True)
         if row.status in ENDED and not self._events(generation_id, last):
             return None
         last = min(last, row.event_count)  # a client may bring a number from elsewhere
-        stream = Stream(self, viewer, generation_id, last)
+        stream = Stream(self, viewer, generation_id, last, wording or self)
         with self._lock:
             if len(self._all) >= self._most or self._watcher.closed:
                 raise ServiceError("too_many_streams")
@@ -83,7 +100,7 @@ class Streams:
         for stream in streams:
             stream.end()
 
-    def text(self, viewer: Viewer, event: Event) -> str | None:
+    def event(self, viewer: Viewer, event: Event) -> str | None:
         """One event as text; None when its generation is gone."""
         if event.kind == "progress":  # the most frequent one needs no row
             data: dict | None = {"status": "running"} | (present.progress(event.generation_id, event.data) or {})
@@ -92,6 +109,12 @@ class Streams:
         else:
             data = self._ended_text(viewer, event)
         return None if data is None else as_text(event.kind, data, event.number)
+
+    def place(self, place: int | None, number: int) -> str:
+        return as_text("queued", {"status": "queued", "position": place}, number)
+
+    def gone(self, number: int) -> str:
+        return as_text("cancelled", {"status": "cancelled"}, number)
 
     def _ended_text(self, viewer: Viewer, event: Event) -> dict | None:
         with self._generations.database.read() as session:
@@ -120,7 +143,7 @@ class Streams:
         for stream in streams:
             now = status.get(stream.generation_id)
             if now is None:
-                stream.tell(as_text("cancelled", {"status": "cancelled"}, stream.last), ends=True)
+                stream.tell_gone()
             elif now == "queued":
                 stream.tell_place(self._generations.places.of(stream.generation_id))
             elif now in ENDED:
@@ -130,12 +153,14 @@ class Streams:
 class Stream:
     """The texts of one listener, in order, each event once."""
 
-    def __init__(self, streams: Streams, viewer: Viewer, generation_id: str, last: int) -> None:
+    def __init__(self, streams: Streams, viewer: Viewer, generation_id: str, last: int, wording: EventWording) -> None:
         self.generation_id, self.last = generation_id, last
-        self._streams, self._viewer, self._language = streams, viewer, language()
+        self._streams, self._viewer, self._language, self._wording = streams, viewer, language(), wording
         self._condition = threading.Condition(threading.RLock())
         self._early: list[Event] | None = []  # what came before the rows were read
-        self._texts: deque[tuple[bool, str]] = deque([(False, "retry: 2000\n\n")])  # (is it progress, text)
+        self._texts: deque[tuple[bool, str]] = deque(
+            [(False, wording.first)] if wording.first else []
+        )  # (is it progress, text)
         self._place: int | None = None
         self._ended = False
         self._wake: Callable[[], None] = lambda: None
@@ -155,15 +180,17 @@ class Stream:
             set_language(self._language)
             for event in _latest_progress_only(rows):
                 if event.number > self.last and not self._ended:
-                    text = self._streams.text(self._viewer, event)
+                    text = self._wording.event(self._viewer, event)
                     self.last = event.number
-                    self.tell(text or ": gone\n\n", text is None or event.kind in END_EVENTS, event.kind == "progress")
+                    text, ends = (": gone\n\n", True) if text is None else (text, event.kind in END_EVENTS)
+                    self.tell(text, ends, event.kind == "progress")
 
     def tell(self, text: str, ends: bool = False, progress: bool = False) -> None:
         with self._condition:
-            if progress and self._texts and self._texts[-1][0]:
+            if text and progress and self._texts and self._texts[-1][0]:
                 self._texts.pop()  # a slow reader needs the newest step only
-            self._texts.append((progress, text))
+            if text:
+                self._texts.append((progress, text))
             self._ended = self._ended or ends
             self._condition.notify_all()
             self._wake()
@@ -172,8 +199,12 @@ class Stream:
         """Tell the place in the queue where it is another than the last one told."""
         with self._condition:
             if self._place is not None and place != self._place and not self._ended:
-                self.tell(as_text("queued", {"status": "queued", "position": place}, self.last))
+                self.tell(self._wording.place(place, self.last))
             self._place = place
+
+    def tell_gone(self) -> None:
+        """End with what is said of a generation that is not there any more."""
+        self.tell(self._wording.gone(self.last), ends=True)
 
     def end(self) -> None:
         """Let the stream end after what waits to be told."""

@@ -62,6 +62,17 @@ export interface Post {
   url: string;
 }
 
+/** Settings that a file brought along. */
+export interface Carried {
+  program: "geuryeojwo" | "a1111" | "comfyui" | "invokeai" | "fooocus";
+  settings: Record<string, any>;
+  left_out: Record<string, string>;
+}
+
+export interface Uploaded extends Picture {
+  carried: Carried | null;
+}
+
 export interface Progress {
   stage: string;
   step: number;

@@ -9,6 +9,7 @@ from apiflask.fields import UploadFile
 from flask import Response, request
 from pydantic import BaseModel
 
+from demo.studio.carried import read_carried
 from demo.web import picture_schemas, present, schemas
 from demo.web.current import owner, services, viewer
 
@@ -91,10 +92,13 @@ def list_uploads(page: schemas.PageQuery) -> dict:
 
 @blueprint.post("/images")
 @blueprint.input(Upload, location="files", arg_name="upload")
-@blueprint.output(schemas.ImageOut, status_code=201)
+@blueprint.output(picture_schemas.Uploaded, status_code=201)
 @blueprint.doc(summary="Bring a picture to start from")
 def upload(upload: Upload) -> dict:
-    return present.image(services().uploads.add(owner(), upload.file.read()))
+    data = upload.file.read()
+    row = services().uploads.add(owner(), data)
+    carried = read_carried(data, services().styles.has)
+    return present.image(row) | {"carried": vars(carried) if carried else None}
 
 
 @blueprint.delete("/images/<string:image_id>")

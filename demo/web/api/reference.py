@@ -17,7 +17,10 @@ from demo.web.schemas import Problem
 # statuses that any route may answer, beside its own
 EVERYWHERE = (400, 401, 403, 404, 405, 413, 414, 415, 422, 429, 431, 500, 503, 507)
 BY_THE_SERVER = {414: "The request line is longer than 8,190 bytes", 431: "The head has more than 64 fields or 32 KiB"}
-PATH_SCHEMAS = {"place": {"minimum": 0, "maximum": MOST_PREVIEWS - 1}}  # all others are ids
+PATH_SCHEMAS = {  # all others are ids
+    "place": {"minimum": 0, "maximum": MOST_PREVIEWS - 1},
+    "model_id": {"pattern": "^[A-Za-z0-9._-]{1,64}$"},
+}
 ID_SCHEMA = {"minLength": 32, "maxLength": 32, "pattern": "^[0-9a-f]{32}$"}
 PAGE = Path(__file__).with_name("reference.html")
 
@@ -89,6 +92,8 @@ def _complete(spec: dict) -> dict:
 
 def _complete_operation(operation: dict) -> None:
     operation.setdefault("parameters", []).extend(operation.pop("x-parameters", []))
+    if (body := operation.pop("x-body", None)) is not None:
+        operation["requestBody"] = body
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
     for parameter in operation["parameters"]:
@@ -103,4 +108,4 @@ def _complete_operation(operation: dict) -> None:
 
 
 def _is_ours(path: str) -> bool:
-    return bool(re.match(r"/api/v1/|/healthz|/readyz|/metrics", path))
+    return bool(re.match(r"/api/v1/|/v1/|/sdapi/v1/|/healthz|/readyz|/metrics", path))

@@ -2,6 +2,7 @@
  * A picture of one's own to start from: chosen, dropped, pasted, or taken with the phone's camera.
  */
 import { Problem, call } from "./api.js";
+import * as carried from "./carried.js";
 import { h, one } from "./dom.js";
 import { announce, complain } from "./say.js";
 import { facts, w } from "./words.js";
@@ -17,8 +18,10 @@ export function begin(onpicture) {
   const take = async (/** @type {File} */ file) => {
     document.body.dataset.uploading = "yes";
     try {
-      onpicture(await send(await fitting(file)));
+      const picture = await send(await fitting(file));
+      onpicture(picture);
       announce(w("tell.uploaded"));
+      carried.fill(picture.carried);
     } catch (error) {
       complain(error);
     } finally {
@@ -41,7 +44,7 @@ export function begin(onpicture) {
 
 /**
  * @param {Blob} file
- * @returns {Promise<import("../types").Picture>} as the server keeps it
+ * @returns {Promise<import("../types").Uploaded>} as the server keeps it
  */
 export async function send(file) {
   const body = new FormData();

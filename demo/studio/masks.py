@@ -1,0 +1,44 @@
+"""Masks as other programs send them: pictures that are transparent where they may change (OpenAI's way).
+
+In: file bytes. Out: PNG bytes as an edit's `mask_image` has it, white where it may change, black where it stays.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageChops
+
+from demo.store.errors import ServiceError
+from demo.studio.pictures import UPLOAD_LIMITS
+from pictures import PictureTooLarge, UnreadablePicture, open_picture
+
+
+def mask_of_alpha(data: bytes, field: str) -> bytes | None:
+    """The mask that a picture's transparency is; None where nothing is transparent. Raises ServiceError."""
+    try:
+        opened = open_picture(data, limits=UPLOAD_LIMITS, background=None)
+    except PictureTooLarge as error:
+        raise ServiceError("image_too_large", field) from error
+    except UnreadablePicture as error:
+        raise ServiceError("bad_image", field) from error
+    if opened.mode != "RGBA":
+        return None
+    alpha = opened.getchannel("A")
+    if alpha.getextrema()[0] > 127:
+        return None
+    return as_png(ImageChops.invert(alpha).point([0] * 128 + [255] * 128))
+
+
+def inverted(data: bytes, field: str) -> bytes:
+    """A mask with white and black changed. Raises ServiceError bad_image."""
+    try:
+        return as_png(ImageChops.invert(open_picture(data, limits=UPLOAD_LIMITS).convert("L")))
+    except UnreadablePicture as error:
+        raise ServiceError("bad_image", field) from error
+
+
+def as_png(mask: Image.Image) -> bytes:
+    out = io.BytesIO()
+    mask.save(out, "PNG")
+    return out.getvalue()

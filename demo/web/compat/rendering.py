@@ -1,0 +1,66 @@
+"""Pictures of ended jobs as bytes for a compatible API: in the format and at the size that was asked for."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image as Picture
+
+from demo.store.errors import ServiceError
+from demo.store.tables import Image
+from demo.studio import pictures
+from demo.studio.services import Services
+from demo.studio.views import Shown
+from demo.studio.visibility import Viewer
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A picture's row and its bytes, width × height."""
+
+    row: Image
+    data: bytes
+    width: int
+    height: int
+
+
+def ended(services: Services, viewer: Viewer, generation_id: str) -> Shown:
+    """A job that has ended well. Raises ServiceError for what it ended with otherwise."""
+    row = services.generations.get(viewer, generation_id, own=True)
+    if row.status == "failed" and row.error:
+        raise ServiceError(row.error["code"], **row.error.get("values", {}))
+    if row.status == "cancelled":
+        raise ServiceError("cancelled")
+    if row.status != "succeeded":  # the server stops
+        raise ServiceError("not_ready")
+    return services.generations.show(row, viewer)
+
+
+def render(services: Services, viewer: Viewer, image_id: str, format: str, side: int | None) -> Rendered:
+    """A picture as it leaves the service; `side`: of its longer side, None as drawn. Raises ServiceError."""
+    row, _ = services.generations.image(viewer, image_id)
+    file = services.uploads.read(row, viewer, "final", format, metadata=True, download=True)
+    width, height = size_at(row, side)
+    if (width, height) == (row.width, row.height):
+        return Rendered(row, file.data, width, height)
+    drawn = pictures.decode(file.data).resize((width, height), Picture.Resampling.LANCZOS)
+    recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
+    data = pictures.encode(drawn, pictures.FORMATS[format], row.source_type, recipe)
+    return Rendered(row, data, width, height)
+
+
+def size_at(row: Image, side: int | None) -> tuple[int, int]:
+    """Width and height at which a picture is given."""
+    if side is None:
+        return row.width, row.height
+    scale = side / max(row.width, row.height)
+    return max(1, round(row.width * scale)), max(1, round(row.height * scale))
+
+
+def converted(webp: bytes, format: str) -> tuple[bytes, int, int]:
+    """A preview in another format, with its width and height."""
+    shown = pictures.decode(webp).convert("RGB")
+    out = io.BytesIO()
+    shown.save(out, format.upper())
+    return out.getvalue(), shown.width, shown.height
