@@ -12,19 +12,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from index.annoy_file import fetched
 from index.generation import DiskSegment, IndexGeneration
 from index.memory_segment import MemorySegment
+from index.near import fetched
 from index.records import PUBLIC, Hit, Leader
 from index.store import RecordChange, Store
 
 _DECIMALS = 6  # what float32 vectors can tell apart; of equal scores the newer record comes first
 _SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
 _BATCH, _GENTLE, _PAUSE = 2_000, 200, 1e-3  # changes taken in at once, and so that searches hardly wait; seconds
-_EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has changed since
+_EFFORTS = (1, 8)  # how much harder the graph is searched when most of what it found has changed since
 
 
 class Layers:
@@ -150,8 +151,7 @@ class Layers:
         return self._segments[scope]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     number: int
     id: str
     group: str
@@ -175,7 +175,7 @@ class _View:
             return self.memory.numbers[row]
         if self.generation is None or (row := self.in_generation(group)) is None:
             return -1
-        return int(self.generation.numbers[row])
+        return self.generation.number(row)
 
     def in_generation(self, group: str) -> int | None:
         return None if self.disk is None or self.generation is None else self.generation.find(self.scope, group)
@@ -206,7 +206,7 @@ class _View:
         self, disk: DiskSegment, generation: IndexGeneration, query: np.ndarray, k: int, rival: _View | None
     ) -> list[_Candidate]:
         def candidate(row: int) -> _Candidate | None:
-            number, group = int(generation.numbers[disk.start + row]), generation.group(disk.start + row)
+            number, group = generation.number(disk.start + row), generation.group(disk.start + row)
             if self.rows and self.memory.latest(group, self.rows) is not None:
                 return None
             if rival and rival.leader(group) > number:
@@ -215,8 +215,8 @@ class _View:
                 return None
             return _Candidate(number, id, group, disk.vectors[row])
 
-        for effort in _EFFORTS if disk.annoy else ():
-            near = disk.annoy.nearest(query, effort * fetched(k), effort) if disk.annoy else None
+        for effort in _EFFORTS if disk.near else ():
+            near = disk.near.nearest(query, effort * fetched(k), effort) if disk.near else None
             if near is None:
                 break
             found = _walk(near[1], k, _at(near[0], candidate))
@@ -225,8 +225,8 @@ class _View:
         return _walk(disk.vectors @ query, k, candidate)
 
 
-def _at(rows: list[int], candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
-    return lambda place: candidate(rows[place])
+def _at(rows: np.ndarray, candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
+    return lambda place: candidate(int(rows[place]))
 
 
 def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | None]) -> list[_Candidate]:

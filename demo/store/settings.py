@@ -42,6 +42,9 @@ class Settings(BaseModel):
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
     encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
+    index_engine: str = _setting(
+        "annoy", "What finds similar prompts in a large index: annoy or hnswlib."
+    )
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
@@ -94,6 +97,8 @@ class Settings(BaseModel):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
+        if self.index_engine not in ("annoy", "hnswlib"):
+            raise SettingsError(f"INDEX_ENGINE={self.index_engine}: allowed are annoy and hnswlib")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")

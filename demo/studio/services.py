@@ -79,16 +79,17 @@ def open_encoder(path: Path) -> Encoder:
 
 def open_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """The web process keeps the index's files fresh in the background."""
-    from index import PromptIndex
+    from index import IndexOptions, PromptIndex
 
-    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id)
+    options = IndexOptions(engine=settings.index_engine)
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
 def open_worker_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """A worker and the command line only write records; they leave the files to the web process."""
     from index import IndexOptions, PromptIndex
 
-    options = IndexOptions(background=False)
+    options = IndexOptions(engine=settings.index_engine, background=False)
     return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
