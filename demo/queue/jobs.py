@@ -115,6 +115,11 @@ class JobQueue:
             _note_service(session, jobs, turn)
             return jobs
 
+    def any_waits(self) -> bool:
+        """Whether any job waits to be begun."""
+        with self._database.look() as session:
+            return session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is not None
+
     def renew(self, jobs: Iterable[Generation]) -> None:
         """Keep the leases of what is being drawn."""
         ids = [job.id for job in jobs]

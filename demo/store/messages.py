@@ -43,6 +43,7 @@ REFUSALS: dict[str, Sentence] = {
     "method_not_allowed": Sentence("이 주소에서 쓸 수 없는 방법입니다.", "This method is not allowed here."),
     "already_finished": Sentence("이미 끝난 작업입니다.", "The job has already ended."),
     "code_used": Sentence("이미 썼거나 기한이 지난 코드입니다.", "The code was used or has expired."),
+    "drafts_off": Sentence("지금은 쓰는 동안 보여 주는 그림이 꺼져 있어요.", "Drafts are switched off here."),
     "too_large": Sentence("보낸 내용이 너무 큽니다.", "The request is too large."),
     "unsupported_media_type": Sentence("이 형식은 받지 않습니다.", "This content type is not accepted."),
     "invalid_request": Sentence("요청 값이 올바르지 않습니다: {detail}", "The request is not valid: {detail}"),

@@ -42,9 +42,7 @@ class Settings(BaseModel):
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
     encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
-    index_engine: str = _setting(
-        "annoy", "What finds similar prompts in a large index: annoy or hnswlib."
-    )
+    index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
@@ -58,6 +56,7 @@ class Settings(BaseModel):
     max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
     visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
     address_share: float = _setting(0.5, "Share of the waiting places that jobs from one address may take.")
+    drafts: str = _setting("auto", "Drafts while typing: on, off; auto: not for a public checkpoint without a GPU.")
     wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
@@ -97,6 +96,8 @@ class Settings(BaseModel):
             raise SettingsError(f"ACCESS={self.access}: allowed are open and token")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
+        if self.drafts not in ("auto", "on", "off"):
+            raise SettingsError(f"DRAFTS={self.drafts}: allowed are auto, on and off")
         if self.index_engine not in ("annoy", "hnswlib"):
             raise SettingsError(f"INDEX_ENGINE={self.index_engine}: allowed are annoy and hnswlib")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
@@ -152,6 +153,11 @@ class Settings(BaseModel):
     def engines_dir(self) -> Path:
         """Folder of the graphs that OpenVINO draws by."""
         return self.data_dir / "engines"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Folder of the sockets at which workers take drafts."""
+        return self.data_dir.resolve() / "drafts"
 
     @property
     def index_dir(self) -> Path:

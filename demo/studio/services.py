@@ -19,6 +19,7 @@ from demo.store.storage import Storage
 from demo.studio.about import About
 from demo.studio.asking import Asking
 from demo.studio.deletion import Deletion
+from demo.studio.drafting import Drafting
 from demo.studio.generations import Generations
 from demo.studio.guessing import Guesser, PictureReader
 from demo.studio.guessing import open_describer as _open_describer
@@ -42,6 +43,7 @@ class Services:
     readiness: Readiness
     generations: Generations
     asking: Asking
+    drafting: Drafting
     uploads: Uploads
     deletion: Deletion
     user_data: UserData
@@ -110,12 +112,13 @@ def open_services(
     styles = Styles(database)
     wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
-    watcher = Watcher(database)
+    watcher, drafting = Watcher(database), Drafting(settings, readiness, asking, wake)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
-        readiness=readiness, generations=generations, asking=asking, watcher=watcher,
+        readiness=readiness, generations=generations, asking=asking, drafting=drafting,
+        watcher=watcher,
         uploads=Uploads(settings, database, storage, space), space=space, reserve=reserve,
         deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
-        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles),
+        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles, drafting),
         styles=styles,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
-from demo.web.api import about, admin, generations, images, people, prompts, reference, status
+from demo.web.api import about, admin, drafts, generations, images, people, prompts, reference, status
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.present import StrictJSON
@@ -32,8 +32,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     metrics.open_streams = lambda: streams.open
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
-                      admin.blueprint, status.blueprint, pages):  # fmt: skip
+    for blueprint in (generations.blueprint, drafts.blueprint, images.blueprint, prompts.blueprint, about.blueprint,
+                      people.blueprint, admin.blueprint, status.blueprint, pages):  # fmt: skip
         _register(app, blueprint)
     reference.install(app)
     if settings.proxies:

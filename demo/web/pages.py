@@ -31,7 +31,7 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
+FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "drafts", "access")  # of about()
 LATER = ("edit.js", "fields.js", "lineage.js")  # modules that a page fetches when it first needs them
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"

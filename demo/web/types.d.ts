@@ -247,6 +247,7 @@ export interface Facts {
   chips: { kind: string; label: string; words: string[] }[];
   retention_days: number;
   refines: boolean;
+  drafts: boolean;
   access: string;
 }
 

@@ -17,6 +17,7 @@ from PIL import Image as Picture
 from sqlalchemy import delete, select
 
 import jobspec
+from demo.queue.drafts import DraftDesk
 from demo.queue.identity import new_identity
 from demo.queue.jobs import JobQueue
 from demo.queue.leases import Leases
@@ -33,6 +34,7 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
 from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
+from demo.worker.drafts import Drafter, draws_drafts
 from demo.worker.finishing import Finisher
 from demo.worker.runners import facts_of
 from jobspec import BatchStep, Cancelled, Order, Runner
@@ -65,13 +67,18 @@ class Worker:
         self._finisher = Finisher(database, storage, searcher, self._queue, self._space)
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
-        self._stop = threading.Event()
+        self._stop, self._attention = threading.Event(), threading.Event()  # `_attention`: something is to be done
+        self._desk = DraftDesk(
+            settings.drafts_dir, self._queue.worker.partition(":")[2].replace(":", "-"), self._attention
+        )
+        self._drafter = Drafter(self._desk, self._queue, self._stop)
         self._state: tuple[str, dict] = ("starting", {})
         self._moved = time.monotonic()  # when the running batch last showed that it goes on
 
     def stop(self) -> None:
         """Ask to end: within one step, and what is being drawn waits again."""
         self._stop.set()
+        self._attention.set()
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -82,12 +89,14 @@ class Worker:
             self._stop.wait(OPEN_AGAIN_SECONDS)
         while not self._stop.is_set():
             try:
-                if not self.work_once():
-                    self._wake.wait(self._stop)
+                if not self.work_once() and not self._drafter.draw_one(self._runners):
+                    self._wake.wait(self._attention)
+                    self._attention.clear()
             except Exception as error:
                 known = from_failure(error)
                 logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
                 self._stop.wait(1.0)
+        self._desk.close()
         beat.join(timeout=BEAT_SECONDS * 2)
         with self._database.write() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.name == self._queue.worker))
@@ -139,6 +148,7 @@ class Worker:
             return False
         facts = facts_of(self._runners)
         self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
+        facts["drafts"] = draws_drafts(self._settings, facts) and self._desk.open()
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True
