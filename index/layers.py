@@ -65,9 +65,8 @@ class Layers:
         found = [hit for view, rival in zip(views, rivals, strict=True) for hit in view.best(query, k, rival)]
         if not found:
             return []
-        vectors = np.stack([candidate.vector for candidate in found])
-        exact = vectors.astype(np.float64) @ query.astype(np.float64)
-        scores = np.clip(exact.round(_DECIMALS), -1, 1).tolist()
+        exact = np.array([candidate.vector for candidate in found], np.float64) @ query.astype(np.float64)
+        scores = [max(-1.0, min(score, 1.0)) for score in exact.round(_DECIMALS).tolist()]
         best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
         return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
 
@@ -219,22 +218,21 @@ class _View:
             near = disk.near.nearest(query, effort * fetched(k), effort) if disk.near else None
             if near is None:
                 break
-            found = _walk(near[1], k, _at(near[0], candidate))
+            found = _walk(near[1], k, _at(near[0].tolist(), candidate))
             if len(found) >= k:
                 return found
         return _walk(disk.vectors @ query, k, candidate)
 
 
-def _at(rows: np.ndarray, candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
-    return lambda place: candidate(int(rows[place]))
+def _at(rows: list[int], candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
+    return lambda place: candidate(rows[place])
 
 
 def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | None]) -> list[_Candidate]:
     """Return the `k` best that `candidate` accepts, and whatever else scores the same as the last of them."""
     found: list[_Candidate] = []
     last = -np.inf
-    for row in _descending(scores, fetched(k)):
-        score = scores[row]
+    for row, score in _descending(scores, fetched(k)):
         if len(found) >= k and score < last - _SAME_SCORE:
             break
         accepted = candidate(row)
@@ -244,12 +242,14 @@ def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | No
     return found
 
 
-def _descending(scores: np.ndarray, first: int) -> Iterator[int]:
-    """Yield rows from the best score down; sorting them all only if more than `first` are asked for."""
-    if len(scores) > first:
-        top = np.argpartition(scores, -first)[-first:]
-        yield from top[np.argsort(-scores[top])].tolist()
-        seen = set(top.tolist())
-    else:
-        seen = set()
-    yield from (row for row in np.argsort(-scores).tolist() if row not in seen)
+def _descending(scores: np.ndarray, first: int) -> Iterator[tuple[int, float]]:
+    """Yield rows and scores from the best down; sorting them all only if more than `first` are asked for."""
+    if len(scores) <= first:
+        order = np.argsort(-scores)
+        yield from zip(order.tolist(), scores[order].tolist(), strict=True)
+        return
+    top = np.argpartition(scores, -first)[-first:]
+    top = top[np.argsort(-scores[top])]
+    yield from zip(top.tolist(), scores[top].tolist(), strict=True)
+    seen = set(top.tolist())
+    yield from ((row, float(scores[row])) for row in np.argsort(-scores).tolist() if row not in seen)

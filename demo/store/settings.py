@@ -60,7 +60,7 @@ class Settings(BaseModel):
     wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
-    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
+    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape); twice as many without guidance.")
     streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
     connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
     connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")
