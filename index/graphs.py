@@ -108,7 +108,10 @@ class _HnswlibGraph:
         import hnswlib
 
         self._graph = hnswlib.Index("cosine", dim)
-        self._graph.load_index(str(path))
+        try:
+            self._graph.load_index(str(path))
+        except RuntimeError as error:
+            raise ValueError(f"{path.name}: {error}") from error
         self._graph.set_num_threads(1)
         self._rows = rows
         _check_rows(path, self._graph.get_current_count(), rows)

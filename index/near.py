@@ -42,7 +42,7 @@ class NearSearch:
         if not 0 < search_k < self.most(len(self.vectors)) * effort:
             return None
         rows = self._graph.rows_near(query @ self._axes, n, search_k)
-        return rows, self.vectors[rows] @ query
+        return rows, self.vectors.take(rows, axis=0) @ query
 
     def most(self, rows: int) -> float:
         """The search_k from which on one pass over all vectors is cheaper."""

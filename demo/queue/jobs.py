@@ -107,9 +107,10 @@ class JobQueue:
             order = queue_order(session)
             if not order:
                 return []
-            ids = [job.id for job in choose_batch(order, self._most_pictures(session, order[0].id))]
+            head = session.get_one(Generation, order[0].id, with_for_update=True)
+            batch = choose_batch(order, self._most_pictures(head))
             now = time.time()
-            jobs = [session.get_one(Generation, id, with_for_update=True) for id in ids]
+            jobs = [head, *(session.get_one(Generation, job.id, with_for_update=True) for job in batch[1:])]
             for job in jobs:
                 job.status, job.worker, job.attempt = "running", self.worker, job.attempt + 1
                 job.lease_until = now + self._settings.lease_seconds
@@ -118,8 +119,8 @@ class JobQueue:
             _note_service(session, jobs, turn)
             return jobs
 
-    def _most_pictures(self, session: Session, id: str) -> int:
-        scale = session.get_one(Generation, id).spec.get("guidance_scale") or self.usual_guidance
+    def _most_pictures(self, head: Generation) -> int:
+        scale = head.spec.get("guidance_scale") or self.usual_guidance
         return self._settings.batch * (1 if scale is None or scale > 1 else 2)
 
     def any_waits(self) -> bool:

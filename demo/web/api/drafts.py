@@ -10,7 +10,7 @@ from demo.web.current import limit, services, viewer
 from demo.web.draft_schemas import NewDraft
 from jobspec import Draw
 
-DRAFTS = "240/minute"  # of one address: four people who type without a rest
+DRAFTS = "600/minute"  # of one address: ten people who type without a rest
 blueprint = APIBlueprint("drafts", __name__, url_prefix="/api/v1", tag="Drafts")
 
 DRAWN: schemas.Responses = {
