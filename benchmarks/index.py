@@ -1,4 +1,4 @@
-"""Measure the index beside exact NumPy, hnswlib and the ancestor's way; print one Markdown table.
+"""Measure the index by either engine beside exact NumPy, hnswlib and the ancestor's way; print one Markdown table.
 
     OMP_NUM_THREADS=1 python -m benchmarks.index                  100,000 rows, about 12 minutes on one core
     OMP_NUM_THREADS=1 python -m benchmarks.index --rows 1000000 --only variants-384       without the slow peers
@@ -26,13 +26,13 @@ import numpy as np
 from benchmarks.index_fresh import costs
 from benchmarks.index_load import DIM, PACE, open_index, under_load, while_rebuilding
 from benchmarks.index_measures import BUILT, QUERIES, both, built, copied, recall, row, timed
-from benchmarks.index_peers import ancestor, exact, hnsw
+from benchmarks.index_peers import ancestor, engines, exact
 from benchmarks.index_vectors import Source
 from index import Hit, Record
 from index.prompt_index import logger as index_logger
 from index.tune import measure
 
-PARTS = ("variants-384", "variants-768", "captions-384", "isotropic-384", "trees", "fresh", "load", "hnswlib",
+PARTS = ("variants-384", "variants-768", "captions-384", "isotropic-384", "trees", "fresh", "load", "engines",
          "privacy", "ancestor")  # fmt: skip
 HEAD = "| measure | ours | beside | ratio | must show |\n|---|---|---|---|---|"
 
@@ -216,7 +216,7 @@ def proofs() -> None:
         row(what, f"{result} ({time.monotonic() - started:.0f} s)", "", "", "every time")
 
 
-OTHERS = {"trees": trees, "fresh": fresh, "load": load, "hnswlib": hnsw, "privacy": privacy, "ancestor": ancestor}
+OTHERS = {"trees": trees, "fresh": fresh, "load": load, "engines": engines, "privacy": privacy, "ancestor": ancestor}
 
 if __name__ == "__main__":
     main()

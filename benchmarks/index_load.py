@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -35,8 +35,8 @@ class Load:
     wrong: int = 0
 
 
-def open_index(folder: Path, dim: int = DIM) -> PromptIndex:
-    return PromptIndex(folder / "index", database(folder), dim, "benchmark", QUIET)
+def open_index(folder: Path, dim: int = DIM, engine: str = "annoy") -> PromptIndex:
+    return PromptIndex(folder / "index", database(folder), dim, "benchmark", replace(QUIET, engine=engine))
 
 
 def database(folder: Path) -> sa.Engine:

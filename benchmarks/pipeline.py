@@ -1,7 +1,7 @@
 """How fast the two stages draw, beside the ancestor's way, with the same weights in one run.
 
     python -m benchmarks.pipeline [--checkpoint checkpoints] [--threads 2]     on a CPU
-    python -m benchmarks.pipeline --full                                       on a GPU, at Stable Diffusion's full size
+    python -m benchmarks.pipeline --full [--attention sdpa xformers]           on a GPU, at Stable Diffusion's full size
 
 The ancestor's way is diffusers' stock pipelines as ko-image-generator called them: one picture at a time, 40 base
 steps with guidance 7.5, then the SDXL refiner's 40 steps at strength 0.3 (12 real ones), float32. Ours draws a batch
@@ -22,7 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -30,6 +30,7 @@ from diffusers import SchedulerMixin, StableDiffusionPipeline, StableDiffusionXL
 from PIL import Image
 
 from diffusion.load import load_pipeline
+from diffusion.memory import ATTENTIONS
 from diffusion.pipeline import DrawSettings, Progress, TwoStagePipeline, shots_for
 from diffusion.recipe import png_bytes
 from diffusion.schedulers import build_scheduler, default_scheduler
@@ -69,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run every side and print one Markdown table."""
     options = _options(argv)
     if options.side:
-        results = run_side(options.side, options.checkpoint, options.pictures, options.threads, options.device)
+        results = run_side(
+            options.side, options.checkpoint, options.pictures, options.threads, options.device, options.attention[0]
+        )
         print(json.dumps([asdict(each) for each in results]))
         return
     if options.checkpoint and not (Path(options.checkpoint) / "refiner" / "config.json").is_file():
@@ -78,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "(python -m diffusion.training.refiner), or leave --checkpoint out for random weights of small shapes"
         )
     with tempfile.TemporaryDirectory() as folder:
-        print(full_size(Path(folder)) if options.full else small_size(options, Path(folder)))
+        print(full_size(options, Path(folder)) if options.full else small_size(options, Path(folder)))
 
 
 def small_size(options: argparse.Namespace, folder: Path) -> str:
@@ -99,25 +102,34 @@ def small_size(options: argparse.Namespace, folder: Path) -> str:
     )
 
 
-def full_size(folder: Path) -> str:
-    """SD 1.5 + SDXL refiner at full size, 512 → 1024, plain and low-memory, on the GPU."""
+def full_size(options: argparse.Namespace, folder: Path) -> str:
+    """SD 1.5 + SDXL refiner at full size, 512 → 1024, plain and low-memory, on the GPU, by each attention."""
     if not torch.cuda.is_available():
         raise SystemExit("--full needs a GPU: torch sees none here")
     write_public(folder / "sd15", "sd15")
     write_public(folder / "xl", "sdxl-refiner")
     checkpoint = f"{folder / 'sd15'}+{folder / 'xl'}"
-    rows = [row for side in ("plain", "low-memory") for row in _in_process(side, checkpoint, [1, 4], 8, "cuda")]
+    rows: list[Result] = []
+    for attention in options.attention:
+        for side in ("plain", "low-memory"):
+            found = _in_process(side, checkpoint, [1, 4], 8, "cuda", attention)
+            rows += [replace(row, side=f"{side}, {attention}") for row in found]
     title = f"SD 1.5 + SDXL refiner, 512 → 1024, hollow weights, {torch.cuda.get_device_name()}; {CLAIM}"
-    return "\n".join([title, "", _head("GPU memory"), *(_row(row, None) for row in rows)])
+    goal = "goals for one picture: plain at most 1 s; low-memory at most 2,600 MB in at most 8 s"
+    return "\n".join([title, goal, "", _head("GPU memory"), *(_row(row, None) for row in rows)])
 
 
-def run_side(side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str) -> list[Result]:
+def run_side(
+    side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str, attention: str = "sdpa"
+) -> list[Result]:
     """Measure one side in this process."""
     warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     torch.set_num_threads(threads)
     slow = side in ("ancestor", "same steps")
     dtype = "float32" if slow else None
-    pipeline = load_pipeline(checkpoint, device=device, dtype=dtype, low_memory=side == "low-memory")
+    pipeline = load_pipeline(
+        checkpoint, device=device, dtype=dtype, low_memory=side == "low-memory", attention=attention
+    )
     pipeline.warm_up()
     settings = ANCESTOR if side == "same steps" else DrawSettings()
     draw = _stock(pipeline) if side == "ancestor" else _ours(pipeline, settings)
@@ -258,9 +270,12 @@ def _memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _in_process(side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str) -> list[Result]:
+def _in_process(
+    side: str, checkpoint: str, pictures: Sequence[int], threads: int, device: str, attention: str = "sdpa"
+) -> list[Result]:
     command = [sys.executable, "-m", "benchmarks.pipeline", "--side", side, "--checkpoint", checkpoint]
-    command += ["--threads", str(threads), "--device", device, "--pictures", *map(str, pictures)]
+    command += ["--threads", str(threads), "--device", device, "--attention", attention]
+    command += ["--pictures", *map(str, pictures)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [Result(**each) for each in json.loads(done.stdout.splitlines()[-1])]
 
@@ -297,6 +312,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2, help="times that each side runs, in turns (default 2)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--full", action="store_true", help="Stable Diffusion's full size, on a GPU")
+    parser.add_argument(
+        "--attention", nargs="+", choices=ATTENTIONS, default=["sdpa"], help="with --full (default sdpa)"
+    )
     parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 

@@ -38,7 +38,23 @@ def use_attention(unet: UNet2DConditionModel, attention: str, device: torch.devi
     if attention == "xformers":
         if device.type != "cuda" or importlib.util.find_spec("xformers") is None:
             raise ValueError("attention xformers needs a GPU and the xformers package: use sdpa, which is everywhere")
+        _check_xformers(device)
         unet.enable_xformers_memory_efficient_attention()
+
+
+def _check_xformers(device: torch.device) -> None:
+    """Run its operator once: the package may be there for another CUDA than torch's. Raises ValueError."""
+    try:
+        from xformers.ops import memory_efficient_attention
+
+        some = torch.zeros(1, 16, 2, 64, dtype=torch.float16, device=device)  # (batch, tokens, heads, numbers)
+        memory_efficient_attention(some, some, some)
+    except Exception as error:  # what an operator that cannot load raises is not agreed upon
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"attention xformers does not run here ({reason[0]}): install the build of torch that requirements-gpu.txt "
+            "names, or use sdpa"
+        ) from error
 
 
 def offload(part: torch.nn.Module, device: torch.device) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from index.graphs import ENGINES
 from index.options import DEFAULTS, IndexOptions
 from index.prompt_index import PromptIndex
 from index.tables import newest_encoder
@@ -17,12 +18,12 @@ from index.tune import choose, keep, measure
 PARAMETERS = f"""\
 the two parameters of an Annoy file:
   n_trees   how many random trees are built. More trees find more neighbours for the same search_k, and cost
-            build time and disk (about 4 nodes per dim vectors and tree). Default {DEFAULTS["n_trees"]}.
-  search_k  how many vectors a query inspects. More finds more, and costs time in proportion. It is not set by
-            hand: every build measures recall@10 against exact search on 500 stored vectors, and takes the
-            smallest search_k that is sure of the target, {DEFAULTS["recall"]} by default: recall less three
-            standard errors reaches it, with half as many misses again for queries that are not stored. Where
-            exact search is cheaper, that is used.
+            build time and disk (about 4 nodes per 96 vectors and tree). Default {DEFAULTS["n_trees"]}.
+  search_k  how many vectors a query inspects (with hnswlib: keeps as candidates, its ef). More finds more, and
+            costs time in proportion. It is not set by hand: every build measures recall@10 against exact search
+            on 500 stored vectors, and takes the smallest search_k that is sure of the target, {DEFAULTS["recall"]} by
+            default: recall less three standard errors reaches it, with half as many misses again for queries
+            that are not stored. Where exact search is cheaper, that is used.
 `tune` prints recall and milliseconds over both, and writes n_trees and the recall target into the index folder.
 """
 
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     engine = sa.create_engine(arguments.database)
     try:
-        index = PromptIndex(arguments.index, engine, *newest_encoder(engine), IndexOptions(background=False))
+        options = IndexOptions(engine=arguments.engine, background=False)
+        index = PromptIndex(arguments.index, engine, *newest_encoder(engine), options)
         return int(arguments.run(index, arguments))
     except (ValueError, OSError, RuntimeError, sa.exc.SQLAlchemyError) as error:
         print(f"index: {error}", file=sys.stderr)
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--index", required=True, metavar="FOLDER", help="the index folder")
     shared.add_argument("--database", required=True, metavar="URL", help="as in sqlite:///data/studio.db")
+    shared.add_argument("--engine", choices=ENGINES, default="annoy", help="what `build` builds with (INDEX_ENGINE)")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """Write a generation from the store: streamed, on one core, in this process or in a child of its own.
 
-A child process keeps Annoy's work, and whatever might crash it, away from the readers. It runs as
+A child process keeps the engine's work, and whatever might crash it, away from the readers. It runs as
 `python -m index.build`, takes its orders as JSON on stdin (the database's address is in them, so that it
 stands in no process list), and holds the lease that it inherits.
 """
@@ -25,9 +25,10 @@ from typing import BinaryIO
 import numpy as np
 import sqlalchemy as sa
 
-from index.annoy_file import METRIC, AnnoyFile, build_annoy, choose_search_k
 from index.folder import IndexFolder, flush
-from index.generation import ARRAYS, FLAT, FORMAT, MANIFEST, IndexGeneration, key_hash
+from index.generation import ARRAYS, AXES, FLAT, FORMAT, MANIFEST, IndexGeneration, key_hash
+from index.graphs import METRIC, engine_named
+from index.near import MOST_AXES, NearSearch, build_graph, choose_search_k, map_file, principal_axes
 from index.options import IndexOptions, tuned
 from index.records import Leader
 from index.store import Store
@@ -99,19 +100,12 @@ def _build_in_child(folder: IndexFolder, store: Store, options: IndexOptions, le
 def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, int], started: float) -> str:
     """Write all files of a generation, flushed; return the SHA-256 of its manifest."""
     seq = int(target.name.split("-")[0])
-    scopes: list[list[object]] = []
     with (target / FLAT).open("wb") as flat, (target / TEXT).open("wb") as text:
-        rows = _Rows(text)
+        rows, ends = _Rows(text), {}
         for scope, leaders in itertools.groupby(store.every_leader(), key=lambda leader: leader.scope):
-            start, annoy_name, search_k = len(rows.numbers), None, 0
-            vectors = rows.note(leaders)
-            if sizes.get(scope, 0) >= options.exact_below:
-                annoy_name = f"{len(scopes)}.ann"
-                build_annoy(target / annoy_name, vectors, store.dim, options.trees)
-                search_k = _search_k(target / annoy_name, store.dim, len(rows.numbers) - start, options)
-            else:
-                flat.writelines(vector.astype("<f4").tobytes() for vector in vectors)
-            scopes.append([scope, start, len(rows.numbers) - start, annoy_name, search_k])
+            flat.writelines(vector.astype("<f4").tobytes() for vector in rows.note(leaders))
+            ends[scope] = len(rows.numbers)
+    scopes = _scopes(target, ends, store.dim, sizes, options)
     rows.write_arrays(target)
     write_sums(target)
     files = {path.name: _sealed(path) for path in sorted(target.iterdir())}
@@ -124,6 +118,7 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
         "encoder_id": store.encoder_id,
         "store_id": store.store_id,
         "seq": seq,
+        "engine": options.engine,
         "n_trees": options.trees,
         "recall": options.target,
         "count": len(rows.numbers),
@@ -139,12 +134,35 @@ def _write(target: Path, store: Store, options: IndexOptions, sizes: dict[str, i
     return hashlib.sha256(content).hexdigest()
 
 
-def _search_k(path: Path, dim: int, count: int, options: IndexOptions) -> int:
-    point = choose_search_k(AnnoyFile(path, dim, count, 0), options.target)[-1]
+def _scopes(
+    target: Path, ends: dict[str, int], dim: int, sizes: dict[str, int], options: IndexOptions
+) -> list[list[object]]:
+    """Return (scope, first row, rows, file, search_k) of each; a scope that is large enough gets a graph's file."""
+    matrix = np.frombuffer(map_file(target / FLAT), "<f4").reshape(-1, dim)
+    scopes: list[list[object]] = []
+    start = 0
+    for scope, end in ends.items():
+        name, search_k = None, 0
+        if sizes.get(scope, 0) >= options.exact_below:
+            name = f"{len(scopes)}"
+            search_k = _build_scope(target, name, matrix[start:end], options)
+        scopes.append([scope, start, end - start, name, search_k])
+        start = end
+    return scopes
+
+
+def _build_scope(target: Path, name: str, vectors: np.ndarray, options: IndexOptions) -> int:
+    """Write the axes and the graph of one scope; return the search_k that is sure of the recall, 0 for exact search."""
+    engine, axes = engine_named(options.engine), principal_axes(vectors)
+    path = target / f"{name}{engine.suffix}"
+    build_graph(engine, path, vectors, axes, options.trees)
+    axes.tofile(target / f"{name}{AXES}")
+    near = NearSearch(engine, engine.open(path, len(vectors), axes.shape[1]), vectors, axes, 0)
+    point = choose_search_k(near, options.target)[-1]
     logger.info(
         "index: %s, %d rows, n_trees %d: search_k %d for recall@10 %.3f, surely %.3f",
         path.name,
-        count,
+        len(vectors),
         options.trees,
         point.search_k,
         point.recall,
@@ -187,11 +205,11 @@ def _sealed(path: Path) -> dict[str, int | str]:
 
 
 def _bytes_needed(sizes: dict[str, int], dim: int, options: IndexOptions) -> int:
-    """Estimate a generation's largest size while it is written: Annoy grows its file by 1.3."""
-    annoy_rows = sum(rows for rows in sizes.values() if rows >= options.exact_below)
-    nodes = annoy_rows * (1 + 4 * options.trees / dim)  # leaves hold about dim items, half full
-    flat_rows = sum(sizes.values()) - annoy_rows
-    return int(1.3 * nodes * (12 + 4 * dim)) + flat_rows * 4 * dim + 256 * sum(sizes.values()) + (8 << 20)
+    """Estimate a generation's largest size while it is written."""
+    engine, axes = engine_named(options.engine), min(dim, MOST_AXES)
+    large = [rows for rows in sizes.values() if rows >= options.exact_below]
+    graphs = sum(engine.bytes_needed(rows, axes, options.trees) for rows in large)
+    return graphs + sum(sizes.values()) * (4 * dim + 256) + (8 << 20)
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 The copy is verified after it was made, and has no name any more once it is mapped: whatever happens to the folder
 (cut short, overwritten, deleted), a process that has opened it goes on with what it verified.
 
-Rows lie scope by scope. A scope of at least `exact_below` rows has an Annoy file of its own; the others share
-`flat.f32` and are read exactly. So a search never reads a row that its viewer may not see, and what it finds
+Rows lie scope by scope in `flat.f32`. A scope of at least `exact_below` rows has a graph of its own (near.py); the
+others are read exactly. So a search never reads a row that its viewer may not see, and what it finds
 cannot depend on one. The manifest has every file's size and SHA-256 (the texts have their own hashes: texts.py);
 `CURRENT` has the manifest's. Of a record that was removed since, the texts are overwritten in folder and copy.
 """
@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from index.annoy_file import METRIC, AnnoyFile, map_file
+from index.graphs import METRIC, engine_named
+from index.near import NearSearch, map_file
 from index.store import Store
 from index.texts import ENDS, NUMBERS, SUMS, TEXT, check_texts, locked
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 SPARE_BYTES = 8 << 20  # of disk that a private copy leaves free
 ARRAYS = {  # file → type of its numbers
@@ -43,7 +44,8 @@ ARRAYS = {  # file → type of its numbers
     "key_rows.i32": "<i4",  # (rows,) the row of each of them
     ENDS: "<i8",  # (2·rows,) where each id and each group ends in text.utf8
 }
-FLAT = "flat.f32"
+FLAT = "flat.f32"  # (rows, dim) of all scopes, one after another
+AXES = ".axes.f32"  # ends the name of a scope's (dim, axes), beside its graph
 
 
 class Damaged(ValueError):
@@ -56,7 +58,7 @@ class DiskSegment:
 
     start: int
     vectors: np.ndarray  # (rows, dim) float32, a view on the mapping
-    annoy: AnnoyFile | None
+    near: NearSearch | None
 
 
 class IndexGeneration:
@@ -104,6 +106,11 @@ class IndexGeneration:
         first, end = (bisect(self._order, number, key=number_of) for bisect in (bisect_left, bisect_right))
         return [int(row) for row in self._order[first:end]]
 
+    def number(self, row: int) -> int:
+        """Return the store's number of a row."""
+        number: int = self._number_at[row]
+        return number
+
     def newest(self) -> int:
         """Return the highest number of its records, 0 if there are none."""
         return int(self.numbers[self._order[-1]]) if len(self) else 0
@@ -114,10 +121,10 @@ class IndexGeneration:
 
     def id(self, row: int) -> str:
         """Return a row's id; NULs once it was erased."""
-        return self._text[(self._ends[2 * row - 1] if row else 0) : self._ends[2 * row]].decode()
+        return self._text[(self._end_at[2 * row - 1] if row else 0) : self._end_at[2 * row]].decode()
 
     def group(self, row: int) -> str:
-        return self._text[self._ends[2 * row] : self._ends[2 * row + 1]].decode()
+        return self._text[self._end_at[2 * row] : self._end_at[2 * row + 1]].decode()
 
     def erased_in(self, scope: str) -> int:
         """Return how many rows of a scope have no texts any more: their records were removed."""
@@ -145,24 +152,25 @@ class IndexGeneration:
 
     def _map(self, folder: Path, manifest: dict[str, Any]) -> None:
         self.seq, self.n_trees, self.seconds = manifest["seq"], manifest["n_trees"], manifest["seconds"]
+        self.engine: str = manifest["engine"]
         self.bytes_on_disk = sum(file["size"] for file in manifest["files"].values()) + manifest["text_bytes"]
         arrays = {name: np.frombuffer(map_file(folder / name), kind) for name, kind in ARRAYS.items()}
         self.numbers, self._order, self._keys, self._key_rows, self._ends = arrays.values()
         if len(self.numbers) != manifest["count"]:
             raise Damaged(f"{folder.name} has {len(self.numbers)} rows, its manifest says {manifest['count']}")
+        self._number_at, self._end_at = (
+            memoryview(self.numbers),
+            memoryview(self._ends),
+        )  # one number: three times faster
         self._text = map_file(folder / TEXT)
         self._writable = os.open(folder / TEXT, os.O_RDWR)
         weakref.finalize(self, os.close, self._writable)
-        dim, flat_start, self.segments = manifest["dim"], 0, {}
+        dim, self.segments = manifest["dim"], {}
         flat = np.frombuffer(map_file(folder / FLAT), "<f4").reshape(-1, dim)
-        for scope, start, rows, annoy_name, search_k in manifest["scopes"]:
-            if annoy_name is None:
-                annoy, vectors = None, flat[flat_start : flat_start + rows]
-                flat_start += rows
-            else:
-                annoy = AnnoyFile(folder / annoy_name, dim, rows, search_k)
-                vectors = annoy.vectors
-            self.segments[scope] = DiskSegment(start, vectors, annoy)
+        for scope, start, rows, name, search_k in manifest["scopes"]:
+            vectors = flat[start : start + rows]
+            near = None if name is None else _open_graph(folder, self.engine, name, vectors, search_k)
+            self.segments[scope] = DiskSegment(start, vectors, near)
         self._scopes = list(self.segments)
         self._starts = [segment.start for segment in self.segments.values()]
         self._erased = self._count_erased()
@@ -171,6 +179,13 @@ class IndexGeneration:
         begins = np.concatenate([[0], self._ends[1:-1:2]]) if len(self) else np.zeros(0, np.int64)  # of every row
         rows = np.flatnonzero(np.frombuffer(self._text, np.uint8)[begins] == 0)
         return Counter(self._scopes[bisect_right(self._starts, row) - 1] for row in rows.tolist())
+
+
+def _open_graph(folder: Path, engine_name: str, name: str, vectors: np.ndarray, search_k: int) -> NearSearch:
+    engine, (rows, dim) = engine_named(engine_name), vectors.shape
+    axes = np.fromfile(folder / f"{name}{AXES}", "<f4").reshape(dim, -1)
+    graph = engine.open(folder / f"{name}{engine.suffix}", rows, axes.shape[1])
+    return NearSearch(engine, graph, vectors, axes, search_k)
 
 
 def key_hash(scope: str, group: str) -> int:

@@ -12,19 +12,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from index.annoy_file import fetched
 from index.generation import DiskSegment, IndexGeneration
 from index.memory_segment import MemorySegment
+from index.near import fetched
 from index.records import PUBLIC, Hit, Leader
 from index.store import RecordChange, Store
 
 _DECIMALS = 6  # what float32 vectors can tell apart; of equal scores the newer record comes first
 _SAME_SCORE = 4e-6  # float32 scores this close may be equal in truth
 _BATCH, _GENTLE, _PAUSE = 2_000, 200, 1e-3  # changes taken in at once, and so that searches hardly wait; seconds
-_EFFORTS = (1, 8)  # how much harder Annoy tries when most of what it found has changed since
+_EFFORTS = (1, 8)  # how much harder the graph is searched when most of what it found has changed since
 
 
 class Layers:
@@ -64,9 +65,8 @@ class Layers:
         found = [hit for view, rival in zip(views, rivals, strict=True) for hit in view.best(query, k, rival)]
         if not found:
             return []
-        vectors = np.stack([candidate.vector for candidate in found])
-        exact = vectors.astype(np.float64) @ query.astype(np.float64)
-        scores = np.clip(exact.round(_DECIMALS), -1, 1).tolist()
+        exact = np.array([candidate.vector for candidate in found], np.float64) @ query.astype(np.float64)
+        scores = [max(-1.0, min(score, 1.0)) for score in exact.round(_DECIMALS).tolist()]
         best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
         return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
 
@@ -150,8 +150,7 @@ class Layers:
         return self._segments[scope]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     number: int
     id: str
     group: str
@@ -175,7 +174,7 @@ class _View:
             return self.memory.numbers[row]
         if self.generation is None or (row := self.in_generation(group)) is None:
             return -1
-        return int(self.generation.numbers[row])
+        return self.generation.number(row)
 
     def in_generation(self, group: str) -> int | None:
         return None if self.disk is None or self.generation is None else self.generation.find(self.scope, group)
@@ -206,7 +205,7 @@ class _View:
         self, disk: DiskSegment, generation: IndexGeneration, query: np.ndarray, k: int, rival: _View | None
     ) -> list[_Candidate]:
         def candidate(row: int) -> _Candidate | None:
-            number, group = int(generation.numbers[disk.start + row]), generation.group(disk.start + row)
+            number, group = generation.number(disk.start + row), generation.group(disk.start + row)
             if self.rows and self.memory.latest(group, self.rows) is not None:
                 return None
             if rival and rival.leader(group) > number:
@@ -215,11 +214,11 @@ class _View:
                 return None
             return _Candidate(number, id, group, disk.vectors[row])
 
-        for effort in _EFFORTS if disk.annoy else ():
-            near = disk.annoy.nearest(query, effort * fetched(k), effort) if disk.annoy else None
+        for effort in _EFFORTS if disk.near else ():
+            near = disk.near.nearest(query, effort * fetched(k), effort) if disk.near else None
             if near is None:
                 break
-            found = _walk(near[1], k, _at(near[0], candidate))
+            found = _walk(near[1], k, _at(near[0].tolist(), candidate))
             if len(found) >= k:
                 return found
         return _walk(disk.vectors @ query, k, candidate)
@@ -233,8 +232,7 @@ def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | No
     """Return the `k` best that `candidate` accepts, and whatever else scores the same as the last of them."""
     found: list[_Candidate] = []
     last = -np.inf
-    for row in _descending(scores, fetched(k)):
-        score = scores[row]
+    for row, score in _descending(scores, fetched(k)):
         if len(found) >= k and score < last - _SAME_SCORE:
             break
         accepted = candidate(row)
@@ -244,12 +242,14 @@ def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | No
     return found
 
 
-def _descending(scores: np.ndarray, first: int) -> Iterator[int]:
-    """Yield rows from the best score down; sorting them all only if more than `first` are asked for."""
-    if len(scores) > first:
-        top = np.argpartition(scores, -first)[-first:]
-        yield from top[np.argsort(-scores[top])].tolist()
-        seen = set(top.tolist())
-    else:
-        seen = set()
-    yield from (row for row in np.argsort(-scores).tolist() if row not in seen)
+def _descending(scores: np.ndarray, first: int) -> Iterator[tuple[int, float]]:
+    """Yield rows and scores from the best down; sorting them all only if more than `first` are asked for."""
+    if len(scores) <= first:
+        order = np.argsort(-scores)
+        yield from zip(order.tolist(), scores[order].tolist(), strict=True)
+        return
+    top = np.argpartition(scores, -first)[-first:]
+    top = top[np.argsort(-scores[top])]
+    yield from zip(top.tolist(), scores[top].tolist(), strict=True)
+    seen = set(top.tolist())
+    yield from ((row, float(scores[row])) for row in np.argsort(-scores).tolist() if row not in seen)

@@ -7,6 +7,8 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from index.graphs import ENGINES
+
 logger = logging.getLogger(__name__)
 TUNED = "tuned.json"
 
@@ -15,6 +17,7 @@ TUNED = "tuned.json"
 class IndexOptions:
     """`n_trees` and `recall` may be None: what `tune` wrote into the folder, or the default, is used."""
 
+    engine: str = "annoy"  # annoy or hnswlib: what proposes neighbours in a large scope (graphs.py)
     exact_below: int = 10_000  # a scope with fewer vectors is searched exactly; so many may be fresh
     n_trees: int | None = None  # trees of an Annoy file: more find more, and cost disk and build time
     recall: float | None = None  # recall@10 that a build makes sure of when it chooses search_k
@@ -24,6 +27,8 @@ class IndexOptions:
     own_process: bool = True  # build in a child process, where the database can be reached from one
 
     def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"index engine is {self.engine!r}: it must be one of {', '.join(ENGINES)}")
         if self.exact_below < 1:
             raise ValueError(f"exact_below is {self.exact_below}: it must be at least 1")
         if self.n_trees is not None and not 1 <= self.n_trees <= 1_000:

@@ -113,15 +113,16 @@ class PromptIndex:
         layers = self._caught_up()
         generation, sizes = layers.generation, layers.sizes()
         segments = generation.segments.values() if generation else ()
-        annoy = [segment.annoy.search_k for segment in segments if segment.annoy]
+        graphs = [segment.near.search_k for segment in segments if segment.near]
         return {
             "sequence": layers.seq, "encoder_id": self.store.encoder_id, "dim": self.store.dim,
             "groups": sum(sizes.values()), "scopes": len(sizes), "fresh_rows": layers.fresh,
             "generation": generation.name if generation else None,
             "generation_rows": len(generation) if generation else 0,
             "generation_bytes": generation.bytes_on_disk if generation else 0,
-            "annoy_files": len(annoy), "n_trees": generation.n_trees if generation and annoy else None,
-            "search_k": max(annoy) if annoy else None, "outdated": self.store.count_outdated(),
+            "engine": generation.engine if generation and graphs else None, "graphs": len(graphs),
+            "n_trees": generation.n_trees if generation and graphs and generation.engine == "annoy" else None,
+            "search_k": max(graphs) if graphs else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
 
     def live_count(self) -> int:
@@ -204,6 +205,8 @@ class PromptIndex:
     def _wants_rebuild(self, layers: Layers) -> bool:
         rows = len(layers.generation) if layers.generation else 0
         if layers.fresh > max(self.options.exact_below, self.options.fresh_share * rows):
+            return True
+        if layers.generation is not None and layers.generation.engine != self.options.engine:
             return True
         since = layers.erasing_since
         if since is None or layers.generation is None:

@@ -8,7 +8,7 @@ in their own order, and "everything after number n" misses nothing. A scope is w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,12 +47,22 @@ class Store:
         self.engine, self.dim, self.encoder_id = engine, dim, check_name("encoder_id", encoder_id)
         create_tables(engine)
         self.encoder = self._register_encoder()
+        self._sequence, self._driver_error = str(SEQUENCE.compile(engine)), engine.dialect.loaded_dbapi.Error
         self._changes, self._leaders = self._prepared()  # built once: every catching-up search runs them
         with engine.connect() as connection:
             self.store_id: str = connection.execute(sa.select(counter.c.store_id)).scalar_one()
 
     def sequence(self) -> int:
         """Return the sequence number of the last committed change; 0 for a new store."""
+        try:
+            with closing(self.engine.raw_connection()) as connection:  # every search asks: three times as fast
+                cursor = connection.cursor()
+                cursor.execute(self._sequence)
+                row = cursor.fetchone()
+            if row is not None:
+                return int(row[0])
+        except self._driver_error:
+            pass  # said by SQLAlchemy's own errors, below
         with self.engine.connect() as connection:
             return int(connection.execute(SEQUENCE).scalar_one())
 

@@ -1,7 +1,7 @@
 """Measure what n_trees and search_k cost and find, over the vectors that are there, and keep the best setting.
 
-In: an index whose largest scope is large enough for an Annoy file. Out: one row per measured point, and
-`tuned.json` in the index folder, which every later build uses.
+In: an index whose largest scope is large enough for an Annoy file (hnswlib has no trees to tune). Out: one row per
+measured point, and `tuned.json` in the index folder, which every later build uses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.annoy_file import AnnoyFile, build_annoy, choose_search_k
+import numpy as np
+
+from index.graphs import engine_named
+from index.near import NearSearch, build_graph, choose_search_k, principal_axes
 from index.options import write_tuned
 from index.prompt_index import PromptIndex
 
@@ -27,7 +30,7 @@ class Trial:
     n_trees: int
     search_k: int
     recall: float
-    sure: float  # what other queries find too: see index.annoy_file.Point
+    sure: float  # what other queries find too: see index.near.Point
     milliseconds: float
     build_seconds: float
     megabytes: float
@@ -46,7 +49,7 @@ def measure(index: PromptIndex, trees: Sequence[int], recall: float) -> Iterator
     index.folder.path.mkdir(parents=True, exist_ok=True)
     for n_trees in trees:
         with tempfile.TemporaryDirectory(dir=index.folder.path, prefix="tune-") as folder:
-            yield from _curve(Path(folder) / "trial.ann", index, scope, n_trees, recall)
+            yield from _curve(Path(folder) / "trial", index, scope, n_trees, recall)
 
 
 def choose(trials: Sequence[Trial], recall: float) -> Trial:
@@ -64,8 +67,13 @@ def keep(index: PromptIndex, trial: Trial, recall: float) -> None:
 def _curve(path: Path, index: PromptIndex, scope: str, n_trees: int, recall: float) -> Iterator[Trial]:
     started = time.monotonic()
     leaders = itertools.dropwhile(lambda leader: leader.scope != scope, index.store.every_leader())
-    vectors = (leader.vector for leader in itertools.takewhile(lambda leader: leader.scope == scope, leaders))
-    count = build_annoy(path, vectors, index.store.dim, n_trees)
+    with (path.with_suffix(".f32")).open("wb") as flat:
+        for leader in itertools.takewhile(lambda leader: leader.scope == scope, leaders):
+            flat.write(leader.vector.astype("<f4").tobytes())
+    vectors = np.memmap(path.with_suffix(".f32"), "<f4", "r").reshape(-1, index.store.dim)
+    engine, axes = engine_named("annoy"), principal_axes(vectors)
+    build_graph(engine, path, vectors, axes, n_trees)
     seconds, megabytes = time.monotonic() - started, path.stat().st_size / 1e6
-    for point in choose_search_k(AnnoyFile(path, index.store.dim, count, 0), recall):
+    near = NearSearch(engine, engine.open(path, len(vectors), axes.shape[1]), vectors, axes, 0)
+    for point in choose_search_k(near, recall):
         yield Trial(n_trees, point.search_k, point.recall, point.sure, point.milliseconds, seconds, megabytes)

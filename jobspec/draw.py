@@ -48,7 +48,9 @@ class Draw(Job):
         """A style's weight tells nothing where there is no style."""
         shared = [getattr(self, name) for name in self.BATCH]
         more = [[each.name, each.weight] for each in self.styles]
-        return json.dumps([self.kind, *(shared if self.style else [*shared[:-1], None]), *([more] if more else [])])
+        return json.dumps(
+            [self.BATCH_AS or self.kind, *(shared if self.style else [*shared[:-1], None]), *([more] if more else [])]
+        )
 
     @model_validator(mode="before")
     @classmethod

@@ -32,6 +32,7 @@ class Form(Draw):
 
     ARGUMENT: ClassVar[str] = "title"
     MADE: ClassVar[tuple[str, ...]] = ("prompt",)
+    BATCH_AS: ClassVar[str] = "draw"
     COMMAND: ClassVar[str] = "Draw from a title, a colour and a style, without a server."
 
     kind: Literal["form"] = "form"  # type: ignore[assignment]

@@ -23,6 +23,7 @@ class Job(BaseModel):
     MADE: ClassVar[tuple[str, ...]] = ()  # fields that are made of others, and never options of a command
     OTHER_TEXTS: ClassVar[tuple[str, ...]] = ()  # further fields of free text
     BATCH: ClassVar[tuple[str, ...]] = ()  # fields that jobs of one batch share
+    BATCH_AS: ClassVar[str] = ""  # another kind whose batches it may be drawn in
     COMMAND: ClassVar[str] = ""  # what its command line does, in a sentence
     ALSO_SHOWN: ClassVar[tuple[str, ...]] = ()  # fields of other kinds that answers of this one name, as null
 

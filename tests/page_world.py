@@ -48,6 +48,7 @@ class Server:
             "PYTHONPATH": str(FAKES.parent.parent), "PORT": str(self.port), "DATA_DIR": str(folder / "data"),
             "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds * SLOWNESS),
             "RATE_NEWCOMERS": "10000/hour", "LEASE_SECONDS": "2",
+            "DRAFTS": "off",  # a fake draft of 'die' would end the worker before anybody pressed Enter
         } | settings  # fmt: skip
         self._log = (folder / "server.log").open("ab")
         self._process: subprocess.Popen | None = None

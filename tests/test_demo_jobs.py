@@ -20,6 +20,7 @@ from demo.queue.jobs import JobQueue
 from demo.queue.leases import Leases
 from demo.queue.places import Places
 from demo.store.tables import Event, Generation, Image
+from demo.worker.finishing import Finisher
 
 
 @pytest.fixture
@@ -242,3 +243,51 @@ def test_deleting_a_running_job_leaves_nothing(tmp_path: Path) -> None:
     assert person.finished("장화", n=1)["status"] == "succeeded"
     assert len(list(studio.services.storage.found())) == 3
     studio.close()
+
+
+def test_a_sentence_and_a_form_are_drawn_in_one_batch(studio: Studio) -> None:
+    studio.person().draw("빨간 원피스", n=2)
+    studio.person().draw("", kind="form", title="코트", color="파란", n=2)
+    worker = fake_worker(studio.settings, studio.pipeline)
+    worker._open()
+    assert worker.work_once()
+    assert [shot.prompt for shot in studio.pipeline.batches[0]] == ["빨간 원피스"] * 2 + ["파란 코트"] * 2
+    worker._database.close()
+
+
+def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
+    for scale in (1.0, 3.0, None):
+        for _ in range(9):
+            studio.person().draw("원피스", n=2, guidance_scale=scale)
+    worker = fake_worker(studio.settings, studio.pipeline)
+    worker._open()
+    while worker.work_once():
+        pass
+    sizes = {settings.guidance_scale: len(batch) for batch, settings in zip(
+        reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
+    assert sizes == {1.0: 16, 3.0: 8, None: 8}
+    worker._database.close()
+
+
+def test_what_was_drawn_is_stored_while_the_next_is_drawn(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, finish = threading.Event(), Finisher.finish
+    monkeypatch.setattr(Finisher, "finish", lambda *given: (stored.wait(60), finish(*given)))
+    people = [studio.person(), studio.person()]
+    ids = [person.draw("원피스", n=1, steps=steps)["id"] for steps, person in enumerate(people, 1)]
+    studio.start_worker()
+    wait_for(lambda: len(studio.pipeline.batches) == 2)  # the first one is not stored yet
+    assert people[0].get(f"/generations/{ids[0]}").json["status"] == "running"
+    stored.set()
+    assert [person.until_end(id)["status"] for person, id in zip(people, ids, strict=True)] == ["succeeded"] * 2
+
+
+def test_a_job_that_cannot_be_ended_is_drawn_again(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Finisher, "finish", lambda *_: (_ for _ in ()).throw(RuntimeError("the disk")))
+    id = studio.person().draw("원피스", n=1)["id"]
+    worker = fake_worker(studio.settings, studio.pipeline)
+    worker._open()
+    worker.work_once()
+    assert list(worker._finishing.jobs) == [], "its lease is not renewed any more"
+    with studio.services.database.read() as session:
+        assert session.get(Generation, id).status == "running", "until its lease has ended"
+    worker._database.close()

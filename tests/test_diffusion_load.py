@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from diffusion.encoder import EncoderMismatch
 from diffusion.load import load_pipeline, text_fingerprints
+from diffusion.memory import use_attention
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.precision import choose_device, choose_dtype, has_bfloat16
 from diffusion.specs import PUBLIC, resolve
@@ -228,6 +231,18 @@ def test_bfloat16_is_refused_where_it_would_be_emulated(monkeypatch: pytest.Monk
     assert choose_dtype(None, torch.device("cpu")) is torch.float32
     with pytest.raises(ValueError, match="AVX512-BF16"):
         choose_dtype("bfloat16", torch.device("cpu"))
+
+
+def test_xformers_is_refused_where_its_operator_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is there, and cannot work: for another CUDA than torch's, or for none."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    ops = types.ModuleType("xformers.ops")
+    ops.memory_efficient_attention = lambda *_: (_ for _ in ()).throw(NotImplementedError("No operator found\nfor"))
+    monkeypatch.setitem(sys.modules, "xformers", types.ModuleType("xformers"))
+    monkeypatch.setitem(sys.modules, "xformers.ops", ops)
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: torch.ones(1))
+    with pytest.raises(ValueError, match=r"does not run here \(No operator found\): install the build"):
+        use_attention(torch.nn.Identity(), "xformers", torch.device("cuda"))
 
 
 def test_xformers_is_a_switch_that_says_what_it_needs(own: Path) -> None:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from index_model import DIM, SMALL, Model, assert_same, clustered, database, open_index, records
 
 from index import IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
-from index.annoy_file import AnnoyFile, build_annoy, choose_search_k, exact_neighbours
 from index.memory_segment import MemorySegment
 from index.options import DEFAULTS, tuned, write_tuned
 from index.records import Leader, unit_rows
@@ -237,32 +236,6 @@ def test_a_database_in_memory_works_too(tmp_path: Path) -> None:
     index.add_many(records(VECTORS))
     index.rebuild()
     assert index.search(VECTORS[5], 1)[0].id == "r5"
-
-
-def test_annoy_keeps_the_vectors_where_they_are_mapped_from(tmp_path: Path) -> None:
-    vectors = clustered(3_000, clusters=200)
-    assert build_annoy(tmp_path / "x.ann", iter(vectors), DIM, 10) == 3_000
-    file = AnnoyFile(tmp_path / "x.ann", DIM, 3_000, 0)
-    assert np.array_equal(file.vectors, vectors)
-    rows = np.arange(20)
-    scores = vectors[rows] @ vectors.T
-    scores[rows, rows] = -1
-    assert np.array_equal(np.sort(exact_neighbours(file.vectors, rows, 10)), np.sort(np.argsort(-scores)[:, :10]))
-    *less, point = choose_search_k(file, 0.998)
-    assert point.search_k > max(trial.search_k for trial in less)
-    assert point.sure >= 0.998 > max(trial.sure for trial in less)
-    assert all(1 - trial.sure >= 1.49 * (1 - trial.recall) for trial in (*less, point)), "room for unseen queries"
-    (least,) = choose_search_k(file, 0.9)
-    assert least.search_k == 200, "never so few that the candidates run out"
-
-
-def test_isotropic_vectors_are_searched_exactly(tmp_path: Path) -> None:
-    vectors = np.random.default_rng(0).standard_normal((3_000, 64)).astype(np.float32)
-    build_annoy(tmp_path / "x.ann", iter(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)), 64, 10)
-    file = AnnoyFile(tmp_path / "x.ann", 64, 3_000, 0)
-    file.search_k = choose_search_k(file, 0.97)[-1].search_k
-    assert file.search_k == 0
-    assert file.nearest(vectors[0], 10) is None
 
 
 def test_a_tuned_setting_is_used_and_a_broken_one_is_not(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Ground:
         for i in range(40):
             index.remove(f"r{i}")
         index.rebuild()
-        assert max(segment.annoy.search_k for segment in index._current_layers().generation.segments.values()) > 0
+        assert max(segment.near.search_k for segment in index._current_layers().generation.segments.values()) > 0
         index.remove("r50")  # a tombstone over the file
         shutil.copytree(self.live, self.kept)
         shutil.rmtree(self.live)
@@ -129,7 +129,8 @@ def damage_one(ground: Ground, chance: random.Random) -> str:
         return "other metric"
     if kind == 2:
         (older,) = (ground.older / "generations").iterdir()
-        name = chance.choice([path.name for path in files[:-1]])
+        other = [path.name for path in files[:-1] if path.read_bytes() != (older / path.name).read_bytes()]
+        name = chance.choice(other)  # the axes of both are those of the 8 dimensions
         shutil.copy(older / name, generation / name)
         return f"{name} of another generation"
     damage, path = chance.choice(BYTES), chance.choice([annoy_file, *files])

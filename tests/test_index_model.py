@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -135,7 +136,7 @@ class Approximate(Exact):
             self.model.add(record)
         self.index.rebuild()
         (segment,) = self.index._current_layers().generation.segments.values()
-        assert segment.annoy.search_k > 0, "Annoy must be what is tested here"
+        assert segment.near.search_k > 0, "the graph must be what is tested here"
 
     def check_all(self) -> None:
         """Comparing thousands after every step would only test the model."""
@@ -156,11 +157,17 @@ class Approximate(Exact):
         assert self.found >= 0.95 * self.expected
 
 
+class ApproximateHnswlib(Approximate):
+    """The same by the other engine."""
+
+    options = replace(Approximate.options, engine="hnswlib")
+
+
 TestExact = Exact.TestCase
 TestExact.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestApproximate = Approximate.TestCase
-TestApproximate.settings = settings(
+TestApproximate, TestApproximateHnswlib = Approximate.TestCase, ApproximateHnswlib.TestCase
+TestApproximate.settings = TestApproximateHnswlib.settings = settings(
     max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

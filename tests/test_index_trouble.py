@@ -110,7 +110,7 @@ def test_a_build_that_fails_leaves_the_old_generation(tmp_path: Path, monkeypatc
     index.add_many(records(VECTORS[:60]))
     index.rebuild()
     name = index.stats()["generation"]
-    monkeypatch.setattr("index.build.build_annoy", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
+    monkeypatch.setattr("index.build.build_graph", lambda *_: (_ for _ in ()).throw(OSError("No space left")))
     with pytest.raises(OSError, match="No space left"):
         index.rebuild()
     assert [path.name for path in (tmp_path / "index" / "generations").iterdir()] == [name]

@@ -93,9 +93,12 @@ class JobQueue:
 
     def __init__(self, database: Database, settings: Settings, worker: str) -> None:
         self._database, self._settings, self.worker = database, settings, worker
+        self.usual_guidance: float | None = None  # of the checkpoint, once it is known
 
     def claim(self) -> list[Generation]:
-        """Take the next batch: same batch key, at most `batch` pictures; empty when nothing waits."""
+        """Take the next batch: same batch key, at most `batch` pictures, twice as many of those without guidance (a
+        guided one takes two rows of the network); empty when nothing waits.
+        """
         with self._database.look() as session:  # a look without taking turns with writers
             if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
                 return []
@@ -104,9 +107,10 @@ class JobQueue:
             order = queue_order(session)
             if not order:
                 return []
-            ids = [job.id for job in choose_batch(order, self._settings.batch)]
+            head = session.get_one(Generation, order[0].id, with_for_update=True)
+            batch = choose_batch(order, self._most_pictures(head))
             now = time.time()
-            jobs = [session.get_one(Generation, id, with_for_update=True) for id in ids]
+            jobs = [head, *(session.get_one(Generation, job.id, with_for_update=True) for job in batch[1:])]
             for job in jobs:
                 job.status, job.worker, job.attempt = "running", self.worker, job.attempt + 1
                 job.lease_until = now + self._settings.lease_seconds
@@ -114,6 +118,15 @@ class JobQueue:
                 job.timings = job.timings | {"queue": round(max(0.0, now - job.created_at), 4)}
             _note_service(session, jobs, turn)
             return jobs
+
+    def _most_pictures(self, head: Generation) -> int:
+        scale = head.spec.get("guidance_scale") or self.usual_guidance
+        return self._settings.batch * (1 if scale is None or scale > 1 else 2)
+
+    def any_waits(self) -> bool:
+        """Whether any job waits to be begun."""
+        with self._database.look() as session:
+            return session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is not None
 
     def renew(self, jobs: Iterable[Generation]) -> None:
         """Keep the leases of what is being drawn."""

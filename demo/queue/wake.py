@@ -21,8 +21,8 @@ class Wake(Protocol):
 
     def ring(self) -> None: ...
 
-    def wait(self, stop: threading.Event) -> None:
-        """Return when it rang, when `stop` is set, or when it is time to look anyway."""
+    def wait(self, attention: threading.Event) -> None:
+        """Return when it rang, when `attention` is set, or when it is time to look anyway."""
         ...
 
 
@@ -32,8 +32,8 @@ class Looking:
     def ring(self) -> None:
         return
 
-    def wait(self, stop: threading.Event) -> None:
-        stop.wait(LOOK_SECONDS)
+    def wait(self, attention: threading.Event) -> None:
+        attention.wait(LOOK_SECONDS)
 
 
 class RedisBell:
@@ -55,12 +55,12 @@ class RedisBell:
         except self._errors as error:
             logger.warning("workers are not woken, they look by themselves: %s", error)
 
-    def wait(self, stop: threading.Event) -> None:
+    def wait(self, attention: threading.Event) -> None:
         try:
             self._redis.brpop([KEY], timeout=1)
         except self._errors as error:
             logger.warning("no wake signal comes, looking by myself: %s", error)
-            stop.wait(1.0)
+            attention.wait(1.0)
 
 
 def open_wake(url: str) -> Wake:

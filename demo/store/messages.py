@@ -57,6 +57,7 @@ REFUSALS: dict[str, Sentence] = {
     "invalid_request": Sentence("요청 값을 확인해 주세요: {detail}", "The request is not valid: {detail}"),
     "prompt_empty": Sentence("무엇을 그릴지 적어 주세요.", "The prompt is empty. Say what to draw."),
     "cancelled": Sentence("취소한 작업이에요.", "The job was cancelled."),
+    "drafts_off": Sentence("지금은 쓰는 동안 보여 주는 그림이 꺼져 있어요.", "Drafts are switched off here."),
     "prompt_too_long": Sentence(
         "문장은 {limit}자까지 쓸 수 있어요. 지금은 {got}자예요.", "A prompt has at most {limit} characters, not {got}."
     ),

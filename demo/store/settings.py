@@ -42,6 +42,7 @@ class Settings(BaseModel):
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
     encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
+    index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
@@ -55,13 +56,14 @@ class Settings(BaseModel):
     max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
     visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
     address_share: float = _setting(0.5, "Share of the waiting places that jobs from one address may take.")
+    drafts: str = _setting("auto", "Drafts while typing: on, off; auto: not for a public checkpoint without a GPU.")
     wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     first_page_likes: int = _setting(
         1, "Likes of other people that bring a public picture to everybody's first page; 0: every one, at once."
     )
-    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
+    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape); twice as many without guidance.")
     streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
     connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
     connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")
@@ -101,6 +103,10 @@ class Settings(BaseModel):
             raise SettingsError(f"A1111={self.a1111}: allowed are loopback and token, or nothing")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
+        if self.drafts not in ("auto", "on", "off"):
+            raise SettingsError(f"DRAFTS={self.drafts}: allowed are auto, on and off")
+        if self.index_engine not in ("annoy", "hnswlib"):
+            raise SettingsError(f"INDEX_ENGINE={self.index_engine}: allowed are annoy and hnswlib")
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
@@ -156,6 +162,11 @@ class Settings(BaseModel):
     def engines_dir(self) -> Path:
         """Folder of the graphs that OpenVINO draws by."""
         return self.data_dir / "engines"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Folder of the sockets at which workers take drafts."""
+        return self.data_dir.resolve() / "drafts"
 
     @property
     def index_dir(self) -> Path:

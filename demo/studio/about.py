@@ -9,6 +9,7 @@ from pathlib import Path
 from demo.store.messages import NOTICE
 from demo.store.settings import Settings
 from demo.studio import pictures, prompts, words
+from demo.studio.drafting import Drafting
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Searcher
 from demo.studio.styles import Styles
@@ -31,6 +32,7 @@ class AboutFacts:
     visible_mark: bool
     access: str
     refines: bool
+    drafts: bool
     limits: dict[str, object]
     defaults: dict[str, object]
     examples: list[dict[str, str]]
@@ -62,8 +64,11 @@ class Models:
 class About:
     """Answers /about, /styles and /models."""
 
-    def __init__(self, settings: Settings, readiness: Readiness, searcher: Searcher, styles: Styles) -> None:
+    def __init__(
+        self, settings: Settings, readiness: Readiness, searcher: Searcher, styles: Styles, drafting: Drafting
+    ) -> None:
         self._settings, self._readiness, self._searcher, self._styles = settings, readiness, searcher, styles
+        self._drafting = drafting
 
     def about(self) -> AboutFacts:
         settings, report = self._settings, self._readiness.report()
@@ -78,6 +83,7 @@ class About:
             visible_mark=settings.visible_mark,
             access=settings.access or "open",
             refines=self._readiness.refines(),
+            drafts=self._drafting.offered(),
             limits=self._limits(),
             defaults=self._defaults(),
             examples=words.examples(),

@@ -60,6 +60,13 @@ class Asking:
         self._wake.ring()
         return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
 
+    def settle(self, viewer: Viewer, asked: Draw) -> Job:
+        """What would be drawn: clean texts, a seed, styles and pictures that are there. Raises ServiceError."""
+        job = self._settled(viewer, asked)
+        if isinstance(job, Draw):
+            self._style(job)
+        return job
+
     def analyze(self, prompt: str) -> prompts.Analysis:
         """What is known about a prompt before it is asked for. Raises ServiceError."""
         return prompts.analyze(

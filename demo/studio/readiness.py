@@ -29,6 +29,7 @@ class WorkerFacts(TypedDict, total=False):
     checkpoint_id: str
     defaults: dict[str, object]
     domain: str
+    drafts: bool
     kinds: list[str]
 
 
@@ -99,7 +100,7 @@ class Readiness:
         return names_refiner(self._settings.checkpoint)
 
     def facts(self) -> WorkerFacts:
-        """What the worker said of its runners once they were open: checkpoint_id, defaults, domain, kinds."""
+        """What the worker said of its runners once they were open: checkpoint_id, defaults, domain, drafts, kinds."""
         worker = self.worker()
         return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
 

@@ -20,6 +20,7 @@ from demo.studio.about import About
 from demo.studio.asking import Asking
 from demo.studio.closet import Closets
 from demo.studio.deletion import Deletion
+from demo.studio.drafting import Drafting
 from demo.studio.generations import Generations
 from demo.studio.guessing import Guesser, PictureReader
 from demo.studio.guessing import open_describer as _open_describer
@@ -47,6 +48,7 @@ class Services:
     readiness: Readiness
     generations: Generations
     asking: Asking
+    drafting: Drafting
     uploads: Uploads
     deletion: Deletion
     closets: Closets
@@ -88,16 +90,17 @@ def open_encoder(path: Path) -> Encoder:
 
 def open_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """The web process keeps the index's files fresh in the background."""
-    from index import PromptIndex
+    from index import IndexOptions, PromptIndex
 
-    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id)
+    options = IndexOptions(engine=settings.index_engine)
+    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
 def open_worker_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """A worker and the command line only write records; they leave the files to the web process."""
     from index import IndexOptions, PromptIndex
 
-    options = IndexOptions(background=False)
+    options = IndexOptions(engine=settings.index_engine, background=False)
     return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
@@ -119,13 +122,13 @@ def open_services(
     wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
     uploads = Uploads(settings, database, storage, space)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
-    watcher = Watcher(database)
+    watcher, drafting = Watcher(database), Drafting(settings, readiness, asking, wake)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
-        readiness=readiness, generations=generations, asking=asking, watcher=watcher,
+        readiness=readiness, generations=generations, asking=asking, drafting=drafting, watcher=watcher,
         uploads=uploads, space=space, reserve=reserve, zipping=Zipping(database, uploads),
         deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
-        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles),
+        user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles, drafting),
         styles=styles, closets=Closets(database), publishing=Publishing(database, searcher),
         lists=Lists(database, searcher, lambda: reader_for(readiness.domain())),
     )  # fmt: skip

@@ -9,7 +9,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
-from demo.web.api import about, admin, closet, generations, images, people, prompts, reference, selection, status
+from demo.web.api import (
+    about,
+    admin,
+    closet,
+    drafts,
+    generations,
+    images,
+    people,
+    prompts,
+    reference,
+    selection,
+    status,
+)
 from demo.web.compat import a1111, openai_answers, openai_images
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
@@ -34,9 +46,9 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     metrics.open_streams = lambda: streams.open
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
-                      admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint, openai_images.blueprint,
-                      pages, post_page):  # fmt: skip
+    for blueprint in (generations.blueprint, drafts.blueprint, images.blueprint, prompts.blueprint, about.blueprint,
+                      people.blueprint, admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint,
+                      openai_images.blueprint, pages, post_page):  # fmt: skip
         _register(app, blueprint)
     if settings.a1111:
         _register(app, a1111.blueprint)

@@ -32,6 +32,7 @@ STATUS: dict[str, int] = {
     "method_not_allowed": 405,
     "already_finished": 409,
     "cancelled": 409,
+    "drafts_off": 409,
     "code_used": 410,
     "too_large": 413,
     "unsupported_media_type": 415,

@@ -40,7 +40,7 @@ FORM_PARTS = 64  # of a form of OpenAI's API: every field that it knows, and pic
 MAX_FIELD = 256 * 1024
 UNMATCHED = "300/minute"  # requests of one address for what is not there
 HEALTH = "status.healthz"  # asked all the time by whoever watches the service; costs nothing
-ANALYSIS = "prompts.analyze"  # a POST that only reads: the page asks at every rest of the typing
+READING_POSTS = ("prompts.analyze", "drafts.make_draft")  # keep nothing: the page asks at every rest of the typing
 OPEN_TO_STRANGERS = (
     "people.claim_code",
     "status.",
@@ -128,7 +128,7 @@ def _check_rates() -> None:
     if request.endpoint is None:
         rates.count(UNMATCHED, "unmatched", address)
     elif not request.endpoint.startswith("status."):
-        changes = request.method in WRITING and request.endpoint != ANALYSIS
+        changes = request.method in WRITING and request.endpoint not in READING_POSTS
         rate = settings.rate_writes if changes else settings.rate_reads
         for whose in _counted_for(address):
             rates.count(rate, "writes" if changes else "reads", whose)

@@ -302,6 +302,7 @@ export interface Facts {
   chips: { kind: string; label: string; words: string[] }[];
   retention_days: number;
   refines: boolean;
+  drafts: boolean;
   access: string;
 }
 

@@ -74,8 +74,8 @@ class Pipeline(Protocol):
 class DrawRunner:
     """Runs jobs of the kinds draw, form, vary and edit over a pipeline that reads prompts as its domain means them."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, device: str = "cpu") -> None:
+        self.pipeline, self._device = pipeline, device
 
     def facts(self) -> dict[str, object]:
         defaults = self.pipeline.default_settings
@@ -87,6 +87,7 @@ class DrawRunner:
                 for card in self.pipeline.style_cards()
             ],
             "domain": self.pipeline.domain,
+            "device": self._device,
         }
 
     def run(
@@ -133,7 +134,8 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
         engine=settings.engine, engine_cache=settings.engines_dir,
     )  # fmt: skip
     pipeline.warm_up()
-    return DrawRunner(with_safety_checker(pipeline, settings.checkpoint))
+    device = pipeline.stages["base"].device.type
+    return DrawRunner(with_safety_checker(pipeline, settings.checkpoint), device)
 
 
 def settings_for(job: Draw) -> DrawSettings:

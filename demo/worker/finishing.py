@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -24,6 +25,41 @@ from demo.studio.visibility import is_public
 from jobspec import SEEDS, Result, ResultPicture
 
 logger = logging.getLogger(__name__)
+
+
+class Finishing:
+    """Finishes a batch in a thread of its own, while the next one is drawn: encoding and the disk cost a core little.
+
+    One batch at a time: whoever brings another waits until the one before is stored.
+    """
+
+    def __init__(self, finisher: Finisher) -> None:
+        self._finisher = finisher
+        self._thread = ThreadPoolExecutor(1, "finishing")
+        self._work: Future[None] | None = None
+        self.jobs: Sequence[Generation] = ()  # whose leases go on meanwhile
+
+    def begin(self, jobs: Sequence[Generation], results: Sequence[Result]) -> None:
+        self.wait()
+        self.jobs = jobs
+        self._work = self._thread.submit(self._finish, jobs, results)
+
+    def wait(self) -> None:
+        """Until everything that was brought is stored."""
+        if self._work is not None:
+            self._work.result()
+        self._work = None
+
+    def _finish(self, jobs: Sequence[Generation], results: Sequence[Result]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            try:
+                self._finisher.finish(job, result)
+            except Exception as error:  # of the database: its lease ends, and it is drawn again
+                if (known := from_failure(error)) is None:
+                    logger.exception("job %s cannot be ended", job.id)
+                else:
+                    logger.warning("%s; job %s is drawn again: %s", known.code, job.id, error)
+        self.jobs = ()
 
 
 class Finisher:

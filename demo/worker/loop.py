@@ -1,7 +1,7 @@
 """The worker process: owns the runners, runs what waits, and has each result committed once.
 
-A batch of jobs with one batch key is run together; each job ends by itself (finishing.py). What a dead worker held is
-run again with the same seed.
+A batch of jobs with one batch key is run together; each job ends by itself, beside the next batch (finishing.py). What
+a dead worker held is run again with the same seed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image as Picture
 from sqlalchemy import delete, select
 
 import jobspec
+from demo.queue.drafts import DraftDesk
 from demo.queue.identity import new_identity
 from demo.queue.jobs import JobQueue
 from demo.queue.leases import Leases
@@ -33,7 +34,8 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
 from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
-from demo.worker.finishing import Finisher
+from demo.worker.drafts import Drafter, draws_drafts
+from demo.worker.finishing import Finisher, Finishing
 from demo.worker.runners import facts_of
 from jobspec import BatchStep, Cancelled, Order, Runner
 
@@ -62,16 +64,21 @@ class Worker:
         self._wake = open_wake(settings.wake_url)
         self._space = Space(settings, database, storage)
         self._styles = Styles(database)
-        self._finisher = Finisher(database, storage, searcher, self._queue, self._space)
+        self._finishing = Finishing(Finisher(database, storage, searcher, self._queue, self._space))
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
-        self._stop = threading.Event()
+        self._stop, self._attention = threading.Event(), threading.Event()  # `_attention`: something is to be done
+        self._desk = DraftDesk(
+            settings.drafts_dir, self._queue.worker.partition(":")[2].replace(":", "-"), self._attention
+        )
+        self._drafter = Drafter(self._desk, self._queue, self._stop)
         self._state: tuple[str, dict] = ("starting", {})
         self._moved = time.monotonic()  # when the running batch last showed that it goes on
 
     def stop(self) -> None:
         """Ask to end: within one step, and what is being drawn waits again."""
         self._stop.set()
+        self._attention.set()
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -82,18 +89,27 @@ class Worker:
             self._stop.wait(OPEN_AGAIN_SECONDS)
         while not self._stop.is_set():
             try:
-                if not self.work_once():
-                    self._wake.wait(self._stop)
+                if not self._draw_next() and not self._drafter.draw_one(self._runners):
+                    self._wake.wait(self._attention)
+                    self._attention.clear()
             except Exception as error:
                 known = from_failure(error)
                 logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
                 self._stop.wait(1.0)
+        self._finishing.wait()
+        self._desk.close()
         beat.join(timeout=BEAT_SECONDS * 2)
         with self._database.write() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.name == self._queue.worker))
 
     def work_once(self) -> bool:
-        """Draw one batch; False when nothing waits."""
+        """Draw one batch and store it; False when nothing waits."""
+        drawn = self._draw_next()
+        self._finishing.wait()
+        return drawn
+
+    def _draw_next(self) -> bool:
+        """Draw one batch, which is stored beside the drawing of the next; False when nothing waits."""
         batch = self._queue.claim()
         if not batch:
             return False
@@ -139,6 +155,9 @@ class Worker:
             return False
         facts = facts_of(self._runners)
         self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
+        facts["drafts"] = draws_drafts(self._settings, facts) and self._desk.open()
+        usual = cast("dict[str, float | None]", facts.get("defaults", {}))
+        self._queue.usual_guidance = usual.get("guidance_scale")
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True
@@ -154,7 +173,7 @@ class Worker:
             try:
                 self._publish(*self._state)
                 if time.monotonic() - self._moved < STALL_SECONDS:
-                    self._queue.renew(self._running)
+                    self._queue.renew([*self._running, *self._finishing.jobs])
                 self._leases.take_back()
             except Exception as error:
                 logger.warning("heartbeat: %s", error)
@@ -187,9 +206,7 @@ class Worker:
         except Exception as error:
             self._fail(rows, error)
             return
-        for row, result in zip(rows, results, strict=True):
-            self._moved = time.monotonic()
-            self._finisher.finish(row, result)
+        self._finishing.begin(rows, results)
 
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
         """One bad job must not take others of its batch with it: what failed together is run alone once."""

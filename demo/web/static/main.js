@@ -65,6 +65,7 @@ walk(one(".ways"), "button")();
 reading.begin((prompt) => studio.fill({ prompt }));
 chips.begin({ prompt: one("#prompt"), set: settings.set });
 settings.begin();
+if (facts.drafts) import("./drafts.js").then((drafts) => drafts.begin());
 upload.begin(start);
 photos.begin(start);
 me.begin(() => (share(""), clearWall(), wall()));
