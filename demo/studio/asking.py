@@ -60,7 +60,7 @@ class Asking:
         self._wake.ring()
         return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
 
-    def settle(self, viewer: Viewer, asked: Draw) -> Job:
+    def settle(self, viewer: Viewer, asked: Job) -> Job:
         """What would be drawn: clean texts, a seed, styles and pictures that are there. Raises ServiceError."""
         job = self._settled(viewer, asked)
         if isinstance(job, Draw):
