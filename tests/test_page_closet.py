@@ -249,7 +249,7 @@ def test_any_two_pictures_are_compared(page: Page) -> None:
     expect(slider).to_be_focused()
     page.keyboard.press("Home")
     assert page.locator("#ask .picture").evaluate("f => f.style.getPropertyValue('--cut')") == "0%"
-    assert len({src for src in page.locator("#ask .picture img").evaluate_all("all => all.map((i) => i.src)")}) == 2
+    assert len(set(page.locator("#ask .picture img").evaluate_all("all => all.map((i) => i.src)"))) == 2
 
 
 def test_pictures_are_sorted_and_filtered(page: Page) -> None:
