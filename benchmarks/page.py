@@ -1,6 +1,7 @@
-"""How light, quick and still is the page? `python -m benchmarks.page [--url URL] [--times 9]`
+"""How light, quick and still is the page? `python -m benchmarks.page [--url URL] [--times 9] [--beside ../old]`
 
-In: a running studio (`--url`), or none: then one is started here with what the settings name. Out: one table: bytes of
+In: a running studio (`--url`), or none: then one is started here with what the settings name. `--beside`: another
+checkout (`git worktree add --detach ../old 7ede1c4`), measured before this one. Out: one table: bytes of
 HTML, CSS and scripts on the wire, and requests before any picture; the first paint after the server's answer began, by
 a browser that has never been here; layout shift while the page loads, while a prompt is typed, and while its pictures
 come; the longest task and the longest time from a letter to the screen; what a person with eight drawings is sent.
@@ -12,7 +13,8 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.screenshots import FLAGS, WIDTHS, ask, studio, wait_for_pictures
 
 PROMPT = "파란 두루마기를 입은 사람과 빨간 체크무늬 원피스"
+CARD = ":is(.generation, .sheet)"  # its name before the rooms, too
 DRAWINGS = 8  # of the person who comes back, four pictures each
 WATCH = """window.seen = {shift: 0, letters: [], tasks: [0]};
     const moved = (e) => { if (!e.hadRecentInput) seen.shift += e.value; };
@@ -43,29 +46,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.page", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--url", help="a studio that already runs; none: start one")
     parser.add_argument("--times", type=int, default=9, help="first paints at each width (default 9)")
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure this checkout too")
     asked = parser.parse_args(argv)
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("this needs Chromium: apt-get install chromium fonts-noto-cjk")
+    there = measured(chromium, studio(asked.beside.resolve()), asked.times) if asked.beside else []
+    here = measured(chromium, nullcontext(asked.url) if asked.url else studio(), asked.times)
+    print(f"| measure | asked |{' there |' if there else ''} here |\n|---|---|{'---|' if there else ''}---|")
+    for place, (name, goal, value) in enumerate(here):
+        print("| " + " | ".join([name, goal, *([there[place][2]] if there else []), value]) + " |")
+    return 0
+
+
+def measured(chromium: str, studio_at: AbstractContextManager[str], times: int) -> list[Row]:
+    """Every measure of one studio, in the order of the table."""
     rows: list[Row] = []
-    with nullcontext(asked.url) if asked.url else studio() as url, sync_playwright() as playwright:
+    with studio_at as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for width in WIDTHS:
-            seen = [first_paint(browser, url, width) for _ in range(asked.times)]
+            seen = [first_paint(browser, url, width) for _ in range(times)]
             if not rows:
                 rows.append(("HTML, CSS and scripts on the wire", "≤ 120 kB", f"{seen[0]['bytes'] / 1000:.1f} kB"))
                 rows.append(("requests for them", "", f"{seen[0]['requests']:.0f}"))
             paints = [one["paint"] for one in seen]
-            name = f"first paint after the answer, {width} px: median / worst of {asked.times}"
+            name = f"first paint after the answer, {width} px: median / worst of {times}"
             rows.append((name, "≤ 300 ms", f"{np.median(paints):.0f} / {max(paints):.0f} ms"))
         rows += [while_it_loads(browser, url, width) for width in WIDTHS]
         rows += while_it_is_used(browser, url)
         rows.append(on_return(browser, url))
         browser.close()
-    print("| measure | asked | here |\n|---|---|---|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    return 0
+    return rows
 
 
 def first_paint(browser: Browser, url: str, width: int) -> dict[str, float]:
@@ -100,7 +111,7 @@ def while_it_is_used(browser: Browser, url: str) -> list[Row]:
     typing = page.evaluate("seen")
     page.evaluate("seen.shift = 0; seen.tasks = [0]")
     ask(page, PROMPT)
-    page.wait_for_selector(".generation[data-status=succeeded]", timeout=300_000)
+    page.wait_for_selector(f"{CARD}[data-status=succeeded]", timeout=300_000)
     wait_for_pictures(page)
     drawing = page.evaluate("seen")
     page.context.close()
@@ -126,8 +137,8 @@ def on_return(browser: Browser, url: str) -> Row:
     page.goto(url)
     for number in range(DRAWINGS):
         ask(page, f"{PROMPT} {number}")
-        page.wait_for_selector(f".generation:nth-last-child({number + 1})", timeout=300_000)
-        page.wait_for_selector(".generation:first-child[data-status=succeeded]", timeout=300_000)
+        page.wait_for_selector(f"{CARD}:nth-last-child({number + 1})", timeout=300_000)
+        page.wait_for_selector(f"{CARD}:first-child[data-status=succeeded]", timeout=300_000)
     page.fill("#prompt", "")
     page.reload()
     settle(page)

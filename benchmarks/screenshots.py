@@ -281,15 +281,20 @@ def save(page: Page, path: Path) -> Path:
 
 
 @contextmanager
-def studio() -> Iterator[str]:
-    """A studio of its own on a free port, ended afterwards. Raises SystemExit when it does not get ready."""
+def studio(checkout: Path = ROOT) -> Iterator[str]:
+    """The studio of a checkout, by itself on a free port, ended afterwards; it draws with the weights of this one.
+
+    Raises SystemExit when it does not get ready.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
     with tempfile.TemporaryDirectory() as data:
-        env = os.environ | {"PORT": str(port), "DATA_DIR": data}
-        process = subprocess.Popen([sys.executable, "-m", "demo", "serve"], env=env, cwd=ROOT)
+        env = os.environ | {"PORT": str(port), "DATA_DIR": data, "PYTHONPATH": str(checkout)}
+        if checkout != ROOT:
+            env |= {"CHECKPOINT": str(ROOT / "checkpoints"), "ENCODER": str(ROOT / "checkpoints" / "korean")}
+        process = subprocess.Popen([sys.executable, "-m", "demo", "serve"], env=env, cwd=checkout)
         try:
             wait_ready(url)
             yield url

@@ -14,77 +14,31 @@ added.
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fashion.dressing import LOOKS, Worn, instead, missing, together
 from fashion.lexicon import COLORS, GARMENT_BY_ID, GarmentKind, word
+from fashion.negation import unwanted
 from fashion.scene import sample_background, sample_style
 from fashion.segmentation import Piece, pieces
 from fashion.vocabulary import known_words
 
 PARTS = ("background", "style", "wearer", "color", "material", "sleeve", "neckline", "hem")
+_PERSONS = ("사람", "모델", "여자", "남자", "소녀", "소년", "아이", "person", "model", "man", "woman", "girl", "boy")
+_ON_BODY = ("top", "bottom", "outer", "whole")  # a hat, a bag or shoes by themselves are shown without who wears them
 _WORN = 0.3  # of single garments are worn, as in the scenes that the checkpoint was trained on
 _COTTON = 0.6  # of materials that nobody names are the kind's first, the commonest
 _ATTRIBUTES = ("color", "pattern", "material", "sleeve", "hem", "neckline", "detail")
-_WEARERS = frozenset(
-    [
-        "입은",
-        "입고",
-        "입는",
-        "입어",
-        "입을",
-        "입으면",
-        "입기",
-        "걸친",
-        "걸치고",
-        "쓴",
-        "쓰고",
-        "신은",
-        "신고",
-        "든",
-        "들고",
-        "두른",
-        "두르고",
-        "착용",
-        "착용한",
-        "착용샷",
-        "사람",
-        "모델",
-        "인물",
-        "여자",
-        "남자",
-        "소녀",
-        "소년",
-        "아이",
-        "명",
-        "한명",
-        "모습",
-        "코디",
-        "착장",
-        "옷차림",
-        "차림",
-        "놓인",
-        "놓여",
-        "person",
-        "model",
-        "figure",
-        "someone",
-        "man",
-        "woman",
-        "girl",
-        "boy",
-        "people",
-        "wearing",
-        "wears",
-        "worn",
-        "dressed",
-        "carrying",
-        "carries",
-        "holding",
-        "holds",
-    ]
-)
+_WEARING = """
+    입은 입고 입는 입어 입을 입으면 입기 걸친 걸치고 쓴 쓰고 신은 신고 든 들고 두른 두르고 착용 착용한 착용샷
+    사람 모델 인물 여자 남자 소녀 소년 아이 명 한명 모습 코디 착장 옷차림 차림 놓인 놓여
+    person model figure someone man woman girl boy people
+    wearing wears worn dressed carrying carries holding holds
+"""
+_WEARERS = frozenset(_WEARING.split())
 _NOUNLESS = {("material", "knit"): "knit", ("neckline", "turtleneck"): "knit"}  # 회색 니트, 흰 목폴라: a sweater
 _NATURAL = {  # colours that go without saying: those of the thing itself, where the prompt names none
     "cheetah": ("brown", "beige", "orange", "yellow"), "camouflage": ("green", "brown", "beige", "gray"),
@@ -103,10 +57,12 @@ class Addition:
 
 @dataclass(frozen=True)
 class Completion:
-    """`text` is what is drawn, in NFC; `added` what of it the prompt does not say, in no particular order."""
+    """`text` is what is drawn, in NFC; `added` what of it the prompt does not say of its garments, in no particular
+    order; `dressed` the garments that it does not name."""
 
     text: str
     added: tuple[Addition, ...] = ()
+    dressed: tuple[Worn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,34 +79,84 @@ class _Named:
         return any(one == field for one, _ in self.attributes)
 
 
-def completed(prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS) -> Completion:
-    """The prompt with `parts` of what it leaves open, chosen by the seed."""
+def completed(
+    prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS, setting: int | None = None
+) -> Completion:
+    """The prompt with `parts` of what it leaves open, chosen by the seed, and clothes for who is left bare.
+
+    `setting`: the seed of a picture that is varied; all that makes it that picture (background, style, who wears it, in
+    which other clothes, colours) is chosen as for it, and `seed` chooses sleeves, lengths, necklines and materials.
+    """
+    if not parts:
+        return Completion(unicodedata.normalize("NFC", prompt))
+    setting = seed if setting is None else setting
     text = unicodedata.normalize("NFC", prompt)
     found = pieces(text)
-    garments = _garments(found)
-    if not garments or any(piece.kind == "unknown" and piece.text.isalpha() for piece in found):
-        return Completion(text)
-    korean = any("가" <= letter <= "힣" for letter in text)
-    unwanted = {(span.field, span.id) for span in known_words(negative)} if negative else set()
+    left_out = unwanted(text)  # 치마 없이, and nothing else: no garment is wanted
+    garments = [one for one in _garments(found) if not any(no.start <= one.start < no.end for no in left_out)]
+    korean = not re.search("[A-Za-z]", text) or bool(re.search("[가-힣ㄱ-ㅣ]", text))
+    avoided = {(span.field, span.id) for span in known_words(negative)} if negative else set()
+    without = {str(id) for _, id in avoided}
+    if not garments:
+        return _on_clothes(text, found, (seed, setting), negative, without, korean, parts)
+    persons = [piece.text for piece in found if piece.text.lower() in _WEARERS]
+    kinds = [garment.kind.id for garment in garments]
+    if any(piece.kind == "unknown" and piece.text.isalpha() for piece in found):
+        dressed = missing(kinds, setting, persons, without) if persons else []
+        return _finished(text, [], [], dressed, korean)
     named = {piece.entry[0] for piece in found if piece.entry}
     if any(_means_ground(piece, found[:place]) for place, piece in enumerate(found)):
         named.add("background")
     before: list[tuple[int, Addition]] = []
     for garment in garments:
-        for field, id in _open(garment, seed, parts):
-            if (field, id) not in unwanted:
+        for field, id in _open(garment, seed, setting, parts):
+            if (field, id) not in avoided:
                 place = garment.begin if field == "color" else garment.start
                 before.append((place, Addition(field, id, _modifier(field, id, korean))))
     behind = []
-    worn = any(piece.text.lower() in _WEARERS for piece in found)
-    if len(garments) == 1 and not worn and "wearer" in parts and _rng(seed, "wearer").random() < _WORN:
+    wearable = len(garments) == 1 and garments[0].kind.slot in _ON_BODY
+    if wearable and not persons and "wearer" in parts and _rng(setting, "wearer").random() < _WORN:
         behind.append(Addition("wearer", "figure", "입은 사람" if korean else "worn by a person"))
     for field, sample in (("background", sample_background), ("style", sample_style)):
-        id = sample(_rng(seed, field))
-        if field in parts and field not in named and id not in ("white", "flat") and (field, id) not in unwanted:
+        id = sample(_rng(setting, field))
+        if field in parts and field not in named and id not in ("white", "flat") and (field, id) not in avoided:
             entry = word(field, id)
             behind.append(Addition(field, id, (entry.ko if korean else entry.en)[0]))
-    return Completion(_with(text, before, behind), (*(addition for _, addition in before), *behind))
+    worn = bool(persons) or any(addition.field == "wearer" for addition in behind) or len(kinds) > 1
+    dressed = missing(kinds, setting, persons, without) if worn else []
+    return _finished(text, before, behind, dressed, korean)
+
+
+def _on_clothes(
+    text: str, found: Sequence[Piece], seeds: tuple[int, int], negative: str, without: set[str], korean: bool,
+    parts: Sequence[str],
+) -> Completion:  # fmt: skip
+    """A prompt without a garment, drawn on one, with its own colour, pattern, material, background and style alone."""
+    if not text.strip():
+        return Completion(text)
+    named = {piece.entry[0]: piece.entry[1] for piece in found if piece.entry}
+    garment = instead([(field, named[field]) for field in LOOKS if field in named], seeds[1], without)
+    words = [garment.text(korean)]
+    persons = list(dict.fromkeys(piece.text for piece in found if piece.text in _PERSONS))
+    if persons:
+        words = [f"{words[0]} 입은 {persons[0]}" if korean else f"a {persons[0]} wearing {words[0]}"]
+    for field in ("background", "style"):
+        if field in named:
+            entry = word(field, named[field])
+            words.append((entry.ko if korean else entry.en)[0])
+    done = completed(", ".join(words), seeds[0], negative, parts, seeds[1])
+    return Completion(done.text, done.added, (garment, *done.dressed))
+
+
+def _finished(
+    text: str, before: Sequence[tuple[int, Addition]], behind: Sequence[Addition], dressed: Sequence[Worn], korean: bool
+) -> Completion:
+    """The text with everything that was added; clothes stand before the background and the style."""
+    said = [Addition("outfit", "outfit", together(dressed, korean))] if dressed else []
+    who = [one for one in behind if one.field == "wearer"]
+    rest = [one for one in behind if one.field != "wearer"]
+    text = _with(text, before, [*who, *said, *rest])
+    return Completion(text, (*(addition for _, addition in before), *behind), tuple(dressed))
 
 
 def _garments(found: Sequence[Piece]) -> list[_Named]:
@@ -200,7 +206,7 @@ def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:
     return None if goes_on else _NOUNLESS.get(piece.entry)
 
 
-def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, str]]:
+def _open(garment: _Named, seed: int, setting: int, parts: Iterable[str]) -> list[tuple[str, str]]:
     """What is said of one garment that the prompt does not say: fields and ids, in the order of a caption."""
     kind = garment.kind
     found = []
@@ -210,7 +216,7 @@ def _open(garment: _Named, seed: int, parts: Iterable[str]) -> list[tuple[str, s
             continue
         if field == "sleeve" and garment.named("detail"):
             continue  # one shoulder has its own
-        rng = _rng(seed, kind.id, field)
+        rng = _rng(setting if field == "color" else seed, kind.id, field)
         if field == "color":
             options = _usual_colors(garment) or options
         first = field == "material" and rng.random() < _COTTON

@@ -14,12 +14,33 @@ from dataclasses import dataclass
 from fashion.lexicon import GARMENT_BY_ID
 from fashion.prompt_reading import GENERAL
 from fashion.request_words import NEGATIONS_AFTER, NEGATIONS_BEFORE
-from fashion.segmentation import Piece, pieces
+from fashion.segmentation import WRITTEN_WORD, Piece, pieces
+from fashion.vocabulary import without_particle
 
 _ARTICLES = ("a", "an", "any", "the")
 _LOOKS = ("color", "pattern", "material")  # what stands before a garment and goes with it: 빨간 모자 없이
 _AND = ("와", "과", "랑", "이랑", "하고", "나", "이나", "and", "or")
 _SIGNS = re.compile(r"[,.;:!?/]")
+_WEAR, _STEM = "쓴|신은|입은|맨|멘|두른|든|한|낀|찬|들어간|달린", "쓰|신|입|매|메|두르|들|하|끼|차|들어가|달리"
+# 모자 안 쓴, 모자를 쓰지 않은, 양말은 신지 말고
+_VERBS = re.compile(
+    rf"안\s*(?:{_WEAR})(?![가-힣])|(?:{_STEM})지\s*(?:않은|않고|않는|말고|마세요|마|말아\s*줘)(?![가-힣])|빼\s*(?:줘|주세요)"
+)
+_ADVERBS = (
+    "끝",
+    "한",
+    "수",
+    "상관",
+    "관계",
+    "말",
+    "틀림",
+    "어김",
+    "거침",
+    "꾸밈",
+    "스스럼",
+    "문제",
+)  # 끝없이, 상관 없이
+_PLAIN_ENGLISH = ("more", "one", "idea", "problem", "matter", "thanks", "only", "just", "any", "too", "very", "less")
 
 
 @dataclass(frozen=True)
@@ -35,18 +56,28 @@ def unwanted(text: str) -> list[Unwanted]:
     """What a prompt does not want, from left to right."""
     text = unicodedata.normalize("NFC", text)
     found, parts = [], pieces(text)
+    verbs = [match.span() for match in _VERBS.finditer(text)]
+    for start, end in verbs:
+        named = _named_before(text, parts, sum(part.start < start for part in parts), start)
+        found.append(_span(text, named, start, end))
     for place, piece in enumerate(parts):
-        if piece.text in NEGATIONS_AFTER:
-            named = _named_before(text, parts, place)
-        elif piece.text.lower() in NEGATIONS_BEFORE:
-            named = _named_after(text, parts, place)
-        else:
+        if any(start <= piece.start < end for start, end in verbs):
             continue
-        if named:
+        if piece.text in NEGATIONS_AFTER:
+            found.append(_span(text, _named_before(text, parts, place, piece.start), piece.start, piece.end))
+        elif piece.text.lower() in NEGATIONS_BEFORE:
             with_before = place and piece.text.lower() == "no" and parts[place - 1].text.lower() == "with"
-            start = parts[place - 1].start if with_before else min(piece.start, named[0].start)
-            found.append(Unwanted(start, max(piece.end, named[-1].end), text[named[0].start : named[-1].end]))
-    return found
+            start = parts[place - 1].start if with_before else piece.start
+            found.append(_span(text, _named_after(text, parts, place), start, piece.end))
+    return sorted((one for one in found if one), key=lambda one: one.start)
+
+
+def _span(text: str, named: Sequence[Piece], start: int, end: int) -> Unwanted | None:
+    """The stretch from start to end with what it says is not wanted; None where that is nothing."""
+    if not named:
+        return None
+    first, last = named[0].start, named[-1].end
+    return Unwanted(min(start, first), max(end, last), text[first:last])
 
 
 def wanted(text: str) -> str:
@@ -55,7 +86,7 @@ def wanted(text: str) -> str:
     left = text
     for one in reversed(unwanted(text)):
         left = f"{left[: one.start].rstrip()} {left[one.end :].lstrip()}"
-    left = re.sub(r"\s+(?=[,.;])", "", left).strip(" ,.;")
+    left = re.sub(r"\s+(?=[,.;])", "", left).strip(" ,.;").removesuffix(" but")
     return left if left != text and any(map(_is_thing, pieces(left))) else text
 
 
@@ -71,7 +102,7 @@ def negative_words(text: str) -> str:
     return ", ".join(dict.fromkeys(kept))
 
 
-def _named_before(text: str, parts: Sequence[Piece], place: int) -> list[Piece]:
+def _named_before(text: str, parts: Sequence[Piece], place: int, end: int) -> list[Piece]:
     """The pieces of 빨간 모자와 가방(은) in front of 없이."""
     last = place - 1
     if last > 0 and parts[last].kind == "particle":
@@ -82,7 +113,20 @@ def _named_before(text: str, parts: Sequence[Piece], place: int) -> list[Piece]:
         if first < 2 or parts[first - 1].text not in _AND or not _is_thing(parts[first - 2]):
             break
         first -= 1
-    return list(parts[first : last + 1]) if first <= last else []
+    if first > last:
+        return _unknown_before(text, parts, last, end)
+    return list(parts[first : last + 1])
+
+
+def _unknown_before(text: str, parts: Sequence[Piece], last: int, end: int) -> list[Piece]:
+    """The last word of what is unknown before `end`, where 없이 begins (안경 없이); no part of a word: 끝없이."""
+    if last < 0 or parts[last].kind != "unknown":
+        return []
+    words = [m for m in WRITTEN_WORD.finditer(text, parts[last].start, end) if m.end() < end]
+    if not words or _SIGNS.search(text[words[-1].end() : end]) or words[-1][0] in _ADVERBS:
+        return []
+    bare = without_particle(words[-1][0])
+    return [Piece(words[-1].start(), words[-1].start() + len(bare), bare, "unknown")]
 
 
 def _with_looks(text: str, parts: Sequence[Piece], noun: int) -> int:
@@ -103,7 +147,17 @@ def _named_after(text: str, parts: Sequence[Piece], place: int) -> list[Piece]:
         if (end := _thing_ends(text, parts, more)) == more:
             break
         last = end
-    return list(parts[first:last])
+    return list(parts[first:last]) or _unknown_after(text, parts, first)
+
+
+def _unknown_after(text: str, parts: Sequence[Piece], first: int) -> list[Piece]:
+    """The first word of what is unknown behind "no": no belt, without glasses."""
+    if first >= len(parts) or parts[first].kind != "unknown" or not _close(text, parts, first):
+        return []
+    word = WRITTEN_WORD.search(text, parts[first].start)
+    if word is None or not word[0].isascii() or word[0].lower() in _PLAIN_ENGLISH:
+        return []
+    return [Piece(word.start(), word.end(), word[0], "unknown")]
 
 
 def _behind_articles(parts: Sequence[Piece], place: int) -> int:

@@ -12,8 +12,9 @@ from fashion.completion import completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
 from fashion.replacing import Alternative, EditableWord, WordChange, additions, changed_fields, editable_words, replaced
+from fashion.request_words import PARTICLES
 from fashion.vocabulary import known_words, unknown_words
-from hangul.jamo import loose_runs
+from hangul.jamo import loose_runs, typos
 
 
 class FashionReader:
@@ -41,21 +42,29 @@ class FashionReader:
         return read_prompt(prompt, general=False)
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
-        """The read prompt with what it leaves open: background, style, sleeves and the like, by the seed."""
+        """The read prompt with what it leaves open, by the seed: background, style, sleeves and the like, and clothes
+        for a person whose body it leaves bare. A prompt without a garment is drawn on one."""
         return completed(prompt, seed, negative).text if self._completes else prompt
+
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        """The same for a variation of the picture that was drawn with the seed `setting`: it stays that picture."""
+        return completed(prompt, seed, negative, setting=setting).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""
         prompt = unicodedata.normalize("NFC", prompt)
-        loose = [Reading(start, end, prompt[start:end], read_prompt(made)) for start, end, made in loose_runs(prompt)]
+        loose = [Reading(start, end, prompt[start:end], read_prompt(made)) for start, end, made in _loose(prompt)]
         kept = [
             one for one in readings(_without(prompt)) if not any(u.start <= one.start < u.end for u in unwanted(prompt))
         ]
         return sorted([*loose, *kept], key=lambda one: one.start)
 
     def outside(self, prompt: str) -> bool:
-        """Whether a prompt that is not empty names no garment."""
-        return bool(prompt.strip()) and not any(span.field == "garment" for span in known_words(self.read(prompt)))
+        """Whether a prompt that is not empty names no garment, or none that it wants (치마 없이)."""
+        text = self.read(prompt)
+        left_out = unwanted(text)
+        found = (span.start for span in known_words(text) if span.field == "garment")
+        return bool(prompt.strip()) and all(any(no.start <= start < no.end for no in left_out) for start in found)
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
         """The words that can be changed, with what can stand in their place."""
@@ -76,18 +85,38 @@ class FashionReader:
     def unknown_words(self, prompt: str) -> list[tuple[str, int, int]]:
         """Words that the domain does not have: (word, start, end)."""
         prompt = unicodedata.normalize("NFC", prompt)
-        runs = [(start, end) for start, end, made in loose_runs(prompt) if unknown_words(read_prompt(made))]
+        runs = [(start, end) for start, end, made in _loose(prompt) if unknown_words(read_prompt(made))]
         loose = [(prompt[start:end], start, end) for start, end in runs]
-        words = [(span.text, span.start, span.end) for span in unknown_words(_without(prompt))]
+        left_out = unwanted(_without(prompt))  # it is said of them that they are left out
+        behind = {end for _, end, _ in _loose(prompt)}
+        words = [
+            (span.text, span.start, span.end)
+            for span in unknown_words(_without(prompt))
+            if not any(one.start <= span.start < one.end for one in left_out)
+            and not (span.start in behind and span.text in PARTICLES)
+        ]
         return sorted([*loose, *words], key=_place)
 
 
 def _put_together(prompt: str) -> str:
     """The prompt in NFC with loose letters that make syllables put together."""
     prompt = unicodedata.normalize("NFC", prompt)
-    for start, end, made in reversed(loose_runs(prompt)):
+    for start, end, made in reversed(_loose(prompt)):
         prompt = prompt[:start] + made + prompt[end:]
     return prompt
+
+
+def _loose(prompt: str) -> list[tuple[int, int, str]]:
+    """Runs of loose letters as (start, end, word): that of the lexicon which is one key away, if they make none."""
+    return [(start, end, _known_near(made)) for start, end, made in loose_runs(prompt)]
+
+
+def _known_near(made: str) -> str:
+    """ㅂㅏㄹㄱㅏㄴ makes 발간, and 빨간 was meant: who types letters loosely means no rare word."""
+    if not unknown_words(read_prompt(made)):
+        return made
+    slips = (made[:i] + near + made[i + 1 :] for i, letter in enumerate(made) for near in typos(letter))
+    return next((near for near in slips if not unknown_words(near)), made)
 
 
 def _without(prompt: str) -> str:

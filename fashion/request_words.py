@@ -26,11 +26,14 @@ _ENGLISH = """
     figure someone man woman girl boy people wearing wears worn dressed carrying carries holding holds pair pairs
     outfit look day styled together background against front is are has have this that these those there it its one
     clothes clothing garment garments hanbok hat hats shoes headwear footwear
-    over under plus out tucked into full both rainbow sketch
+    over under plus out tucked into full both but rainbow sketch
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """
 # what says that a word is not wanted, behind it or in front of it (fashion.negation)
-NEGATIONS_AFTER = ("없이", "없는", "말고", "빼고", "아닌", "아니고", "제외하고", "제외한")
+_AFTER = """
+    없이 없는 없고 없게 말고 말구 빼고 빼줘 빼주세요 아닌 아니고 제외하고 제외한 제외 대신 대신에 싫어 싫어요 싫고
+"""
+NEGATIONS_AFTER = tuple(_AFTER.split())
 NEGATIONS_BEFORE = ("without", "no", "not", "except", "excluding", "minus")
 PLAIN = frozenset((*_KOREAN.split(), *_ENGLISH.split(), *NEGATIONS_AFTER, *NEGATIONS_BEFORE))
 _MORE = "의 에 에다가 에서 도 만 하고 에게 까지 부터 처럼 보다 서 같은 들 입니다 이에요 예요 인 이고 인데 이야 야"

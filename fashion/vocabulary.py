@@ -59,11 +59,11 @@ def _unknown_pieces(text: str, start: int, end: int) -> Iterator[Span]:
     """An unknown stretch as the words that were written; numbers and lone jamo are not worth a remark."""
     for match in WRITTEN_WORD.finditer(text, start, end):
         if re.search("[가-힣A-Za-z]", match[0]):
-            word = _without_particle(match[0])
+            word = without_particle(match[0])
             yield Span(match.start(), match.start() + len(word), word)
 
 
-def _without_particle(word: str) -> str:
+def without_particle(word: str) -> str:
     """고양이를 without 를, as far as the particle fits what is before it."""
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)

@@ -72,7 +72,7 @@ def content_words(text: str, words: Iterable[str] = ()) -> list[str]:
 def _kiwi(words: tuple[str, ...]) -> Kiwi:
     from kiwipiepy import Kiwi
 
-    kiwi = Kiwi(num_workers=1)
+    kiwi = Kiwi(num_workers=1, load_multi_dict=False)  # names of several words: 190 MB
     for word in words:
         kiwi.add_user_word(word, "NNP", _USER_WORD_SCORE)
     return kiwi

@@ -174,7 +174,7 @@ def test_a_typo_is_corrected_and_shown(studio: Studio) -> None:
     assert [one["code"] for one in answer["warnings"]] == ["read_as"]
     made = person.post("/generations", {"prompt": "빨간 채크무늬 원피스"}).json
     assert made["prompt"] == "빨간 채크무늬 원피스"
-    assert "‘채크무늬’→‘체크무늬’" in made["warnings"][0]["message"]
+    assert "‘채크무늬’는 ‘체크무늬’로" in made["warnings"][0]["message"]
 
 
 def test_the_meter_knows_length_and_unknown_words(studio: Studio) -> None:
@@ -207,5 +207,5 @@ def test_every_answer_has_strict_headers(studio: Studio) -> None:
 def test_errors_speak_korean_or_english(studio: Studio) -> None:
     korean = studio.person().get("/generations/x")
     english = studio.person().get("/generations/x", headers={"Accept-Language": "en-US,en;q=0.9"})
-    assert korean.json["detail"] == "찾을 수 없습니다." and english.json["detail"] == "Not found."
+    assert korean.json["detail"] == "찾을 수 없어요." and english.json["detail"] == "Not found."
     assert korean.json["error"]["code"] == english.json["error"]["code"] == "not_found"

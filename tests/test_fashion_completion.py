@@ -26,6 +26,7 @@ def test_what_the_prompt_says_is_kept_and_what_is_added_is_told():
             corrected = read_prompt(wording.prompt)
             done = completed(corrected, seed)
             added = Counter((a.field, a.id) for a in done.added if a.field != "wearer")
+            added += Counter(word for one in done.dressed for word in (("garment", one.kind), *one.fields))
             assert named(done.text) == named(corrected) + added, done.text
 
 

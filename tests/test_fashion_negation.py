@@ -30,6 +30,22 @@ from hangul.jamo import loose_runs
         ("배경 없이 빨간 코트", "배경 없이 빨간 코트", ""),
         ("빨간 원피스", "빨간 원피스", ""),
         ("모자 없이", "모자 없이", "모자"),
+        ("모자 안 쓴 사람, 셔츠", "사람, 셔츠", "모자"),
+        ("모자를 쓰지 않은 사람, 셔츠", "사람, 셔츠", "모자"),
+        ("양말은 신지 말고 운동화", "운동화", "양말"),
+        ("주머니 안 달린 재킷", "재킷", "주머니"),
+        ("체크 말구 줄무늬 치마", "줄무늬 치마", "체크"),
+        ("치마 대신 바지", "바지", ""),
+        ("모자는 싫어요, 원피스", "원피스", "모자"),
+        ("단추 빼 주세요, 셔츠", "셔츠", "단추"),
+        ("안경 없이 셔츠", "셔츠", "안경"),
+        ("우주선 없이 빨간 원피스", "빨간 원피스", "우주선"),
+        ("red dress with no belt", "red dress", "belt"),
+        ("sneakers but no socks", "sneakers", "socks"),
+        ("끝없이 긴 치마", "끝없이 긴 치마", ""),
+        ("상관 없이 원피스", "상관 없이 원피스", ""),
+        ("no idea, a red dress", "no idea, a red dress", ""),
+        ("치마 안에 바지", "치마 안에 바지", ""),
     ],
 )
 def test_what_is_not_wanted_leaves_the_prompt_for_the_negative_prompt(prompt: str, left: str, negative: str) -> None:
@@ -52,6 +68,8 @@ def test_loose_letters_are_put_together_and_it_is_told() -> None:
     assert reader.read("ㅃㅏㄹㄱㅏㄴ 원피스") == "빨간 원피스"
     [reading] = reader.readings("ㅃㅏㄹㄱㅏㄴ 원피스")
     assert (reading.text, reading.replacement, reading.start, reading.end) == ("ㅃㅏㄹㄱㅏㄴ", "빨간", 0, 6)
+    assert reader.read("ㅂㅏㄹㄱㅏㄴ 원피스") == "빨간 원피스", "발간 is a word, and was not meant"
+    assert reader.unknown_words("ㄱㅗㄹㅐ와 원피스") == [("ㄱㅗㄹㅐ", 0, 4)]
     assert reader.read("ㅋㅋㅋ 빨간 원피스 ㅠㅠ") == "ㅋㅋㅋ 빨간 원피스 ㅠㅠ"
     assert reader.unknown_words("ㄱㅗㄹㅐ와 원피스")[0] == ("ㄱㅗㄹㅐ", 0, 4)
     made = {
@@ -63,6 +81,11 @@ def test_loose_letters_are_put_together_and_it_is_told() -> None:
     }
     assert {typed: loose_runs(typed)[0][2] for typed in made} == made
     assert [loose_runs(typed) for typed in ("ㅋㅋㅋㅋ", "ㅠㅠ", "ㄱㄱ", "ㅗㅏ", "빨ㄱ", "ㅏ")] == [[]] * 6
+
+
+def test_a_word_that_is_left_out_is_not_called_unknown_too() -> None:
+    for prompt in ("안경 없이 셔츠", "red dress with no belt", "양말은 신지 말고 운동화"):
+        assert FashionReader().unknown_words(prompt) == [], prompt
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ def test_no_word_however_long_widens_the_page(world: World) -> None:
     page.click("[data-place=me]")
     page.fill("[name=code]", UNBROKEN[:40])
     fits(page, "my data")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.click("[data-place=draw]")
+    page.click("#way-fields")
+    for name in ("title", "color", "style"):
+        page.fill(f"#fields [name={name}]", UNBROKEN)
+    fits(page, "name, colour and style")
     assert page.errors == []
 
 

@@ -46,6 +46,8 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
     filled = _Blank(values or {})
     if "reason" in filled and code == "invalid_request":
         filled["detail"] = reason_of(str(filled["reason"]), {}, language())
+    if code == "read_as":
+        filled.setdefault("said", filled["words"])  # a row of an earlier version has the words alone
     return sentence.text(language()).format_map(filled)
 
 

@@ -30,34 +30,43 @@ NOTICE = Sentence(
 
 # what a request is refused for, or a job ends with
 REFUSALS: dict[str, Sentence] = {
-    "bad_request": Sentence("요청을 읽을 수 없습니다.", "The request cannot be read."),
-    "bad_cursor": Sentence("알 수 없는 쪽 표시입니다.", "The cursor is not one of ours."),
-    "bad_token": Sentence("토큰이 올바르지 않습니다.", "The token is not valid."),
-    "token_required": Sentence(
-        "이 서버는 코드나 토큰이 있어야 쓸 수 있습니다.", "This server needs a code or a token."
+    "bad_request": Sentence(
+        "요청을 읽을 수 없어요. 형식을 확인해 주세요.", "The request cannot be read. Check its form."
     ),
-    "cross_site": Sentence("다른 사이트에서 온 요청은 받지 않습니다.", "Requests from other sites are refused."),
-    "bad_host": Sentence("이 이름으로는 접속할 수 없습니다.", "The server does not answer to this host name."),
-    "admin_only": Sentence("관리자 토큰이 필요합니다.", "This needs the admin token."),
-    "not_found": Sentence("찾을 수 없습니다.", "Not found."),
-    "method_not_allowed": Sentence("이 주소에서 쓸 수 없는 방법입니다.", "This method is not allowed here."),
-    "already_finished": Sentence("이미 끝난 작업입니다.", "The job has already ended."),
-    "code_used": Sentence("이미 썼거나 기한이 지난 코드입니다.", "The code was used or has expired."),
-    "too_large": Sentence("보낸 내용이 너무 큽니다.", "The request is too large."),
-    "unsupported_media_type": Sentence("이 형식은 받지 않습니다.", "This content type is not accepted."),
-    "invalid_request": Sentence("요청 값이 올바르지 않습니다: {detail}", "The request is not valid: {detail}"),
-    "prompt_empty": Sentence("프롬프트가 비어 있습니다.", "The prompt is empty."),
+    "bad_cursor": Sentence(
+        "목록의 다음 쪽을 찾을 수 없어요. 처음부터 다시 열어 주세요.",
+        "The cursor is not one of ours. Start the list again.",
+    ),
+    "bad_token": Sentence("토큰이 맞지 않아요. 다시 확인해 주세요.", "The token is not valid. Please check it."),
+    "token_required": Sentence(
+        "초대받은 사람만 쓸 수 있어요. 받은 코드나 토큰을 입력해 주세요.",
+        "This server is by invitation: it needs a code or a token.",
+    ),
+    "cross_site": Sentence("다른 사이트에서 보낸 요청은 받지 않아요.", "Requests from other sites are refused."),
+    "bad_host": Sentence("이 주소로는 접속할 수 없어요.", "The server does not answer to this host name."),
+    "admin_only": Sentence("관리자 토큰이 필요해요.", "This needs the admin token."),
+    "not_found": Sentence("찾을 수 없어요.", "Not found."),
+    "method_not_allowed": Sentence("이 주소에서는 쓸 수 없는 방법이에요.", "This method is not allowed here."),
+    "already_finished": Sentence("이미 끝난 작업이에요.", "The job has already ended."),
+    "code_used": Sentence(
+        "이미 썼거나 기한이 지난 코드예요. 새 코드를 만들어 주세요.",
+        "The code was used or has expired. Make a new one.",
+    ),
+    "too_large": Sentence("보낸 내용이 너무 커요.", "The request is too large."),
+    "unsupported_media_type": Sentence("이 형식은 받을 수 없어요.", "This content type is not accepted."),
+    "invalid_request": Sentence("요청 값을 확인해 주세요: {detail}", "The request is not valid: {detail}"),
+    "prompt_empty": Sentence("무엇을 그릴지 적어 주세요.", "The prompt is empty. Say what to draw."),
     "prompt_too_long": Sentence(
-        "프롬프트는 {limit}자까지 쓸 수 있습니다 ({got}자).", "A prompt has at most {limit} characters, not {got}."
+        "문장은 {limit}자까지 쓸 수 있어요. 지금은 {got}자예요.", "A prompt has at most {limit} characters, not {got}."
     ),
     "prompt_rejected": Sentence("{reason}", "{reason}"),  # a whole sentence of moderation.yaml
     "publishing_rejected": Sentence("{reason}", "{reason}"),  # so is this
     "unknown_style": Sentence(
         "‘{style}’ 그림체는 없어요. 있는 그림체: {known}", "There is no style ‘{style}’. There are: {known}"
     ),
-    "unknown_source_image": Sentence("시작할 그림을 찾을 수 없습니다.", "The source image cannot be found."),
+    "unknown_source_image": Sentence("시작할 그림을 찾을 수 없어요.", "The source image cannot be found."),
     "edit_nothing": Sentence(
-        "무엇을 바꿀지 알려 주세요: 바꿀 말(replace), 새 문장(prompt), 이름·색·스타일(title, color, style) 중 하나.",
+        "무엇을 바꿀지 알려 주세요. 바꿀 말(replace), 새 문장(prompt), 항목(title, color, style) 중에서 골라 주세요.",
         "Say what to change, one of: words (replace), a new sentence (prompt), or title, color and style.",
     ),
     "edit_several": Sentence(
@@ -81,7 +90,7 @@ REFUSALS: dict[str, Sentence] = {
         "The service did not draw this picture: say what it shows (source_prompt).",
     ),
     "edit_mask_size": Sentence(
-        "마스크는 {got}인데 그림은 {wanted}이에요. 그림과 같은 크기로 올려 주세요.",
+        "마스크({got})와 그림({wanted})의 크기가 달라요. 그림과 같은 크기로 올려 주세요.",
         "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
     ),
     "upload_private": Sentence(
@@ -94,56 +103,80 @@ REFUSALS: dict[str, Sentence] = {
     ),
     "closet_full": Sentence("{limit}개까지 담을 수 있어요.", "The closet holds {limit} at most; take something out."),
     "idempotency_conflict": Sentence(
-        "같은 Idempotency-Key로 다른 요청을 보냈습니다.", "This Idempotency-Key was used for another request."
+        "같은 Idempotency-Key로 다른 요청을 보냈어요. 새 키로 보내 주세요.",
+        "This Idempotency-Key was used for another request. Send a new one.",
     ),
     "bad_image": Sentence(
-        "읽을 수 없는 그림입니다 (PNG, JPEG, WebP).", "The picture cannot be read (PNG, JPEG, WebP)."
+        "그림으로 열 수 없는 파일이에요. PNG, JPEG, WebP를 보내 주세요.",
+        "The picture cannot be read. Send PNG, JPEG or WebP.",
     ),
     "image_too_large": Sentence(
-        "그림이 너무 큽니다 (2,500만 화소까지, WebP는 800만, 프로그레시브 JPEG는 1,200만 화소까지).",
+        "그림이 너무 커요. 2,500만 화소까지 받아요 (WebP는 800만, 프로그레시브 JPEG는 1,200만).",
         "The picture is too large (25 million pixels at most; as WebP 8 million, as progressive JPEG 12 million).",
     ),
-    "rate_limited": Sentence("요청이 너무 잦습니다. 잠시 뒤에 다시 하세요.", "Too many requests; wait a little.", 10),
+    "rate_limited": Sentence(
+        "요청이 너무 빨라요. 잠시 뒤에 다시 시도해 주세요.", "Too many requests; wait a little.", 10
+    ),
     "queue_full": Sentence(
-        "기다리는 사람이 많습니다. 잠시 뒤에 다시 하세요.", "The queue is full; try again in a while.", 15
+        "지금은 기다리는 그림이 많아요. 잠시 뒤에 다시 시도해 주세요.", "The queue is full; try again in a while.", 15
     ),
     "address_full": Sentence(
-        "이 주소에서 기다리는 작업이 많아요. 잠시 뒤에 다시 해 주세요.",
+        "이 인터넷 주소에서 기다리는 그림이 많아요. 잠시 뒤에 다시 시도해 주세요.",
         "Many jobs from this address are waiting; try again in a while.",
         15,
     ),
     "too_many_jobs": Sentence(
-        "기다리는 내 작업이 너무 많습니다.", "You have too many jobs waiting; let some finish.", 15
+        "그리고 있는 그림이 많아요. 하나가 끝난 뒤에 다시 시도해 주세요.",
+        "You have too many jobs waiting; let some finish.",
+        15,
     ),
-    "internal": Sentence("서버에 문제가 생겼습니다.", "Something went wrong on the server."),
-    "not_ready": Sentence("준비하는 중입니다. 곧 됩니다.", "The server is starting; it takes seconds.", 2),
-    "checkpoint_missing": Sentence(
-        "그림 모델이 없습니다: {detail}", "There is no checkpoint to draw with: {detail}", 30
+    "internal": Sentence(
+        "서버에 문제가 생겼어요. 잠시 뒤에 다시 시도해 주세요.",
+        "Something went wrong on the server. Try again in a while.",
     ),
-    "encoder_missing": Sentence("한국어 인코더가 없습니다: {detail}", "There is no Korean text encoder: {detail}", 30),
+    "not_ready": Sentence(
+        "서버가 준비하고 있어요. 잠시만 기다려 주세요.", "The server is starting; it takes seconds.", 2
+    ),
+    "checkpoint_missing": Sentence("그림 모델이 없어요: {detail}", "There is no checkpoint to draw with: {detail}", 30),
+    "encoder_missing": Sentence("한국어 인코더가 없어요: {detail}", "There is no Korean text encoder: {detail}", 30),
     "too_many_streams": Sentence(
-        "열린 연결이 많습니다. 상태를 물어봐 주세요.", "Too many event streams; poll the generation instead.", 5
+        "실시간 연결이 많아요. 그림의 상태를 다시 물어봐 주세요.",
+        "Too many event streams; poll the generation instead.",
+        5,
     ),
-    "database_busy": Sentence("데이터베이스가 바쁩니다.", "The database is busy.", 2),
+    "database_busy": Sentence("서버가 잠시 바빠요. 다시 시도해 주세요.", "The database is busy; try again.", 2),
     "database_damaged": Sentence(
-        "데이터베이스를 읽을 수 없어요 ({detail}). 서버를 운영하는 사람이 백업을 되돌려야 해요.",
+        "서버의 저장 기록을 읽을 수 없어요 ({detail}). 운영자가 백업을 되돌려야 해요.",
         "The database is damaged ({detail}). Stop the server and run `python -m demo restore BACKUP`.",
         30,
     ),
-    "storage_unavailable": Sentence("지금은 저장할 수 없습니다.", "Storage is unavailable at the moment.", 10),
-    "disk_full": Sentence("저장 공간이 가득 찼습니다.", "The disk space for pictures is used up.", 60),
+    "storage_unavailable": Sentence(
+        "지금은 저장할 수 없어요. 잠시 뒤에 다시 시도해 주세요.",
+        "Storage is unavailable at the moment; try again in a while.",
+        10,
+    ),
+    "disk_full": Sentence(
+        "서버의 저장 공간이 가득 찼어요. 그림을 몇 장 지우거나 나중에 다시 시도해 주세요.",
+        "The disk space for pictures is used up. Delete some, or try again later.",
+        60,
+    ),
     # what only a job ends with
     "worker_died": Sentence(
-        "그리는 프로그램이 세 번 멈춰 그만두었습니다.", "The worker died three times while drawing this."
+        "그리는 프로그램이 세 번 멈춰서 그만뒀어요. 다시 시도해 주세요.",
+        "The worker died three times while drawing this. Try again.",
     ),
-    "draw_failed": Sentence("그리지 못했습니다.", "Drawing failed."),
+    "draw_failed": Sentence("그리다가 문제가 생겼어요. 다시 시도해 주세요.", "Drawing failed. Try again."),
     "bad_settings": Sentence(
-        "이 설정으로는 그릴 수 없습니다: {detail}", "It cannot be drawn with these settings: {detail}"
+        "이 설정으로는 그릴 수 없어요: {detail}", "It cannot be drawn with these settings: {detail}"
     ),
     "content_flagged": Sentence(
-        "안전 검사에서 걸린 그림이 있어 보여 드리지 않습니다.", "The safety checker flagged a picture."
+        "안전 검사를 통과하지 못해서 그림을 보여 드릴 수 없어요. 문장을 바꿔서 다시 그려 보세요.",
+        "The safety checker held a picture back. Try another prompt.",
     ),
-    "source_gone": Sentence("시작할 그림이 지워졌습니다.", "The source image has been deleted."),
+    "source_gone": Sentence(
+        "시작할 그림이 지워졌어요. 다른 그림으로 시작해 주세요.",
+        "The source image has been deleted. Start from another one.",
+    ),
 }
 
 # what of a request did not count
@@ -164,11 +197,11 @@ WARNINGS: dict[str, Sentence] = {
         "This checkpoint cannot be drawn with the scheduler {named}; {used} is used.",
     ),
     "outside": Sentence(
-        "옷이나 한복이 없는 문장이라 엉뚱한 그림이 나올 수 있어요.",
-        "There are no clothes in this prompt, so the pictures may not fit it.",
+        "옷이나 한복이 없는 문장이라 어울리는 옷을 골라서 그려요.",
+        "There are no clothes in this prompt, so some are chosen and drawn.",
     ),
-    "unknown_words": Sentence("아직 못 그리는 말이 있어요: {words}", "Words that cannot be drawn yet: {words}"),
-    "read_as": Sentence("이렇게 읽고 그려요: {words}", "Read and drawn so: {words}"),
+    "unknown_words": Sentence("아직 못 그리는 말이 있어요: {words}.", "Words that cannot be drawn yet: {words}."),
+    "read_as": Sentence("{said} 그릴게요.", "Read and drawn so: {words}"),
     "refiner_missing": Sentence(
         "이 체크포인트에는 다듬기 단계가 없어서 밑그림까지만 그려요.",
         "This checkpoint has no refiner; only its base stage is drawn.",
@@ -178,29 +211,33 @@ WARNINGS: dict[str, Sentence] = {
 
 # why a value was refused: Pydantic's error types, filled with their context, and our own reasons
 REASONS: dict[str, Sentence] = {
-    "not_text": Sentence("NUL이나 짝 없는 서로게이트는 글자가 아닙니다", "NUL and lone surrogates are not text"),
+    "not_text": Sentence(
+        "글자로 읽을 수 없는 문자(NUL, 짝 없는 서로게이트)가 있어요", "NUL and lone surrogates are not text"
+    ),
     "key_length": Sentence(
-        "빈칸 없는 영문·숫자·기호 1자에서 200자까지입니다", "1 to 200 printable ASCII characters without spaces"
+        "빈칸 없는 영문·숫자·기호 1~200자로 적어 주세요", "1 to 200 printable ASCII characters without spaces"
+    ),
+    "missing": Sentence("꼭 필요해요", "Field required"),
+    "extra_forbidden": Sentence("모르는 항목이에요", "Extra inputs are not permitted"),
+    "int_type": Sentence("정수로 적어 주세요", "Input should be a valid integer"),
+    "float_type": Sentence("숫자로 적어 주세요", "Input should be a valid number"),
+    "finite_number": Sentence("유한한 숫자로 적어 주세요", "Input should be a finite number"),
+    "string_type": Sentence("글자로 적어 주세요", "Input should be a valid string"),
+    "bool_type": Sentence("true나 false로 적어 주세요", "Input should be a valid boolean"),
+    "model_type": Sentence("항목이 있는 객체로 보내 주세요", "Input should be a valid dictionary"),
+    "less_than_equal": Sentence("{le} 이하로 적어 주세요", "Input should be less than or equal to {le}"),
+    "greater_than_equal": Sentence("{ge} 이상으로 적어 주세요", "Input should be greater than or equal to {ge}"),
+    "less_than": Sentence("{lt}보다 작게 적어 주세요", "Input should be less than {lt}"),
+    "greater_than": Sentence("{gt}보다 크게 적어 주세요", "Input should be greater than {gt}"),
+    "literal_error": Sentence("{expected} 중 하나로 적어 주세요", "Input should be {expected}"),
+    "string_too_long": Sentence(
+        "{max_length}자까지 쓸 수 있어요", "String should have at most {max_length} characters"
     ),
     "name_empty": Sentence("이름을 적어 주세요", "Give it a name"),
-    "missing": Sentence("꼭 있어야 합니다", "Field required"),
-    "extra_forbidden": Sentence("모르는 항목입니다", "Extra inputs are not permitted"),
-    "int_type": Sentence("정수여야 합니다", "Input should be a valid integer"),
-    "float_type": Sentence("수여야 합니다", "Input should be a valid number"),
-    "finite_number": Sentence("유한한 수여야 합니다", "Input should be a finite number"),
-    "string_type": Sentence("글자여야 합니다", "Input should be a valid string"),
-    "bool_type": Sentence("true 아니면 false여야 합니다", "Input should be a valid boolean"),
-    "model_type": Sentence("항목이 있는 객체여야 합니다", "Input should be a valid dictionary"),
-    "less_than_equal": Sentence("{le} 이하여야 합니다", "Input should be less than or equal to {le}"),
-    "greater_than_equal": Sentence("{ge} 이상이어야 합니다", "Input should be greater than or equal to {ge}"),
-    "less_than": Sentence("{lt}보다 작아야 합니다", "Input should be less than {lt}"),
-    "greater_than": Sentence("{gt}보다 커야 합니다", "Input should be greater than {gt}"),
-    "literal_error": Sentence("{expected} 가운데 하나여야 합니다", "Input should be {expected}"),
-    "string_too_long": Sentence("{max_length}자 이하여야 합니다", "String should have at most {max_length} characters"),
     "string_too_short": Sentence(
-        "{min_length}자 이상이어야 합니다", "String should have at least {min_length} characters"
+        "{min_length}자 이상 적어 주세요", "String should have at least {min_length} characters"
     ),
-    "string_pattern_mismatch": Sentence("모양이 {pattern} 에 맞아야 합니다", "String should match pattern {pattern}"),
+    "string_pattern_mismatch": Sentence("{pattern} 모양으로 적어 주세요", "String should match pattern {pattern}"),
 }
 SAME = {  # types that mean one of those to a person
     "int_parsing": "int_type", "int_parsing_size": "int_type", "int_from_float": "int_type",

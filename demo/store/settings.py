@@ -59,6 +59,9 @@ class Settings(BaseModel):
     wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
+    first_page_likes: int = _setting(
+        1, "Likes of other people that bring a public picture to everybody's first page; 0: every one, at once."
+    )
     batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape).")
     streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
     connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
@@ -102,6 +105,8 @@ class Settings(BaseModel):
             raise SettingsError(
                 "PORT up to 65535, RETENTION_DAYS, TRASH_DAYS and PROXIES from 0, LEASE_SECONDS above 0"
             )
+        if self.first_page_likes < 0:
+            raise SettingsError(f"FIRST_PAGE_LIKES={self.first_page_likes}: must be from 0")
         if not 0 < self.address_share <= 1:
             raise SettingsError(f"ADDRESS_SHARE={self.address_share}: must be above 0, at most 1")
         if self.wake_url and not self.wake_url.startswith(("redis://", "rediss://", "unix://")):

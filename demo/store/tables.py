@@ -103,6 +103,7 @@ class Generation(Base):
     spec: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # jobspec.Job.to_row()
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
+    approved: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the admin, for the first page
     trashed_at: Mapped[float | None]  # since when all of its pictures lie in the trash
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt

@@ -19,7 +19,16 @@ from demo.store.tables import ENDED, AbuseReport, Event, Generation, Image, Prev
 from demo.studio import prompts
 from demo.studio.searching import Found, Searcher
 from demo.studio.views import Family, Page, Reported, Shown, Similar
-from demo.studio.visibility import NOBODY, Viewer, image_visible_to, is_public, owned_by, shown_to, visible_to
+from demo.studio.visibility import (
+    NOBODY,
+    Viewer,
+    image_visible_to,
+    is_public,
+    on_first_page,
+    owned_by,
+    shown_to,
+    visible_to,
+)
 from hangul.normalize import clean
 from jobspec import KINDS
 
@@ -62,9 +71,15 @@ class Generations:
         """The place in the queue, 0 = next."""
         return self.places.of(row.id) if row.status == "queued" else None
 
-    def page(self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False) -> Page[Shown]:
-        """Own generations, or everybody's public ones, newest first."""
+    def page(
+        self, viewer: Viewer, cursor: str | None, limit: int, public: bool = False, liked_by: int = 0
+    ) -> Page[Shown]:
+        """Own generations, or everybody's public ones, newest first; `liked_by`: of these, what so many others like, or
+        the admin approved.
+        """
         query = select(Generation).where(visible_to(NOBODY) if public else owned_by(viewer))
+        if liked_by:
+            query = query.where(on_first_page(liked_by))
         with self.database.read() as session:
             rows, next_cursor = read_page(session, query, Generation, cursor, limit)
             images = images_of(session, [row.id for row in rows], viewer)
@@ -159,6 +174,14 @@ class Generations:
         with self.database.read() as session:
             query = select(AbuseReport, Generation).join(Generation, Generation.id == AbuseReport.generation_id)
             return [Reported(*pair) for pair in session.execute(query.order_by(AbuseReport.created_at.desc()))]
+
+    def approve(self, generation_id: str, approved: bool) -> None:
+        """Let a public generation stand on everybody's first page, or no longer (admin)."""
+        with self.database.write() as session:
+            row = session.get(Generation, generation_id)
+            if row is None or row.visibility != "public":
+                raise ServiceError("not_found")
+            row.approved = approved
 
     def hide(self, generation_id: str, hidden: bool) -> None:
         """Take a public generation out of everybody's sight but its owner's, or bring it back (admin)."""

@@ -10,12 +10,14 @@ from typing import Protocol
 
 from demo.store.errors import ServiceError, language
 from demo.studio import moderation
+from demo.studio.naming import nouns_of
 from fashion import lexicon
 from fashion.prompt_reading import Reading
 from fashion.reader import FashionReader
 from fashion.replacing import Alternative, EditableWord, WordChange, WordNotFound
 from hangul.normalize import clean as normalize
 from hangul.normalize import search_key as _search_key
+from hangul.particles import fitting
 from jobspec import Draw, Warned
 from jobspec.fields import MAX_TEXT
 from jobspec.prompts import AsTyped, PromptReader, TokenCounter
@@ -30,6 +32,10 @@ class DomainReader(PromptReader, Protocol):
 
     def readings(self, prompt: str) -> Sequence[Reading]:
         """What is read otherwise than it was typed."""
+        ...
+
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        """What a read prompt leaves open where a picture drawn with the seed `setting` is varied."""
         ...
 
     def outside(self, prompt: str) -> bool:
@@ -59,6 +65,9 @@ class DomainReader(PromptReader, Protocol):
 
 class NoDomain(AsTyped):
     """The reader of a checkpoint without a domain, with words replaced by their letters."""
+
+    def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
+        return prompt
 
     def editable_words(self, prompt: str) -> list[EditableWord]:
         return []
@@ -159,17 +168,18 @@ def analyze(text: str, counter: TokenCounter | None, reader: DomainReader) -> An
     if (rule := moderation.judge(prompt)) is not None:
         found.append(Warned("prompt_rejected", {"reason": rule.reason[language()]}))
     limit = counter.max_tokens if counter else None
-    unknown, readings, unwanted = reader.unknown_words(prompt), reader.readings(prompt), reader.unwanted(prompt)
+    unknown, unwanted = nouns_of(prompt, reader.unknown_words(prompt)), reader.unwanted(prompt)
+    readings = reader.readings(prompt)
     return Analysis(prompt, tokens, limit, unknown, readings, unwanted, found, rule)
 
 
 def warnings(prompt: str, asked: str, counter: TokenCounter | None, reader: DomainReader) -> list[Warned]:
     """What of a prompt will not count or is read otherwise; `asked`: the prompt with a style's words."""
     found = cut("prompt_cut", asked, counter, reader)
-    if unknown := [word for word, _, _ in reader.unknown_words(prompt)]:
+    if unknown := [word for word, _, _ in nouns_of(prompt, reader.unknown_words(prompt))]:
         found.append(Warned("unknown_words", {"words": ", ".join(list(dict.fromkeys(unknown))[:NAMED])}))
     if otherwise := reader.readings(prompt):
-        found.append(Warned("read_as", {"words": reading_list(otherwise)}))
+        found.append(Warned("read_as", {"words": reading_list(otherwise), "said": said(otherwise)}))
     return found
 
 
@@ -230,4 +240,12 @@ def with_style(prompt: str, style: str | None) -> str:
 
 def reading_list(found: Sequence[Reading]) -> str:
     """What is read otherwise than it was typed, for people to read: ‘채크’→‘체크’, each once and eight at most."""
-    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:8])
+    return ", ".join(list(dict.fromkeys(f"‘{one.text}’→‘{one.replacement}’" for one in found))[:NAMED])
+
+
+def said(found: Sequence[Reading]) -> str:
+    """The same as a Korean sentence begins: ‘모자’는 ‘버킷햇’으로."""
+    parts = (
+        f"‘{one.text}’{fitting(one.text, '은')} ‘{one.replacement}’{fitting(one.replacement, '으로')}" for one in found
+    )
+    return ", ".join(list(dict.fromkeys(parts))[:NAMED])

@@ -162,7 +162,7 @@ def _rows(
     generation = Generation(
         id=id, owner_id=owner_id, created_at=moment, started_at=None, finished_at=moment, status="succeeded",
         kind=job.kind, prompt=prompt, prompt_key=prompts.search_key(prompt), n=job.n, seed=example.seed,
-        spec=job.to_row(), visibility="public" if public else "private", hidden=False, batch_key="",
+        spec=job.to_row(), visibility="public" if public else "private", hidden=False, approved=public, batch_key="",
         vector=vector.tobytes(), encoder_id=encoder_id, index_id=new_id(), warnings=[], timings={}, attempt=1,
     )  # fmt: skip
     image = Image(

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.orm import Session
 
-from demo.store.tables import Generation, Image, Owner
+from demo.store.tables import Generation, Image, Like, Owner
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,13 @@ def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Gener
 def shown_to(viewer: Viewer) -> ColumnElement[bool]:
     """Of the pictures of a generation that this person may see: all of one's own, of others what is not withheld."""
     return Image.trashed_at.is_(None) & (owned_by(viewer, Image) | (Image.withheld == false()))
+
+
+def on_first_page(likes: int) -> ColumnElement[bool]:
+    """Of what is public, what strangers see before they ask: what the admin approved, or so many other people like."""
+    by_others = select(Image.generation_id).join(Like, Like.image_id == Image.id).where(Like.owner_id != Image.owner_id)
+    liked = by_others.group_by(Image.generation_id).having(func.count() >= likes)
+    return (Generation.approved == true()) | Generation.id.in_(liked)
 
 
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:

@@ -53,14 +53,6 @@ class NewToken(Body):
     name: str = Field(min_length=1, max_length=100)
 
 
-class Hide(Body):
-    hidden: bool
-
-
-class Forget(Body):
-    owner: Id
-
-
 MAX_QUERY = 8000  # what fits into the request line
 QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request line of 8,190 bytes holds (else 414)."
 
@@ -68,6 +60,10 @@ QUERY_HELP = "At most 2,000 characters once normalised, and as much as a request
 class PageQuery(Query):
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(24, ge=1, le=100)
+
+
+class GalleryQuery(PageQuery):
+    first: bool = Field(False, description="Only what has been liked by others or approved (FIRST_PAGE_LIKES).")
 
 
 class SearchQuery(Query):
@@ -316,23 +312,6 @@ class About(Answer):
     version: str
     ready: bool
     missing: list[Note]
-
-
-class ReportOut(Answer):
-    generation_id: Id
-    prompt: str
-    reason: str
-    created_at: str
-    hidden: bool
-
-
-class Reports(Answer):
-    reports: list[ReportOut]
-
-
-class Hidden(Answer):
-    id: Id
-    hidden: bool
 
 
 class Health(Answer):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -100,14 +100,21 @@ class DrawRunner:
             shots = [shot for order in orders for shot in self._shots(order)]
             drawing = self.pipeline.draw(shots, settings_for(_job(orders[0])), on_step, cancelled)
         ends = accumulate(order.job.n for order in orders)
-        return [
-            _result(order.job, drawing, range(end - order.job.n, end)) for order, end in zip(orders, ends, strict=True)
-        ]
+        return [_result(order, drawing, range(end - order.job.n, end)) for order, end in zip(orders, ends, strict=True)]
 
     def _shots(self, order: Order) -> list[Shot]:
         job = _job(order)
         prompt = prompts.with_style(job.prompt, job.style)
-        return shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
+        shots = shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
+        setting = setting_of(order.recipes.get("source_image"))
+        return shots if setting is None else [self._varied(shot, setting) for shot in shots]
+
+    def _varied(self, shot: Shot, setting: int) -> Shot:
+        """A variation of a picture drawn here, with what its prompt leaves open said as it was for that picture."""
+        reader = prompts.reader_for(self.pipeline.domain)
+        negative = ", ".join(text for text in (shot.negative_prompt, reader.unwanted(shot.prompt)) if text)
+        text = reader.varied(reader.read(shot.prompt), shot.seed, reader.read_negative(negative), setting)
+        return replace(shot, drawn_prompt=text)
 
 
 def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunner:
@@ -139,14 +146,24 @@ def settings_for(job: Draw) -> DrawSettings:
     return DrawSettings(**given, style=style, style_weight=weight, styles=tuple(job.styles))
 
 
+def setting_of(recipe: Mapping[str, object] | None) -> int | None:
+    """The seed that chose background, style and clothes of a picture; None where it was not drawn here."""
+    if recipe is None:
+        return None
+    asked = recipe.get("asked")
+    found = asked.get("setting", recipe.get("seed")) if isinstance(asked, Mapping) else recipe.get("seed")
+    return found if isinstance(found, int) else None
+
+
 def _job(order: Order) -> Draw:
     if not isinstance(order.job, Draw):
         raise ValueError(f"a {order.job.kind} job cannot be drawn by the two-stage pipeline")
     return order.job
 
 
-def _result(job: Job, drawing: Drawn, places: Sequence[int]) -> Result:
-    pictures = [_picture(job, drawing, place) for place in places]
+def _result(order: Order, drawing: Drawn, places: Sequence[int]) -> Result:
+    job, setting = order.job, setting_of(order.recipes.get("source_image"))
+    pictures = [_picture(job, drawing, place, setting) for place in places]
     seconds = {stage: drawing.timings.get(stage, 0.0) for stage in ("base", "refiner")}
     flagged = getattr(drawing, "flagged", None) or []
     done = job
@@ -156,11 +173,12 @@ def _result(job: Job, drawing: Drawn, places: Sequence[int]) -> Result:
     return Result(done, pictures, seconds, warned, flagged=any(flagged[place] for place in places if flagged))
 
 
-def _picture(job: Job, drawing: Drawn, place: int) -> ResultPicture:
+def _picture(job: Job, drawing: Drawn, place: int, setting: int | None) -> ResultPicture:
     image, base = drawing.images[place], drawing.base_images[place]
     asked: dict[str, object] = {"prompt": job.main_text}
     if isinstance(job, Draw):
         asked |= {"style": job.style} | ({"styles": [each.model_dump() for each in job.styles]} if job.styles else {})
+        asked |= {} if setting is None else {"setting": setting}  # for a variation of this one
     refined = base is not image and (not isinstance(job, Draw) or job.refine)
     recipe = dict(drawing.recipes[place]) | {"asked": asked}
     return ResultPicture(image, recipe, {"base": base} if refined else {})

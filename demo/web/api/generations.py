@@ -56,11 +56,12 @@ def list_generations(page: schemas.PageQuery) -> dict:
 
 
 @blueprint.get("/gallery")
-@blueprint.input(schemas.PageQuery, location="query", arg_name="page")
+@blueprint.input(schemas.GalleryQuery, location="query", arg_name="page")
 @blueprint.output(schemas.Page)
 @blueprint.doc(summary="Public generations, newest first")
-def public_gallery(page: schemas.PageQuery) -> dict:
-    return present.page(services().generations.page(viewer(), page.cursor, page.limit, public=True))
+def public_gallery(page: schemas.GalleryQuery) -> dict:
+    liked_by = services().settings.first_page_likes if page.first else 0
+    return present.page(services().generations.page(viewer(), page.cursor, page.limit, public=True, liked_by=liked_by))
 
 
 @blueprint.get("/generations/<string:generation_id>")

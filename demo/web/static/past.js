@@ -23,7 +23,7 @@ const marked = walk(one("#similar"), ".past:not([aria-hidden])");
 
 /** Fill the strip with public pictures until there is a prompt. */
 export async function begin() {
-  const { items } = await get("/gallery?limit=12");
+  const { items } = await get("/gallery?limit=12&first=true");
   gallery = items.map(asPast);
   if (!shown.length) render(gallery, "similar.gallery");
 }

@@ -15,7 +15,9 @@ const { seed: SEED, style_weight: WEIGHT } = limits.ranges.draw;
 const [low, high, step] = limits.ranges.vary.strength.slider;
 /** @type {("steps" | "guidance_scale" | "refine_strength" | "style_weight")[]} */
 const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
-const STRENGTH = 0.8; // of the picture started from: at 0.6 its old colour shows through a new one, at 0.8 it does not
+// how much of the picture started from is drawn anew: at 0.8 the old colour of a drawing still shows through a new one, at
+// 0.9 it does not, and shape and background stay; of a photo 0.9 leaves too little
+const STRENGTH = { upload: 0.8, generated: 0.9 };
 const DRAFT = "draft";
 
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
@@ -26,7 +28,8 @@ const chosen = new Set();
 const usual = { style_weight: WEIGHT.default };
 /** @type {Picture | null} */
 let source = null;
-let strength = STRENGTH;
+let strength = STRENGTH.generated;
+let moved = false; // the person chose the strength
 /** @type {{id: string, kind: string, label: string}[]} */
 let styles = [];
 
@@ -92,7 +95,7 @@ export function set(values, picture) {
     if (values[name] === null) chosen.delete(name);
     else (chosen.add(name), (field(name).value = values[name]));
   }
-  if (values.strength) strength = values.strength;
+  if (values.strength) ((strength = values.strength), (moved = true));
   if (picture !== undefined) attach(picture);
   if (values.prompt !== undefined) prompt.dispatchEvent(new Event("input", { bubbles: true }));
   else render();
@@ -162,6 +165,8 @@ export const styleName = (id) => styles.find((s) => s.id === id)?.label ?? id;
 /** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
 export function attach(picture) {
   source = picture;
+  if (!picture) moved = false;
+  else if (!moved) strength = picture.kind === "upload" ? STRENGTH.upload : STRENGTH.generated;
   const place = one("#source");
   place.hidden = !picture;
   if (picture) {
@@ -179,6 +184,7 @@ export function attach(picture) {
           step,
           value: strength,
           oninput: (/** @type {any} */ e) => {
+            moved = true;
             strength = Number(e.target.value);
             output.textContent = strengthText();
           },
@@ -234,7 +240,7 @@ function tuck(narrow) {
 
 /** The draft lives as long as the tab: a reload or the other language loses nothing, a closed tab keeps nothing. */
 function keep() {
-  sessionStorage.setItem(DRAFT, JSON.stringify({ ...body(), prompt: prompt.value, source, strength }));
+  sessionStorage.setItem(DRAFT, JSON.stringify({ ...body(), prompt: prompt.value, source, strength: moved ? strength : undefined }));
 }
 
 function restore() {
