@@ -218,6 +218,12 @@ def test_keys_press_what_their_buttons_do_and_are_listed(page: Page) -> None:
     assert page.errors == []
 
 
+def test_keys_work_while_hangul_is_on(page: Page) -> None:
+    page.evaluate("""document.body.dispatchEvent(new KeyboardEvent('keydown',
+        {key: 'ㅎ', code: 'KeyG', bubbles: true, cancelable: true}))""")
+    expect(page.locator("#gallery-title")).to_be_visible()
+
+
 def test_single_letters_can_be_turned_off(page: Page) -> None:
     page.locator("#draw-title").click()
     page.keyboard.press("?")
