@@ -21,6 +21,7 @@ from demo.web.api import (
     reference,
     selection,
     status,
+    trash,
 )
 from demo.web.compat import a1111, openai_answers, openai_images
 from demo.web.metrics import Metrics
@@ -47,8 +48,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
     for blueprint in (generations.blueprint, drafts.blueprint, images.blueprint, prompts.blueprint, about.blueprint,
-                      people.blueprint, admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint,
-                      openai_images.blueprint, pages, post_page):  # fmt: skip
+                      people.blueprint, admin.blueprint, closet.blueprint, selection.blueprint, trash.blueprint,
+                      status.blueprint, openai_images.blueprint, pages, post_page):  # fmt: skip
         _register(app, blueprint)
     if settings.a1111:
         _register(app, a1111.blueprint)

@@ -33,6 +33,7 @@ STATUS: dict[str, int] = {
     "already_finished": 409,
     "cancelled": 409,
     "drafts_off": 409,
+    "trash_off": 409,
     "code_used": 410,
     "too_large": 413,
     "unsupported_media_type": 415,
