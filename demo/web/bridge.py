@@ -184,8 +184,10 @@ class Bridge:
             else:
                 await _send_all(reply, first, send, connection, in_thread)
         finally:
-            for stream in (*pushed, *later):
+            for stream in pushed:
                 stream.close()
+            for answer in later:
+                answer.close()
 
 
 def _begin(application: Application, environ: Environ) -> tuple[Reply, bytes]:
