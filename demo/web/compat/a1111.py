@@ -29,7 +29,7 @@ from demo.web.compat.a1111_schemas import (
     Txt2ImgRequest,
 )
 from demo.web.compat.documenting import A1111_PICTURES, ANYTHING
-from demo.web.compat.fields import IGNORED_HEADER, check_refused, told, wrong
+from demo.web.compat.fields import check_refused, header_of, told, wrong
 from demo.web.compat.waiting import answer_later
 from demo.web.current import is_loopback, owner, services, viewer
 from demo.web.problems import invalid
@@ -121,8 +121,7 @@ def set_options(asked: Options) -> Response:
     named = (asked.sd_model_checkpoint or answers.MODEL).partition(" ")[0].removesuffix(".safetensors")
     if named != answers.MODEL:
         raise wrong("sd_model_checkpoint", "cannot_be_done")
-    ignored = ", ".join(sorted(asked.model_extra or {}))
-    return Response("null", mimetype="application/json", headers=_headers(ignored))
+    return Response("null", mimetype="application/json", headers=dict(header_of(asked.model_extra or ())))
 
 
 @blueprint.get("/sd-models")
@@ -256,10 +255,6 @@ def _decoded(text: str, field: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ServiceError("bad_image", field) from error
-
-
-def _headers(ignored: str) -> dict[str, str]:
-    return {IGNORED_HEADER: ignored} if ignored else {}
 
 
 _plain_routes()
