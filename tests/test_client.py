@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -168,6 +169,14 @@ def test_a_bar_is_shown_where_it_is_asked_for(studio: Studio, capfd: pytest.Capt
     studio._shows_progress = True
     studio.draw("코트", n=1)
     assert "100%" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_readmes_example_is_short(readme: str) -> None:
+    """tests/test_demo_shipped.py runs it."""
+    text = (Path(__file__).parent.parent / readme).read_text("utf-8")
+    (example,) = re.findall(r"```python\n(from demo.client.*?)```", text, re.DOTALL)
+    assert len(example.splitlines()) < 10
 
 
 @pytest.mark.parametrize("name", [name for name in dir(Studio) if not name.startswith("_")])

@@ -79,6 +79,13 @@ def test_what_cannot_be_is_refused_by_name(program: Person, fields: dict, name: 
     assert reply.status_code == 422 and reply.json["error"]["field"] == name, reply.text
 
 
+def test_names_that_no_header_can_hold_are_accepted_all_the_same(program: Person) -> None:
+    made_up = {"a\nb": 1, "키": 2, "x" * 100: 3, "good.name": 4} | {f"k{place}": 5 for place in range(200)}
+    for path, asked in (("txt2img", {"prompt": "코트"}), ("options", {})):
+        reply = program.post(f"{SD}/{path}", asked | made_up)
+        assert reply.status_code == 200 and reply.headers["X-Ignored-Fields"].startswith("good.name, k0, k1,")
+
+
 def test_img2img_varies_and_with_a_mask_edits(studio: Studio, program: Person) -> None:
     varied = program.post(
         f"{SD}/img2img", {"prompt": "초록 코트", "init_images": [f"data:image/png;base64,{picture()}"], "seed": -1,

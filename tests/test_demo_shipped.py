@@ -69,7 +69,7 @@ def test_the_readmes_examples_run_word_for_word(server: Server, tmp_path: Path, 
     (block,) = blocks(readme, language)
     program = ["bash", "-euo", "pipefail", "-c"] if language == "sh" else [sys.executable, "-c"]
     ran = subprocess.run([*program, block.replace(ADDRESS, server.url)], cwd=tmp_path, capture_output=True, text=True,
-                         timeout=PATIENCE)  # fmt: skip
+                         timeout=PATIENCE, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     pictures = [Image.open(path) for path in sorted(tmp_path.glob("*.[pj][np]g"))]
     assert len(pictures) == (1 if language == "sh" else 4)

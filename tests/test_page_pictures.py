@@ -166,7 +166,7 @@ def test_a_picture_of_another_program_fills_in_its_settings_and_says_what_is_lef
     expect(page.locator("[name=negative_prompt]")).to_have_value("모자")
     expect(page.locator("[name=steps]")).to_have_value("12")
     told = page.locator(".toast", has_text="A1111")
-    expect(told).to_contain_text("뺀 것: Sampler, CFG scale")
+    expect(told).to_contain_text("뺀 것: CFG scale, Sampler")
     told.get_by_role("button", name="되돌리기").click()
     expect(page.locator("#prompt")).to_have_value(before)
     page.get_by_role("button", name="시작 그림 빼기").click()

@@ -33,7 +33,7 @@ class RemotePicture:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> RemotePicture:
         names = ("id", "url", "width", "height", "seed", "generation_id")
-        return cls(*(found[name] for name in names), found.get("carried"))
+        return cls(**{name: found[name] for name in names}, carried=found.get("carried"))
 
 
 @dataclass(frozen=True)

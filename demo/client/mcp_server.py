@@ -27,9 +27,9 @@ from jobspec import Draw, Edit, Job
 from jobspec.fields import Count, PictureId, Seed, Steps
 
 INSTRUCTIONS = (
-    "Draws pictures in the studio 그려줘 from Korean or English prompts; with the checkpoint that ships they show clothes "
-    "and hanbok. Pictures are private to the person whose token is used, and are marked as made by AI. Use search_similar "
-    "first where the person asks for something that may have been drawn, edit to change single words of a picture."
+    "Draws pictures in the studio 그려줘 from Korean or English prompts; with the checkpoint that ships, clothes and "
+    "hanbok. Pictures are private to the person whose token is used, and are marked as made by AI. Use search_similar "
+    "where the person asks for what may have been drawn before, and edit to change single words of a picture."
 )
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)

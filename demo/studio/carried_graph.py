@@ -18,7 +18,7 @@ def of_graph(graph: Graph) -> dict[str, object] | None:
     found = [values for node in graph.values() if (values := _of_sampler(graph, node)) is not None]
     if not found:
         return None
-    best = max(found, key=lambda values: float(values.get("denoise") or 0) if _number(values.get("denoise")) else 1.0)
+    best = max(found, key=_denoise)
     rest: dict[str, object] = {}
     for inputs in map(_inputs, graph.values()):
         if "lora_name" in inputs:
@@ -28,6 +28,12 @@ def of_graph(graph: Graph) -> dict[str, object] | None:
         if {"width", "height", "batch_size"} <= inputs.keys():
             rest["size"] = f"{inputs['width']}x{inputs['height']}"
     return best | rest
+
+
+def _denoise(values: Mapping[str, object]) -> float:
+    """How much of the picture a sampler drew: the first pass all of it."""
+    share = values.get("denoise")
+    return float(share) if isinstance(share, int | float) else 1.0
 
 
 def _of_sampler(graph: Graph, node: object) -> dict[str, object] | None:

@@ -25,9 +25,8 @@ def mask_of_alpha(data: bytes, field: str) -> bytes | None:
     if opened.mode != "RGBA":
         return None
     alpha = opened.getchannel("A")
-    if alpha.getextrema()[0] > 127:
-        return None
-    return as_png(ImageChops.invert(alpha).point([0] * 128 + [255] * 128))
+    mask = ImageChops.invert(alpha).point([0] * 128 + [255] * 128)
+    return as_png(mask) if mask.getbbox() is not None else None
 
 
 def inverted(data: bytes, field: str) -> bytes:

@@ -31,7 +31,8 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "trash_days", "refines", "drafts", "access")  # of about()
+# of about()
+FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "trash_days", "refines", "drafts", "access")
 # modules that a page fetches when it first needs them
 LATER = (
     "closet.js", "compare.js", "drafts.js", "edit.js", "fields.js", "hand.js", "hearts.js", "keeping.js", "lineage.js",

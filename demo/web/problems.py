@@ -91,7 +91,9 @@ HTTP_CODES = {
 def problem(error: ServiceError, dialect: Dialect | None = None) -> Response:
     """The one shape of an error over HTTP; where the request came by a compatible API, with what its clients read."""
     status, text = STATUS[error.code], message(error.code, error.values)
-    inner: dict[str, object] = {"code": error.code, "message": text} | ({"field": error.field} if error.field else {})
+    inner: dict[str, object] = {"code": error.code, "message": text}
+    if error.field:
+        inner["field"] = error.field
     if dialect is None and has_request_context():
         dialect = current_app.extensions.get("dialects", {}).get(request.blueprint)
     if dialect is not None:

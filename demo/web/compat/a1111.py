@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Mapping
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, g, request
+from flask import Response, current_app, g, jsonify, request
 from pydantic import ValidationError
 
 from demo.store.errors import ServiceError
@@ -29,7 +29,7 @@ from demo.web.compat.a1111_schemas import (
     Txt2ImgRequest,
 )
 from demo.web.compat.documenting import A1111_PICTURES, ANYTHING
-from demo.web.compat.fields import IGNORED_HEADER, check_refused, told, wrong
+from demo.web.compat.fields import check_refused, header_of, told, wrong
 from demo.web.compat.waiting import answer_later
 from demo.web.current import is_loopback, owner, services, viewer
 from demo.web.problems import invalid
@@ -121,39 +121,38 @@ def set_options(asked: Options) -> Response:
     named = (asked.sd_model_checkpoint or answers.MODEL).partition(" ")[0].removesuffix(".safetensors")
     if named != answers.MODEL:
         raise wrong("sd_model_checkpoint", "cannot_be_done")
-    ignored = ", ".join(sorted(asked.model_extra or {}))
-    return Response("null", mimetype="application/json", headers=_headers(ignored))
+    return Response("null", mimetype="application/json", headers=dict(header_of(asked.model_extra or ())))
 
 
 @blueprint.get("/sd-models")
 @blueprint.doc(summary="The checkpoint", responses=ANYTHING)
 def sd_models() -> Response:
-    return current_app.json.response(answers.models(services()))
+    return jsonify(answers.models(services()))
 
 
 @blueprint.get("/loras")
 @blueprint.doc(summary="LoRA styles", responses=ANYTHING)
 def loras() -> Response:
-    return current_app.json.response(answers.loras(services()))
+    return jsonify(answers.loras(services()))
 
 
 @blueprint.get("/prompt-styles")
 @blueprint.doc(summary="Styles by words", responses=ANYTHING)
 def prompt_styles() -> Response:
-    return current_app.json.response(answers.prompt_styles(services()))
+    return jsonify(answers.prompt_styles(services()))
 
 
 @blueprint.get("/samplers")
 @blueprint.doc(summary="The checkpoint's sampler", responses=ANYTHING)
 def samplers() -> Response:
-    return current_app.json.response([{"name": answers.SAMPLER, "aliases": ["k_dpmpp_2m"], "options": {}}])
+    return jsonify([{"name": answers.SAMPLER, "aliases": ["k_dpmpp_2m"], "options": {}}])
 
 
 @blueprint.get("/schedulers")
 @blueprint.doc(summary="The checkpoint's schedule", responses=ANYTHING)
 def schedulers() -> Response:
     one = {"name": "automatic", "label": "Automatic", "aliases": None, "default_rho": -1.0, "need_inner_model": False}
-    return current_app.json.response([one])
+    return jsonify([one])
 
 
 @blueprint.get("/scripts")
@@ -193,10 +192,10 @@ def png_info(asked: PictureText) -> dict:
 def _plain_routes() -> None:
     """Lists that are empty here, posts that have nothing to do, and what cannot be done."""
     for name in EMPTY_LISTS:
-        view = blueprint.doc(summary="None", responses=ANYTHING)(lambda: current_app.json.response([]))
+        view = blueprint.doc(summary="None", responses=ANYTHING)(lambda: jsonify([]))
         blueprint.add_url_rule(f"/{name}", name, view, methods=["GET"])
     for name in NOTHING_DONE:
-        view = blueprint.doc(summary="Nothing", responses=ANYTHING)(lambda: current_app.json.response(None))
+        view = blueprint.doc(summary="Nothing", responses=ANYTHING)(lambda: jsonify(None))
         blueprint.add_url_rule(f"/{name}", name, view, methods=["POST"])
     for name in REFUSED:
         view = blueprint.doc(summary="Refused", responses=ANYTHING)(lambda name=name: _refuse(name))
@@ -256,10 +255,6 @@ def _decoded(text: str, field: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ServiceError("bad_image", field) from error
-
-
-def _headers(ignored: str) -> dict[str, str]:
-    return {IGNORED_HEADER: ignored} if ignored else {}
 
 
 _plain_routes()

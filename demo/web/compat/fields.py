@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -11,6 +12,8 @@ from demo.store.errors import ServiceError
 
 TAKEN, IGNORED, REFUSED = "taken", "ignored", "refused"
 IGNORED_HEADER = "X-Ignored-Fields"
+MOST_NAMED = 100  # in one header
+_FITS = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ def wrong(name: str, reason: str) -> ServiceError:
 
 def told(asked: BaseModel, *further: str) -> Mapping[str, str]:
     """The header that names what of a request was ignored."""
-    names = sorted({*_given(asked, IGNORED), *further})
-    return {IGNORED_HEADER: ", ".join(names)} if names else {}
+    return header_of([*_given(asked, IGNORED), *further])
+
+
+def header_of(names: Iterable[str]) -> Mapping[str, str]:
+    """The header for these; what a client made up is named only as far as a header can hold it."""
+    fit = sorted({name for name in names if _FITS.fullmatch(name)})[:MOST_NAMED]
+    return {IGNORED_HEADER: ", ".join(fit)} if fit else {}
 
 
 def _given(asked: BaseModel, how: str) -> list[str]:

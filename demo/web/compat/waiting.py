@@ -89,7 +89,12 @@ class Followed:
             known = from_failure(error)
             if known is None:
                 logger.exception("an answer could not be made")
-            return problem(known or ServiceError("internal"), dialect)
+            refused = problem(known or ServiceError("internal"), dialect)
+            if (
+                refused.status_code != 503
+            ):  # OpenAI's clients would ask again after 409 and 500: it was drawn, and ended
+                refused.headers["x-should-retry"] = "false"
+            return refused
 
 
 class AnswerLater:

@@ -11,7 +11,9 @@ const PROGRAMS = { geuryeojwo: "그려줘", a1111: "A1111", comfyui: "ComfyUI", 
 export function fill(carried) {
   if (!carried) return;
   const before = settings.body();
-  settings.set(carried.settings);
+  const { styles = [], prompt = "", ...rest } = carried.settings;
+  const tags = styles.map((/** @type {{name: string, weight: number}} */ s) => ` <lora:${s.name}:${s.weight}>`);
+  settings.set({ ...rest, prompt: prompt + tags.join("") });
   const program = PROGRAMS[carried.program];
   const left = Object.keys(carried.left_out).join(", ");
   const text = left ? w("carried.some", { program, left }) : w("carried.all", { program });
