@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from page_world import WIDTHS, World, draw, expect, open_world
+from page_world import WIDTHS, World, expect, open_world
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -69,7 +69,13 @@ def test_drafts_are_switched_off_by_a_person_and_stay_off(page: Page) -> None:
 
 
 def test_a_drawing_that_is_asked_for_is_not_drafted_again(page: Page) -> None:
-    draw(page, "노란 저고리")
+    page.evaluate(
+        """(text) => { const prompt = document.querySelector('#prompt'); prompt.value = text;
+        prompt.dispatchEvent(new InputEvent('input', {bubbles: true}));
+        document.querySelector('#composer').requestSubmit(); }""",
+        "노란 저고리",
+    )  # by its clock: from here it takes seconds
+    expect(page.locator(".generation")).to_have_count(1)
     page.wait_for_timeout(800)
     assert page.drafts == []
     expect(page.locator(".generation").first).to_have_attribute("data-status", "succeeded")
