@@ -90,12 +90,3 @@ def test_a_draft_is_accessible_and_fits_beside_the_prompt(page: Page, width: int
     assert box["x"] >= prompt["x"] + prompt["width"] - 1 and box["x"] + box["width"] <= width
     results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
     assert results.violations_count == 0, results.generate_report()
-
-
-def test_a_studio_without_drafts_shows_no_switch(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with open_world(tmp_path_factory.mktemp("no-drafts"), 0.01) as world:
-        page = world.person()
-        page.fill("#prompt", "빨간 원피스")
-        page.wait_for_timeout(600)
-        expect(page.locator("#drafts")).to_have_count(0)
-        expect(page.locator("#composer .draft")).to_have_count(0)
