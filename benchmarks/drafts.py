@@ -58,9 +58,9 @@ def typed(page: Page, prompt: str) -> float:
     """Milliseconds from the last key of a prompt to the frame that shows its draft."""
     page.fill("#prompt", "")
     page.locator("#prompt").press_sequentially(prompt, delay=PAUSE_MS)
-    page.wait_for_function("window.draft.shown", polling="raf")
-    milliseconds: float = page.evaluate("window.draft.shown - window.draft.key")
-    return milliseconds
+    while not (milliseconds := page.evaluate("window.draft.shown ? window.draft.shown - window.draft.key : 0")):
+        page.wait_for_timeout(20)
+    return float(milliseconds)
 
 
 def post(url: str, prompt: str) -> float:

@@ -148,6 +148,7 @@ def test_drafts_can_be_switched_off(tmp_path: Path) -> None:
     reply = studio.person().post("/drafts", {"prompt": PROMPT})
     assert (reply.status_code, reply.json["error"]["code"]) == (409, "drafts_off")
     assert studio.person().get("/about").json["drafts"] is False
+    assert '"drafts":false' in studio.person().get("//").text, "the page fetches no module and shows no switch"
     assert not studio.settings.drafts_dir.exists()
     studio.close()
     with pytest.raises(SettingsError, match="DRAFTS=maybe: allowed are auto, on and off"):
