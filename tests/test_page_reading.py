@@ -111,7 +111,7 @@ def test_what_a_prompt_does_not_want_is_said_to_be_left_out(world: World) -> Non
     expect(note).to_have_text("‘모자’는 빼고 그릴게요.")
     page.fill("#prompt", "줄무늬 말고 ㅃㅏㄹㄱㅏㄴ 셔츠")
     expect(note).to_contain_text("‘줄무늬’는 빼고 그릴게요")
-    expect(note).to_contain_text("‘ㅃㅏㄹㄱㅏㄴ’은(는) ‘빨간’으로 그릴게요")
+    expect(note).to_contain_text("‘ㅃㅏㄹㄱㅏㄴ’은 ‘빨간’으로 그릴게요")
     assert "아직 못" not in note.inner_text()
 
 

@@ -28,12 +28,14 @@ export function w(key, values = {}) {
  * @returns {string}
  */
 function agree(text) {
-  const last = (/** @type {string} */ syllable) => (syllable.charCodeAt(0) - 0xac00) % 28; // the final consonant, 0 for none
+  // the final consonant, 0 for none, 8 for ㄹ; a loose letter by its name (ㄴ is 니은, ㅏ is 아)
+  const last = (/** @type {string} */ letter) =>
+    letter >= "\uac00" ? (letter.charCodeAt(0) - 0xac00) % 28 : letter === "\u3139" ? 8 : Number(letter < "\u314f");
   return text
-    .replace(/([\uac00-\ud7a3])([’”]?)([\uac00-\ud7a3])\(([\uac00-\ud7a3])\)/g, (_, end, quote, closed, open) =>
+    .replace(/([\u3131-\u3163\uac00-\ud7a3])([’”]?)([\uc740\uc774\uc744\uacfc])\(([\uac00-\ud7a3])\)/g, (_, end, quote, closed, open) =>
       end + quote + (last(end) ? closed : open),
     )
-    .replace(/([\uac00-\ud7a3])([’”]?)\(([\uac00-\ud7a3])\)([\uac00-\ud7a3])/g, (_, end, quote, vowel, rest) =>
+    .replace(/([\u3131-\u3163\uac00-\ud7a3])([’”]?)\(([\uac00-\ud7a3])\)([\uac00-\ud7a3])/g, (_, end, quote, vowel, rest) =>
       end + quote + (last(end) && last(end) !== 8 ? vowel : "") + rest, // after ㄹ as after a vowel
     );
 }
