@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, or_
 
 from demo.store.errors import ServiceError
 
@@ -25,12 +25,12 @@ MOST_TEXT = 64  # characters of a value
 class Key:
     """A column that a list is sorted by."""
 
-    column: ColumnElement[Any]
+    column: SQLColumnExpression[Any]
     text: bool = False
     falling: bool = True
 
     @property
-    def order(self) -> ColumnElement[Any]:
+    def order(self) -> SQLColumnExpression[Any]:
         return self.column.desc() if self.falling else self.column.asc()
 
     def beyond(self, value: Value) -> ColumnElement[bool]:

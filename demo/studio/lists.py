@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, true
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, literal, select, true
 from sqlalchemy.orm import Session, defer
 
 from demo.store.database import Database
@@ -102,7 +102,7 @@ class Lists:
         return Pictures(shown, following, None if cursor else len(rows))
 
     def _near(
-        self, viewer: Viewer, wanted: Wanted, moment: ColumnElement[Any], conditions: list[ColumnElement[bool]]
+        self, viewer: Viewer, wanted: Wanted, moment: SQLColumnExpression[Any], conditions: list[ColumnElement[bool]]
     ) -> list[str]:
         """The generations of a list that a search finds, the best first: in the whole gallery by the index."""
         if wanted == Wanted("gallery", q=wanted.q, sort=wanted.sort, seed=wanted.seed):
@@ -111,7 +111,7 @@ class Lists:
         ids = _columns(viewer, moment).with_only_columns(Image.generation_id, maintain_column_froms=True)
         return list(among(self._searcher, self._database, wanted.q, ids.where(*conditions), FLOOR))
 
-    def _list(self, viewer: Viewer, wanted: Wanted) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
+    def _list(self, viewer: Viewer, wanted: Wanted) -> tuple[SQLColumnExpression[Any], list[ColumnElement[bool]]]:
         """When a picture came into a list, and what it must be to be in it."""
         moment, conditions = _place(viewer, wanted)
         if wanted.source == "photo":
@@ -129,7 +129,7 @@ class Lists:
         return moment, conditions
 
 
-def _place(viewer: Viewer, wanted: Wanted) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
+def _place(viewer: Viewer, wanted: Wanted) -> tuple[SQLColumnExpression[Any], list[ColumnElement[bool]]]:
     me = viewer.owner_id or ""
     if wanted.place == "gallery":
         return Generation.created_at, [visible_to(NOBODY), shown_to(NOBODY), Image.kind == "generation"]
@@ -142,15 +142,14 @@ def _place(viewer: Viewer, wanted: Wanted) -> tuple[ColumnElement[Any], list[Col
     return CollectionItem.added_at, [CollectionItem.collection_id == wanted.collection, image_visible_to(viewer)]
 
 
-def _columns(viewer: Viewer, moment: ColumnElement[Any]) -> Select[Any]:
+def _columns(viewer: Viewer, moment: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
     """Pictures with what a list says of them; recipes, which are long, are left out."""
     mine = (
         select(literal(1)).where(Like.owner_id == (viewer.owner_id or ""), Like.image_id == Image.id).correlate(Image)
     )
     liked = true() if moment is Like.created_at else mine.exists()
-    row = select(Image, moment.label("moment"), Generation.prompt, Generation.visibility, liked.label("liked")).options(
-        defer(Image.recipe, raiseload=True)
-    )
+    told: tuple[Any, ...] = (moment.label("moment"), Generation.prompt, Generation.visibility, liked.label("liked"))
+    row: Select[*tuple[Any, ...]] = select(Image, *told).options(defer(Image.recipe, raiseload=True))
     if moment is Generation.created_at:
         return row.select_from(Generation).join(Image, Image.generation_id == Generation.id)
     if moment is Like.created_at:
@@ -160,7 +159,7 @@ def _columns(viewer: Viewer, moment: ColumnElement[Any]) -> Select[Any]:
     return row.outerjoin(Generation, Generation.id == Image.generation_id)
 
 
-def _keys(wanted: Wanted, moment: ColumnElement[Any]) -> list[Key]:
+def _keys(wanted: Wanted, moment: SQLColumnExpression[Any]) -> list[Key]:
     falling = wanted.sort != "oldest"
     if moment is Generation.created_at:
         keys = [Key(moment, falling=falling), Key(Generation.id, True, falling), Key(Image.position, falling=False)]
