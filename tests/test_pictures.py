@@ -278,6 +278,7 @@ def test_filters_of_warnings_are_left_as_they_are() -> None:
 
 # Files that were made here a moment ago, or whose text chunks are wanted and not their pixels.
 OUR_OWN = {
+    "demo/studio/file_texts.py": "texts_of: EXIF of JPEG and WebP; no pixel is decoded",
     "demo/studio/pictures.py": "decode: the studio's own files, checked by their hash",
     "diffusion/recipe.py": "read_recipe: the recipe in a PNG's text",
     "fashion/drawing/raster.py": "what the renderer returns",
