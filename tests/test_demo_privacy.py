@@ -42,7 +42,7 @@ def names_of(studio: Studio, person: Person) -> dict[str, str]:
     person.upload(png())
     token = person.post("/me/tokens", {"name": "mine"}).json
     return {"generation_id": done["id"], "image_id": done["images"][0]["id"], "token_id": token["id"], "place": "0",
-            "receipt_id": NOTHING}  # fmt: skip
+            "receipt_id": NOTHING, "model_id": NOTHING}  # fmt: skip
 
 
 @dataclass(frozen=True)
