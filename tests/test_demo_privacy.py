@@ -44,7 +44,7 @@ def names_of(studio: Studio, person: Person) -> dict[str, str]:
     collection, image_id = person.post("/closet", {"name": SECRET}).json, done["images"][0]["id"]
     person.post(f"/closet/{collection['id']}/pictures", {"images": [image_id]})
     return {"generation_id": done["id"], "image_id": image_id, "token_id": token["id"], "place": "0",
-            "receipt_id": NOTHING, "collection_id": collection["id"]}  # fmt: skip
+            "receipt_id": NOTHING, "model_id": NOTHING, "collection_id": collection["id"]}  # fmt: skip
 
 
 @dataclass(frozen=True)
