@@ -1,12 +1,13 @@
 """The seam to text: what a text encoder gives the pipeline, and the checkpoint's own (English) one.
 
 `base` gives hidden states (n, 77, d); `refiner` gives hidden states (n, 77, d2) and a pooled embedding (n,
-p).
+p). For SDXL's base, `base_pooled` gives both: CLIP-L's and OpenCLIP-bigG's states side by side (n, 77, 2048) and bigG's
+pooled embedding (n, 1280).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -27,6 +28,12 @@ class TextEncoder(Protocol):
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
+class PooledTextEncoder(TextEncoder, Protocol):
+    """One for SDXL's base, whose `teachers` have the heads `base_1` and `base_2`."""
+
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
 class EncoderMismatch(ValueError):
     """A text encoder that reproduces another teacher than this checkpoint's."""
 
@@ -39,9 +46,11 @@ class ClipTextEncoder:
         base: tuple[CLIPTokenizer, CLIPTextModel],
         refiner: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None,
         teachers: Mapping[str, str],
+        base_2: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None = None,
     ) -> None:
         self.teachers: Mapping[str, str] = dict(teachers)
-        self.towers = {"base": base} | ({"refiner": refiner} if refiner else {})
+        projected = {"refiner": refiner, "base_2": base_2}
+        self.towers = {"base": base} | {name: tower for name, tower in projected.items() if tower}
 
     max_tokens = LENGTH - 2  # begin and end take two
 
@@ -63,22 +72,42 @@ class ClipTextEncoder:
         return tower(_ids(tokenizer, prompts, tower.device)).last_hidden_state
 
     @torch.inference_mode()
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Penultimate states of both towers side by side (n, 77, d1 + d2), and the second's pooled embedding (n, p)."""
+        if "base_2" not in self.towers:
+            raise ValueError("this checkpoint's base has one text encoder: SDXL's has two")
+        tokenizer, tower = self.towers["base"]
+        first = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True).hidden_states[-2]
+        second, pooled = self._projected("base_2", prompts)
+        return torch.cat([first, second], dim=-1), pooled
+
+    @torch.inference_mode()
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Penultimate hidden states (n, 77, d2) and the projected pooled embedding (n, p)."""
         if "refiner" not in self.towers:
             raise ValueError("this checkpoint has no refiner, so its encoder has no refiner head")
-        tokenizer, tower = self.towers["refiner"]
+        return self._projected("refiner", prompts)
+
+    def _projected(self, name: str, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        tokenizer, tower = self.towers[name]
         out = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True)
         return out.hidden_states[-2], out.text_embeds
 
 
-def check_teachers(encoder: TextEncoder, wanted: Mapping[str, str]) -> None:
-    """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder."""
+def check_teachers(
+    encoder: TextEncoder, wanted: Mapping[str, str], half: Callable[[str], str] = lambda head: ""
+) -> None:
+    """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder.
+
+    `half`: head → fingerprint of the checkpoint's encoder in float16, asked where the numbers as stored differ: a
+    student of the float32 checkpoint draws with its float16 copies too.
+    """
+    rounded: Mapping[str, str] = getattr(encoder, "teachers_half", {})
     for head, teacher in wanted.items():
         recorded = encoder.teachers.get(head)
         if recorded is None:
             raise EncoderMismatch(f"the text encoder has no {head} head, and this checkpoint needs one: distil it")
-        if recorded != teacher:
+        if recorded != teacher and not (rounded.get(head) and rounded[head] == half(head)):
             raise EncoderMismatch(
                 f"the text encoder's {head} head reproduces {recorded}, this checkpoint's encoder is {teacher}: "
                 "choose the encoder distilled for this checkpoint"
