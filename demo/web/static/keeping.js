@@ -32,7 +32,7 @@ function keeping(view, id) {
   const element = h("div.group.keeping");
   /** @type {ImageInfo | null} */
   let info = null;
-  const picture = () => view.g.images.find((one) => one.id === id);
+  const picture = () => view.g?.images.find((one) => one.id === id); // none once the viewer is closed
   const act = (/** @type {string} */ key, /** @type {string} */ symbol, /** @type {() => void} */ onclick) =>
     h("button.quiet", { onclick, data: { key } }, icon(symbol), w(`do.${key}`));
 

@@ -166,7 +166,8 @@ function swiping() {
 }
 
 function render() {
-  const g = /** @type {Generation} */ (state.g);
+  const { g } = state;
+  if (!g) return; // closed before its scripts came
   const room = dialog.querySelector(".room") || dialog.insertBefore(h("div.room"), dialog.firstChild);
   fill(room, [h("div.stage", {}, stageOf(g)), h("div.panel", {}, panelOf(/** @type {any} */ (state)))]);
   if (!dialog.contains(document.activeElement) || document.activeElement === dialog)
