@@ -85,7 +85,8 @@ def test_a_random_order_is_the_same_for_the_same_seed_and_loses_nothing(owner: P
     ("query", "sets"),
     [
         ("garment=원피스", (0, 2)), ("garment=dress", (0, 2)), ("color=빨간", (0, 2)),
-        ("color=blue&garment=코트", (1,)), ("style=수채화", (1,)), ("style=watercolor", (1,)), ("garment=저고리&color=남색", (3,)), ("garment=우주선", ()),
+        ("color=blue&garment=코트", (1,)), ("style=수채화", (1,)), ("style=watercolor", (1,)),
+        ("garment=저고리&color=남색", (3,)), ("garment=우주선", ()),
         ("source=drawn", (0, 1, 2, 3)), ("source=edited", ()), ("source=fabric", ()),
     ],
 )  # fmt: skip

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from page_world import WIDTHS, World, drawn, expect, open_world, share
+from page_world import World, drawn, expect, open_world, share
 from playwright.sync_api import Page
 from test_page_closet import choose
-from test_page_looks import CUT, HANGUL, RULES, SEEN
+from test_page_looks import HANGUL, SEEN, check_looks
 
 pytestmark = pytest.mark.browser
 
@@ -116,15 +115,7 @@ STATES: list[Callable[[Page], None]] = [
 def test_a_state_is_accessible_and_fits_every_width_light_and_dark(world: World, state: Callable) -> None:
     page = world.person(reduced_motion="reduce", base_url=world.server.url)
     state(page)
-    for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(CUT) == [], width
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page, options=RULES).response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:160]) for v in found] == [], (width, scheme)
-    assert page.errors == []
+    check_looks(page)
 
 
 def test_english_leaves_no_korean_in_the_closet(world: World) -> None:

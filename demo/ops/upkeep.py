@@ -79,6 +79,8 @@ def once(services: Services, by_date: bool = True) -> None:
         expired = services.deletion.expire(time.time() - days * 86400)
         if expired:
             logger.info("%d generations and uploads were older than %d days and are deleted", expired, days)
+    if services.settings.trash_days and by_date and (gone := services.trash_can.expire()):
+        logger.info("%d pictures lay in the trash for %d days and are deleted", gone, services.settings.trash_days)
     if by_date:
         before = time.time() - IDEMPOTENCY_DAYS * 86400
         with services.database.write() as session:

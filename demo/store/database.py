@@ -25,7 +25,7 @@ from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0010"  # the newest revision in migrations/versions
+HEAD = "0011"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"

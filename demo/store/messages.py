@@ -97,6 +97,10 @@ REFUSALS: dict[str, Sentence] = {
         "올린 사진은 공개할 수 없어요. 여기서 그린 그림만 공개할 수 있어요.",
         "An uploaded photo cannot be published, only pictures that were drawn here.",
     ),
+    "trash_off": Sentence(
+        "휴지통을 쓰지 않는 서버예요. 지우려면 DELETE를 쓰세요.",
+        "This server has no trash (TRASH_DAYS); delete instead.",
+    ),
     "closet_full": Sentence("{limit}개까지 담을 수 있어요.", "The closet holds {limit} at most; take something out."),
     "idempotency_conflict": Sentence(
         "같은 Idempotency-Key로 다른 요청을 보냈어요. 새 키로 보내 주세요.",

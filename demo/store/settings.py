@@ -52,6 +52,7 @@ class Settings(BaseModel):
     secure_cookies: bool = _setting(False, "Send cookies over TLS only (set it behind TLS).")
     proxies: int = _setting(0, "Trusted proxies in front (ProxyFix); 0: none.")
     retention_days: int = _setting(0, "Days after which generations and uploads are deleted; 0: kept.")
+    trash_days: int = _setting(0, "Days for which what people delete on the page can be had back; 0: no trash.")
     max_disk: int = _setting(10 * 2**30, "Bytes of pictures kept; beyond it new ones are refused (507).")
     visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
     address_share: float = _setting(0.5, "Share of the waiting places that jobs from one address may take.")
@@ -100,8 +101,10 @@ class Settings(BaseModel):
         for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
             if getattr(self, name) < (0 if name == "port" else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
-        if self.port > 65535 or self.retention_days < 0 or self.proxies < 0 or self.lease_seconds <= 0:
-            raise SettingsError("PORT up to 65535, RETENTION_DAYS and PROXIES from 0, LEASE_SECONDS above 0")
+        if self.port > 65535 or min(self.retention_days, self.trash_days, self.proxies) < 0 or self.lease_seconds <= 0:
+            raise SettingsError(
+                "PORT up to 65535, RETENTION_DAYS, TRASH_DAYS and PROXIES from 0, LEASE_SECONDS above 0"
+            )
         if self.first_page_likes < 0:
             raise SettingsError(f"FIRST_PAGE_LIKES={self.first_page_likes}: must be from 0")
         if not 0 < self.address_share <= 1:

@@ -104,6 +104,7 @@ class Generation(Base):
     visibility: Mapped[str]
     hidden: Mapped[bool] = mapped_column(default=False)  # by the admin, after a report
     approved: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the admin, for the first page
+    trashed_at: Mapped[float | None]  # since when all of its pictures lie in the trash
     batch_key: Mapped[str]  # jobs with one key can be run in one batch
     vector: Mapped[bytes | None]  # (search_dim,) float32 of the prompt
     encoder_id: Mapped[str]
@@ -142,6 +143,7 @@ class Image(Base):
     files: Mapped[dict[str, Any]]  # stage ("final", "base", "thumbnail") -> {"key", "bytes", "sha256"}
     bytes: Mapped[int] = mapped_column(Count)
     withheld: Mapped[bool] = mapped_column(default=False, server_default=false())  # of a public set: its owner's alone
+    trashed_at: Mapped[float | None] = mapped_column(index=True)  # lies in its owner's trash since then
     likes: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of `likes` that name it
 
 

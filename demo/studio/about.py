@@ -27,6 +27,7 @@ class AboutFacts:
     missing: list[dict[str, str]]
     notice: dict[str, str]
     retention_days: int
+    trash_days: int
     max_disk_bytes: int
     visible_mark: bool
     access: str
@@ -74,6 +75,7 @@ class About:
             missing=report["missing"],
             notice={"ko": NOTICE.ko, "en": NOTICE.en},
             retention_days=settings.retention_days,
+            trash_days=settings.trash_days,
             max_disk_bytes=settings.max_disk,
             visible_mark=settings.visible_mark,
             access=settings.access or "open",

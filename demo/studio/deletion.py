@@ -40,6 +40,7 @@ from demo.studio.belongings import forget_belongings, forget_pictures
 from demo.studio.generations import find, reindex
 from demo.studio.publishing import own_images, retire_without
 from demo.studio.searching import Searcher
+from demo.studio.settling import settle
 from demo.studio.views import Erased
 from demo.studio.visibility import Viewer
 
@@ -66,12 +67,20 @@ class Deletion:
     def images(self, viewer: Viewer, image_ids: Sequence[str]) -> Erased:
         """Delete own pictures, all or none; with its last picture a generation goes too. Raises not_found."""
 
+        return self.chosen(lambda session: own_images(session, viewer, image_ids))
+
+    def chosen(self, choose: Callable[[Session], Sequence[Image]]) -> Erased:
+        """Delete the pictures that `choose(session)` gives, with generations of which nothing would be left."""
+
         def erase(session: Session) -> Receipt:
-            rows = own_images(session, viewer, image_ids)
+            rows = choose(session)
             whole, single = _whole_generations(session, rows)
             for generation in retire_without(session, {row.id for row in single}):
                 reindex(self._searcher, session, generation)
-            return self._erase(session, whole, single)
+            receipt = self._erase(session, whole, single)
+            for generation in settle(session, {row.generation_id for row in single if row.generation_id}):
+                reindex(self._searcher, session, generation)
+            return receipt
 
         return self._committed(erase)
 

@@ -223,7 +223,7 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     exist.
     """
     row = session.get(Generation, generation_id)
-    if row is None or not (viewer.owns(row.owner_id) if own else visible_to(viewer, row)):
+    if row is None or not visible_to(viewer, row) or (own and not viewer.owns(row.owner_id)):
         raise ServiceError("not_found")
     return row
 

@@ -19,7 +19,7 @@ from demo.studio import prompts
 from demo.studio.generations import check_publishing, reindex
 from demo.studio.searching import Searcher
 from demo.studio.views import Posted
-from demo.studio.visibility import NOBODY, Viewer, image_visible_to, owned_by
+from demo.studio.visibility import NOBODY, Viewer, image_visible_to, owned_by, shown_to
 
 
 class Publishing:
@@ -98,7 +98,11 @@ def own_images(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> li
 def show_in_set(session: Session, generation: Generation, ids: Collection[str], public: bool) -> None:
     """Show some pictures of a set to everyone, or to their owner alone; the set is public while any of them is."""
     rows = list(session.scalars(select(Image).where(Image.generation_id == generation.id)))
-    shown = {row.id for row in rows if not row.withheld} if generation.visibility == "public" else set()
+    shown = (
+        {row.id for row in rows if not row.withheld and row.trashed_at is None}
+        if generation.visibility == "public"
+        else set()
+    )
     shown = shown | set(ids) if public else shown - set(ids)
     generation.visibility = "public" if shown else "private"
     for row in rows:
@@ -114,7 +118,7 @@ def retire_without(session: Session, image_ids: Collection[str]) -> list[Generat
         if generation is None or generation.visibility != "public":
             continue
         left = select(Image.id).where(
-            Image.generation_id == generation_id, Image.withheld.is_(False), Image.id.not_in(image_ids)
+            Image.generation_id == generation_id, shown_to(NOBODY), Image.id.not_in(image_ids)
         )
         if session.scalar(left.limit(1)) is None:
             show_in_set(session, generation, image_ids, public=False)

@@ -30,6 +30,7 @@ from demo.studio.publishing import Publishing
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Encoder, Index, Known, Searcher
 from demo.studio.styles import Styles
+from demo.studio.trash_can import TrashCan
 from demo.studio.uploads import Uploads
 from demo.studio.user_data import UserData
 from demo.studio.zipping import Zipping
@@ -53,6 +54,7 @@ class Services:
     publishing: Publishing
     lists: Lists
     zipping: Zipping
+    trash_can: TrashCan
     user_data: UserData
     watcher: Watcher
     about: About
@@ -118,13 +120,15 @@ def open_services(
     styles = Styles(database)
     wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
     uploads = Uploads(settings, database, storage, space)
+    deletion = Deletion(database, storage, searcher, reserve)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
     watcher = Watcher(database)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, watcher=watcher,
         uploads=uploads, space=space, reserve=reserve, zipping=Zipping(database, uploads),
-        deletion=Deletion(database, storage, searcher, reserve), leases=Leases(database, settings.lease_seconds),
+        deletion=deletion, trash_can=TrashCan(settings, database, searcher, deletion),
+        leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles),
         styles=styles, closets=Closets(database), publishing=Publishing(database, searcher),
         lists=Lists(database, searcher, lambda: reader_for(readiness.domain())),

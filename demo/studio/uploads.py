@@ -77,7 +77,8 @@ class Uploads:
     ) -> File:
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found, storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found,
+        storage_unavailable.
         """
         if stage not in row.files:
             raise ServiceError("not_found")

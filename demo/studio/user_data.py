@@ -14,7 +14,7 @@ from demo.store.storage import DamagedFile, Storage
 from demo.store.tables import Collection, CollectionItem, Generation, Image, Like, Post, new_id
 from demo.studio.searching import Searcher
 from demo.studio.views import Counts, Shown
-from demo.studio.visibility import Viewer, is_public, owned_by
+from demo.studio.visibility import Viewer, all_of, is_public
 from demo.studio.zipping import Pieces
 
 
@@ -26,12 +26,12 @@ class UserData:
 
     def count(self, viewer: Viewer) -> Counts:
         """How much is kept of this person."""
-        mine = owned_by(viewer)
+        mine = all_of(viewer)
         with self._database.read() as session:
             generations = session.scalar(select(func.count()).select_from(Generation).where(mine))
             open_jobs = Generation.status.in_(("queued", "running"))
             active = session.scalar(select(func.count()).select_from(Generation).where(mine, open_jobs))
-            pictures = select(func.count(), func.coalesce(func.sum(Image.bytes), 0)).where(owned_by(viewer, Image))
+            pictures = select(func.count(), func.coalesce(func.sum(Image.bytes), 0)).where(all_of(viewer, Image))
             images, size = session.execute(pictures).one()
         return Counts(generations or 0, active or 0, images, size)
 
@@ -69,7 +69,7 @@ class UserData:
         yield out.take()
 
     def _lines(self, viewer: Viewer, as_json: Callable[[Shown], dict[str, object]]) -> Iterator[str]:
-        query = select(Generation).where(owned_by(viewer)).order_by(Generation.created_at)
+        query = select(Generation).where(all_of(viewer)).order_by(Generation.created_at)
         with self._database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=200)):
                 yield json.dumps(as_json(Shown(row, [], mine=True)), ensure_ascii=False)
@@ -93,5 +93,5 @@ class UserData:
 
     def _images(self, viewer: Viewer) -> list[Image]:
         with self._database.read() as session:
-            query = select(Image).where(owned_by(viewer, Image))
+            query = select(Image).where(all_of(viewer, Image))
             return list(session.scalars(query.order_by(Image.created_at, Image.position)))

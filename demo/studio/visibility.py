@@ -42,8 +42,18 @@ NOBODY = Viewer()
 
 
 def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation) -> ColumnElement[bool]:
-    """What is this person's own; nothing is nobody's own."""
+    """What is this person's own and not in their trash; nothing is nobody's own."""
+    return (table.owner_id == (viewer.owner_id or "")) & table.trashed_at.is_(None)
+
+
+def all_of(viewer: Viewer, table: type[Generation] | type[Image] = Generation) -> ColumnElement[bool]:
+    """Everything that is kept of this person, what lies in their trash included."""
     return table.owner_id == (viewer.owner_id or "")
+
+
+def in_trash_of(viewer: Viewer) -> ColumnElement[bool]:
+    """The pictures that this person put into the trash."""
+    return all_of(viewer, Image) & Image.trashed_at.is_not(None)
 
 
 @overload
@@ -51,9 +61,10 @@ def is_public(generation: type[Generation] = ...) -> ColumnElement[bool]: ...
 @overload
 def is_public(generation: Generation) -> bool: ...
 def is_public(generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
-    """Public by its owner's word, and not hidden by the admin."""
+    """Public by its owner's word, not hidden by the admin, and not in its owner's trash."""
     row: Any = generation
-    return (row.visibility == "public") & (row.hidden == False)  # type: ignore[no-any-return]  # noqa: E712
+    shown = (row.visibility == "public") & (row.hidden == False) & (row.trashed_at == None)  # noqa: E711, E712
+    return shown  # type: ignore[no-any-return]
 
 
 @overload
@@ -63,13 +74,13 @@ def visible_to(viewer: Viewer, generation: Generation) -> bool: ...
 def visible_to(viewer: Viewer, generation: type[Generation] | Generation = Generation) -> ColumnElement[bool] | bool:
     """One's own, and what is public once it has succeeded."""
     row: Any = generation
-    mine = row.owner_id == (viewer.owner_id or "")
+    mine = (row.owner_id == (viewer.owner_id or "")) & (row.trashed_at == None)  # noqa: E711
     return mine | (is_public(row) & (row.status == "succeeded"))  # type: ignore[no-any-return]
 
 
 def shown_to(viewer: Viewer) -> ColumnElement[bool]:
     """Of the pictures of a generation that this person may see: all of one's own, of others what is not withheld."""
-    return owned_by(viewer, Image) | (Image.withheld == false())
+    return Image.trashed_at.is_(None) & (owned_by(viewer, Image) | (Image.withheld == false()))
 
 
 def on_first_page(likes: int) -> ColumnElement[bool]:
@@ -82,7 +93,7 @@ def on_first_page(likes: int) -> ColumnElement[bool]:
 def image_visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """Pictures of one's own, uploads among them, and those of visible generations that are not withheld."""
     seen = select(Generation.id).where(Generation.id == Image.generation_id, visible_to(viewer)).correlate(Image)
-    return owned_by(viewer, Image) | (seen.exists() & (Image.withheld == false()))
+    return Image.trashed_at.is_(None) & (owned_by(viewer, Image) | (seen.exists() & (Image.withheld == false())))
 
 
 def ensure_owner(session: Session, owner_id: str, member: bool = False) -> str:

@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
-from demo.web.api import about, admin, closet, generations, images, people, prompts, reference, selection, status
+from demo.web.api import about, admin, closet, generations, images, people, prompts, reference, selection, status, trash
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.post_page import blueprint as post_page
@@ -34,7 +34,7 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
     for blueprint in (generations.blueprint, images.blueprint, prompts.blueprint, about.blueprint, people.blueprint,
-                      admin.blueprint, closet.blueprint, selection.blueprint, status.blueprint, pages,
+                      admin.blueprint, closet.blueprint, selection.blueprint, trash.blueprint, status.blueprint, pages,
                       post_page):  # fmt: skip
         _register(app, blueprint)
     reference.install(app)

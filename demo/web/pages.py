@@ -31,11 +31,11 @@ from markupsafe import Markup
 LANGUAGES = ("ko", "en")
 THEMES = ("light", "dark")
 COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
-FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "refines", "access")  # of about()
+FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "trash_days", "refines", "access")  # of about()
 # modules that a page fetches when it first needs them
 LATER = (
     "closet.js", "compare.js", "edit.js", "fields.js", "hand.js", "hearts.js", "keeping.js", "lineage.js", "post.js",
-    "shelf.js", "shelf_card.js", "shelf_pick.js", "shelf_tools.js", "stow.js",
+    "shelf.js", "shelf_card.js", "shelf_pick.js", "shelf_tools.js", "stow.js", "trash.js",
 )  # fmt: skip
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"

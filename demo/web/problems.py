@@ -29,6 +29,7 @@ STATUS: dict[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "already_finished": 409,
+    "trash_off": 409,
     "code_used": 410,
     "too_large": 413,
     "unsupported_media_type": 415,

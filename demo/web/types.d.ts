@@ -290,6 +290,7 @@ export interface Facts {
   examples: string[];
   chips: { kind: string; label: string; words: string[] }[];
   retention_days: number;
+  trash_days: number;
   refines: boolean;
   access: string;
 }
@@ -307,7 +308,7 @@ export type AnswerTo<Path extends string> = Path extends `/generations?${string}
       ? PictureWords
       : Path extends `/images/${string}/info`
         ? ImageInfo
-        : Path extends `/images?${string}`
+        : Path extends `/images?${string}` | `/trash?${string}`
       ? PicturePage
       : Path extends `/search?${string}`
         ? Found

@@ -90,7 +90,9 @@ async function begun(work) {
 
 /** @param {KeyboardEvent} event  a shortcut, where nobody writes */
 async function key(event) {
-  const { key, target } = event;
+  const { target } = event;
+  const korean = event.key === "Process" || event.key > "~"; // an L is an ㅣ while Hangul is on
+  const key = (korean && /^Key([A-Z])$/.exec(event.code)?.[1].toLowerCase()) || event.key;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (!KEYS.includes(key) || /** @type {Element} */ (target).closest?.("textarea, select, input:not([type=checkbox], [type=range])")) return;
   event.preventDefault();

@@ -43,6 +43,7 @@ function notice() {
 /** Show how much there is, each time the place is opened. */
 export async function open() {
   photos.open();
+  if (facts.trash_days) import("./trash.js").then((trash) => trash.open(), () => {});
   try {
     const { generations, images, bytes } = await get("/me");
     one("#me-figures").textContent = w("kept.now", {

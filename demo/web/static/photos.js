@@ -3,7 +3,7 @@
  */
 import { get } from "./api.js";
 import { fill, h, icon, one } from "./dom.js";
-import { vanish } from "./pictures.js";
+import { away, vanish } from "./pictures.js";
 import { complain } from "./say.js";
 import { forget } from "./settings.js";
 import { leaving } from "./store.js";
@@ -77,7 +77,7 @@ function remove(photo) {
   render();
   vanish({
     message: w("done.photo_deleted"),
-    path: `/images/${photo.id}`,
+    work: away([photo], `/images/${photo.id}`),
     restore() {
       leaving.delete(photo.id);
       render();

@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { h } from "./dom.js";
 import { complain, copy, toast } from "./say.js";
 import { drop, find, leaving, put, share, staying } from "./store.js";
-import { w } from "./words.js";
+import { facts, w } from "./words.js";
 
 /**
  * @typedef {import("../types").Generation} Generation
@@ -209,7 +209,7 @@ export function remove(generation) {
   if (kept) drop(id);
   vanish({
     message: w("done.deleted", { n: generation.images.length || 1 }),
-    path: `/generations/${id}`,
+    work: away(generation.images, `/generations/${id}`),
     changed: id,
     restore() {
       leaving.delete(id);
@@ -229,7 +229,7 @@ export function removeOne(generation, picture) {
   if (kept) put(kept);
   vanish({
     message: w("done.deleted", { n: 1 }),
-    path: `/images/${picture.id}`,
+    work: away([picture], `/images/${picture.id}`),
     changed: generation.id,
     restore() {
       leaving.delete(picture.id);
@@ -250,7 +250,7 @@ export function removeMany(generation, pictures) {
   if (kept) put(kept);
   vanish({
     message: w("done.deleted", { n: images.length }),
-    work: () => call("POST", "/images/delete", { body: { images }, keepalive: true }),
+    work: away(pictures),
     changed: generation.id,
     restore() {
       images.forEach((id) => leaving.delete(id));
@@ -260,11 +260,24 @@ export function removeMany(generation, pictures) {
 }
 
 /**
- * Say what is out of sight, with a way to take it back; without that it is deleted.
- * @param {{message: string, path?: string, work?: () => Promise<any>, changed?: string, restore: () => void}} what  path: of
- *   what is deleted; work: where that is more than one thing; changed: the generation it belongs to
+ * How pictures are deleted: into the trash where the service has one, else for good.
+ * @param {{id: string}[]} pictures  none of a drawing that failed
+ * @param {string} [path]  of what they are all of
+ * @returns {() => Promise<any>}
  */
-export function vanish({ message, path = "", work = () => call("DELETE", path, { keepalive: true }), changed, restore }) {
+export function away(pictures, path) {
+  const body = { images: pictures.map((picture) => picture.id) };
+  if (facts.trash_days && pictures.length) return () => call("POST", "/trash", { body, keepalive: true });
+  if (path) return () => call("DELETE", path, { keepalive: true });
+  return () => call("POST", "/images/delete", { body, keepalive: true });
+}
+
+/**
+ * Say what is out of sight, with a way to take it back; without that it is deleted.
+ * @param {{message: string, work: () => Promise<any>, changed?: string, restore: () => void}} what  work: deletes it (see away);
+ *   changed: the generation it belongs to
+ */
+export function vanish({ message, work, changed, restore }) {
   studio.redraw();
   if (document.activeElement === document.body) studio.rest();
   const back = () => {

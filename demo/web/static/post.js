@@ -33,7 +33,8 @@ export async function sharePost(id, prompt) {
  * @returns {Promise<boolean>} whether anything changed
  */
 export async function writePost(picture, g) {
-  const known = await get(`/images/${picture.id}/post`).catch(() => null);
+  const shown = g.visibility === "public" && !picture.withheld;
+  const known = shown ? await get(`/images/${picture.id}/post`).catch(() => null) : null;
   const caption = h("textarea", { name: "caption", rows: 2, maxLength: 300, value: known?.caption ?? "", placeholder: w("post.caption_example") });
   const author = h("input", { name: "author", maxLength: 40, autocomplete: "nickname", value: known ? known.author : (localStorage.getItem(AUTHOR) ?? ""), placeholder: w("post.author_none") });
   const wrong = h("p.wrong", { role: "alert" });

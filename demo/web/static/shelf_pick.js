@@ -4,7 +4,7 @@
  */
 import { call } from "./api.js";
 import { fill, h, icon } from "./dom.js";
-import { vanish } from "./pictures.js";
+import { away, vanish } from "./pictures.js";
 import { announce, complain, toast } from "./say.js";
 import { find, leaving, put, refresh, share } from "./store.js";
 import { stow } from "./stow.js";
@@ -144,7 +144,7 @@ export function picking({ place, which, shown, end, redraw, reload }) {
     end();
     vanish({
       message: w("done.deleted", { n: number(gone.length) }),
-      work: () => call("POST", "/images/delete", { body: { images: gone }, keepalive: true }),
+      work: away(gone.map((id) => ({ id }))),
       restore() {
         gone.forEach((id) => leaving.delete(id));
         put_back();

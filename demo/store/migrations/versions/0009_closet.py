@@ -7,11 +7,11 @@ revision = "0009"
 down_revision = "0008"
 
 
-def _text(name: str, nullable: bool = False) -> sa.Column:
+def _text(name: str, nullable: bool = False) -> "sa.Column[str]":
     return sa.Column(name, sa.Text(), nullable=nullable)
 
 
-def _float(name: str) -> sa.Column:
+def _float(name: str) -> "sa.Column[float]":
     return sa.Column(name, sa.Float(), nullable=False)
 
 
