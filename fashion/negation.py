@@ -26,20 +26,7 @@ _WEAR, _STEM = "쓴|신은|입은|맨|멘|두른|든|한|낀|찬|들어간|달�
 _VERBS = re.compile(
     rf"안\s*(?:{_WEAR})(?![가-힣])|(?:{_STEM})지\s*(?:않은|않고|않는|말고|마세요|마|말아\s*줘)(?![가-힣])|빼\s*(?:줘|주세요)"
 )
-_ADVERBS = (
-    "끝",
-    "한",
-    "수",
-    "상관",
-    "관계",
-    "말",
-    "틀림",
-    "어김",
-    "거침",
-    "꾸밈",
-    "스스럼",
-    "문제",
-)  # 끝없이, 상관 없이
+_ADVERBS = "끝 한 수 상관 관계 말 틀림 어김 거침 꾸밈 스스럼 문제"  # 끝없이, 상관 없이
 _PLAIN_ENGLISH = ("more", "one", "idea", "problem", "matter", "thanks", "only", "just", "any", "too", "very", "less")
 
 
@@ -123,7 +110,7 @@ def _unknown_before(text: str, parts: Sequence[Piece], last: int, end: int) -> l
     if last < 0 or parts[last].kind != "unknown":
         return []
     words = [m for m in WRITTEN_WORD.finditer(text, parts[last].start, end) if m.end() < end]
-    if not words or _SIGNS.search(text[words[-1].end() : end]) or words[-1][0] in _ADVERBS:
+    if not words or _SIGNS.search(text[words[-1].end() : end]) or words[-1][0] in _ADVERBS.split():
         return []
     bare = without_particle(words[-1][0])
     return [Piece(words[-1].start(), words[-1].start() + len(bare), bare, "unknown")]

@@ -149,8 +149,10 @@ def settings_for(job: Draw) -> DrawSettings:
 
 
 def setting_of(recipe: Mapping[str, object] | None) -> int | None:
-    """The seed that chose background, style and clothes of a picture; None where it was not drawn here."""
-    if recipe is None:
+    """The seed that chose background, style and clothes of a picture; None where nothing chose them: an upload, or a
+    picture drawn from its prompt as it stands.
+    """
+    if recipe is None or "drawn_prompt" not in recipe:
         return None
     asked = recipe.get("asked")
     found = asked.get("setting", recipe.get("seed")) if isinstance(asked, Mapping) else recipe.get("seed")
