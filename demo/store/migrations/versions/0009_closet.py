@@ -12,7 +12,7 @@ def _text(name: str, nullable: bool = False) -> "sa.Column[str]":
 
 
 def _float(name: str) -> "sa.Column[float]":
-    return sa.Column(name, sa.Float(), nullable=False)
+    return sa.Column(name, sa.Double(), nullable=False)
 
 
 def upgrade() -> None:

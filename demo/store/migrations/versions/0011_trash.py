@@ -8,8 +8,8 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    op.add_column("generations", sa.Column("trashed_at", sa.Float(), nullable=True))
-    op.add_column("images", sa.Column("trashed_at", sa.Float(), nullable=True))
+    op.add_column("generations", sa.Column("trashed_at", sa.Double(), nullable=True))
+    op.add_column("images", sa.Column("trashed_at", sa.Double(), nullable=True))
     op.create_index(op.f("ix_images_trashed_at"), "images", ["trashed_at"])
 
 
