@@ -1,5 +1,8 @@
 """Draw from the shell: python -m diffusion "a red checkered dress" -n 4 --seed 7 -o out/
 
+`python -m diffusion inspect CHECKPOINT` says what a checkpoint is, `python -m diffusion unpack FILE FOLDER` turns one
+in a single file into a folder (diffusion/inspecting.py).
+
 Uses the checkpoint's own English text encoder; the words are drawn as typed, unless `main` is handed a prompt reader.
 The output folder receives nothing but pictures, none overwritten.
 """
@@ -48,6 +51,11 @@ def main(argv: Sequence[str] | None = None, reader: PromptReader | None = None) 
 
     `reader`: of the prompts of a checkpoint that names a domain.
     """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] in (["inspect"], ["unpack"]) and len(arguments) > 1:
+        from diffusion.inspecting import main as about
+
+        return about(arguments)
     try:
         order = parse(argv)
     except (ValueError, OSError) as error:

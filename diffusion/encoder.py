@@ -1,7 +1,8 @@
 """The seam to text: what a text encoder gives the pipeline, and the checkpoint's own (English) one.
 
 `base` gives hidden states (n, 77, d); `refiner` gives hidden states (n, 77, d2) and a pooled embedding (n,
-p).
+p). For SDXL's base, `base_pooled` gives both: CLIP-L's and OpenCLIP-bigG's states side by side (n, 77, 2048) and bigG's
+pooled embedding (n, 1280).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ LENGTH = 77
 
 class TextEncoder(Protocol):
     """Anything that turns prompts into what a U-Net attends to. `teachers`: head → fingerprint of its
-    teacher.
+    teacher. SDXL's base asks for the heads `base_1` and `base_2`.
     """
 
     teachers: Mapping[str, str]
 
     def base(self, prompts: Sequence[str]) -> torch.Tensor: ...
+
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
@@ -39,9 +42,11 @@ class ClipTextEncoder:
         base: tuple[CLIPTokenizer, CLIPTextModel],
         refiner: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None,
         teachers: Mapping[str, str],
+        base_2: tuple[CLIPTokenizer, CLIPTextModelWithProjection] | None = None,
     ) -> None:
         self.teachers: Mapping[str, str] = dict(teachers)
-        self.towers = {"base": base} | ({"refiner": refiner} if refiner else {})
+        projected = {"refiner": refiner, "base_2": base_2}
+        self.towers = {"base": base} | {name: tower for name, tower in projected.items() if tower}
 
     max_tokens = LENGTH - 2  # begin and end take two
 
@@ -63,11 +68,24 @@ class ClipTextEncoder:
         return tower(_ids(tokenizer, prompts, tower.device)).last_hidden_state
 
     @torch.inference_mode()
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Penultimate states of both towers side by side (n, 77, d1 + d2), and the second's pooled embedding (n, p)."""
+        if "base_2" not in self.towers:
+            raise ValueError("this checkpoint's base has one text encoder: SDXL's has two")
+        tokenizer, tower = self.towers["base"]
+        first = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True).hidden_states[-2]
+        second, pooled = self._projected("base_2", prompts)
+        return torch.cat([first, second], dim=-1), pooled
+
+    @torch.inference_mode()
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Penultimate hidden states (n, 77, d2) and the projected pooled embedding (n, p)."""
         if "refiner" not in self.towers:
             raise ValueError("this checkpoint has no refiner, so its encoder has no refiner head")
-        tokenizer, tower = self.towers["refiner"]
+        return self._projected("refiner", prompts)
+
+    def _projected(self, name: str, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        tokenizer, tower = self.towers[name]
         out = tower(_ids(tokenizer, prompts, tower.device), output_hidden_states=True)
         return out.hidden_states[-2], out.text_embeds
 

@@ -30,9 +30,12 @@ class Engine(Protocol):
         ...
 
     def predict(
-        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None
-    ) -> torch.Tensor:
-        """The U-Net's output (n, c, h, w) for latents (n, c, h, w), one timestep, hidden states (n, 77, d)."""
+        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None,
+        told: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """The U-Net's output (n, c, h, w) for latents (n, c, h, w), one timestep, hidden states (n, 77, d). `told`
+        (n, w): the guidance scale as an LCM is told it.
+        """
         ...
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
@@ -57,12 +60,14 @@ class TorchEngine:
         return True
 
     def predict(
-        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None
-    ) -> torch.Tensor:
+        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None,
+        told: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
         dtype = self.unet.dtype
         out = self.unet(
             x.to(dtype),
             t.to(self.device),
+            timestep_cond=None if told is None else told.to(self.device, dtype),
             encoder_hidden_states=hidden.to(self.device, dtype),
             added_cond_kwargs=added and {key: value.to(self.device, dtype) for key, value in added.items()},
             return_dict=False,

@@ -110,14 +110,14 @@ def load_pipeline(
 
 
 def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> dict[str, str]:
-    """Role → fingerprint of the text encoder that a student must reproduce to draw with this checkpoint."""
+    """Head → fingerprint of the text encoder that a student must reproduce to draw with this checkpoint."""
     return _text_fingerprints(resolve(checkpoint, download))
 
 
 def _text_fingerprints(spec: CheckpointSpec) -> dict[str, str]:
-    folders = {role: stage.folder("text_encoder") for role, stage in spec.stages.items()}
+    folders = {head: folder for stage in spec.stages.values() for head, folder in stage.text_folders.items()}
     found = {folder: text_fingerprint(folder) for folder in set(folders.values())}
-    return {role: found[folder] for role, folder in folders.items()}
+    return {head: found[folder] for head, folder in folders.items()}
 
 
 class _Once:
@@ -136,7 +136,8 @@ class _Once:
 def _open_stage(spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once) -> Stage:
     unet = memo("unet", spec.folder("unet"), lambda: _open_unet(spec.folder("unet"), dtype, device))
     vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, device))
-    return Stage(spec.role, unet, vae, scheduler_config(spec.folder("scheduler")), spec.defaults, spec.size)
+    scheduler = scheduler_config(spec.folder("scheduler"))
+    return Stage(spec.role, unet, vae, scheduler, spec.defaults, spec.size, spec.zeros_for_empty)
 
 
 def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:
@@ -161,18 +162,21 @@ def _own_encoder(
     """CLIP's towers, in float32 on a CPU: they run once a draw, and a picture must not depend on its batch."""
     precise = torch.float32 if device.type == "cpu" else dtype
 
-    def tower(role: str, projected: bool) -> tuple[object, object]:
-        text, words = spec.stages[role].folder("text_encoder"), spec.stages[role].folder("tokenizer")
+    def tower(role: str, projected: bool, number: str = "") -> tuple[object, object]:
+        stage = spec.stages[role]
+        text, words = stage.folder(f"text_encoder{number}"), stage.folder(f"tokenizer{number}")
         tokenizer = memo("tokenizer", words, lambda: open_tokenizer(words))
         check_tokenizer(tokenizer, words, text)
         opened = memo(f"text {projected}", text, lambda: open_text_tower(text, projected, precise, device))
         return tokenizer, opened
 
-    refiner = tower("refiner", True) if "refiner" in spec.stages else None
+    base_2 = tower("base", True, "_2") if spec.stages["base"].text_encoder_2 else None
+    shared = base_2 is not None and teachers["base_2"] == teachers.get("refiner")  # SDXL's own refiner
+    refiner = base_2 if shared else tower("refiner", True) if "refiner" in spec.stages else None
     base = tower("base", False)
     if refiner and spec.stages["base"].folder("text_encoder") == spec.stages["refiner"].folder("text_encoder"):
         base = refiner  # the same tower, with a projection that the base does not read
-    return ClipTextEncoder(base, refiner, teachers)  # type: ignore[arg-type]
+    return ClipTextEncoder(base, refiner, teachers, base_2)  # type: ignore[arg-type]
 
 
 def _fingerprint(spec: CheckpointSpec, stage: StageSpec, part: str) -> str:
@@ -183,7 +187,8 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
     """ "sha256:<hex>" over the weights and settings that a picture depends on, wherever the folder lies."""
     digest = hashlib.sha256()
     for role, stage in sorted(spec.stages.items()):
-        for part in ("unet", "vae", "text_encoder", "scheduler"):
+        second = ("text_encoder_2",) if stage.text_encoder_2 else ()
+        for part in ("unet", "vae", "text_encoder", "scheduler", *second):
             folder = stage.folder(part)
             config = folder / ("scheduler_config.json" if part == "scheduler" else "config.json")
             digest.update(f"{role}/{part}".encode() + config.read_bytes())

@@ -70,8 +70,10 @@ class OpenVinoEngine:
         return size == self._size
 
     def predict(
-        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None
-    ) -> torch.Tensor:
+        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None,
+        told: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        assert told is None  # `_why_not` keeps an LCM with torch
         given = [x, t, hidden]
         if added is not None:
             given += [added["text_embeds"], added["time_ids"]]
@@ -130,6 +132,8 @@ def _why_not(pipeline: TwoStagePipeline, engine: str) -> str:
         return f"OpenVINO runs on a CPU here, and this pipeline draws on {device}"
     if dtype not in PRECISIONS:
         return f"OpenVINO computes in float32 or bfloat16 here, not in {dtype}"
+    if any(stage.told_width for stage in stages):
+        return "a latent consistency model is told its guidance, which the graphs do not take"
     if any(stage.pictures_at_once is not None for stage in stages):
         return "with little memory there is no room for graphs beside the weights"
     parameters = sum(stage.unet_parameters for stage in stages)

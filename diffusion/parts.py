@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from diffusion.schedulers import build_scheduler, default_scheduler
+from diffusion.vocabulary import vocabulary_needed
 from diffusion.weights import WeightsError, match_keys, read_json, read_state, stored_shapes
 
 VAE_CLASSES: dict[str, type[AutoencoderTiny] | type[AutoencoderKL]] = {
@@ -80,7 +81,9 @@ def open_clip(folder: Path, dtype: torch.dtype, device: torch.device) -> CLIPMod
 
 
 def open_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Open a CLIP tokenizer; raises FileNotFoundError where the folder has none."""
+    """Open a CLIP tokenizer; raises FileNotFoundError where the folder has none, saying what to put where."""
+    if missing := vocabulary_needed(folder):
+        raise FileNotFoundError(missing)
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
         raise FileNotFoundError(f"{folder} has neither tokenizer.json nor vocab.json: copy the checkpoint again")
     try:

@@ -199,8 +199,17 @@ class TwoStagePipeline:
 
     def _encode_base(self, shots: list[Shot]) -> Conditioning:
         texts, positive, negative = _distinct(shots)
-        hidden = self.text_encoder.base(texts).detach()  # (texts, 77, d)
-        return Conditioning(hidden[positive], hidden[negative])
+        stage = self.stages["base"]
+        if not stage.is_pooled:
+            hidden = self.text_encoder.base(texts).detach()  # (texts, 77, d)
+            return Conditioning(hidden[positive], hidden[negative])
+        hidden, pooled = (each.detach() for each in self.text_encoder.base_pooled(texts))
+        unwanted, unwanted_pooled = hidden[negative], pooled[negative]
+        if stage.zeros_for_empty:
+            empty = torch.tensor([not texts[i] for i in negative], device=hidden.device)
+            unwanted = unwanted.masked_fill(empty[:, None, None], 0.0)
+            unwanted_pooled = unwanted_pooled.masked_fill(empty[:, None], 0.0)
+        return Conditioning(hidden[positive], unwanted, pooled[positive], unwanted_pooled)
 
     def _encode_refiner(self, shots: list[Shot]) -> Conditioning:
         extra = self.stages["refiner"].defaults.quality_prompt
@@ -215,7 +224,7 @@ class TwoStagePipeline:
         stage = self.stages["base"]
         run.check()
         latents = noise_of(stage, plan.size, generators)
-        schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength)
+        schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength, generators)
         if plan.vary:
             pixels = torch.cat([to_pixels(shot.source, plan.size) for shot in shots if shot.source is not None])
             latents = schedule.noised(stage.encode(pixels, run.check), latents)

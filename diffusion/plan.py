@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from diffusion.distilled import is_distilled
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings
 from diffusion.schedulers import (
@@ -158,7 +159,9 @@ def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSetting
     refiner.check_size(size)
     usual = refiner.defaults.strength or FALLBACK_STRENGTH
     strength = settings.refine_strength or usual
-    steps = settings.refine_steps or refiner.defaults.steps or real_steps(plan.steps_asked, strength)
+    # The few steps of a distilled base say nothing of how many its refiner needs.
+    whole = max(plan.steps_asked, FALLBACK_STEPS) if is_distilled(base.scheduler) else plan.steps_asked
+    steps = settings.refine_steps or refiner.defaults.steps or real_steps(whole, strength)
     allowed = plan.scheduler in scheduler_names(refiner.scheduler)
     guidance = settings.refine_guidance
     return replace(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from jobspec import SEEDS, StyleUse, bounds, fields
 
 MAX_PICTURES = int(bounds(fields.Count)[1])
-SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim")
+SCHEDULER_NAMES = ("dpm++", "unipc", "euler", "ddim", "lcm")
 
 RANGES: dict[str, tuple[float, float]] = {
     name: bounds(field)

@@ -3,8 +3,9 @@
 In: a checkpoint's scheduler_config.json, a name, a number of steps, a strength. Out: a fresh `Schedule`
 around a stock diffusers scheduler. Flow: x_t = (1-sigma)·x0 + sigma·noise and the model predicts noise - x0;
 DDIM, LCM and TCD have no such prediction in diffusers and would draw wrongly, so they are refused for flow
-checkpoints. Where the noisiest level has no signal at all (zero terminal SNR) and the model predicts the noise, DDIM
-divides by zero, so it is refused there too.
+checkpoints. A latent consistency model (LCM) is drawn by its own steps alone, and nothing else is drawn by them; they
+add noise, which each picture takes from its own generator. Where the noisiest level has no signal at all (zero terminal
+SNR) and the model predicts the noise, DDIM divides by zero, so it is refused there too.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+
+from diffusion.distilled import is_few_step, is_lcm
 
 FLOW = "flow_prediction"
 PREDICTIONS = ("epsilon", "v_prediction", FLOW)
@@ -26,7 +30,7 @@ Level = tuple[float, float]  # (alpha, sigma): x = alpha·x0 + sigma·noise
 
 
 # What these are made of, SchedulerMixin, says nothing of steps and noise levels.
-StockScheduler = DPMSolverMultistepScheduler | UniPCMultistepScheduler | DDIMScheduler
+StockScheduler = DPMSolverMultistepScheduler | UniPCMultistepScheduler | DDIMScheduler | LCMScheduler
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,28 @@ CHOICES: dict[str, Choice] = {
     "unipc": Choice(UniPCMultistepScheduler, {"solver_order": 2}),
     "euler": Choice(DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 1}),
     "ddim": Choice(DDIMScheduler, {"clip_sample": False}, ("epsilon", "v_prediction")),
+    "lcm": Choice(LCMScheduler, {"clip_sample": False}, ("epsilon", "v_prediction")),
 }
 
 
 @dataclass
 class Schedule:
-    """The noise levels of one draw: `timesteps` (steps,) from noisy to clean, around a stock scheduler."""
+    """The noise levels of one draw: `timesteps` (steps,) from noisy to clean, around a stock scheduler. `generators`:
+    one a picture, of the noise that an LCM's steps add.
+    """
 
     scheduler: StockScheduler
     timesteps: torch.Tensor
     begin: int
     prediction: str
+    generators: Sequence[torch.Generator] = ()
 
     def __len__(self) -> int:
         return len(self.timesteps)
 
     def level(self, i: int) -> Level:
         """(alpha, sigma) before step i: x = alpha·x0 + sigma·noise."""
-        if isinstance(self.scheduler, DDIMScheduler):
+        if isinstance(self.scheduler, DDIMScheduler | LCMScheduler):
             kept = float(self.scheduler.alphas_cumprod[int(self.timesteps[i])])
             return kept**0.5, (1 - kept) ** 0.5
         sigma = float(self.scheduler.sigmas[self.begin + i])
@@ -88,6 +96,12 @@ class Schedule:
     def step(self, output: torch.Tensor, i: int, latents: torch.Tensor) -> torch.Tensor:
         """Latents after step i."""
         level = self.timesteps[i]  # a tensor (), which DDIM's hint forgets
+        if isinstance(self.scheduler, LCMScheduler):
+            if len(self.generators) != len(latents):
+                raise ValueError(f"an LCM's steps add noise to {len(latents)} pictures: give make_schedule as many "
+                                 f"generators, not {len(self.generators)}")  # fmt: skip
+            given = list(self.generators)
+            return self.scheduler.step(output, level, latents, given, return_dict=False)[0]  # type: ignore[arg-type]
         return self.scheduler.step(output, level, latents, return_dict=False)[0]  # type: ignore[arg-type]
 
 
@@ -130,13 +144,16 @@ def default_scheduler(config: Mapping[str, object]) -> str:
 def own_scheduler(config: Mapping[str, object]) -> str:
     """The name here of the scheduler that the checkpoint names, whether or not it draws rightly; "" for none."""
     own = config.get("_class_name")
-    if own == DPMSolverMultistepScheduler.__name__ and config.get("solver_order") == 1:
+    if is_few_step(config) or (own == DPMSolverMultistepScheduler.__name__ and config.get("solver_order") == 1):
         return "euler"
     named = {choice.kind.__name__: name for name, choice in reversed(CHOICES.items())}
     return {**named, DPMSolverMultistepScheduler.__name__: "dpm++"}.get(str(own), "")
 
 
-def make_schedule(config: Mapping[str, object], name: str, steps: int, strength: float = 1.0) -> Schedule:
+def make_schedule(
+    config: Mapping[str, object], name: str, steps: int, strength: float = 1.0,
+    generators: Sequence[torch.Generator] = (),
+) -> Schedule:  # fmt: skip
     """Build the schedule of `steps` real steps that starts at `strength` of the way to noise.
 
     Stock img2img keeps int(n·strength) of n steps; here n is chosen so that exactly `steps` remain.
@@ -151,7 +168,7 @@ def make_schedule(config: Mapping[str, object], name: str, steps: int, strength:
     begin = len(scheduler.timesteps) - steps
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)
-    return Schedule(scheduler, scheduler.timesteps[begin:], begin, prediction_type(config))
+    return Schedule(scheduler, scheduler.timesteps[begin:], begin, prediction_type(config), generators)
 
 
 def build_scheduler(config: Mapping[str, object], name: str) -> StockScheduler:
@@ -159,7 +176,8 @@ def build_scheduler(config: Mapping[str, object], name: str) -> StockScheduler:
     prediction = prediction_type(config)
     if name not in CHOICES or not _draws(name, config):
         allowed = ", ".join(scheduler_names(config))
-        kind = f"{prediction} checkpoint" + (" of zero terminal SNR" if config.get("rescale_betas_zero_snr") else "")
+        kind = "latent consistency model" if is_lcm(config) else f"{prediction} checkpoint"
+        kind += " of zero terminal SNR" if config.get("rescale_betas_zero_snr") else ""
         raise ValueError(f"scheduler {name!r} cannot draw with a {kind}: choose one of {allowed}")
     return _build(CHOICES[name], config, prediction)
 
@@ -167,7 +185,7 @@ def build_scheduler(config: Mapping[str, object], name: str) -> StockScheduler:
 def _draws(name: str, config: Mapping[str, object]) -> bool:
     """Whether a scheduler draws rightly with the checkpoint's prediction and noise levels."""
     prediction, choice = prediction_type(config), CHOICES[name]
-    if prediction not in choice.predictions:
+    if prediction not in choice.predictions or (choice.kind is LCMScheduler) != is_lcm(config):
         return False
     if choice.kind is not DDIMScheduler or prediction != "epsilon":
         return True

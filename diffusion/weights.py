@@ -126,17 +126,22 @@ def text_fingerprint(folder: Path) -> str:
     A CLIP's image tower and the projections may learn more without parting it from those that reproduce its text
     tower. ko_clip.teachers.fingerprint says the same.
     """
-    import torch
-
     found: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         with _open(path) as file:
-            found |= {key: file.get_tensor(key).contiguous() for key in file.keys()}  # noqa: SIM118 (not a dict)
+            found |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    return tensors_fingerprint(found)
+
+
+def tensors_fingerprint(found: Mapping[str, torch.Tensor]) -> str:
+    """`text_fingerprint` of weights that are in memory."""
+    import torch
+
     whole = any(key.startswith(_TOWER) for key in found)
     digest = hashlib.sha256()
     for key in sorted(key for key in found if (key.startswith(_TOWER) or not whole) and not key.endswith(_NOT_TOWER)):
         digest.update(f"{key.removeprefix(_TOWER)} {found[key].dtype} {tuple(found[key].shape)}\n".encode())
-        digest.update(found[key].view(torch.uint8).numpy().data)
+        digest.update(found[key].contiguous().view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

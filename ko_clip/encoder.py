@@ -1,7 +1,8 @@
 """Prompts to what the pipeline and the index need: the one object that the rest of the studio holds.
 
-In: prompts, Korean or English, with weights such as (단어:1.3). Out: base states (n, 77, d); refiner states
-(n, 77, d2) with pooled (n, p); search vectors (n, search_dim) of unit length. Batched, and kept by the prompt's text.
+In: prompts, Korean or English, with weights such as (단어:1.3). Out: base states (n, 77, d), of a student of SDXL two
+teachers' side by side with pooled; refiner states (n, 77, d2) with pooled (n, p); search vectors (n, search_dim) of
+unit length. Batched, and kept by the prompt's text.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ko_clip.weights import WeightedText, parse_weights
 logger = logging.getLogger(__name__)
 LONG = ("cut", "chunk")
 _BATCH = 64
+_SAME = (("base_2", "refiner"), ("refiner", "base_2"))
 
 
 class PromptEncoder:
@@ -41,9 +43,14 @@ class PromptEncoder:
             raise ValueError(f"long {long!r}: use {' or '.join(LONG)}")
         self.model, self.tokenizer, self.encoder_id, self.long = model.eval(), tokenizer, encoder_id, long
         specs = model.config.head_specs()
-        self.teachers = {name: spec.teacher for name, spec in specs.items() if spec.dim}
+        self._alias: dict[str, str] = {}  # a head that is asked for → the one that says the same
+        self._sequences = [name for name, spec in specs.items() if spec.dim]
+        self.teachers = {name: specs[name].teacher for name in self._sequences}
+        if "base_1" in specs:  # SDXL's refiner reads what its base reads of the second teacher: one head serves both
+            self._alias = {asked: has for has, asked in _SAME if has in self._sequences and asked not in specs}
+        self.teachers |= {asked: self.teachers[has] for asked, has in self._alias.items()}
         pooled = {name: spec.pooled for name, spec in specs.items() if spec.pooled}
-        self.search_head = next((name for name in ("search", "refiner") if name in pooled), "")
+        self.search_head = next((name for name in ("search", "refiner", "base_2") if name in pooled), "")
         self.search_dim = pooled.get(self.search_head, 0)
         self.max_tokens = tokenizer.max_tokens - 2
         self._kept: OrderedDict[tuple[str, str], list[HeadOutput]] = OrderedDict()
@@ -67,11 +74,20 @@ class PromptEncoder:
         """States (n, 77, d) for the base stage."""
         return self._states("base", prompts)[0]
 
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both heads' states side by side (n, 77, d1 + d2), and the second's pooled (n, p), for SDXL's base stage."""
+        first = self._states("base_1", prompts)[0]
+        second, pooled = self._with_pooled("base_2", prompts)
+        return torch.cat([first, second], dim=-1), pooled
+
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """States (n, 77, d2) and pooled (n, p) for the refiner stage."""
-        states, pooled = self._states("refiner", prompts)
+        return self._with_pooled("refiner", prompts)
+
+    def _with_pooled(self, head: str, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        states, pooled = self._states(head, prompts)
         if pooled is None:
-            raise ValueError("the refiner head has no pooled embedding: train it with pooled: true")
+            raise ValueError(f"the {head} head has no pooled embedding: train it with pooled: true")
         return states, pooled
 
     def search(self, prompts: Sequence[str]) -> np.ndarray:
@@ -98,10 +114,11 @@ class PromptEncoder:
 
     def _states(self, head: str, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
         if head not in self.teachers:
-            known = ", ".join(self.teachers) or "none"
+            known = ", ".join(self._sequences) or "none"
             raise ValueError(
                 f"this encoder has no {head!r} head (it has {known}): train one with a recipe that names it"
             )
+        head = self._alias.get(head, head)
         if not prompts:
             raise ValueError("no prompt given: give at least one, an empty one if need be")
         found = self._encoded(head, [parse_weights(prompt) for prompt in prompts])
@@ -124,7 +141,7 @@ class PromptEncoder:
         missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in found}
         if missing:
             # The sequence heads share the decoder, and a drawing soon needs both.
-            heads = list(self.teachers) if head in self.teachers else [head]
+            heads = self._sequences if head in self._sequences else [head]
             computed = self._compute(heads, list(missing.values()))
             found |= dict(zip(missing, computed[head], strict=True))
             with self._lock:
@@ -139,7 +156,7 @@ class PromptEncoder:
         """What a drawing is told is computed prompt by prompt: in a batch its last bits would depend on the others, and
         so on which of them were kept from before.
         """
-        size = 1 if set(heads) & set(self.teachers) else _BATCH
+        size = 1 if set(heads) & set(self._sequences) else _BATCH
         parts = [self._parts(prompt) for prompt in prompts]
         flat = [part for each in parts for part in each]
         rows: dict[str, list[HeadOutput]] = {head: [] for head in heads}

@@ -50,7 +50,8 @@ class FrozenUNet(nn.Module):
         and there are none.
         """
         if self.unet.config["addition_embed_type"] and not pooled:
-            raise ValueError(f"U-Net {self.folder} needs pooled conditions: name the base stage's U-Net for {head!r}")
+            raise ValueError(f"U-Net {self.folder} needs pooled conditions: name the base stage's U-Net for {head!r}, "
+                             "or both heads of SDXL's base, base_1+base_2")  # fmt: skip
         asked = self.unet.config["cross_attention_dim"]
         if width != asked:
             raise ValueError(

@@ -183,6 +183,11 @@ class Recipe:
             raise ValueError(f"start: {self.start} needs start_path, a folder in the Hugging Face layout")
         if not self.heads:
             raise ValueError("the recipe names no head: give `teacher:` or `heads:`")
+        for name in ("base_1", "base_2"):  # what SDXL's base reads of its two text encoders
+            if name in self.heads and self.heads[name].output != "penultimate":
+                raise ValueError(f"head {name} has output {self.heads[name].output}: SDXL reads the penultimate states")
+        if "base_2" in self.heads and not self.heads["base_2"].pooled:
+            raise ValueError("head base_2 has no pooled embedding, which SDXL's base is told: give pooled: true")
         if not self.corpora:
             raise ValueError("the recipe names no corpus: give `corpus:` or `corpora:`")
         for corpus in (*self.corpora, *self.held_out):

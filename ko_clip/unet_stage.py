@@ -3,8 +3,9 @@
 In: an encoder of the text stage and the U-Net that its base head is for. Both conditionings meet the same noise: the
 teacher's English and the student's Korean. Matched are the U-Net's prediction and the features of its blocks, each in
 units of how much the prompt changes them (the distance to the prediction without a prompt), and still the text stage's
-own losses. The noise is then stepped on with the teacher's guided prediction, so every noise level that drawing visits
-is visited. The U-Net never changes.
+own losses. SDXL's base attends to two heads side by side ("base_1+base_2") and is told the second's pooled embedding
+too. The noise is then stepped on with the teacher's guided prediction, so every noise level that drawing visits is
+visited. The U-Net never changes.
 Ref: PEA-Diffusion, arXiv:2311.17086 (features of the frozen U-Net); stepping with the teacher as DistillT5 does.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -21,6 +23,7 @@ from ko_clip.batches import Batch, Sampler, pad
 from ko_clip.distill import train_student, trainer_settings
 from ko_clip.frozen_unet import Denoised, FrozenUNet
 from ko_clip.recipe import Recipe
+from ko_clip.teachers import Target
 from ko_clip.text_objective import TextObjective, with_sum
 from ko_clip.training_context import TrainingContext, open_context
 from training.processes import open_accelerator
@@ -54,6 +57,13 @@ def distil_through_unet(recipe: Recipe, minutes: float | None = None, finish: bo
     )
 
 
+class Conditions(NamedTuple):
+    """What a U-Net is told of n texts: states (n, slots, dim) and, of SDXL, pooled embeddings (n, p)."""
+
+    states: Tensor
+    pooled: Tensor | None = None
+
+
 class UNetObjective:
     """Steps of two kinds in turn, by the corpus drawn: through the U-Net where it trains the head, else text alone."""
 
@@ -61,9 +71,14 @@ class UNetObjective:
         self.context, self.stage, self.accelerator = context, context.recipe.unet, accelerator
         stage = self.stage
         self.unet = FrozenUNet(stage.unet, stage.scheduler, stage.size, str(accelerator.device))
-        self.unet.check(context.student.config.head_specs()[stage.head].dim, stage.head)
+        self.heads = stage.head.split("+")
+        specs = context.student.config.head_specs()
+        if unknown := [head for head in self.heads if head not in specs]:
+            raise ValueError(f"unet.head names {unknown[0]!r}: the recipe's heads are {', '.join(specs)}")
+        self.unet.check(sum(specs[head].dim for head in self.heads), stage.head, pooled=len(self.heads) > 1)
         self.text = TextObjective(context, accelerator, context.recipe.text)
-        self.drawn = [number for number in range(len(context.corpora)) if stage.head in context.heads_of(number)]
+        every = range(len(context.corpora))
+        self.drawn = [number for number in every if set(self.heads) <= set(context.heads_of(number))]
         if not self.drawn:
             raise ValueError(f"no corpus trains the head {stage.head!r} that the U-Net attends to")
         recipes = context.corpus_recipes()
@@ -93,10 +108,26 @@ class UNetObjective:
             )
         losses = self.text.compare(batch, student_output, plan, step)
         parts = {name: stage.text_weight * value for name, value in losses.items()}
-        target = next(t for t in self.text.targets[batch.corpus] if stage.head in t.teacher.heads)
-        wanted = self.text.tensor(target.fetch(batch.indices, batch.texts)[stage.head].states)
-        empty = self.text.tensor(target.teacher.encode([""])[stage.head].states).expand_as(wanted)
-        return parts | self._unet_losses(group, place, student_output[stage.head].states.float(), wanted, empty)
+        wanted, empty = self._wanted(batch)
+        states = [student_output[head].states.float() for head in self.heads]
+        pooled = student_output[self.heads[-1]].pooled if len(self.heads) > 1 else None
+        student = Conditions(torch.cat(states, dim=-1), None if pooled is None else pooled.float())
+        return parts | self._unet_losses(group, place, student, wanted, empty)
+
+    def _wanted(self, batch: Batch) -> tuple[Conditions, Conditions]:
+        """What the teachers say of a batch's texts, and what the U-Net is told of no text (SDXL's: zeros)."""
+        found: dict[str, Target] = {}
+        empty: list[Tensor] = []
+        for targets in self.text.targets[batch.corpus]:
+            if set(self.heads) & set(targets.teacher.heads):
+                found |= targets.fetch(batch.indices, batch.texts)
+                empty += [self.text.tensor(each.states) for name, each in targets.teacher.encode([""]).items()
+                          if name in self.heads]  # fmt: skip
+        states = torch.cat([self.text.tensor(found[head].states) for head in self.heads], dim=-1)
+        if len(self.heads) == 1:
+            return Conditions(states), Conditions(empty[0].expand_as(states))
+        pooled = self.text.tensor(found[self.heads[-1]].pooled)
+        return Conditions(states, pooled), Conditions(torch.zeros_like(states), torch.zeros_like(pooled))
 
     def _batch(self, group: int, place: int) -> Batch:
         """The prompts of a group, its Korean worded for this noise level."""
@@ -108,35 +139,37 @@ class UNetObjective:
         texts = [corpus.pair(i, 10_000 + group * self.stage.inference_steps + place)[0] for i in batch.indices]
         return replace(batch, ids=pad([each.ids for each in tokenizer.encode_all(texts)], tokenizer.pad_id))
 
-    def _unet_losses(self, group: int, place: int, states: Tensor, wanted: Tensor, empty: Tensor) -> dict[str, Tensor]:
-        """Distances of the U-Net's predictions and features with the student's `states` from those with the teacher's
-        `wanted`, both (n, slots, dim). Steps the noise on.
+    def _unet_losses(
+        self, group: int, place: int, given: Conditions, wanted: Conditions, empty: Conditions
+    ) -> dict[str, Tensor]:
+        """Distances of the U-Net's predictions and features with what the student gives from those with the teacher's
+        `wanted`. Steps the noise on.
         """
         stage = self.stage
         self._go_to(group, place, wanted, empty)
         time = self.unet.times(stage.inference_steps)[place]
         with torch.no_grad():
-            teacher, without = (self.unet(self._latents, time, given) for given in (wanted, empty))
-        student = self.unet(self._latents, time, states)
+            teacher, without = (self.unet(self._latents, time, *each) for each in (wanted, empty))
+        student = self.unet(self._latents, time, *given)
         prediction = shift(student.prediction, teacher.prediction, without.prediction)
         features = zip(student.blocks, teacher.blocks, without.blocks, strict=True)
         blocks = torch.stack([shift(*each) for each in features]).mean()
         self._latents = self.unet.step(self._latents, time, guided(teacher, without, stage.guidance_scale))
         return {"prediction": stage.prediction_weight * prediction, "blocks": stage.block_weight * blocks}
 
-    def _go_to(self, group: int, place: int, wanted: Tensor, empty: Tensor) -> None:
+    def _go_to(self, group: int, place: int, wanted: Conditions, empty: Conditions) -> None:
         """Begin a group's noise; after a resume in its middle, step with the teacher to where it was."""
         if group == self._group:
             return
         self._group = group
         generator = torch.Generator().manual_seed((self.context.recipe.seed << 32) + group)
-        shape = (len(wanted) * self.accelerator.num_processes, *self.unet.shape)
+        shape = (len(wanted.states) * self.accelerator.num_processes, *self.unet.shape)
         mine = torch.randn(shape, generator=generator)[self.accelerator.process_index :: self.accelerator.num_processes]
         self.unet.begin(self.stage.inference_steps)
         self._latents = self.unet.noise(mine.to(self.accelerator.device))
         for time in self.unet.times(self.stage.inference_steps)[:place]:
             with torch.no_grad():
-                teacher, without = (self.unet(self._latents, time, states) for states in (wanted, empty))
+                teacher, without = (self.unet(self._latents, time, *each) for each in (wanted, empty))
             self._latents = self.unet.step(self._latents, time, guided(teacher, without, self.stage.guidance_scale))
 
 

@@ -48,6 +48,20 @@ REFINER_UNET = {
     "addition_time_embed_dim": 256,
     "projection_class_embeddings_input_dim": 2560,
 }
+SDXL_UNET = {
+    **SD_BLOCKS,
+    "sample_size": 128,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+    "block_out_channels": [320, 640, 1280],
+    "attention_head_dim": [5, 10, 20],
+    "cross_attention_dim": 2048,
+    "transformer_layers_per_block": [1, 2, 10],
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+}
 KL_VAE = {
     "down_block_types": ["DownEncoderBlock2D"] * 4,
     "up_block_types": ["UpDecoderBlock2D"] * 4,
@@ -80,8 +94,9 @@ PARAMETERS = {
     "sd2/unet": 865_910_724,
     "sd2/text_encoder": 340_387_840,
     "sdxl-refiner/text_encoder_2": 694_659_840,
+    "sdxl/unet": 2_567_463_684,
 }
-GIGABYTES = {"sd15/unet": 1.72, "sdxl-refiner/unet": 4.52}
+GIGABYTES = {"sd15/unet": 1.72, "sdxl-refiner/unet": 4.52, "sdxl/unet": 5.13}
 
 
 def layouts() -> dict[str, Callable[[], torch.nn.Module]]:
@@ -93,6 +108,10 @@ def layouts() -> dict[str, Callable[[], torch.nn.Module]]:
         "sd2/unet": lambda: UNet2DConditionModel(**SD2_UNET),
         "sd2/vae": lambda: AutoencoderKL(**{**SD_VAE, "sample_size": 768}),
         "sd2/text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**OPENCLIP_H)),
+        "sdxl/unet": lambda: UNet2DConditionModel(**SDXL_UNET),
+        "sdxl/vae": lambda: AutoencoderKL(**SDXL_VAE),
+        "sdxl/text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**CLIP_L)),
+        "sdxl/text_encoder_2": lambda: CLIPTextModelWithProjection(CLIPTextConfig(**OPENCLIP_G)),
         "sdxl-refiner/unet": lambda: UNet2DConditionModel(**REFINER_UNET),
         "sdxl-refiner/vae": lambda: AutoencoderKL(**SDXL_VAE),
         "sdxl-refiner/text_encoder_2": lambda: CLIPTextModelWithProjection(CLIPTextConfig(**OPENCLIP_G)),

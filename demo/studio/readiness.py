@@ -155,10 +155,12 @@ class Readiness:
 
 
 def missing_checkpoint(checkpoint: str) -> str | None:
-    """What a local checkpoint folder lacks; None for one that looks whole, a hub id, a registered name, or two of these
-    joined by +, which a folder may have in its name too: the worker knows when it opens them.
+    """What a local checkpoint folder lacks; None for one that looks whole, a single file, a hub id, a registered name,
+    or two of these joined by +, which a folder may have in its name too: the worker knows when it opens them.
     """
     path = Path(checkpoint)
+    if path.is_file():
+        return None
     if not path.exists():
         known = "+" in checkpoint or _may_be_downloaded(checkpoint)
         return None if known else f"{path.name}/ does not exist: set CHECKPOINT to a checkpoint folder"

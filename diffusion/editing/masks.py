@@ -32,7 +32,7 @@ def difference_maps(
     """How differently the two texts are heard in each cell of latents, (n, h, w), 0 to 1."""
     place = min(range(len(schedule)), key=lambda i: abs(schedule.share(i) - LOOK))
     latents, n = at(clean, noise, schedule.level(place)), len(clean)
-    both = Conditioning(torch.cat([source.hidden, target.hidden]), torch.cat([source.negative, target.negative]))
+    both = _joined(source, target)
     with stage.by_torch(), watched(stage.unet) as seen:
         output = stage.predict(torch.cat([latents, latents]), schedule, place, both, 1.0)
     predicted = (output[n:] - output[:n]).norm(dim=1)  # (n, h, w)
@@ -68,6 +68,18 @@ def painted(masks: Sequence[Image.Image], side: int) -> torch.Tensor:
 def area(mask: torch.Tensor) -> float:
     """The share of a picture that a mask lets change."""
     return float(np.asarray(mask.float().mean().cpu()))
+
+
+def _joined(first: Conditioning, second: Conditioning) -> Conditioning:
+    """The rows of one conditioning, then of another."""
+
+    def rows(one: torch.Tensor | None, other: torch.Tensor | None) -> torch.Tensor | None:
+        return None if one is None or other is None else torch.cat([one, other])
+
+    return Conditioning(
+        torch.cat([first.hidden, second.hidden]), torch.cat([first.negative, second.negative]),
+        rows(first.pooled, second.pooled), rows(first.negative_pooled, second.negative_pooled),
+    )  # fmt: skip
 
 
 def _widened(cells: torch.Tensor, side: int) -> torch.Tensor:

@@ -162,7 +162,7 @@ def _begun(
     new = noise_of(stage, plan.size, generators)
     seeds = [each.seed if each.source_seed is None else each.source_seed for each in edits]
     own = noise_of(stage, plan.size, [torch.Generator("cpu").manual_seed(seed) for seed in seeds])
-    schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength)
+    schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength, generators)
     source, target = conditionings[0]["base"], conditionings[1]["base"]
     look = make_schedule(stage.scheduler, plan.scheduler, plan.steps_asked)
     maps = masks.difference_maps(stage, look, clean, own, source, target)

@@ -1,0 +1,363 @@
+"""Checkpoints in one file: each family in its released layout is known by its keys and opens as its folder does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from diffusion.load import load_pipeline, text_fingerprints
+from diffusion.pipeline import DrawSettings, Shot
+from diffusion.single_file import FAMILIES, SingleFile, read_single_file
+from diffusion.single_file_configs import unet_config, vae_config
+from diffusion.unpack import unpack, unpacked
+from diffusion.weights import WeightsError, stored_shapes
+from testing import public_layouts as public
+from testing.random_checkpoint import noise_scheduler, write_tokenizer
+from testing.single_files import (
+    moving_average,
+    parts_of,
+    released_clip,
+    released_open_clip,
+    released_unet,
+    released_vae,
+    write_single_file,
+)
+
+WIDE = 64
+TEXT = {"vocab_size": 138, "hidden_size": WIDE, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 1, "projection_dim": WIDE}  # fmt: skip
+VAE = {"block_out_channels": [32] * 4}
+XL = {"addition_time_embed_dim": 8, "attention_head_dim": 1}
+KINDS = {  # folder → its U-Net's, autoencoder's and text encoders' settings: the published ones, narrower
+    "sd15": (public.SD15_UNET | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE}, public.SD_VAE | VAE,
+             {"text_encoder": public.CLIP_L | TEXT}),
+    "sd2": (public.SD2_UNET | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE, "attention_head_dim": 1},
+            public.SD_VAE | VAE, {"text_encoder": public.OPENCLIP_H | TEXT}),
+    "sdxl": (public.SDXL_UNET | XL | {"block_out_channels": [64] * 3, "cross_attention_dim": 2 * WIDE,
+                                      "projection_class_embeddings_input_dim": WIDE + 6 * 8,
+                                      "transformer_layers_per_block": [1, 2, 3]}, public.SDXL_VAE | VAE,
+             {"text_encoder": public.CLIP_L | TEXT, "text_encoder_2": public.OPENCLIP_G | TEXT}),
+    "sdxl-refiner": (public.REFINER_UNET | XL | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE,
+                                                 "projection_class_embeddings_input_dim": WIDE + 5 * 8,
+                                                 "transformer_layers_per_block": 2}, public.SDXL_VAE | VAE,
+                     {"text_encoder_2": public.OPENCLIP_G | TEXT}),
+}  # fmt: skip
+NAMES = {"sd15": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL", "sdxl-refiner": "the SDXL refiner"}
+FULL = {
+    "sd15": (public.SD15_UNET, public.SD_VAE),
+    "sd2": (public.SD2_UNET, {**public.SD_VAE, "sample_size": 768}),
+    "sdxl": (public.SDXL_UNET, public.SDXL_VAE),
+    "sdxl-refiner": (public.REFINER_UNET, public.SDXL_VAE),
+}
+TINY = DrawSettings(size=64, steps=2)
+
+
+def write_kind(folder: Path, kind: str) -> Path:
+    """A narrow checkpoint in diffusers' layout."""
+    torch.manual_seed(0)
+    unet, vae, towers = KINDS[kind]
+    UNet2DConditionModel(**unet).save_pretrained(folder / "unet")
+    AutoencoderKL(**vae).save_pretrained(folder / "vae")
+    for part, settings in towers.items():
+        tower = CLIPTextModelWithProjection if part.endswith("_2") else CLIPTextModel
+        tower(CLIPTextConfig(**settings)).save_pretrained(folder / part)
+        write_tokenizer(folder / part.replace("text_encoder", "tokenizer"))
+    noise_scheduler("v_prediction" if kind == "sd2" else "epsilon").save_pretrained(folder / "scheduler")
+    index = {part: ["transformers", "CLIPTextModel"] for part in towers}
+    (folder / "model_index.json").write_text(json.dumps(index | {"unet": ["diffusers", "UNet2DConditionModel"]}))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No cache of this machine's user, nor of a hub."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("diffusion.vocabulary.KNOWN_VOCABULARIES", (("nobody/nothing", ""),))
+    return tmp_path / "cache/geuryeojwo/checkpoints"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {kind: write_kind(tmp_path_factory.mktemp(kind), kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def sd15(folders: Mapping[str, Path]) -> dict[str, torch.Tensor]:
+    return parts_of(folders["sd15"])
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_single_file_unpacks_to_its_folder_weight_by_weight(
+    folders: Mapping[str, Path], kind: str, tmp_path: Path
+) -> None:
+    file = read_single_file(write_single_file(tmp_path / "one.safetensors", parts_of(folders[kind])))
+    assert file.family.name == NAMES[kind]
+    unpack(file, tmp_path / "folder")
+    for part in ("unet", "vae", *KINDS[kind][2]):
+        (ours,), (theirs,) = ((each / part).glob("*.safetensors") for each in (tmp_path / "folder", folders[kind]))
+        before, after = load_file(theirs), load_file(ours)
+        before = {key if key in after else f"text_model.{key}": value for key, value in before.items()}
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("kind", sorted(FULL))
+def test_a_full_size_file_gives_the_published_settings(kind: str, tmp_path: Path) -> None:
+    file = full_size_file(kind, tmp_path / "whole.safetensors")
+    unet, vae = FULL[kind]
+    found = UNet2DConditionModel.from_config
+    with init_empty_weights():
+        ours, published = found(unet_config(file)), UNet2DConditionModel(**unet)
+        own = vae_config(file, {key.removeprefix("first_stage_model."): shape for key, shape in file.shapes.items()
+                                if key.startswith("first_stage_model.")})  # fmt: skip
+        ours_vae, published_vae = AutoencoderKL.from_config(own), AutoencoderKL(**vae)
+    for mine, theirs in ((ours, published), (ours_vae, published_vae)):
+        assert same(mine.config) == same(theirs.config)
+    meta = {key: torch.empty(shape, device="meta") for key, shape in file.shapes.items()}
+    assert convert_ldm_unet_checkpoint(meta, unet_config(file)).keys() == published.state_dict().keys()
+    assert convert_ldm_vae_checkpoint(meta, own).keys() == published_vae.state_dict().keys()
+
+
+def same(config: Mapping[str, object]) -> dict[str, object]:
+    """A configuration without private entries, and lists as tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
+            if not key.startswith("_")}  # fmt: skip
+
+
+def full_size_file(kind: str, path: Path) -> SingleFile:
+    """A released file's every key at full size, hollow."""
+    layouts = public.layouts()
+    with init_empty_weights():
+        states = {
+            part: layouts[f"{kind}/{part}"]().state_dict()
+            for part in ("unet", "vae", "text_encoder", "text_encoder_2")
+            if f"{kind}/{part}" in layouts
+        }
+    tensors = released_unet(states["unet"]) | released_vae(states["vae"])
+    open_prefix = {
+        "sd2": "cond_stage_model.model.",
+        "sdxl": "conditioner.embedders.1.model.",
+        "sdxl-refiner": "conditioner.embedders.0.model.",
+    }.get(kind, "")
+    first = {"sd15": "cond_stage_model.transformer.", "sdxl": "conditioner.embedders.0.transformer."}
+    if kind in first:
+        tensors |= released_clip(states["text_encoder"], first[kind])
+    if open_prefix:
+        tensors |= released_open_clip(states.get("text_encoder_2", states.get("text_encoder")), open_prefix)
+    public.write_hollow(path, {key: tuple(value.shape) for key, value in tensors.items()})
+    return read_single_file(path)
+
+
+def test_stable_diffusion_15_has_the_keys_that_were_released(tmp_path: Path) -> None:
+    """686 of the U-Net, 248 of the autoencoder, 196 of CLIP: as v1-5-pruned-emaonly.safetensors has them."""
+    shapes = full_size_file("sd15", tmp_path / "whole.safetensors").shapes
+    counts = [sum(key.startswith(prefix) for key in shapes)
+              for prefix in ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.")]  # fmt: skip
+    assert counts == [686, 248, 196]
+    for key in ("model.diffusion_model.output_blocks.11.0.skip_connection.weight",
+                "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight",
+                "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight"):  # fmt: skip
+        assert key in shapes
+
+
+def test_a_single_file_draws_what_its_folder_draws(
+    folders: Mapping[str, Path], sd15: Mapping[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = write_single_file(tmp_path / "dress.safetensors", sd15)
+    write_tokenizer(tmp_path / "tokenizer")
+    settings = DrawSettings(size=64, steps=2, scheduler="ddim")
+    ours, theirs = (load_pipeline(each, device="cpu", dtype="float32") for each in (path, folders["sd15"]))
+    (mine,), (other,) = (each.draw([Shot("a dress")], settings).images for each in (ours, theirs))
+    assert mine.tobytes() == other.tobytes()
+    assert ours.stages["base"].size == 512
+
+
+def test_a_base_and_a_refiner_may_both_be_single_files(
+    folders: Mapping[str, Path], sd15: Mapping[str, torch.Tensor], tmp_path: Path
+) -> None:
+    write_single_file(tmp_path / "base+anime.safetensors", sd15)
+    write_single_file(tmp_path / "refiner.safetensors", parts_of(folders["sdxl-refiner"]))
+    write_tokenizer(tmp_path / "tokenizer")
+    names = f"{tmp_path / 'base+anime.safetensors'}+{tmp_path / 'refiner.safetensors'}"
+    pipeline = load_pipeline(names, device="cpu", dtype="float32")
+    assert pipeline.draw([Shot("a dress")], DrawSettings(size=64, steps=1, refine_steps=1)).images[0].size == (128, 128)
+
+
+def test_a_file_is_unpacked_once_and_again_when_it_changes(
+    sd15: dict[str, torch.Tensor], tmp_path: Path, cache: Path
+) -> None:
+    path = write_single_file(tmp_path / "dress.safetensors", sd15)
+    first = unpacked(path)
+    assert first.parent == cache
+    before = (first / "unet/config.json").stat().st_mtime_ns
+    assert unpacked(path) == first
+    assert (first / "unet/config.json").stat().st_mtime_ns == before
+    write_single_file(path, sd15 | {"model.diffusion_model.out.2.bias": torch.ones(4)})
+    assert unpacked(path) != first
+
+
+def test_the_moving_average_is_drawn_with_where_a_file_holds_it(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    unet = {key: value for key, value in sd15.items() if key.startswith("model.diffusion_model.")}
+    path = write_single_file(tmp_path / "full.safetensors", sd15 | moving_average(unet))
+    assert read_single_file(path).ema
+    found = load_file(unpacked(path) / "unet/diffusion_pytorch_model.safetensors")
+    assert torch.equal(found["conv_out.bias"], unet["model.diffusion_model.out.2.bias"] + 1)
+
+
+def test_a_half_precision_file_is_known_and_opens(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    half = {key: value.half() if value.is_floating_point() else value for key, value in sd15.items()}
+    path = write_single_file(tmp_path / "half.safetensors", half)
+    assert read_single_file(path).dtypes[0] == "F16"
+    assert load_pipeline(path, Teacherless(path), "cpu", "float32").draw([Shot("dress")], TINY).images
+
+
+class Teacherless:
+    """A Korean encoder's stand-in, which needs no vocabulary of CLIP."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.teachers = text_fingerprints(checkpoint)
+
+    def base(self, prompts: list[str]) -> torch.Tensor:
+        return torch.zeros(len(prompts), 77, WIDE)
+
+
+def test_a_file_without_an_autoencoder_takes_the_one_beside_it(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    pruned = {key: value for key, value in sd15.items() if not key.startswith("first_stage_model.")}
+    path = write_single_file(tmp_path / "pruned.safetensors", pruned)
+    with pytest.raises(WeightsError, match=r"no autoencoder: put the one of Stable Diffusion 1 .* pruned.vae.safetens"):
+        read_single_file(path)
+    vae = {key.removeprefix("first_stage_model."): value for key, value in sd15.items() if "first_stage" in key}
+    write_single_file(tmp_path / "pruned.vae.safetensors", {**vae, "decoder.conv_out.bias": torch.ones(3)})
+    found = load_file(unpacked(path) / "vae/diffusion_pytorch_model.safetensors")
+    assert torch.equal(found["decoder.conv_out.bias"], torch.ones(3))
+    assert found.keys() == AutoencoderKL(**KINDS["sd15"][1]).state_dict().keys()
+
+
+def test_names_without_text_model_are_read_as_some_merges_write_them(
+    folders: Mapping[str, Path], sd15: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = write_single_file(tmp_path / "old.safetensors", {
+        key.replace("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer."): value
+        for key, value in sd15.items()
+    })  # fmt: skip
+    assert text_fingerprints(path)["base"] == text_fingerprints(folders["sd15"])["base"]
+
+
+def test_a_file_without_vocabulary_says_which_files_go_where(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    path = write_single_file(tmp_path / "dress.safetensors", sd15)
+    with pytest.raises(FileNotFoundError, match=r"put vocab.json and merges.txt of .* into .*/tokenizer/") as refused:
+        load_pipeline(path, device="cpu", dtype="float32")
+    assert str(tmp_path / "tokenizer") in str(refused.value)
+    write_tokenizer(tmp_path / "tokenizer")  # put there afterwards
+    assert load_pipeline(path, device="cpu", dtype="float32").draw([Shot("dress")], TINY).images
+
+
+def test_stable_diffusion_2_and_sdxl_pad_their_second_vocabulary_with_an_exclamation_mark(
+    folders: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """As their published tokenizers do; CLIP-L pads with the end token."""
+    write_tokenizer(tmp_path / "tokenizer")
+    pads = {}
+    for kind in ("sd15", "sd2", "sdxl", "sdxl-refiner"):
+        folder = unpacked(write_single_file(tmp_path / f"{kind}.safetensors", parts_of(folders[kind])))
+        pads[kind] = {path.parent.name: json.loads(path.read_text())["pad_token"]
+                      for path in folder.glob("tokenizer*/tokenizer_config.json")}  # fmt: skip
+    end = "<|endoftext|>"
+    assert pads == {"sd15": {"tokenizer": end}, "sd2": {"tokenizer": "!"}, "sdxl-refiner": {"tokenizer_2": "!"},
+                    "sdxl": {"tokenizer": end, "tokenizer_2": "!"}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "extra", "metadata", "sidecar", "expected"), [
+    ("sd15", {}, {}, "", ("epsilon", "its family, the file does not say", 512)),
+    ("sd2", {}, {}, "", ("v_prediction", "its family, the file does not say", 768)),
+    ("sd2", {}, {"modelspec.prediction_type": "epsilon"}, "", ("epsilon", "modelspec.prediction_type", 512)),
+    ("sd2", {}, {}, "model: {params: {unet_config: {}}}", ("epsilon", "one.yaml", 512)),
+    ("sd2", {}, {}, "model: {params: {parameterization: v}}", ("v_prediction", "one.yaml", 768)),
+    ("sdxl", {"v_pred": torch.zeros(0)}, {}, "", ("v_prediction", "its key v_pred", 1024)),
+    ("sdxl", {}, {"modelspec.resolution": "832x1216"}, "", ("epsilon", "its family, the file does not say", 832)),
+])  # fmt: skip
+def test_the_prediction_is_told_with_what_says_so(
+    folders: Mapping[str, Path], tmp_path: Path, kind: str, extra: dict, metadata: dict, sidecar: str, expected: tuple
+) -> None:
+    path = write_single_file(tmp_path / "one.safetensors", parts_of(folders[kind]) | extra, metadata)
+    if sidecar:
+        path.with_suffix(".yaml").write_text(sidecar)
+    file = read_single_file(path)
+    assert (file.prediction, file.prediction_from, file.side) == expected
+
+
+@pytest.mark.parametrize(("keys", "expected"), [
+    (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], "a transformer .Stable Diffusion 3, Flux"),
+    (["double_blocks.0.img_attn.qkv.weight"], "a transformer"),
+    (["lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight"], "a LoRA: python -m demo styles add"),
+    (["unet.down_blocks.0.attentions.0.proj_in.lora_A.weight"], "a LoRA"),
+    (["control_model.input_hint_block.0.weight"], "a ControlNet"),
+    (["emb_params"], "a textual inversion"),
+    (["down_blocks.0.resnets.0.conv1.weight"], "one part in diffusers' layout"),
+    (["model.diffusion_model.input_blocks.0.0.weight"], "a U-Net without text encoders"),
+    (["encoder.down.0.block.0.conv1.weight"], "an autoencoder alone"),
+    (["edm_mean", "model.diffusion_model.input_blocks.0.0.weight"], "Playground 2.5"),
+    (["weight"], "no checkpoint that is known .its first keys: weight"),
+])  # fmt: skip
+def test_another_kind_of_file_is_refused_by_name(keys: list[str], expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({key: torch.zeros(1) for key in keys}, path)
+    with pytest.raises(WeightsError, match=expected) as refused:
+        load_pipeline(path)
+    assert all(family.name in str(refused.value) for family in FAMILIES)
+
+
+def test_a_pickle_is_refused_with_the_conversion_which_works(
+    sd15: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shlex
+    import subprocess
+    import sys
+
+    torch.save({"state_dict": sd15, "epoch": 1}, tmp_path / "old.ckpt")
+    with pytest.raises(WeightsError, match="is a pickle, which runs code when it is opened") as refused:
+        load_pipeline(tmp_path / "old.ckpt")
+    command = shlex.split(str(refused.value)[str(refused.value).index("python -c") :])
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
+    assert read_single_file(tmp_path / "old.safetensors").family.name == "Stable Diffusion 1"
+
+
+def test_an_inpainting_file_is_refused_by_what_it_was_made_for(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    wide = torch.cat([sd15[name], sd15[name], sd15[name][:, :1]], dim=1)
+    path = write_single_file(tmp_path / "inpainting.safetensors", sd15 | {name: wide})
+    with pytest.raises(WeightsError, match="takes 9 channels .* it was made for inpainting"):
+        load_pipeline(path)
+
+
+def test_a_weight_that_no_unet_has_is_refused_and_nothing_is_left(
+    sd15: dict[str, torch.Tensor], tmp_path: Path, cache: Path
+) -> None:
+    extra = {"model.diffusion_model.time_embed.cond_proj.weight": torch.zeros(4, 4)}
+    path = write_single_file(tmp_path / "odd.safetensors", sd15 | extra)
+    with pytest.raises(WeightsError, match="weights that no U-Net of its family has .time_embed.cond_proj.weight"):
+        load_pipeline(path)
+    assert [each for each in cache.iterdir() if each.is_dir()] == []
+
+
+def test_a_truncated_file_is_refused(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    path = write_single_file(tmp_path / "cut.safetensors", sd15)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="truncated or damaged"):
+        load_pipeline(path)
+
+
+def test_what_is_unpacked_is_whole(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    folder = unpacked(write_single_file(tmp_path / "dress.safetensors", sd15))
+    assert len(stored_shapes(folder / "unet")) == 686
+    with pytest.raises(FileExistsError, match="name a folder that does not"):
+        unpack(read_single_file(tmp_path / "dress.safetensors"), folder)
