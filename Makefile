@@ -11,7 +11,7 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long test-quick lint lint-js data figures bench gallery word-pictures screenshots pool train-embedded \
-  train-scorers train-korean clean
+  train-scorers train-korean korean-sd15 korean-sdxl clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-16s %s\n", $$1, $$2}'
@@ -97,6 +97,12 @@ train-scorers: pool  ## train the two attribute scorers, each for MINUTES
 train-korean: $(VENV)/.dev  ## distil the Korean encoder that ships, for MINUTES
 	$(PY) -m ko_clip.train --config ko_clip/config/small.yaml --minutes $(MINUTES) --finish
 	$(PY) -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder $(RUNS)/ko_clip/small/model
+
+korean-sd15: $(VENV)/.dev  ## distil a Korean encoder for Stable Diffusion 1.5 and the refiner (models/, corpora/; a GPU; resumes)
+	$(VENV)/bin/accelerate launch -m ko_clip.train --config ko_clip/config/sd15-sdxl.yaml
+
+korean-sdxl: $(VENV)/.dev  ## the same for SDXL and its refiner
+	$(VENV)/bin/accelerate launch -m ko_clip.train --config ko_clip/config/sdxl.yaml
 
 clean:  ## remove what tests and builds left (never data/ or runs/)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ pooled embedding (n, 1280).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -90,13 +90,20 @@ class ClipTextEncoder:
         return out.hidden_states[-2], out.text_embeds
 
 
-def check_teachers(encoder: TextEncoder, wanted: Mapping[str, str]) -> None:
-    """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder."""
+def check_teachers(
+    encoder: TextEncoder, wanted: Mapping[str, str], half: Callable[[str], str] = lambda head: ""
+) -> None:
+    """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder.
+
+    `half`: head → fingerprint of the checkpoint's encoder in float16, asked where the numbers as stored differ: a
+    student of the float32 checkpoint draws with its float16 copies too.
+    """
+    rounded: Mapping[str, str] = getattr(encoder, "teachers_half", {})
     for head, teacher in wanted.items():
         recorded = encoder.teachers.get(head)
         if recorded is None:
             raise EncoderMismatch(f"the text encoder has no {head} head, and this checkpoint needs one: distil it")
-        if recorded != teacher:
+        if recorded != teacher and not (rounded.get(head) and rounded[head] == half(head)):
             raise EncoderMismatch(
                 f"the text encoder's {head} head reproduces {recorded}, this checkpoint's encoder is {teacher}: "
                 "choose the encoder distilled for this checkpoint"

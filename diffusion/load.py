@@ -80,7 +80,7 @@ def load_pipeline(
         check_unet(stage)
     teachers = _text_fingerprints(spec)
     if text_encoder is not None:
-        check_teachers(text_encoder, teachers)
+        check_teachers(text_encoder, teachers, lambda head: text_fingerprint(_text_folders(spec)[head], half=True))
     device, memo = choose_device(device), _Once()
     dtype = choose_dtype(dtype, device)
     if device.type == "cpu" and not low_memory:
@@ -115,9 +115,13 @@ def text_fingerprints(checkpoint: str | Path, download: Callable[[str], Path] | 
 
 
 def _text_fingerprints(spec: CheckpointSpec) -> dict[str, str]:
-    folders = {head: folder for stage in spec.stages.values() for head, folder in stage.text_folders.items()}
+    folders = _text_folders(spec)
     found = {folder: text_fingerprint(folder) for folder in set(folders.values())}
     return {head: found[folder] for head, folder in folders.items()}
+
+
+def _text_folders(spec: CheckpointSpec) -> dict[str, Path]:
+    return {head: folder for stage in spec.stages.values() for head, folder in stage.text_folders.items()}
 
 
 class _Once:

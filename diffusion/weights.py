@@ -120,17 +120,17 @@ def fingerprint(folder: Path, known: Mapping[Path, str] | None = None) -> str:
     return f"sha256:{digest}"
 
 
-def text_fingerprint(folder: Path) -> str:
+def text_fingerprint(folder: Path, *, half: bool = False) -> str:
     """Identify a text encoder by its tower's tensors alone: "sha256:<hex>" over name, type, shape and bytes of each.
 
     A CLIP's image tower and the projections may learn more without parting it from those that reproduce its text
-    tower. ko_clip.teachers.fingerprint says the same.
+    tower. `half`: rounded to float16, as a checkpoint is often shared. ko_clip.teachers.fingerprint says the same.
     """
     found: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         with _open(path) as file:
             found |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-    return tensors_fingerprint(found)
+    return tensors_fingerprint({key: value.half() for key, value in found.items()} if half else found)
 
 
 def tensors_fingerprint(found: Mapping[str, torch.Tensor]) -> str:

@@ -49,6 +49,7 @@ class PromptEncoder:
         if "base_1" in specs:  # SDXL's refiner reads what its base reads of the second teacher: one head serves both
             self._alias = {asked: has for has, asked in _SAME if has in self._sequences and asked not in specs}
         self.teachers |= {asked: self.teachers[has] for asked, has in self._alias.items()}
+        self.teachers_half = {name: specs[self._alias.get(name, name)].teacher_half for name in self.teachers}
         pooled = {name: spec.pooled for name, spec in specs.items() if spec.pooled}
         self.search_head = next((name for name in ("search", "refiner", "base_2") if name in pooled), "")
         self.search_dim = pooled.get(self.search_head, 0)

@@ -68,7 +68,7 @@ def head_specs(teachers: Mapping[str, Teacher]) -> dict[str, HeadSpec]:
             dim, pooled = teacher.widths(name)
             clip = isinstance(teacher, ClipTeacher)
             output = teacher.heads[name].output if clip and dim else ""
-            specs[name] = HeadSpec(dim, pooled, not clip, teacher.fingerprint, output)
+            specs[name] = HeadSpec(dim, pooled, not clip, teacher.fingerprint, output, teacher.half_fingerprint)
     return specs
 
 

@@ -44,6 +44,7 @@ class ClipTeacher:
     def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
         self.folder, self.heads, self.device = resolve(folder), dict(heads), device
         self.fingerprint, self.file_hash = fingerprint(self.folder), file_hash(self.folder)
+        self.half_fingerprint = fingerprint(self.folder, half=True)
         words = _tokenizer_folder(self.folder)
         with naming(words):
             self.tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
@@ -112,6 +113,7 @@ class SentenceTeacher:
     """A sentence-transformers model; its unit vectors are the pooled target of its heads."""
 
     slots = 0
+    half_fingerprint = ""
 
     def __init__(self, folder: str | Path, heads: Mapping[str, HeadRecipe], device: str = "cpu") -> None:
         from sentence_transformers import SentenceTransformer
@@ -173,14 +175,15 @@ def weights_files(folder: Path) -> tuple[list[Path], str]:
     raise FileNotFoundError(f"{folder} has no model.safetensors: pickled weights are not opened, convert them first")
 
 
-def fingerprint(folder: str | Path) -> str:
+def fingerprint(folder: str | Path, *, half: bool = False) -> str:
     """ "sha256:…" of a CLIP's text tower, name, type and shape of each tensor counted; of another model, of its file.
 
+    `half`: of the tower rounded to float16, which is the same for a checkpoint and its float16 copies.
     diffusion.weights.text_fingerprint says the same of a checkpoint's text encoder.
     """
     place = resolve(folder)
     kind = str(read_settings(place / "config.json").get("model_type", ""))
-    return _tower_hash(weights_files(place)[0]) if kind.startswith("clip") else file_hash(place)
+    return _tower_hash(weights_files(place)[0], half) if kind.startswith("clip") else file_hash(place)
 
 
 def file_hash(folder: str | Path) -> str:
@@ -192,11 +195,13 @@ def file_hash(folder: str | Path) -> str:
     return f"sha256:{sums[0] if len(sums) == 1 else hashlib.sha256(''.join(sums).encode()).hexdigest()}"
 
 
-def _tower_hash(paths: Sequence[Path]) -> str:
+def _tower_hash(paths: Sequence[Path], half: bool) -> str:
     tensors: dict[str, torch.Tensor] = {}
     for path in paths:
         with naming(path), safe_open(path, framework="pt") as file:
             tensors |= {key: file.get_tensor(key).contiguous() for key in file.keys()}  # noqa: SIM118 - no dictionary
+    if half:
+        tensors = {key: value.half() for key, value in tensors.items()}
     whole = any(key.startswith(_TOWER) for key in tensors)
     kept = [key for key in tensors if (key.startswith(_TOWER) or not whole) and not key.endswith(_NOT_TOWER)]
     digest = hashlib.sha256()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from ko_clip_parts import PAIRS
+from safetensors.torch import load_file, save_file
 
 from diffusion.encoder import EncoderMismatch
 from diffusion.load import load_pipeline, text_fingerprints
@@ -17,7 +18,7 @@ from ko_clip.recipe import recipe_from
 from ko_clip.student import save_encoder
 from ko_clip.teachers import fingerprint
 from ko_clip.tokenizer import TokenizerRecipe, train_tokenizer
-from testing.random_checkpoint import write_sdxl, write_sdxl_refiner
+from testing.random_checkpoint import copy_checkpoint, write_sdxl, write_sdxl_refiner
 
 # diffusers hands torch tensors to numpy 2 the old way
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -84,6 +85,24 @@ def test_a_student_of_stable_diffusion_1_is_refused_though_its_teacher_is_the_sa
     encoder = student(tmp_path / "student", base={"dim": 32, "teacher": fingerprint(sdxl / "text_encoder")})
     with pytest.raises(EncoderMismatch, match="no base_1 head, and this checkpoint needs one"):
         load_pipeline(sdxl, encoder)
+
+
+def test_a_student_draws_with_the_float16_copy_of_its_checkpoint(sdxl: Path, tmp_path: Path) -> None:
+    """A file in float16 has other bytes; rounded alike, its text encoders are the teachers. Another one is refused."""
+    recorded = {
+        name: {"dim": 32, "teacher": fingerprint(sdxl / part), "teacher_half": fingerprint(sdxl / part, half=True)}
+        for name, part in (("base_1", "text_encoder"), ("base_2", "text_encoder_2"))
+    }
+    encoder = student(tmp_path / "student", base_1=recorded["base_1"], base_2={**recorded["base_2"], "pooled": 24})
+    copy = copy_checkpoint(sdxl, tmp_path / "half")
+    for part in ("text_encoder", "text_encoder_2"):
+        path = copy / part / "model.safetensors"
+        save_file({key: value.half() for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
+    assert text_fingerprints(copy) != text_fingerprints(sdxl)
+    assert load_pipeline(copy, encoder, "cpu", "float32").draw([Shot("모자")], DrawSettings(steps=1)).images
+    save_file({key: value + 1e-3 for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
+    with pytest.raises(EncoderMismatch, match="base_2 head reproduces"):
+        load_pipeline(copy, encoder)
 
 
 @pytest.mark.parametrize(("heads", "expected"), [
