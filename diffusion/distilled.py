@@ -31,10 +31,11 @@ class FewSteps:
 def few_steps_by_name(*names: str) -> FewSteps | None:
     """What file names and titles such as "sdxl_lightning_4step" say; None where they say nothing."""
     text = " ".join(names).lower()
-    kind = next((each for each in ("lightning", "hyper", "turbo", "lcm") if re.search(rf"(?<![a-z]){each}", text)), "")
-    if not kind or (kind == "hyper" and "step" not in text):
+    kinds = {"lightning": "lightning", "turbo": "turbo", "hyper": r"(?<![a-z])hyper[ _-]?sd", "lcm": "(?<![a-z])lcm"}
+    kind = next((each for each, words in kinds.items() if re.search(words, text)), "")
+    if not kind:
         return None
-    count = re.search(r"(\d+)[ _-]*steps?", text)
+    count = re.search(r"(\d+)[ _-]*s(teps?)?(?![a-z])", text)
     steps = int(count[1]) if count and 1 <= int(count[1]) <= 16 else TURBO_STEPS
     return FewSteps(kind, steps, predicts_picture="x0" in text and steps == 1)
 

@@ -18,16 +18,20 @@ LENGTH = 77
 
 class TextEncoder(Protocol):
     """Anything that turns prompts into what a U-Net attends to. `teachers`: head → fingerprint of its
-    teacher. SDXL's base asks for the heads `base_1` and `base_2`.
+    teacher.
     """
 
     teachers: Mapping[str, str]
 
     def base(self, prompts: Sequence[str]) -> torch.Tensor: ...
 
-    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
-
     def refiner(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+class PooledTextEncoder(TextEncoder, Protocol):
+    """One for SDXL's base, whose `teachers` have the heads `base_1` and `base_2`."""
+
+    def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
 class EncoderMismatch(ValueError):

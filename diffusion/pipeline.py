@@ -15,12 +15,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from PIL import Image
 
-from diffusion.encoder import TextEncoder
+from diffusion.encoder import PooledTextEncoder, TextEncoder
 from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
@@ -203,7 +203,8 @@ class TwoStagePipeline:
         if not stage.is_pooled:
             hidden = self.text_encoder.base(texts).detach()  # (texts, 77, d)
             return Conditioning(hidden[positive], hidden[negative])
-        hidden, pooled = (each.detach() for each in self.text_encoder.base_pooled(texts))
+        encoder = cast("PooledTextEncoder", self.text_encoder)  # its heads were checked when the checkpoint was opened
+        hidden, pooled = (each.detach() for each in encoder.base_pooled(texts))
         unwanted, unwanted_pooled = hidden[negative], pooled[negative]
         if stage.zeros_for_empty:
             empty = torch.tensor([not texts[i] for i in negative], device=hidden.device)

@@ -15,8 +15,8 @@ from transformers import PretrainedConfig
 class HeadSpec:
     """What one head gives and whom it reproduces. `dim` 0: no sequence; `pooled` 0: no pooled embedding.
 
-    `output`: which hidden states of the teacher. `teacher_half`: the teacher's fingerprint in float16. `words`: over how
-    many dimensions the words of a text say the pooled embedding by themselves (`ko_clip.lexical`), 0 where they do not;
+    `output`: which hidden states of the teacher. `teacher_half`: its fingerprint in float16. `words`: over how many
+    dimensions the words of a text say the pooled embedding by themselves (`ko_clip.lexical`), 0 where they do not;
     `words_share`: how much of it, 0 to 1.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import LCMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 from diffusion.distilled import few_steps_by_name, is_few_step
 from diffusion.load import load_pipeline
@@ -20,7 +20,8 @@ from testing.random_checkpoint import TINY, base_unet, write_sdxl_refiner, write
 
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 TURBO = {**NOISE, "_class_name": "EulerAncestralDiscreteScheduler", "timestep_spacing": "trailing"}
-LCM = {**NOISE, "_class_name": "LCMScheduler", "original_inference_steps": 50, "timestep_scaling": 10.0}
+LCM = {**NOISE, "_class_name": "LCMScheduler", "original_inference_steps": 50, "timestep_scaling": 10.0,
+       "steps_offset": 1, "clip_sample": False, "set_alpha_to_one": True}  # fmt: skip
 
 
 def distilled(folder: Path, scheduler: dict[str, object], told: int | None = None) -> Path:
@@ -77,7 +78,8 @@ def test_an_lcm_draws_as_diffusers_does(tmp_path: Path) -> None:
     """The same latents and, in one step, no further noise: the same picture but for rounding."""
     folder = distilled(tmp_path, LCM, told=32)
     ours = load_pipeline(folder, device="cpu", dtype="float32")
-    stock = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    scheduler = LCMScheduler.from_pretrained(folder / "scheduler")  # model_index.json names another
+    stock = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, scheduler=scheduler)
     stock.set_progress_bar_config(disable=True)
     noise = torch.randn((1, 4, 4, 4), generator=torch.Generator().manual_seed(3))
     (theirs,) = stock("dress", num_inference_steps=1, guidance_scale=8.5, latents=noise, output_type="pt").images
@@ -141,6 +143,9 @@ def test_a_refiner_after_a_turbo_takes_as_many_steps_as_after_any_base(tmp_path:
     ("sd_xl_turbo_1.0_fp16", ("turbo", 4, False)),
     ("DreamShaperXL_Turbo_v2_1", ("turbo", 4, False)),
     ("Hyper-SDXL-8steps", ("hyper", 8, False)),
+    ("juggernautXL_rdxlLightning4S", ("lightning", 4, False)),
+    ("sdxlTurbo_v1", ("turbo", 4, False)),
+    ("DreamShaper8_LCM", ("lcm", 4, False)),
     ("LCM_Dreamshaper_v7_4k", ("lcm", 4, False)),
     ("v1-5-pruned-emaonly", None),
     ("hyperrealistic_v3", None),
