@@ -103,12 +103,14 @@ def scheduler_config(file: SingleFile) -> Config:
         "beta_schedule": "scaled_linear",
         "prediction_type": file.prediction,
         "steps_offset": 1,
+        "set_alpha_to_one": False,
+        "clip_sample": False,
         "timestep_spacing": "leading",
     }
     if file.zero_snr:
         config |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     elif file.few is not None and file.few.kind == "lcm":
-        config |= {"_class_name": LCM, "original_inference_steps": 50}
+        config |= {"_class_name": LCM, "original_inference_steps": 50, "set_alpha_to_one": True}
     elif file.few is not None:
         config |= {"timestep_spacing": "trailing"}
     return config
