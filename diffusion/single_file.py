@@ -45,7 +45,7 @@ class Tower:
 
 
 @dataclass(frozen=True)
-class Family:
+class CheckpointFamily:
     """What holds for every checkpoint of a family. `side`: pixels, where the file does not say."""
 
     name: str
@@ -70,14 +70,14 @@ class Family:
 
 _XL = {"side": 1024, "scaling_factor": 0.13025}
 FAMILIES = (
-    Family("Stable Diffusion 1", "base", "StableDiffusionPipeline",
+    CheckpointFamily("Stable Diffusion 1", "base", "StableDiffusionPipeline",
            (Tower("text_encoder", "cond_stage_model.transformer.", False, END),)),
-    Family("Stable Diffusion 2", "base", "StableDiffusionPipeline",
+    CheckpointFamily("Stable Diffusion 2", "base", "StableDiffusionPipeline",
            (Tower("text_encoder", "cond_stage_model.model.", True, "!", cut=True),), 768, "v_prediction"),
-    Family("SDXL", "base", "StableDiffusionXLPipeline",
+    CheckpointFamily("SDXL", "base", "StableDiffusionXLPipeline",
            (Tower("text_encoder", "conditioner.embedders.0.transformer.", False, END),
             Tower("text_encoder_2", "conditioner.embedders.1.model.", True, "!")), **_XL),  # type: ignore[arg-type]
-    Family("the SDXL refiner", "refiner", "StableDiffusionXLImg2ImgPipeline",
+    CheckpointFamily("the SDXL refiner", "refiner", "StableDiffusionXLImg2ImgPipeline",
            (Tower("text_encoder_2", "conditioner.embedders.0.model.", True, "!"),), **_XL),  # type: ignore[arg-type]
 )  # fmt: skip
 
@@ -109,7 +109,7 @@ class SingleFile:
     """
 
     path: Path
-    family: Family
+    family: CheckpointFamily
     shapes: Shapes
     dtypes: tuple[str, ...]
     prediction: str
@@ -170,7 +170,7 @@ def ema_name(key: str) -> str:
     return EMA + "".join(key.split(".")[1:])
 
 
-def _family(path: Path, shapes: Shapes) -> Family:
+def _family(path: Path, shapes: Shapes) -> CheckpointFamily:
     if any(key.startswith(UNET + "input_blocks.") for key in shapes) and "edm_mean" not in shapes:
         for family in FAMILIES:
             if all(any(key.startswith(tower.prefix) for key in shapes) for tower in family.towers):
@@ -191,7 +191,7 @@ def known_families() -> str:
     return ", ".join(family.name for family in FAMILIES)
 
 
-def _prediction(path: Path, family: Family, shapes: Shapes, metadata: Mapping[str, str]) -> tuple[str, str]:
+def _prediction(path: Path, family: CheckpointFamily, shapes: Shapes, metadata: Mapping[str, str]) -> tuple[str, str]:
     """What the U-Net predicts, and what says so."""
     if "v_pred" in shapes:
         return "v_prediction", "its key v_pred"

@@ -267,7 +267,7 @@ def _own_stage(folder: Path, role: str, entry: object) -> StageSpec:
     chosen = {f.name for f in fields(StageDefaults)}
     unknown = set(entry) - known - {"defaults"}
     given = dict(entry.get("defaults", {}))
-    kinds: dict[str, type | tuple[type, ...]] = {"size": (int, type(None)), "zeros_for_empty": bool}
+    kinds: dict[str, type] = {"size": int, "zeros_for_empty": bool}
     if wrong := [name for name in known if name in entry and not isinstance(entry[name], kinds.get(name, str))]:
         raise ValueError(f"{folder / MANIFEST}: stage {role} has {wrong[0]} of the wrong kind")
     if unknown or not set(given) <= chosen:

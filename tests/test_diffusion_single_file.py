@@ -344,7 +344,7 @@ def test_a_weight_that_no_unet_has_is_refused_and_nothing_is_left(
 ) -> None:
     extra = {"model.diffusion_model.time_embed.cond_proj.weight": torch.zeros(4, 4)}
     path = write_single_file(tmp_path / "odd.safetensors", sd15 | extra)
-    with pytest.raises(WeightsError, match="weights that no U-Net of its family has .time_embed.cond_proj.weight"):
+    with pytest.raises(WeightsError, match=r"weights that no U-Net of its family has \(\S+time_embed.cond_proj.weight"):
         load_pipeline(path)
     assert [each for each in cache.iterdir() if each.is_dir()] == []
 
@@ -358,6 +358,6 @@ def test_a_truncated_file_is_refused(sd15: dict[str, torch.Tensor], tmp_path: Pa
 
 def test_what_is_unpacked_is_whole(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
     folder = unpacked(write_single_file(tmp_path / "dress.safetensors", sd15))
-    assert len(stored_shapes(folder / "unet")) == 686
+    assert len(stored_shapes(folder / "unet")) == sum(key.startswith("model.diffusion_model.") for key in sd15)
     with pytest.raises(FileExistsError, match="name a folder that does not"):
         unpack(read_single_file(tmp_path / "dress.safetensors"), folder)
