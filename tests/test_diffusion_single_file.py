@@ -14,10 +14,12 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, con
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from demo.studio.readiness import missing_checkpoint, names_refiner
 from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.single_file import FAMILIES, SingleFile, read_single_file
 from diffusion.single_file_configs import unet_config, vae_config
+from diffusion.specs import is_hub_id
 from diffusion.unpack import unpack, unpacked
 from diffusion.weights import WeightsError, stored_shapes
 from testing import public_layouts as public
@@ -213,10 +215,13 @@ def test_the_moving_average_is_drawn_with_where_a_file_holds_it(sd15: dict[str, 
     assert torch.equal(found["conv_out.bias"], unet["model.diffusion_model.out.2.bias"] + 1)
 
 
-def test_a_half_precision_file_is_known_and_opens(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    half = {key: value.half() if value.is_floating_point() else value for key, value in sd15.items()}
+@pytest.mark.parametrize(("dtype", "name"), [(torch.float16, "F16"), (torch.bfloat16, "BF16")])
+def test_a_half_precision_file_is_known_and_opens(
+    sd15: dict[str, torch.Tensor], tmp_path: Path, dtype: torch.dtype, name: str
+) -> None:
+    half = {key: value.to(dtype) if value.is_floating_point() else value for key, value in sd15.items()}
     path = write_single_file(tmp_path / "half.safetensors", half)
-    assert read_single_file(path).dtypes[0] == "F16"
+    assert read_single_file(path).dtypes[0] == name
     assert load_pipeline(path, Teacherless(path), "cpu", "float32").draw([Shot("dress")], TINY).images
 
 
@@ -361,3 +366,10 @@ def test_what_is_unpacked_is_whole(sd15: dict[str, torch.Tensor], tmp_path: Path
     assert len(stored_shapes(folder / "unet")) == sum(key.startswith("model.diffusion_model.") for key in sd15)
     with pytest.raises(FileExistsError, match="name a folder that does not"):
         unpack(read_single_file(tmp_path / "dress.safetensors"), folder)
+
+
+def test_the_service_takes_a_file_for_a_checkpoint(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    path = write_single_file(tmp_path / "dress.safetensors", sd15)
+    assert missing_checkpoint(str(path)) is None
+    assert not names_refiner(str(path))
+    assert not is_hub_id("models/absent.safetensors")  # a misspelt one is not looked up on the hub
