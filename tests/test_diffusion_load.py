@@ -113,7 +113,7 @@ def test_a_hub_id_is_downloaded_to_a_folder(sd15: Path, xl: Path) -> None:
 
 
 def test_names_that_lead_nowhere_say_what_is_allowed(own: Path, xl: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="sd15, sd2, sdxl-refiner"):
+    with pytest.raises(FileNotFoundError, match="sd15, sd2, sdxl, sdxl-refiner"):
         resolve("nothing")
     with pytest.raises(FileNotFoundError, match="not a checkpoint folder"):
         resolve(tmp_path)
