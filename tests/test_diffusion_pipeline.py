@@ -252,7 +252,7 @@ def test_mixed_batches_and_empty_ones_are_refused(pipeline: TwoStagePipeline) ->
         {"strength": None},
         {"refine_strength": 1.1},
         {"style_weight": 3.0},
-        {"scheduler": "lcm"},
+        {"scheduler": "plms"},
         {"style": ""},
         {"refine": 1},
     ],
