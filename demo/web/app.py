@@ -23,7 +23,7 @@ from demo.web.api import (
     status,
     trash,
 )
-from demo.web.compat import a1111, openai_answers, openai_images
+from demo.web.compat import openai_answers, openai_images
 from demo.web.metrics import Metrics
 from demo.web.pages import blueprint as pages
 from demo.web.post_page import blueprint as post_page
@@ -52,6 +52,8 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
                       status.blueprint, openai_images.blueprint, pages, post_page):  # fmt: skip
         _register(app, blueprint)
     if settings.a1111:
+        from demo.web.compat import a1111  # off by default: imported where asked for
+
         _register(app, a1111.blueprint)
     app.extensions["dialects"] = {"openai": openai_answers.error_fields}
     reference.install(app)

@@ -18,16 +18,17 @@ Responses = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]  # of a 
 Id = Annotated[str, Field(pattern=jobspec.ID)]
 
 
+# `defer_build`: a model is built when it is first used; building all of them is a third of the import
 class Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Query(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, defer_build=True)
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 # in

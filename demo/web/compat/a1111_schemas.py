@@ -21,7 +21,7 @@ SIDE = "pictures are resized: their longer side to the longer of both"
 class DrawRequest(BaseModel):
     """What txt2img and img2img share."""
 
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, defer_build=True)
 
     prompt: Annotated[
         Text, taken("Korean or English; `<lora:NAME:WEIGHT>` of installed styles, weights `(word:1.2)`")
@@ -73,6 +73,6 @@ class ProgressQuery(Query):
 
 
 class Options(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     sd_model_checkpoint: str | None = None

@@ -21,7 +21,7 @@ ANY = "one checkpoint draws; `geuryeojwo` names it"
 class Pictures(BaseModel):
     """What all three requests have."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, defer_build=True)
 
     model: Annotated[str | None, ignored(ANY)] = None
     n: Annotated[Count | None, taken("1 where absent")] = None
@@ -61,7 +61,7 @@ class GenerateRequest(Generated):
 class EditRequest(Generated):
     """The form fields of an edit; its files are `image` (or several as `image[]`) and `mask`."""
 
-    model_config = ConfigDict(strict=False)
+    model_config = ConfigDict(strict=False, defer_build=True)
 
     prompt: Annotated[Prompt, taken("what the picture is to show, as a sentence")]
     input_fidelity: Annotated[str | None, ignored("`keep` says how much of the rest stays")] = None
@@ -70,7 +70,7 @@ class EditRequest(Generated):
 class VariationRequest(Pictures):
     """The form fields of a variation; its file is `image`."""
 
-    model_config = ConfigDict(strict=False)
+    model_config = ConfigDict(strict=False, defer_build=True)
 
     prompt: Annotated[Prompt | None, taken("ours: what the picture shows; else read from the file or guessed")] = None
 
