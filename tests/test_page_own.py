@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 
 import pytest
 from page_world import World, drawn, expect, generations, open_world
 from PIL import Image
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -44,8 +46,10 @@ def uploads(page: Page) -> list[dict]:
 
 
 def close_toasts(page: Page) -> None:
-    for button in page.locator("#toasts").get_by_role("button", name="알림 닫기").all():
-        button.click()
+    """Close what is said, from the last on: each that goes moves those behind it."""
+    for button in reversed(page.locator("#toasts").get_by_role("button", name="알림 닫기").all()):
+        with contextlib.suppress(PlaywrightError):  # it went by itself
+            button.click(timeout=2000)
     page.wait_for_timeout(400)
 
 

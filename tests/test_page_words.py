@@ -52,7 +52,7 @@ def test_every_code_of_the_api_is_explained_with_what_to_do() -> None:
     programs = {  # what a page cannot meet, or (streams) meets without a word: it polls
         "bad_request", "bad_cursor", "bad_token", "cross_site", "bad_host", "admin_only",
         "method_not_allowed", "unsupported_media_type", "invalid_request", "idempotency_conflict",
-        "too_many_streams",
+        "too_many_streams", "cancelled", "drafts_off",
     }  # fmt: skip
     explained = {key.split(".")[1] for key in WORDS if key.startswith("problem.")}
     assert codes - programs <= explained, codes - programs - explained

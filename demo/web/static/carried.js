@@ -5,7 +5,7 @@ import { toast } from "./say.js";
 import * as settings from "./settings.js";
 import { w } from "./words.js";
 
-const PROGRAMS = { geuryeojwo: "그려줘", a1111: "A1111", comfyui: "ComfyUI", invokeai: "InvokeAI", fooocus: "Fooocus" };
+const PROGRAMS = { geuryeojwo: w("app.name"), a1111: "A1111", comfyui: "ComfyUI", invokeai: "InvokeAI", fooocus: "Fooocus" };
 
 /** @param {import("../types").Carried | null} carried */
 export function fill(carried) {
