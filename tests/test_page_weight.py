@@ -17,7 +17,7 @@ SETTLED = "[...document.querySelectorAll('#similar img')].length > 0 && document
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("weight"), 0.01) as world:
+    with open_world(tmp_path_factory.mktemp("weight"), 0.01, FIRST_PAGE_LIKES="0") as world:
         neighbour = world.person()
         share(neighbour)
         for prompt in ("빨간 체크무늬 원피스", "노란 저고리", "검은 갓"):
