@@ -38,7 +38,7 @@ class Studio:
         if self.worker is not None:
             self.worker.stop()
             self.thread.join(60)
-            self.worker._database.close()
+            self.worker.close()
         self.services.close()
 
 

@@ -83,7 +83,7 @@ def test_workers_on_postgresql_draw_everything_once(postgres: str, tmp_path: Pat
     for worker, thread in zip(workers, threads, strict=True):
         worker.stop()
         thread.join(60)
-        worker._database.close()
+        worker.close()
     with studio.services.database.read() as session:
         images = list(session.scalars(sa.select(Image)))
         assert len(images) == len(ids) - 1 and studio.services.space.used_bytes() == sum(row.bytes for row in images)

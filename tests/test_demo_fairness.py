@@ -126,7 +126,7 @@ def test_the_address_is_a_keyed_hash_that_goes_when_the_job_ends(tmp_path: Path)
     worker._open()
     while worker.work_once():
         pass
-    worker._database.close()
+    worker.close()
     with studio.services.database.read() as session:
         assert set(session.scalars(select(Generation.address))) == {None}
     studio.close()
@@ -170,7 +170,7 @@ def test_a_clock_a_day_off_changes_nobodys_place_and_refuses_nobody(
     assert studio.services.readiness.worker() is not None
     while worker.work_once():
         pass
-    worker._database.close()
+    worker.close()
     with studio.services.database.read() as session:
         began = dict(session.execute(select(Generation.id, Generation.turn)).all())
         assert set(session.scalars(select(Generation.status))) == {"succeeded"}

@@ -79,7 +79,7 @@ def test_somebody_with_one_job_waits_for_at_most_two_of_anothers_hundred(studio:
         assert drawn <= 2
     ended = [item for item in greedy.get("/generations?limit=100").json["items"] if item["status"] == "succeeded"]
     assert len(ended) <= 2
-    worker._database.close()
+    worker.close()
 
 
 def test_the_place_of_a_new_job_is_right_while_the_last_order_is_kept(studio: Studio) -> None:
@@ -124,7 +124,7 @@ def test_jobs_of_one_shape_are_drawn_together(studio: Studio) -> None:
     for person, job in zip(people, made, strict=True):
         assert person.get(f"/generations/{job['id']}").json["status"] == "succeeded"
     assert people[0].get(f"/generations/{other['id']}").json["status"] == "queued"
-    worker._database.close()
+    worker.close()
 
 
 def test_a_cancelled_job_of_a_batch_ends_at_once_and_the_others_go_on(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_one_bad_job_does_not_take_others_of_its_batch_with_it(studio: Studio) -
     worker.work_once()
     assert bad.get(f"/generations/{failed['id']}").json["error"]["code"] == "draw_failed"
     assert good.get(f"/generations/{fine['id']}").json["status"] == "succeeded"
-    worker._database.close()
+    worker.close()
 
 
 def test_a_job_whose_worker_died_is_drawn_again_at_most_twice(studio: Studio) -> None:
@@ -192,7 +192,7 @@ def test_a_lease_that_ran_out_is_taken_back_and_the_late_worker_commits_nothing(
     assert ends == ["done"] and len(list(studio.services.storage.found())) == 3
     assert person.get(f"/generations/{id}").json["status"] == "succeeded"
     for worker in (slow, quick):
-        worker._database.close()
+        worker.close()
 
 
 def test_a_job_ends_once(studio: Studio) -> None:
@@ -252,7 +252,7 @@ def test_a_sentence_and_a_form_are_drawn_in_one_batch(studio: Studio) -> None:
     worker._open()
     assert worker.work_once()
     assert [shot.prompt for shot in studio.pipeline.batches[0]] == ["빨간 원피스"] * 2 + ["파란 코트"] * 2
-    worker._database.close()
+    worker.close()
 
 
 def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
@@ -266,7 +266,7 @@ def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio)
     sizes = {settings.guidance_scale: len(batch) for batch, settings in zip(
         reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
     assert sizes == {1.0: 16, 3.0: 8, None: 8}
-    worker._database.close()
+    worker.close()
 
 
 def test_what_was_drawn_is_stored_while_the_next_is_drawn(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,4 +290,4 @@ def test_a_job_that_cannot_be_ended_is_drawn_again(studio: Studio, monkeypatch: 
     assert list(worker._finishing.jobs) == [], "its lease is not renewed any more"
     with studio.services.database.read() as session:
         assert session.get(Generation, id).status == "running", "until its lease has ended"
-    worker._database.close()
+    worker.close()

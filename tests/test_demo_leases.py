@@ -108,7 +108,7 @@ def test_two_workers_share_one_queue_and_draw_everything_once(studio: Studio) ->
     for worker, thread in zip(workers, threads, strict=True):
         worker.stop()
         thread.join(60)
-        worker._database.close()
+        worker.close()
     with studio.services.database.read() as session:
         assert list(session.scalars(select(WorkerRow))) == [], "who ends takes its row along"
 
@@ -183,7 +183,7 @@ def test_a_late_result_is_refused_and_the_job_drawn_once(studio: Studio) -> None
         assert session.get_one(Generation, id).attempt == 2 and len(list(session.scalars(select(Image)))) == 1
     assert len(list(studio.services.storage.found())) == 3
     for worker in (late, quick):
-        worker._database.close()
+        worker.close()
 
 
 def test_a_run_without_a_step_for_too_long_loses_its_lease(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_a_run_without_a_step_for_too_long_loses_its_lease(studio: Studio, monke
     beat.join(30)
     with studio.services.database.read() as session:
         assert session.scalar(select(Generation.lease_until)) == before
-    worker._database.close()
+    worker.close()
 
 
 @pytest.mark.timeout(900)

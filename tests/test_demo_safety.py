@@ -43,7 +43,7 @@ def test_what_the_checker_flags_fails_and_is_never_shown(tmp_path: Path) -> None
         assert answer["status"] == status
         assert (answer["error"] or {}).get("code") == ("content_flagged" if objects else None)
         assert len(list(studio.services.storage.found())) == (0 if objects else 6)
-        worker._database.close()
+        worker.close()
         studio.close()
 
 

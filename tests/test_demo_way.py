@@ -93,4 +93,4 @@ def test_a_job_passes_few_files_on_its_way_and_none_is_long(studio: Studio) -> N
     assert len(ran) <= MOST_RUN, sorted(ran)
     lines = {name: len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in ran}
     assert max(lines.values()) <= MOST_LINES, lines
-    worker._database.close()
+    worker.close()

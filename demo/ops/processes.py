@@ -104,6 +104,7 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
             time.sleep(LOOK_AGAIN)
     on_end(worker.stop)
     worker.run()
+    worker.close()
     return 0
 
 

@@ -102,6 +102,10 @@ class Worker:
         with self._database.write() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.name == self._queue.worker))
 
+    def close(self) -> None:
+        """Let go of the database; the last process that does leaves it whole, without a log beside it."""
+        self._database.close()
+
     def work_once(self) -> bool:
         """Draw one batch and store it; False when nothing waits."""
         drawn = self._draw_next()
