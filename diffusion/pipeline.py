@@ -203,7 +203,8 @@ class TwoStagePipeline:
         if not stage.is_pooled:
             hidden = self.text_encoder.base(texts).detach()  # (texts, 77, d)
             return Conditioning(hidden[positive], hidden[negative])
-        encoder = cast("PooledTextEncoder", self.text_encoder)  # its heads were checked when the checkpoint was opened
+        # its heads were checked when the checkpoint was opened
+        encoder: PooledTextEncoder = cast("PooledTextEncoder", self.text_encoder)
         hidden, pooled = (each.detach() for each in encoder.base_pooled(texts))
         unwanted, unwanted_pooled = hidden[negative], pooled[negative]
         if stage.zeros_for_empty:
