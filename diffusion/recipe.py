@@ -11,11 +11,9 @@ A recipe holds the texts as typed and, where a prompt reader read them otherwise
 from __future__ import annotations
 
 import hashlib
-import html
 import io
 import json
 import platform
-import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -25,12 +23,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from diffusion.request import DrawSettings, Shot
 from jobspec import StyleUse
+from pictures import recipe_of_xmp
 
 FORMAT = 2
 FORMATS = (1, 2)
 KEY = "geuryeojwo"
 KEYS = (KEY, "recipe")  # of a PNG's text chunk: ours, and the studio's
-XMP = re.compile(r'geuryeojwo:recipe="([^"]*)"')  # where the studio's JPEG and WebP have it, and formerly:
+# where the studio's JPEG and WebP had it before they had it in XMP
 EXIF_IFD, USER_COMMENT, UNICODE = 0x8769, 0x9286, b"UNICODE\0"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SETTINGS = (
@@ -146,9 +145,8 @@ def _texts(image: Image.Image) -> list[str]:
         image.load()
         chunks = getattr(image, "text", {})
         return [chunks[key] for key in KEYS if key in chunks]
-    xmp = image.info.get("xmp")
-    if isinstance(xmp, bytes) and (found := XMP.search(xmp.decode("utf-8", errors="replace"))):
-        return [html.unescape(found[1])]
+    if (found := recipe_of_xmp(image.info.get("xmp"))) is not None:
+        return [found]
     comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
     if not isinstance(comment, bytes) or not comment.startswith(UNICODE):
         return []

@@ -5,6 +5,7 @@ Why a room of its own: five rooms opened pictures, each in its own way, and four
 """
 
 from pictures.opening import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures.recipe import recipe_of_xmp
 from pictures.square import squared, unsquared
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PictureTooLarge",
     "UnreadablePicture",
     "open_picture",
+    "recipe_of_xmp",
     "squared",
     "unsquared",
 ]

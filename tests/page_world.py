@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -133,6 +133,18 @@ def open_world(folder: Path, step_seconds: float = 0.05, **settings: str) -> Ite
             browser.close()
     finally:
         server.stop()
+
+
+@contextmanager
+def open_neighbourhood(folder: Path, prompts: Sequence[str], **settings: str) -> Iterator[World]:
+    """A world in which somebody else has drawn these prompts for everyone to see."""
+    with open_world(folder, 0.01, **settings) as world:
+        neighbour = world.person()
+        share(neighbour)
+        for prompt in prompts:
+            drawn(neighbour, prompt)
+        world.leave()
+        yield world
 
 
 def draw(page: Page, prompt: str) -> object:

@@ -12,7 +12,8 @@ from demo_client import Person, Studio, open_studio, wait_for
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from demo.store.settings import SettingsError
+from demo.store.settings import Settings, SettingsError
+from demo.web.security import body_limits
 
 SD = "//sdapi/v1"
 
@@ -157,3 +158,9 @@ def test_png_info_reads_what_a_file_carries(program: Person) -> None:
     assert found["info"] == found["items"]["parameters"] == text
     assert found["parameters"] == {"prompt": "a dress", "seed": 3, "steps": 5}
     assert program.post(f"{SD}/png-info", {"image": picture()}).json["info"] == ""
+
+
+def test_an_api_that_is_off_takes_no_large_bodies() -> None:
+    off, on = body_limits(Settings()), body_limits(Settings(a1111="token"))
+    assert off("/sdapi/v1/img2img") == off("/api/v1/generations") < on("/sdapi/v1/img2img")
+    assert off("/api/v1/images/") == on("/api/v1/images")

@@ -11,19 +11,19 @@ import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
-from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from safetensors.torch import load_file
+from single_file_kinds import KINDS, WIDE, empty_caches, write_kind
 
 from demo.studio.readiness import missing_checkpoint, names_refiner
 from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.pipeline import DrawSettings, Shot
-from diffusion.single_file import FAMILIES, SingleFile, read_single_file
+from diffusion.single_file import SingleFile, read_single_file
 from diffusion.single_file_configs import unet_config, vae_config
 from diffusion.specs import is_hub_id
 from diffusion.unpack import unpack, unpacked
 from diffusion.weights import WeightsError, stored_shapes
 from testing import public_layouts as public
-from testing.random_checkpoint import noise_scheduler, write_tokenizer
+from testing.random_checkpoint import write_tokenizer
 from testing.single_files import (
     moving_average,
     parts_of,
@@ -34,25 +34,6 @@ from testing.single_files import (
     write_single_file,
 )
 
-WIDE = 64
-TEXT = {"vocab_size": 138, "hidden_size": WIDE, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 1, "projection_dim": WIDE}  # fmt: skip
-VAE = {"block_out_channels": [32] * 4}
-XL = {"addition_time_embed_dim": 8, "attention_head_dim": 1}
-KINDS = {  # folder → its U-Net's, autoencoder's and text encoders' settings: the published ones, narrower
-    "sd15": (public.SD15_UNET | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE}, public.SD_VAE | VAE,
-             {"text_encoder": public.CLIP_L | TEXT}),
-    "sd2": (public.SD2_UNET | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE, "attention_head_dim": 1},
-            public.SD_VAE | VAE, {"text_encoder": public.OPENCLIP_H | TEXT}),
-    "sdxl": (public.SDXL_UNET | XL | {"block_out_channels": [64] * 3, "cross_attention_dim": 2 * WIDE,
-                                      "projection_class_embeddings_input_dim": WIDE + 6 * 8,
-                                      "transformer_layers_per_block": [1, 2, 3]}, public.SDXL_VAE | VAE,
-             {"text_encoder": public.CLIP_L | TEXT, "text_encoder_2": public.OPENCLIP_G | TEXT}),
-    "sdxl-refiner": (public.REFINER_UNET | XL | {"block_out_channels": [64] * 4, "cross_attention_dim": WIDE,
-                                                 "projection_class_embeddings_input_dim": WIDE + 5 * 8,
-                                                 "transformer_layers_per_block": 2}, public.SDXL_VAE | VAE,
-                     {"text_encoder_2": public.OPENCLIP_G | TEXT}),
-}  # fmt: skip
 NAMES = {"sd15": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL", "sdxl-refiner": "the SDXL refiner"}
 FULL = {
     "sd15": (public.SD15_UNET, public.SD_VAE),
@@ -63,28 +44,9 @@ FULL = {
 TINY = DrawSettings(size=64, steps=2)
 
 
-def write_kind(folder: Path, kind: str) -> Path:
-    """A narrow checkpoint in diffusers' layout."""
-    torch.manual_seed(0)
-    unet, vae, towers = KINDS[kind]
-    UNet2DConditionModel(**unet).save_pretrained(folder / "unet")
-    AutoencoderKL(**vae).save_pretrained(folder / "vae")
-    for part, settings in towers.items():
-        tower = CLIPTextModelWithProjection if part.endswith("_2") else CLIPTextModel
-        tower(CLIPTextConfig(**settings)).save_pretrained(folder / part)
-        write_tokenizer(folder / part.replace("text_encoder", "tokenizer"))
-    noise_scheduler("v_prediction" if kind == "sd2" else "epsilon").save_pretrained(folder / "scheduler")
-    index = {part: ["transformers", "CLIPTextModel"] for part in towers}
-    (folder / "model_index.json").write_text(json.dumps(index | {"unet": ["diffusers", "UNet2DConditionModel"]}))
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No cache of this machine's user, nor of a hub."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("diffusion.vocabulary.KNOWN_VOCABULARIES", (("nobody/nothing", ""),))
-    return tmp_path / "cache/geuryeojwo/checkpoints"
+    return empty_caches(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -279,86 +241,6 @@ def test_stable_diffusion_2_and_sdxl_pad_their_second_vocabulary_with_an_exclama
     end = "<|endoftext|>"
     assert pads == {"sd15": {"tokenizer": end}, "sd2": {"tokenizer": "!"}, "sdxl-refiner": {"tokenizer_2": "!"},
                     "sdxl": {"tokenizer": end, "tokenizer_2": "!"}}  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "extra", "metadata", "sidecar", "expected"), [
-    ("sd15", {}, {}, "", ("epsilon", "its family, the file does not say", 512)),
-    ("sd2", {}, {}, "", ("v_prediction", "its family, the file does not say", 768)),
-    ("sd2", {}, {"modelspec.prediction_type": "epsilon"}, "", ("epsilon", "modelspec.prediction_type", 512)),
-    ("sd2", {}, {}, "model: {params: {unet_config: {}}}", ("epsilon", "one.yaml", 512)),
-    ("sd2", {}, {}, "model: {params: {parameterization: v}}", ("v_prediction", "one.yaml", 768)),
-    ("sdxl", {"v_pred": torch.zeros(0)}, {}, "", ("v_prediction", "its key v_pred", 1024)),
-    ("sdxl", {}, {"modelspec.resolution": "832x1216"}, "", ("epsilon", "its family, the file does not say", 832)),
-])  # fmt: skip
-def test_the_prediction_is_told_with_what_says_so(
-    folders: Mapping[str, Path], tmp_path: Path, kind: str, extra: dict, metadata: dict, sidecar: str, expected: tuple
-) -> None:
-    path = write_single_file(tmp_path / "one.safetensors", parts_of(folders[kind]) | extra, metadata)
-    if sidecar:
-        path.with_suffix(".yaml").write_text(sidecar)
-    file = read_single_file(path)
-    assert (file.prediction, file.prediction_from, file.side) == expected
-
-
-@pytest.mark.parametrize(("keys", "expected"), [
-    (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], "a transformer .Stable Diffusion 3, Flux"),
-    (["double_blocks.0.img_attn.qkv.weight"], "a transformer"),
-    (["lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight"], "a LoRA: python -m demo styles add"),
-    (["unet.down_blocks.0.attentions.0.proj_in.lora_A.weight"], "a LoRA"),
-    (["control_model.input_hint_block.0.weight"], "a ControlNet"),
-    (["emb_params"], "a textual inversion"),
-    (["down_blocks.0.resnets.0.conv1.weight"], "one part in diffusers' layout"),
-    (["model.diffusion_model.input_blocks.0.0.weight"], "a U-Net without text encoders"),
-    (["encoder.down.0.block.0.conv1.weight"], "an autoencoder alone"),
-    (["edm_mean", "model.diffusion_model.input_blocks.0.0.weight"], "Playground 2.5"),
-    (["weight"], "no checkpoint that is known .its first keys: weight"),
-])  # fmt: skip
-def test_another_kind_of_file_is_refused_by_name(keys: list[str], expected: str, tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    save_file({key: torch.zeros(1) for key in keys}, path)
-    with pytest.raises(WeightsError, match=expected) as refused:
-        load_pipeline(path)
-    assert all(family.name in str(refused.value) for family in FAMILIES)
-
-
-def test_a_pickle_is_refused_with_the_conversion_which_works(
-    sd15: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import shlex
-    import subprocess
-    import sys
-
-    torch.save({"state_dict": sd15, "epoch": 1}, tmp_path / "old.ckpt")
-    with pytest.raises(WeightsError, match="is a pickle, which runs code when it is opened") as refused:
-        load_pipeline(tmp_path / "old.ckpt")
-    command = shlex.split(str(refused.value)[str(refused.value).index("python -c") :])
-    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
-    assert read_single_file(tmp_path / "old.safetensors").family.name == "Stable Diffusion 1"
-
-
-def test_an_inpainting_file_is_refused_by_what_it_was_made_for(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    name = "model.diffusion_model.input_blocks.0.0.weight"
-    wide = torch.cat([sd15[name], sd15[name], sd15[name][:, :1]], dim=1)
-    path = write_single_file(tmp_path / "inpainting.safetensors", sd15 | {name: wide})
-    with pytest.raises(WeightsError, match="takes 9 channels .* it was made for inpainting"):
-        load_pipeline(path)
-
-
-def test_a_weight_that_no_unet_has_is_refused_and_nothing_is_left(
-    sd15: dict[str, torch.Tensor], tmp_path: Path, cache: Path
-) -> None:
-    extra = {"model.diffusion_model.time_embed.cond_proj.weight": torch.zeros(4, 4)}
-    path = write_single_file(tmp_path / "odd.safetensors", sd15 | extra)
-    with pytest.raises(WeightsError, match=r"weights that no U-Net of its family has \(\S+time_embed.cond_proj.weight"):
-        load_pipeline(path)
-    assert [each for each in cache.iterdir() if each.is_dir()] == []
-
-
-def test_a_truncated_file_is_refused(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    path = write_single_file(tmp_path / "cut.safetensors", sd15)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="truncated or damaged"):
-        load_pipeline(path)
 
 
 def test_what_is_unpacked_is_whole(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:

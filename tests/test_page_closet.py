@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_world import World, drawn, expect, generations, open_world, share
+from page_world import World, drawn, expect, generations, open_neighbourhood
 from playwright.sync_api import Page
 from test_page_own import close_toasts
 
@@ -17,12 +17,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("closet"), 0.01) as world:
-        neighbour = world.person()
-        share(neighbour)
-        for prompt in ("빨간 체크무늬 원피스", "노란 저고리"):
-            drawn(neighbour, prompt)
-        world.leave()
+    prompts = ("빨간 체크무늬 원피스", "노란 저고리")
+    with open_neighbourhood(tmp_path_factory.mktemp("closet"), prompts) as world:
         yield world
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from page_world import World, drawn, expect, open_world, share
+from page_world import World, drawn, expect, open_neighbourhood
 from playwright.sync_api import Page
 from test_page_closet import choose
 from test_page_looks import HANGUL, SEEN, check_looks
@@ -15,12 +15,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("closetlooks"), 0.01) as world:
-        neighbour = world.person()
-        share(neighbour)
-        for prompt in ("red dress", "blue coat"):
-            drawn(neighbour, prompt)
-        world.leave()
+    prompts = ("red dress", "blue coat")
+    with open_neighbourhood(tmp_path_factory.mktemp("closetlooks"), prompts) as world:
         yield world
 
 

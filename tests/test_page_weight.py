@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from page_world import WIDTHS, World, drawn, expect, open_world, share, until
+from page_world import WIDTHS, World, expect, open_neighbourhood, until
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
@@ -17,12 +17,8 @@ SETTLED = "[...document.querySelectorAll('#similar img')].length > 0 && document
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("weight"), 0.01, FIRST_PAGE_LIKES="0") as world:
-        neighbour = world.person()
-        share(neighbour)
-        for prompt in ("빨간 체크무늬 원피스", "노란 저고리", "검은 갓"):
-            drawn(neighbour, prompt)
-        world.leave()
+    prompts = ("빨간 체크무늬 원피스", "노란 저고리", "검은 갓")
+    with open_neighbourhood(tmp_path_factory.mktemp("weight"), prompts, FIRST_PAGE_LIKES="0") as world:
         yield world
 
 

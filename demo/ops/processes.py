@@ -35,7 +35,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     from demo.studio.services import open_services
     from demo.web import server
     from demo.web.app import create_app
-    from demo.web.security import body_limit
+    from demo.web.security import body_limits
 
     follow_parent(parent)
     os.umask(0o077)
@@ -55,7 +55,7 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
         threading.Thread(target=services.watcher.close, daemon=True).start()
 
     listener = socket.socket(fileno=fd)
-    ended = server.run(app, listener, server.limits_of(settings), body_limit, settings.data_dir, stopping)
+    ended = server.run(app, listener, server.limits_of(settings), body_limits(settings), settings.data_dir, stopping)
     services.close()
     if not ended:
         logger.warning("a request still ran %d s after the end was asked for, and is cut off", server.GRACE_SECONDS)

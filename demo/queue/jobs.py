@@ -99,9 +99,8 @@ class JobQueue:
         """Take the next batch: same batch key, at most `batch` pictures, twice as many of those without guidance (a
         guided one takes two rows of the network); empty when nothing waits.
         """
-        with self._database.look() as session:  # a look without taking turns with writers
-            if session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is None:
-                return []
+        if not self.any_waits():
+            return []
         with self._database.write() as session:
             turn = next_turn(session)  # first: another worker that claims waits until this is committed
             order = queue_order(session)
@@ -124,7 +123,7 @@ class JobQueue:
         return self._settings.batch * (1 if scale is None or scale > 1 else 2)
 
     def any_waits(self) -> bool:
-        """Whether any job waits to be begun."""
+        """Whether any job waits to be begun: a look without taking turns with writers."""
         with self._database.look() as session:
             return session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is not None
 

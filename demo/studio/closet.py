@@ -16,8 +16,9 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.tables import Collection, CollectionItem, Image, Like, new_id
 from demo.studio import prompts
+from demo.studio.generations import all_images
 from demo.studio.views import Closet, Shelf
-from demo.studio.visibility import Viewer, ensure_owner, image_visible_to
+from demo.studio.visibility import Viewer, all_of, ensure_owner, image_visible_to
 
 MOST_COLLECTIONS = 200  # of one person
 MOST_ITEMS = 20_000  # of one collection
@@ -46,23 +47,23 @@ class Closets:
     def liked(self, viewer: Viewer, image_ids: Sequence[str]) -> set[str]:
         """Which of some pictures this person likes."""
         with self._database.look() as session:
-            mine = Like.owner_id == (viewer.owner_id or "")
+            mine = all_of(viewer, Like)
             return set(session.scalars(select(Like.image_id).where(mine, Like.image_id.in_(image_ids))))
 
     def show(self, viewer: Viewer) -> Closet:
         """This person's collections in their order, each with its cover and how many of its pictures can be seen."""
         with self._database.read() as session:
-            query = select(Collection).where(Collection.owner_id == (viewer.owner_id or "")).order_by(Collection.place)
+            query = select(Collection).where(all_of(viewer, Collection)).order_by(Collection.place)
             shelves = [_shelf(session, viewer, row) for row in session.scalars(query)]
             seen = select(func.count()).select_from(Like).join(Image, Image.id == Like.image_id)
-            mine = Like.owner_id == (viewer.owner_id or "")
+            mine = all_of(viewer, Like)
             return Closet(shelves, session.scalar(seen.where(mine, image_visible_to(viewer))) or 0)
 
     def holding(self, viewer: Viewer, image_id: str) -> list[str]:
         """The ids of this person's collections that a picture lies in."""
         with self._database.look() as session:
             query = select(Collection.id).join(CollectionItem, CollectionItem.collection_id == Collection.id)
-            mine = Collection.owner_id == (viewer.owner_id or "")
+            mine = all_of(viewer, Collection)
             return list(session.scalars(query.where(mine, CollectionItem.image_id == image_id)))
 
     def make(self, viewer: Viewer, name: str) -> Shelf:
@@ -149,11 +150,7 @@ def _own(session: Session, viewer: Viewer, collection_id: str) -> Collection:
 
 def seen_images(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> list[Image]:
     """Pictures that this person may see, in the order asked for. Raises ServiceError not_found where one is not."""
-    query = select(Image).where(Image.id.in_(image_ids), image_visible_to(viewer))
-    found = {row.id: row for row in session.scalars(query)}
-    if not found or len(found) != len(set(image_ids)):
-        raise ServiceError("not_found")
-    return [found[id] for id in dict.fromkeys(image_ids)]
+    return all_images(session, image_ids, image_visible_to(viewer))
 
 
 def _shelf(session: Session, viewer: Viewer, row: Collection) -> Shelf:

@@ -36,11 +36,11 @@ from demo.store.tables import (
     new_id,
     picture_prefix,
 )
-from demo.studio.belongings import forget_belongings, forget_pictures
+from demo.studio.closet_rows import forget_closet, forget_pictures
 from demo.studio.generations import find, reindex
 from demo.studio.publishing import own_images, retire_without
 from demo.studio.searching import Searcher
-from demo.studio.settling import settle
+from demo.studio.trash_state import follow_pictures
 from demo.studio.views import Erased
 from demo.studio.visibility import Viewer
 
@@ -66,7 +66,6 @@ class Deletion:
 
     def images(self, viewer: Viewer, image_ids: Sequence[str]) -> Erased:
         """Delete own pictures, all or none; with its last picture a generation goes too. Raises not_found."""
-
         return self.chosen(lambda session: own_images(session, viewer, image_ids))
 
     def chosen(self, choose: Callable[[Session], Sequence[Image]]) -> Erased:
@@ -78,7 +77,7 @@ class Deletion:
             for generation in retire_without(session, {row.id for row in single}):
                 reindex(self._searcher, session, generation)
             receipt = self._erase(session, whole, single)
-            for generation in settle(session, {row.generation_id for row in single if row.generation_id}):
+            for generation in follow_pictures(session, {row.generation_id for row in single if row.generation_id}):
                 reindex(self._searcher, session, generation)
             return receipt
 
@@ -91,7 +90,7 @@ class Deletion:
             generations = list(session.scalars(select(Generation).where(Generation.owner_id == owner_id)))
             uploads = list(session.scalars(select(Image).where(Image.owner_id == owner_id, Image.kind == "upload")))
             receipt = self._erase(session, generations, uploads)
-            forget_belongings(session, owner_id)
+            forget_closet(session, owner_id)
             for table in (Token, Code, Idempotency):
                 session.execute(delete(table).where(table.owner_id == owner_id))
             session.execute(delete(AbuseReport).where(AbuseReport.reporter == owner_id))

@@ -5,15 +5,15 @@ Ref: W3C PNG Specification (Third Edition), section 11.3.3; EXIF 2.32, UserComme
 
 from __future__ import annotations
 
-import html
 import io
 import logging
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 
 from PIL import Image
+
+from pictures import recipe_of_xmp
 
 logger = logging.getLogger(__name__)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +22,6 @@ MOST_TEXTS = 64
 EXIF_TEXTS = {0x010E: "ImageDescription", 0x010F: "Make", 0x0110: "Model"}
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 CODES = {b"UNICODE\0": "utf-16", b"ASCII\0\0\0": "ascii", b"\0" * 8: "utf-8"}
-XMP_RECIPE = re.compile(r'geuryeojwo:recipe="([^"]*)"')
 
 
 def texts_of(data: bytes) -> dict[str, str]:
@@ -82,9 +81,9 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _exif(opened: Image.Image) -> Iterator[tuple[str, str]]:
-    xmp = opened.info.get("xmp")
-    if isinstance(xmp, bytes) and len(xmp) <= MOST and (own := XMP_RECIPE.search(xmp.decode("utf-8", "replace"))):
-        yield "recipe", html.unescape(own[1])
+    xmp = opened.info.get("xmp", b"")
+    if len(xmp) <= MOST and (own := recipe_of_xmp(xmp)) is not None:
+        yield "recipe", own
     exif = opened.getexif()
     for tag, name in EXIF_TEXTS.items():
         if isinstance(text := exif.get(tag), str):

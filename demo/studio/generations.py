@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from demo.queue import events, jobs
@@ -226,6 +226,17 @@ def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False
     if row is None or not visible_to(viewer, row) or (own and not viewer.owns(row.owner_id)):
         raise ServiceError("not_found")
     return row
+
+
+def all_images(session: Session, image_ids: Sequence[str], condition: ColumnElement[bool]) -> list[Image]:
+    """The pictures with these ids that meet a condition, in the order asked for.
+
+    Raises ServiceError not_found where none is asked for, or one is not there or does not meet it.
+    """
+    found = {row.id: row for row in session.scalars(select(Image).where(Image.id.in_(image_ids), condition))}
+    if not found or len(found) != len(set(image_ids)):
+        raise ServiceError("not_found")
+    return [found[id] for id in dict.fromkeys(image_ids)]
 
 
 def images_of(session: Session, generation_ids: Iterable[str], viewer: Viewer) -> dict[str, list[Image]]:

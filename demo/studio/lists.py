@@ -21,7 +21,7 @@ from demo.studio.keyset import Key, after, read_place, write_place
 from demo.studio.prompts import DomainReader, clean
 from demo.studio.searching import Searcher
 from demo.studio.views import OnePicture, Pictures
-from demo.studio.visibility import NOBODY, Viewer, image_visible_to, owned_by, shown_to, visible_to
+from demo.studio.visibility import NOBODY, Viewer, all_of, image_visible_to, owned_by, shown_to, visible_to
 
 Place = Literal["mine", "gallery", "liked", "closet"]
 Sort = Literal["newest", "oldest", "liked", "random"]
@@ -130,7 +130,6 @@ class Lists:
 
 
 def _place(viewer: Viewer, wanted: Wanted) -> tuple[SQLColumnExpression[Any], list[ColumnElement[bool]]]:
-    me = viewer.owner_id or ""
     if wanted.place == "gallery":
         return Generation.created_at, [visible_to(NOBODY), shown_to(NOBODY), Image.kind == "generation"]
     if wanted.place == "mine" and wanted.source == "photo":
@@ -138,15 +137,13 @@ def _place(viewer: Viewer, wanted: Wanted) -> tuple[SQLColumnExpression[Any], li
     if wanted.place == "mine":
         return Generation.created_at, [owned_by(viewer), Image.kind == "generation"]
     if wanted.place == "liked":
-        return Like.created_at, [Like.owner_id == me, image_visible_to(viewer)]
+        return Like.created_at, [all_of(viewer, Like), image_visible_to(viewer)]
     return CollectionItem.added_at, [CollectionItem.collection_id == wanted.collection, image_visible_to(viewer)]
 
 
 def _columns(viewer: Viewer, moment: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
     """Pictures with what a list says of them; recipes, which are long, are left out."""
-    mine = (
-        select(literal(1)).where(Like.owner_id == (viewer.owner_id or ""), Like.image_id == Image.id).correlate(Image)
-    )
+    mine = select(literal(1)).where(all_of(viewer, Like), Like.image_id == Image.id).correlate(Image)
     liked = true() if moment is Like.created_at else mine.exists()
     told: tuple[Any, ...] = (moment.label("moment"), Generation.prompt, Generation.visibility, liked.label("liked"))
     row: Select[*tuple[Any, ...]] = select(Image, *told).options(defer(Image.recipe, raiseload=True))

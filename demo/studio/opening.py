@@ -18,7 +18,6 @@ from demo.studio.visibility import is_public
 if TYPE_CHECKING:
     import numpy as np
 
-if TYPE_CHECKING:
     from demo.studio.services import Services
 
 logger = logging.getLogger(__name__)

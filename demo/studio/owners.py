@@ -23,7 +23,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import AbuseReport, Code, Generation, Idempotency, Image, Owner, Token, new_id
-from demo.studio.belongings import move_belongings
+from demo.studio.closet_rows import move_closet
 from demo.studio.visibility import Viewer, ensure_owner
 
 COOKIE = "geuryeojwo"
@@ -182,7 +182,7 @@ def _bring(session: Session, old: str, new: str, move: Callable[[Session, Genera
     session.execute(update(Image).where(Image.owner_id == old).values(owner_id=new))
     for table in (Token, Code):
         session.execute(update(table).where(table.owner_id == old).values(owner_id=new))
-    move_belongings(session, old, new)
+    move_closet(session, old, new)
     session.execute(update(AbuseReport).where(AbuseReport.reporter == old).values(reporter=new))
     session.execute(delete(Idempotency).where(Idempotency.owner_id == old))
     session.execute(update(Owner).where(or_(Owner.id == old, Owner.moved_to == old)).values(moved_to=new))

@@ -16,7 +16,7 @@ from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.tables import Generation, Image, Post
 from demo.studio import prompts
-from demo.studio.generations import check_publishing, reindex
+from demo.studio.generations import all_images, check_publishing, reindex
 from demo.studio.searching import Searcher
 from demo.studio.views import Posted
 from demo.studio.visibility import NOBODY, Viewer, image_visible_to, owned_by, shown_to
@@ -85,14 +85,8 @@ class Publishing:
 
 
 def own_images(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> list[Image]:
-    """The rows of own pictures, in the order asked for. Raises ServiceError not_found where one is not there or not
-    theirs.
-    """
-    query = select(Image).where(Image.id.in_(image_ids), owned_by(viewer, Image))
-    found = {row.id: row for row in session.scalars(query)}
-    if not found or len(found) != len(set(image_ids)):
-        raise ServiceError("not_found")
-    return [found[id] for id in dict.fromkeys(image_ids)]
+    """Own pictures, in the order asked for. Raises ServiceError not_found where one is not there or not theirs."""
+    return all_images(session, image_ids, owned_by(viewer, Image))
 
 
 def show_in_set(session: Session, generation: Generation, ids: Collection[str], public: bool) -> None:

@@ -17,11 +17,11 @@ from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.store.tables import Generation, Image
 from demo.studio.deletion import Deletion
-from demo.studio.generations import reindex
+from demo.studio.generations import all_images, reindex
 from demo.studio.keyset import Key, after, read_place, write_place
 from demo.studio.publishing import own_images, retire_without
 from demo.studio.searching import Searcher
-from demo.studio.settling import settle
+from demo.studio.trash_state import follow_pictures
 from demo.studio.views import Erased, Page
 from demo.studio.visibility import Viewer, in_trash_of
 
@@ -86,14 +86,11 @@ class TrashCan:
 
     def _settle(self, session: Session, rows: Iterable[Image]) -> list[Generation]:
         """Generations that went into the trash with all of their pictures, or came out of it."""
-        changed = settle(session, {row.generation_id for row in rows if row.generation_id})
+        changed = follow_pictures(session, {row.generation_id for row in rows if row.generation_id})
         for generation in changed:
             reindex(self._searcher, session, generation)
         return changed
 
 
 def _trashed(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> list[Image]:
-    rows = list(session.scalars(select(Image).where(Image.id.in_(image_ids), in_trash_of(viewer))))
-    if not rows or len(rows) != len(set(image_ids)):
-        raise ServiceError("not_found")
-    return rows
+    return all_images(session, image_ids, in_trash_of(viewer))

@@ -76,15 +76,16 @@ class UserData:
 
     def _closet(self, viewer: Viewer) -> dict[str, object]:
         """What a person likes, collected and said of public pictures, by the pictures' ids."""
-        me = viewer.owner_id or ""
         items: dict[str, list[str]] = {}
         with self._database.read() as session:
-            liked = select(Like.image_id).where(Like.owner_id == me).order_by(Like.created_at)
-            rows = list(session.scalars(select(Collection).where(Collection.owner_id == me).order_by(Collection.place)))
+            liked = select(Like.image_id).where(all_of(viewer, Like)).order_by(Like.created_at)
+            rows = list(
+                session.scalars(select(Collection).where(all_of(viewer, Collection)).order_by(Collection.place))
+            )
             held = select(CollectionItem).where(CollectionItem.collection_id.in_([row.id for row in rows]))
             for item in session.scalars(held.order_by(CollectionItem.added_at)):
                 items.setdefault(item.collection_id, []).append(item.image_id)
-            posts = session.scalars(select(Post).where(Post.owner_id == me).order_by(Post.created_at))
+            posts = session.scalars(select(Post).where(all_of(viewer, Post)).order_by(Post.created_at))
             return {
                 "liked": list(session.scalars(liked)),
                 "collections": [{"name": row.name, "pictures": items.get(row.id, [])} for row in rows],

@@ -14,7 +14,7 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.orm import Session
 
-from demo.store.tables import Generation, Image, Like, Owner
+from demo.store.tables import Collection, Generation, Image, Like, Owner, Post
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ class Viewer:
 NOBODY = Viewer()
 
 
+Owned = Generation | Image | Like | Collection | Post
+
+
 def owned_by(viewer: Viewer, table: type[Generation] | type[Image] = Generation) -> ColumnElement[bool]:
     """What is this person's own and not in their trash; nothing is nobody's own."""
     return (table.owner_id == (viewer.owner_id or "")) & table.trashed_at.is_(None)
 
 
-def all_of(viewer: Viewer, table: type[Generation] | type[Image] = Generation) -> ColumnElement[bool]:
+def all_of(viewer: Viewer, table: type[Owned] = Generation) -> ColumnElement[bool]:
     """Everything that is kept of this person, what lies in their trash included."""
     return table.owner_id == (viewer.owner_id or "")
 

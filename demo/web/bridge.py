@@ -30,10 +30,11 @@ Application = Callable[[Environ, Callable], Iterable[bytes]]
 IN_MEMORY = 64 * 1024  # of a body; the rest of it lies on disk
 PIECE = 64 * 1024  # given to the connection at once
 TAKEN = 2**20  # of a reply taken from the application before some of it is sent
-# Few read, and each write in flight takes the turn of one more, down to one: threads share one interpreter, a poll that
-# waits asks less often, and who draws waits for the 202. Many write, since what they wait for (the disk, the encoder,
-# the order of the queue) is done for all at once.
-READERS, WRITERS, HEAVY_WRITERS = 4, 24, 3
+# Few read, and each write in flight takes the turn of one of them, down to two: threads share one interpreter, a poll
+# that waits asks less often, and who draws waits for the 202. (Down to one: polls p99 were 0.24 of commit 7ede1c4's in
+# place of 0.08, `benchmarks.service_beside`.) Many write, since what they wait for (the disk, the encoder, the order of
+# the queue) is done for all at once.
+READERS, LEAST_READERS, WRITERS, HEAVY_WRITERS = 4, 2, 24, 3
 HEAVY = 2**20  # bytes that a path allows for a body: what is done with so many takes long
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -134,7 +135,7 @@ class Turns:
             self._leave(reads)
 
     def _free(self) -> bool:
-        return self._reading < max(1, self._readers - self._writing)
+        return self._reading < max(LEAST_READERS, self._readers - self._writing)
 
     async def _wait(self) -> None:
         turn = asyncio.get_running_loop().create_future()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -167,9 +167,10 @@ def _check_body() -> None:
         raise ServiceError("unsupported_media_type")
 
 
-def body_limit(path: str) -> int:
-    """Bytes that are read of a body sent to this path."""
-    return (UPLOADS | TEXT_UPLOADS).get(path.rstrip("/"), MAX_JSON)
+def body_limits(settings: Settings) -> Callable[[str], int]:
+    """Path → bytes that are read of a body sent to it; routes that are off take no large ones."""
+    large = UPLOADS | (TEXT_UPLOADS if settings.a1111 else {})
+    return lambda path: large.get(path.rstrip("/"), MAX_JSON)
 
 
 def _host_name(host: str) -> str:

@@ -158,9 +158,9 @@ class Stream:
         self._streams, self._viewer, self._language, self._wording = streams, viewer, language(), wording
         self._condition = threading.Condition(threading.RLock())
         self._early: list[Event] | None = []  # what came before the rows were read
-        self._texts: deque[tuple[bool, str]] = deque(
-            [(False, wording.first)] if wording.first else []
-        )  # (is it progress, text)
+        self._texts = deque[tuple[bool, str]]()  # (is it progress, text)
+        if wording.first:
+            self._texts.append((False, wording.first))
         self._place: int | None = None
         self._ended = False
         self._wake: Callable[[], None] = lambda: None

@@ -49,13 +49,10 @@ class Drafter:
         job = jobspec.of_row(draft.spec)
         if not isinstance(job, Draw) or job.n != 1 or job.refine or job.source_pictures():
             raise ValueError(f"a draft is one picture of the base stage, not {job.kind} of {job.n}")
-        (result,) = runners[job.kind].run([Order(job)], None, self._given_up(draft))
+        (result,) = runners[job.kind].run([Order(job)], None, _GivenUp(draft, self._desk, self._queue, self._stop))
         if result.flagged:
             return Answer(FLAGGED)
         return Answer(DRAWN, pictures.encode(result.pictures[0].image, "image/webp", pictures.GENERATED))
-
-    def _given_up(self, draft: Draft) -> _GivenUp:
-        return _GivenUp(draft, self._desk, self._queue, self._stop)
 
 
 class _GivenUp:

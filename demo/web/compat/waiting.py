@@ -90,9 +90,7 @@ class Followed:
             if known is None:
                 logger.exception("an answer could not be made")
             refused = problem(known or ServiceError("internal"), dialect)
-            if (
-                refused.status_code != 503
-            ):  # OpenAI's clients would ask again after 409 and 500: it was drawn, and ended
+            if refused.status_code != 503:  # OpenAI's clients ask again after 409 and 500: but it was drawn, and ended
                 refused.headers["x-should-retry"] = "false"
             return refused
 

@@ -20,7 +20,7 @@ def forget_pictures(session: Session, image_ids: Sequence[str]) -> None:
         session.execute(update(Collection).where(Collection.cover_id.in_(ids)).values(cover_id=None))
 
 
-def forget_belongings(session: Session, owner_id: str) -> None:
+def forget_closet(session: Session, owner_id: str) -> None:
     """Erase a person's likes, collections and posts."""
     _unlike(session, list(session.scalars(select(Like.image_id).where(Like.owner_id == owner_id))), owner_id)
     theirs = select(Collection.id).where(Collection.owner_id == owner_id)
@@ -29,7 +29,7 @@ def forget_belongings(session: Session, owner_id: str) -> None:
     session.execute(delete(Post).where(Post.owner_id == owner_id))
 
 
-def move_belongings(session: Session, old: str, new: str) -> None:
+def move_closet(session: Session, old: str, new: str) -> None:
     """Give a person's likes, collections and posts to another; what both like is liked once."""
     both = select(Like.image_id).where(Like.owner_id == new)
     twice = select(Like.image_id).where(Like.owner_id == old, Like.image_id.in_(both))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from demo.store.tables import Generation, Image
 
 
-def settle(session: Session, generation_ids: Collection[str]) -> list[Generation]:
+def follow_pictures(session: Session, generation_ids: Collection[str]) -> list[Generation]:
     """Bring generations in line with their pictures, in the caller's transaction; returns those that changed."""
     session.flush()
     changed = []
