@@ -54,7 +54,7 @@ def _deepfashion(arguments: argparse.Namespace) -> None:
 def _stats(arguments: argparse.Namespace) -> None:
     from fashion.stats import draw_charts
 
-    print(f"charts: {draw_charts(arguments.folder, arguments.out)}")
+    print(f"charts: {draw_charts(arguments.folder, arguments.out, language=arguments.language)}")
 
 
 def _word_pictures(arguments: argparse.Namespace) -> None:
@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     deepfashion.set_defaults(run=_deepfashion)
 
     stats = commands.add_parser("stats", help="draw the charts to look at before training")
-    stats.add_argument("folder", type=Path, help="a folder that export or prepare wrote")
+    stats.add_argument("folder", type=Path, help="a folder that export, prepare or deepfashion wrote")
+    stats.add_argument("--language", choices=("ko", "en"), default="ko", help="of the labels (default ko)")
     stats.add_argument("--out", type=Path, default=None, help="where the charts go (default FOLDER-stats)")
     stats.set_defaults(run=_stats)
 
