@@ -127,6 +127,21 @@ def histogram(
     _save(figure, path)
 
 
+def table(rows: Sequence[Sequence[str]], head: Sequence[str], title: str, path: Path) -> None:
+    """Draw a table of texts: the first column at the left, the others at the right."""
+    figure, axes = _sheet(title, 7.2, 0.9 + 0.34 * (len(rows) + 1))
+    axes.set(xlim=(0, len(head)), ylim=(len(rows) + 0.6, -0.6), xticks=[], yticks=[])
+    for place, row in enumerate([head, *rows]):
+        for column, text in enumerate(row):
+            left = column == 0
+            axes.text(
+                0.02 if left else column + 0.9, place, _short(text), ha="left" if left else "right", va="center",
+                color=_QUIET if place == 0 else _INK, fontsize=10,
+            )  # fmt: skip
+        axes.axhline(place + 0.5, color="#e4e4ea", linewidth=0.8)
+    _save(figure, path)
+
+
 def word_cloud(numbers: Mapping[str, int], path: Path) -> None:
     """Draw words as large as they are frequent, the same every time; white paper where there are none."""
     from PIL import Image
