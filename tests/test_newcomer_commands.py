@@ -1,4 +1,4 @@
-"""The commands of docs/how-to/fine-tune.md run as they stand there, in a folder that holds nothing but the checkpoint."""
+"""The commands of docs/how-to/fine-tune.md run as they stand there, in a folder with nothing but the checkpoint."""
 
 from __future__ import annotations
 

@@ -158,6 +158,14 @@ def test_a_fine_tuned_folder_is_written_again_and_another_one_never(
     assert "is the checkpoint itself" in capsys.readouterr().err
 
 
+def test_a_run_goes_on_only_as_what_it_was_begun(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(command(checkpoints["ours"], data, tmp_path / "new", "--steps", "1"))
+    assert main(command(checkpoints["ours"], data, tmp_path / "new", "--steps", "1", "--what", "attention")) == 2
+    assert "holds a run of another what: remove it, or name another --out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("change", "said"), [
     ({"what": "vae"}, "what is 'vae': use unet, attention"), ({"batch": 0}, "batch is 0"),
     ({"epochs": 0}, "epochs is 0"), ({"learning_rate": 0.0}, "learning_rate is 0"),

@@ -152,13 +152,13 @@ def train(settings: CvaeSettings, encoder: TextEncoder, run: Path) -> dict[str, 
     return figures
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def text_vectors(encoder: TextEncoder, texts: Sequence[str]) -> torch.Tensor:
     """The mean of a text's hidden states, (n, t); each different text is encoded once."""
     distinct = list(dict.fromkeys(texts))
     parts = [encoder.base(distinct[i : i + _AT_ONCE]).float().mean(dim=1) for i in range(0, len(distinct), _AT_ONCE)]
     places = {text: i for i, text in enumerate(distinct)}
-    return torch.cat(parts).cpu()[[places[text] for text in texts]].clone()
+    return torch.cat(parts).cpu()[[places[text] for text in texts]].clone()  # of no inference mode: it is learnt from
 
 
 def _levels(pictures: Sequence[StylePicture], size: int, path: Path) -> np.ndarray:

@@ -97,13 +97,13 @@ class Classifier:
 
 
 def _of_transformers(folder: Path, kind: str, device: torch.device) -> Classifier:
-    from transformers import AutoImageProcessor, AutoModelForImageClassification
+    from transformers import AutoModelForImageClassification
 
     weight_files(folder)
     model = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     model = model.eval().to(device)
-    has_settings = (folder / "preprocessor_config.json").is_file()
-    settings = AutoImageProcessor.from_pretrained(folder, local_files_only=True) if has_settings else None
+    path = folder / "preprocessor_config.json"
+    settings = read_json(path) if path.is_file() else {}
     classify, seen = _last_linear(model), list[torch.Tensor]()
     classify.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
 
@@ -112,9 +112,8 @@ def _of_transformers(folder: Path, kind: str, device: torch.device) -> Classifie
         model(pixel_values=pixels)
         return seen[-1]
 
-    mean = getattr(settings, "image_mean", None) or IMAGENET[0]
-    deviation = getattr(settings, "image_std", None) or IMAGENET[1]
-    side = _side_of(getattr(settings, "crop_size", None) or getattr(settings, "size", None)) or 224
+    mean, deviation = _three(settings.get("image_mean"), IMAGENET[0]), _three(settings.get("image_std"), IMAGENET[1])
+    side = _side_of(settings.get("crop_size") or settings.get("size")) or 224
     return Classifier(
         f"{kind} (transformers) of {folder.name}", False, features, classify, side, mean, deviation, device
     )
@@ -137,7 +136,7 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
     told = config.get("pretrained_cfg")
     settings = told if isinstance(told, dict) else config
     side = _side_of(settings.get("input_size")) or (299 if _INCEPTION in architecture else 224)
-    mean, deviation = settings.get("mean", IMAGENET[0]), settings.get("std", IMAGENET[1])
+    mean, deviation = _three(settings.get("mean"), IMAGENET[0]), _three(settings.get("std"), IMAGENET[1])
     classify, seen = _last_linear(model), list[torch.Tensor]()
     classify.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
 
@@ -174,11 +173,14 @@ def _last_linear(model: nn.Module) -> nn.Linear:
     return layers[-1]
 
 
+def _three(values: object, usual: Sequence[float]) -> Sequence[float]:
+    return [float(each) for each in values] if isinstance(values, list | tuple) and len(values) == 3 else usual
+
+
 def _side_of(size: object) -> int | None:
     """A side in pixels of what settings call a size: a number, edges by name, or (channels, height, width)."""
-    if isinstance(size, dict) or hasattr(size, "get"):
-        edges = dict(size)  # type: ignore[call-overload]  # SizeDict of transformers
-        return next((int(edges[key]) for key in ("height", "shortest_edge") if edges.get(key)), None)
+    if isinstance(size, dict):
+        return next((int(size[key]) for key in ("height", "shortest_edge") if size.get(key)), None)
     if isinstance(size, list | tuple) and size:
         return int(size[-1])
     return size if isinstance(size, int) else None

@@ -10,6 +10,7 @@ measured before and after on the same noise. Exit status: 0 better, 2 wrong inpu
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import math
 import sys
@@ -29,7 +30,8 @@ from diffusion.specs import resolve
 from diffusion.training.finetuned_folder import check_out, stored_dtype, write_finetuned
 from diffusion.training.lora import open_student
 from diffusion.training.lora_base import StyleBase, open_base
-from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures
+from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures, split
+from diffusion.weights import read_json
 from training.command import run_command
 from training.folders import runs_folder
 from training.optimizers import OptimizerSettings
@@ -121,7 +123,10 @@ def finetune(settings: UNetFinetuneSettings) -> UNetFinetuneOutcome:
     pictures, left_out = read_pictures(settings.data, settings.language)
     for reason in left_out:
         logger.warning("left out: %s", reason)
-    base = open_base(Path(settings.checkpoint), student, str(run.device))
+    base = open_base(spec.stages["base"].root, student, str(run.device))
+    card = data_card(settings.data, settings.language, pictures, len(split(pictures)[1]))
+    _check_goes_on(run, {"base": base.id, "data": card, "what": settings.what, "batch": settings.batch,
+                         "pictures": settings.pictures, "seed": settings.seed})  # fmt: skip
     lesson = StyleLesson(base, pictures, settings.batch, most=settings.pictures)
     before = (lesson.errors(), lesson.trained_errors())
     count = choose_trained(base, settings.what)
@@ -131,10 +136,8 @@ def finetune(settings: UNetFinetuneSettings) -> UNetFinetuneOutcome:
     _round(base, stored_dtype(spec.stages["base"].folder("unet")))
     after = (lesson.errors(), lesson.trained_errors())
     means = [(float(old.mean()), float(new.mean())) for old, new in zip(before, after, strict=True)]
-    facts = {
-        "base": base.id, "what": settings.what, "steps": steps, "data": data_card(settings.data, settings.language,
-        pictures, len(lesson.held_out)), "held_out_error": means[0], "trained_error": means[1],
-    }  # fmt: skip
+    facts = {"base": base.id, "what": settings.what, "steps": steps, "data": card, "held_out_error": means[0],
+             "trained_error": means[1]}  # fmt: skip
     weights = write_finetuned(spec, base.unet, settings.out, facts)
     prompts = tuple(dict.fromkeys(each.text for each in lesson.held_out))[:COMPARED]
     return UNetFinetuneOutcome(
@@ -159,6 +162,16 @@ def _train(settings: UNetFinetuneSettings, run: Run, base: StyleBase, lesson: St
     base.unet.load_state_dict(result.average)
     base.unet.eval().requires_grad_(False)
     return result.step
+
+
+def _check_goes_on(run: Run, plan: Mapping[str, object]) -> None:
+    """A run goes on only as what it was begun. Raises ValueError naming what has changed."""
+    path = run.folder / "run.json"
+    begun = read_json(path) if path.is_file() else plan
+    if changed := [name for name in plan if begun.get(name) != plan[name]]:
+        raise ValueError(f"{run.folder} holds a run of another {', '.join(changed)}: remove it, or name another --out")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def choose_trained(base: StyleBase, what: str) -> int:

@@ -91,6 +91,17 @@ def split(pictures: Sequence[StylePicture]) -> tuple[list[StylePicture], list[St
     return ordered[count:], ordered[:count]
 
 
+@dataclass(frozen=True)
+class Captions:
+    """What the U-Net is told of n texts, of which many may be the same: `places` (n,) of the distinct ones."""
+
+    distinct: TextConditioning
+    places: torch.Tensor
+
+    def rows(self, picked: torch.Tensor) -> TextConditioning:
+        return self.distinct.rows(self.places[picked])
+
+
 class StyleLesson:
     """Batches of disturbed latents with their captions, and the held-out error; everything is encoded once.
 
@@ -123,11 +134,10 @@ class StyleLesson:
 
     def trained_errors(self) -> torch.Tensor:
         """The same on the first pictures that are trained on, as many as may be held out."""
-        latents = self._latents[0, :MOST_HELD_OUT]
-        return self._errors(latents, self._conditioning.rows(torch.arange(len(latents))))
+        return self._errors(self._latents[0, :MOST_HELD_OUT], self._conditioning)
 
     @torch.no_grad()
-    def _errors(self, latents: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
+    def _errors(self, latents: torch.Tensor, conditioning: Captions) -> torch.Tensor:
         generator = torch.Generator().manual_seed(0)
         found = torch.zeros(len(latents))
         for _ in range(NOISES):
@@ -167,11 +177,11 @@ def _encoded(base: StyleBase, pictures: Sequence[StylePicture], mirrored: bool) 
     return torch.stack([torch.cat(rows) for rows in views])
 
 
-def _conditioned(base: StyleBase, texts: Sequence[str]) -> TextConditioning:
-    """What the U-Net is told of many texts, each different one encoded once."""
+def _conditioned(base: StyleBase, texts: Sequence[str]) -> Captions:
+    """What the U-Net is told of many texts, each different one encoded and kept once."""
     distinct = list(dict.fromkeys(texts))
     parts = [base.condition(distinct[start : start + BATCH]) for start in range(0, len(distinct), BATCH)]
     pooled = [part.pooled for part in parts if part.pooled is not None]
     whole = TextConditioning(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
     places = {text: i for i, text in enumerate(distinct)}
-    return whole.rows(torch.tensor([places[text] for text in texts]))
+    return Captions(whole, torch.tensor([places[text] for text in texts]))
