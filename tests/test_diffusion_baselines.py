@@ -81,8 +81,9 @@ def test_the_held_out_losses_and_samples_are_written(trained: Path, squares: Pat
 
 
 def test_the_kl_term_rises_to_its_weight_and_is_the_analytic_one() -> None:
-    given = settings(Path("data"), Path("out"), kl_weight=4e-6, anneal=0.5)
-    assert [given.weight(step, 100) for step in (0, 24, 49, 99)] == pytest.approx([8e-8, 2e-6, 4e-6, 4e-6])
+    given = settings(Path("data"), Path("out"), beta=2.0, anneal=0.5)
+    full = 2 * 2 * cvae.DEVIATION**2 / (3 * 16 * 16)
+    assert [given.weight(step, 100) / full for step in (0, 24, 49, 99)] == pytest.approx([0.02, 0.5, 1, 1])
     torch.manual_seed(0)
     model = ConditionalVae(CvaeShape(26, 16, 8, (8, 16)))
     pixels, texts = torch.rand(3, 3, 16, 16), torch.rand(3, 26)
@@ -122,7 +123,7 @@ def cvae_settings(given: dict) -> object:
 
 @pytest.mark.parametrize(("more", "said"), [
     (["--size", "100"], "size is 100: use 8, 16, 32, 64 or 128"), (["--batch", "0"], "batch is 0"),
-    (["--kl-weight", "-1"], "kl_weight is -1"), (["--data", "nowhere"], "nowhere"),
+    (["--beta", "-1"], "beta is -1"), (["--data", "nowhere"], "nowhere"),
 ])  # fmt: skip
 def test_wrong_input_is_answered(
     more: list[str], said: str, squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],

@@ -36,14 +36,16 @@ from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 FACTS = "training.json"
-KL_WEIGHT = 2e-6  # of a nat a picture, beside squared errors a value: a deviation of about 0.22 of what is drawn
+DEVIATION = 0.2  # of what is drawn, in -1..1: how a nat of the code weighs beside squared errors
 SHOWN = 8
 _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class CvaeSettings:
-    """`anneal`: share of the steps over which the KL term's weight rises to `kl_weight`."""
+    """`beta`: factor of the KL term, 1 is the evidence lower bound for pictures that deviate by DEVIATION; `anneal`:
+    share of the steps over which it rises to that.
+    """
 
     data: Path
     out: Path
@@ -53,7 +55,7 @@ class CvaeSettings:
     minutes: float | None = None
     batch: int = 32
     learning_rate: float = 1e-3
-    kl_weight: float = KL_WEIGHT
+    beta: float = 1.0
     anneal: float = 0.3
     seed: int = 0
     device: str | None = None
@@ -61,14 +63,17 @@ class CvaeSettings:
     def __post_init__(self) -> None:
         if self.batch < 1 or self.steps < 1:
             raise ValueError(f"batch is {self.batch} and steps {self.steps}: give at least 1")
-        if self.kl_weight < 0 or not 0 <= self.anneal <= 1:
-            raise ValueError(
-                f"kl_weight is {self.kl_weight}, anneal {self.anneal}: give 0 or more, and a share up to 1"
-            )
+        if self.beta < 0 or not 0 <= self.anneal <= 1:
+            raise ValueError(f"beta is {self.beta}, anneal {self.anneal}: give 0 or more, a share up to 1")
 
     def weight(self, step: int, steps: int) -> float:
         """The KL term's weight at a step of so many."""
-        return self.kl_weight * min(1.0, (step + 1) / max(1.0, self.anneal * steps))
+        return self.full_weight * min(1.0, (step + 1) / max(1.0, self.anneal * steps))
+
+    @property
+    def full_weight(self) -> float:
+        """What a nat of a picture's code weighs beside its mean squared error."""
+        return self.beta * 2 * DEVIATION**2 / (3 * self.size**2)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -116,7 +121,7 @@ class CvaeLesson:
         for rows in np.array_split(np.arange(len(self.held_out)), max(1, len(self.held_out) // _AT_ONCE)):
             noise = torch.randn(len(rows), model.shape.code, generator=generator)
             told = (self.pixels("held_out", rows), self.texts["held_out"][rows], noise)
-            losses = model.losses(*(each.to(model.device) for each in told), self.settings.kl_weight)
+            losses = model.losses(*(each.to(model.device) for each in told), self.settings.full_weight)
             for name, value in losses.items():
                 found[name] = found.get(name, 0.0) + float(value) * len(rows) / len(self.held_out)
         return found
@@ -191,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     settings = CvaeSettings(
         options.data, options.out, options.language, options.size, options.steps, options.minutes, options.batch,
-        options.learning_rate, options.kl_weight, options.anneal, options.seed, options.device,
+        options.learning_rate, options.beta, options.anneal, options.seed, options.device,
     )  # fmt: skip
     figures = train(settings, open_student(options.encoder), options.runs / f"cvae-{options.out.name}")
     told = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
@@ -222,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=4000)
     add("--batch", type=int, default=32)
     add("--learning-rate", type=float, default=1e-3)
-    add("--kl-weight", type=float, default=KL_WEIGHT, help="of a nat a picture (default %(default)s)")
+    add("--beta", type=float, default=1.0, help="factor of the KL term (default %(default)s)")
     add("--anneal", type=float, default=0.3, help="share of the steps over which it rises (default %(default)s)")
     add("--runs", type=Path, default=runs_folder(), help="where states lie (default: RUNS_DIR, else runs)")
     add("--device", help="cpu or cuda")
