@@ -95,7 +95,7 @@ def test_the_same_folder_is_at_no_distance_from_itself(resnet: Path, tmp_path: P
 
 @pytest.mark.parametrize(("more", "said"), [
     ([], "10 splits over 4 classes need 40 pictures or more, there are 12"),
-    (["--only", "precision", "--reference", "."], "precision and recall need 50 pictures, there are 12"),
+    (["--only", "precision", "--reference", "."], "precision and recall need 50 pictures or more, there are 12"),
     (["--only", "distances"], "distances needs --reference"), (["--only", "clip"], "clip needs --captions"),
     (["--features", "nowhere"], "nowhere is not a folder"),
 ])  # fmt: skip
@@ -173,7 +173,7 @@ def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
 def test_captions_are_read_from_what_they_lie_in(name: str, content: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content, "utf-8")
     assert read_captions(tmp_path / name, ["a.png", "b.png"]) == ["one", "two"]
-    with pytest.raises(ValueError, match=r"has no caption of c.png|has 2 lines for 3 pictures"):
+    with pytest.raises(ValueError, match=r"has no caption of c.png|has 2 lines, there are 3 pictures"):
         read_captions(tmp_path / name, ["a.png", "b.png", "c.png"])
 
 
