@@ -30,7 +30,8 @@ SECONDS = 240
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("clients"), LOG_LEVEL="WARNING", A1111="token", **UNLIMITED)
+    folder = tmp_path_factory.mktemp("clients")
+    server = Server(folder, LOG_LEVEL="WARNING", A1111="token", SEEN=str(folder / "seen"), **UNLIMITED)
     server.start()
     yield server
     server.stop()
@@ -47,6 +48,11 @@ def run(command: Sequence[str | Path], **environment: str) -> None:
         command, env=os.environ | environment, cwd=SCRIPTS, check=False, capture_output=True, text=True, timeout=SECONDS
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def run_for_openai(command: Sequence[str | Path], server: Server, token: str) -> None:
+    Path(server.environment["SEEN"]).unlink(missing_ok=True)
+    run(command, OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token, SEEN=server.environment["SEEN"])
 
 
 def python_of(name: str) -> Path:
@@ -68,11 +74,11 @@ def _there(path: Path, reason: str) -> Path:
 
 @pytest.mark.parametrize("environment", ["openai2", "openai3"])
 def test_scripts_for_openai_run_unchanged(server: Server, token: str, environment: str) -> None:
-    run([python_of(environment), "openai_images.py"], OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token)
+    run_for_openai([python_of(environment), "openai_images.py"], server, token)
 
 
 def test_scripts_for_openai_in_node_run_unchanged(server: Server, token: str) -> None:
-    run([node_with("openai"), "openai_images.mjs"], OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token)
+    run_for_openai([node_with("openai"), "openai_images.mjs"], server, token)
 
 
 def test_scripts_for_a1111_run_unchanged(server: Server, token: str) -> None:
