@@ -158,6 +158,30 @@ def test_an_assistant_draws_edits_finds_and_shows_over_stdio(server: Server, tok
     asyncio.run(asyncio.wait_for(scene(), SECONDS))
 
 
+def test_mcps_own_inspector_lists_the_tools_and_calls_them(server: Server, token: str) -> None:
+    """Over stdio and over HTTP; the inspector fails where an answer is not of the protocol's form."""
+    inspector = _there(SCRIPTS / "node_modules" / ".bin" / "mcp-inspector", "no inspector of MCP: make clients")
+    stdio = ["-e", f"STUDIO_TOKEN={token}", "-e", "LOG_LEVEL=WARNING", *MCP, "--studio", server.url]
+
+    def inspect(where: Sequence[str], method: str, *more: str) -> dict:
+        command = [str(inspector), "--cli", *where, "--method", method, *more]
+        ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return json.loads(ran.stdout)
+
+    with mcp_over_http(server) as url:
+        asyncio.run(asyncio.wait_for(_answers(url), SECONDS))
+        for where in (stdio, [url, "--transport", "http", "--header", f"Authorization: Bearer {token}"]):
+            tools = {tool["name"]: tool for tool in inspect(where, "tools/list")["tools"]}
+            assert set(tools) == {"draw", "edit", "search_similar", "list_styles", "get_picture"}
+            assert all(tool["title"] and tool["inputSchema"]["type"] == "object" for tool in tools.values())
+            said = ("--tool-name", "draw", "--tool-arg", "prompt=빨간 원피스", "--tool-arg", "n=2")
+            kinds = [part["type"] for part in inspect(where, "tools/call", *said)["content"]]
+            assert kinds == ["text", "image", "image"]
+            assert inspect(where, "tools/call", "--tool-name", "draw", "--tool-arg", "n=2")["isError"]
+            assert inspect(where, "resources/list")["resources"] == inspect(where, "prompts/list")["prompts"] == []
+
+
 def test_over_http_every_caller_is_the_person_of_their_token(server: Server, token: str) -> None:
     mcp = pytest.importorskip("mcp", reason="no mcp: pip install -r requirements-mcp.txt")
     import httpx2
