@@ -130,7 +130,8 @@ def _text_folders(spec: CheckpointSpec) -> dict[str, Path]:
 def _width(spec: CheckpointSpec, head: str) -> int:
     """Numbers a token that a stage's cross-attention reads."""
     stage = spec.stages["refiner" if head == "refiner" else "base"]
-    return int(read_json(stage.folder("unet") / "config.json")["cross_attention_dim"])
+    width = read_json(stage.folder("unet") / "config.json").get("cross_attention_dim")
+    return width if isinstance(width, int) else 0  # a list a block, as no U-Net of these families has it
 
 
 class _Once:

@@ -12,7 +12,7 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
@@ -65,7 +65,8 @@ class ExistingClip:
         self.max_tokens, self.encoder_id = self.slots - 2, folder_id(folder)
         # Its own fingerprint: drawn with as any student where it is the checkpoint's own encoder.
         self.teachers: Mapping[str, str] = {"base": fingerprint(folder)} if kind.startswith("clip") else {"base": ""}
-        self.made_for = f"{kind} {read_settings(folder / 'config.json').get('_name_or_path') or folder.name}"
+        named = str(read_settings(folder / "config.json").get("_name_or_path") or "")
+        self.made_for = f"{kind} {folder.name if not named or Path(named).is_absolute() else named}"
 
     @classmethod
     def load(cls, path: str | Path) -> ExistingClip:
@@ -78,12 +79,14 @@ class ExistingClip:
         variant = weights_files(folder)[1] or None  # no pickles
         with quietly(), naming(folder):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model, found = KINDS[kind].from_pretrained(
+            opened = KINDS[kind].from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True,
                 variant=variant, ignore_mismatched_sizes=True,
             )  # fmt: skip
+        model, found = cast(tuple[PreTrainedModel, dict[str, object]], opened)  # with its loading info
         check_whole(model, found, folder)
-        vocabulary = getattr(model.config, "text_config", model.config).vocab_size
+        settings = model.config.to_dict()
+        vocabulary = settings.get("text_config", settings)["vocab_size"]
         if len(tokenizer) > vocabulary:
             raise ValueError(f"{folder}: the tokenizer has {len(tokenizer)} tokens, the model {vocabulary} embeddings: "
                              "they are of two different encoders")  # fmt: skip
@@ -179,9 +182,10 @@ class WithSearch:
     def __init__(self, encoder: PromptEncoder | ExistingClip, searched_by: SearchEncoder) -> None:
         self.drawn_by, self._searched_by = encoder, searched_by
         self.encoder_id, self.search_dim = searched_by.encoder_id, searched_by.search_dim
+        self.max_tokens, self.made_for = encoder.max_tokens, getattr(encoder, "made_for", None)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.drawn_by, name)
+    def count_tokens(self, text: str) -> int:
+        return self.drawn_by.count_tokens(text)
 
     def search(self, prompts: Sequence[str]) -> np.ndarray:
         return self._searched_by.search(prompts)
