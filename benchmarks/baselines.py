@@ -169,9 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--encoder", type=Path, default=Path("checkpoints/korean"), help="of the conditional VAE")
     parser.add_argument("--cvae", type=Path, help="a folder that python -m diffusion.baselines.cvae train wrote")
     parser.add_argument("--scenes", type=int, default=200)
-    parser.add_argument(
-        "--reference", type=int, default=0, help="true drawings (default: as many as pictures)"
-    )
+    parser.add_argument("--reference", type=int, default=0, help="true drawings (default: as many as pictures)")
     parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG or JPEG)")
     parser.add_argument("--threads", type=int, default=1)
     return parser

@@ -73,7 +73,7 @@ def _kind_of(source: str) -> str:
 
 
 def _words(caption: str, field: str) -> Iterable[str]:
-    return [span.id for span in known_words(caption) if span.field == field]
+    return [span.id for span in known_words(caption) if span.field == field and span.id is not None]
 
 
 def _given(path: Path) -> dict[str, dict[int, str]]:
