@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from layouts import LAYOUTS, write_stripes
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -22,29 +22,13 @@ from diffusion.training.lora_base import open_base
 from diffusion.training.lora_lesson import read_pictures, split
 from diffusion.weights import sha256_file
 from fashion.looks.__main__ import write_look
-from testing.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
 
 ROOT = Path(__file__).parent.parent
-LAYOUTS: dict[str, Callable[[Path], Path]] = {
-    "ours": write_checkpoint,
-    "sd15": write_stable_diffusion,
-    "sd2": lambda folder: write_stable_diffusion(folder, "v_prediction"),
-    "sdxl": write_sdxl,
-}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve striped pictures with captions."""
-    folder = tmp_path_factory.mktemp("stripes")
-    rows = []
-    for i in range(12):
-        levels = np.zeros((32, 32, 3), np.uint8)
-        levels[::4] = (20 * i, 200, 255 - 20 * i)
-        Image.fromarray(levels).save(folder / f"{i}.png")
-        rows.append({"file_name": f"{i}.png", "text": f"a dress {i % 3}"})
-    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    return folder
+    return write_stripes(tmp_path_factory.mktemp("stripes"))
 
 
 @pytest.fixture(scope="module")
