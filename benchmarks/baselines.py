@@ -130,7 +130,8 @@ def row(line: Line, asked: Sequence[Scene], scorer: Scorer, reference: np.ndarra
 
 def grid(lines: Sequence[Line], path: Path) -> None:
     """A row of the first pictures of different captions for each line, in the order of the table."""
-    sheet = Image.new("RGB", (SHOWN * SIDE, len(lines) * SIDE), "white")
+    columns = min(SHOWN, len(lines[0].pictures) // SEEDS)
+    sheet = Image.new("RGB", (columns * SIDE, len(lines) * SIDE), "white")
     for y, line in enumerate(lines):
         for x, picture in enumerate(line.pictures[: SHOWN * SEEDS : SEEDS]):
             sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC), (x * SIDE, y * SIDE))

@@ -8,10 +8,10 @@ name, which every printed value carries. Only Inception v3's own values may be c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from diffusion.metrics import garment_probabilities
+from diffusion.metrics import SeenGarment, garment_probabilities
 from diffusion.weights import read_json, weight_files
 
 OWN = "scorer"
@@ -70,7 +70,8 @@ class OwnFeatures:
         self._kinds = [garment.id for garment in GARMENTS]
 
     def read(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
-        return self._scorer.vectors(pictures), garment_probabilities(self._scorer.detect(pictures), self._kinds)
+        seen = cast("Sequence[Sequence[SeenGarment]]", self._scorer.detect(pictures))
+        return self._scorer.vectors(pictures), garment_probabilities(seen, self._kinds)
 
 
 @dataclass
@@ -149,7 +150,7 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
     return Classifier(name, _INCEPTION in architecture, features, classify, side, mean, deviation, device)
 
 
-def _built(library: str, architecture: str, known: dict[str, object]) -> nn.Module:
+def _built(library: str, architecture: str, known: Mapping[str, object]) -> nn.Module:
     """A network without weights; raises ValueError where its library is not installed or does not know it."""
     try:
         if library == "timm":
