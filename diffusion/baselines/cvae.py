@@ -106,8 +106,8 @@ class CvaeLesson:
         pixels = self.pixels("trained", rows)
         pixels[flips] = pixels[flips].flip(-1)
         noise = torch.randn(len(rows), model.shape.code, generator=torch.Generator().manual_seed(step))
-        told = (each.to(model.device) for each in (pixels, self.texts["trained"][rows], noise))
-        return model.losses(*told, self.settings.weight(step, steps))
+        pixels, texts, noise = (each.to(model.device) for each in (pixels, self.texts["trained"][rows], noise))
+        return model.losses(pixels, texts, noise, self.settings.weight(step, steps))
 
     def pixels(self, name: str, rows: np.ndarray) -> torch.Tensor:
         """float32 (len(rows), 3, s, s) in -1..1."""
@@ -121,7 +121,8 @@ class CvaeLesson:
         for rows in np.array_split(np.arange(len(self.held_out)), max(1, len(self.held_out) // _AT_ONCE)):
             noise = torch.randn(len(rows), model.shape.code, generator=generator)
             told = (self.pixels("held_out", rows), self.texts["held_out"][rows], noise)
-            losses = model.losses(*(each.to(model.device) for each in told), self.settings.full_weight)
+            pixels, texts, noise = (each.to(model.device) for each in told)
+            losses = model.losses(pixels, texts, noise, self.settings.full_weight)
             for name, value in losses.items():
                 found[name] = found.get(name, 0.0) + float(value) * len(rows) / len(self.held_out)
         return found
