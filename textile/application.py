@@ -1,13 +1,13 @@
 """Put a pattern onto the cloth of a picture: tiled at a scale, a turn and an offset, lit and bent as the cloth is.
 
-In: a tile or any picture (h, w, 3) uint8, a picture (H, W, 3) uint8, its mask (H, W), 1 where the cloth is, soft at the
-edge. Out: (H, W, 3) uint8. Where the mask is 0 every byte is as it was. At the soft edge the old cloth's colour is taken
-out as well: what lies behind is carried on to there from outside.
+In: a tile or any picture (h, w, 3) uint8, a picture (H, W, 3) uint8, its mask (H, W), 1 where the cloth is, soft at
+the edge. Out: (H, W, 3) uint8. Where the mask is 0 every byte is as it was. At the soft edge the old cloth's colour is
+taken out as well: what lies behind is carried on to there from outside.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,10 @@ from textile.shading import Shading, shading_of
 
 SCALES = (0.02, 2.0)
 TILE_PIXELS = (4, 2048)  # of a tile's side as it is laid out
+INWARD = 0.8  # pixels
 OUTSIDE = 1 / 512  # a mask below this is none: it would not change a byte
+SEAM = 2.0  # times the difference between neighbours: an edge that differs more from the opposite one is a seam
+SEAM_LEVELS = 4.0  # of difference that no eye takes for a seam
 EDGE = 2.0  # pixels from which what lies behind the edge is carried on, at 512
 _BESIDE = 8  # pixels around the mask that are looked at
 
@@ -27,17 +30,19 @@ _BESIDE = 8  # pixels around the mask that are looked at
 @dataclass(frozen=True)
 class Placement:
     """How a tile lies on a picture. `scale`: its width as a share of the picture's longer side; `turn`: degrees,
-    clockwise; `across`, `down`: moved by so many tiles. Turned about the picture's middle. Raises ValueError.
+    clockwise; `across`, `down`: moved by so many tiles. Turned about the picture's middle. `mirror`: every other tile
+    is mirrored, so that edges meet; None: where they do not by themselves. Raises ValueError.
     """
 
     scale: float = 0.25
     turn: float = 0.0
     across: float = 0.0
     down: float = 0.0
+    mirror: bool | None = None
 
     def __post_init__(self) -> None:
         low, high = SCALES
-        if not low <= self.scale <= high:
+        if not low <= self.scale <= 2 * high:  # mirrored tiles are pairs
             raise ValueError(f"scale {self.scale}: a tile's width is {low} to {high} of the picture's longer side")
         for name in ("turn", "across", "down"):
             if not np.isfinite(getattr(self, name)):
@@ -55,11 +60,14 @@ def put_on(
     check_picture(pattern, "pattern", plain=True)
     check_mask(mask, picture)
     box = _box(mask)
-    mask, part = mask[box].astype(np.float32), picture[box]
+    mask = softened(np.clip(mask.astype(np.float32), 0, 1))
+    if placement.mirror or (placement.mirror is None and not edges_meet(pattern)):
+        pattern, placement = mirrored(pattern), replace(placement, scale=min(2 * placement.scale, 2 * SCALES[1]))
+    mask, part = mask[box], picture[box]
     lit = shading_of(part, mask, max(picture.shape))
     touched = mask > OUTSIDE
     cloth = _cloth(pattern, lit, touched, placement, box, picture.shape[:2])  # (n, 3) sRGB levels
-    share = np.clip(mask[touched], 0, 1)[:, None]
+    share = mask[touched][:, None]
     behind = _behind(part, mask)[touched]
     result = picture.copy()
     part_result = result[box]
@@ -81,6 +89,32 @@ def tile_of(pattern: np.ndarray, width: float) -> np.ndarray:
         for plane in planes
     ]
     return np.clip(np.stack([np.asarray(plane) for plane in resized], axis=-1), 0, 1)
+
+
+def edges_meet(pattern: np.ndarray) -> bool:
+    """Whether a picture's opposite edges differ about as little as neighbours inside it."""
+    levels = pattern.astype(np.float32)
+    for axis in (0, 1):
+        if pattern.shape[axis] < 3:
+            continue
+        inside = np.abs(np.diff(levels, axis=axis)).mean()
+        seam = np.abs(levels.take(0, axis) - levels.take(-1, axis)).mean()
+        if seam > SEAM * inside + SEAM_LEVELS:
+            return False
+    return True
+
+
+def mirrored(pattern: np.ndarray) -> np.ndarray:
+    """Two by two of a picture, every other one mirrored: edges meet, whatever it shows."""
+    row = np.concatenate([pattern, pattern[:, ::-1]], axis=1)
+    return np.concatenate([row, row[::-1]], axis=0)
+
+
+def softened(mask: np.ndarray) -> np.ndarray:
+    """A hard mask with an edge that is soft inward; a soft one as it is."""
+    if float(((mask > 0.02) & (mask < 0.98)).sum()) > 0.1 * float(np.abs(np.diff(mask > 0.5, axis=0)).sum()):
+        return mask
+    return mask * ndimage.gaussian_filter(mask, INWARD, mode="nearest")
 
 
 def _box(mask: np.ndarray) -> tuple[slice, slice]:
@@ -119,7 +153,7 @@ def _behind(part: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if not soft.any():
         return colors
     sigma = EDGE * max(1.0, max(part.shape) / 512)
-    weights = (1 - np.clip(mask, 0, 1)) ** 4
+    weights = (1 - mask) ** 4
     mass = ndimage.gaussian_filter(weights, sigma, mode="nearest")
     known = np.clip(mass / 0.02, 0, 1)[..., None]  # deep inside nothing from outside is known
     means = np.stack([ndimage.gaussian_filter(colors[..., i] * weights, sigma, mode="nearest") for i in range(3)], -1)

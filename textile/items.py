@@ -7,7 +7,6 @@ edge because it is drawn at twice the size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,53 +14,17 @@ from PIL import Image
 
 from fashion.drawing import draw, draw_masks
 from fashion.drawing.raster import document, rasterise
-from fashion.scene import Garment, Scene
+from fashion.scene import Scene
+from textile.item_names import ITEM_SIZE, DefaultItem, item_named
 
-ITEM_SIZE = 512
 _KEPT = 24
-_SHADES = 2  # of an item's picture, how many times as large it is drawn
-
-
-@dataclass(frozen=True)
-class DefaultItem:
-    """`garments`: of the drawn scene; empty: drawn here."""
-
-    id: str
-    ko: str
-    en: str
-    garments: tuple[Garment, ...] = ()
-    layout: str = "alone"
-
-
-ITEMS: tuple[DefaultItem, ...] = (
-    DefaultItem("shirt", "셔츠", "shirt", (Garment("shirt", "white", material="cotton", sleeve="long"),)),
-    DefaultItem("trousers", "바지", "trousers", (Garment("trousers", "white", material="cotton"),)),
-    DefaultItem("sweater", "스웨터", "sweater", (
-        Garment("knit", "white", material="knit", sleeve="long", neckline="round"),)),
-    DefaultItem("dress", "원피스", "dress", (
-        Garment("dress", "white", material="cotton", sleeve="short", hem="knee", neckline="round"),)),
-    DefaultItem("coat", "코트", "coat", (Garment("coat", "white", material="cotton", hem="knee"),)),
-    DefaultItem("sandals", "샌들", "sandals"),
-    DefaultItem("shoes", "신발", "shoes", (Garment("sneakers", "white", material="cotton"),)),
-    DefaultItem("boots", "부츠", "boots", (Garment("boots", "white", material="leather"),)),
-    DefaultItem("bag", "가방", "bag", (Garment("bag", "white", material="cotton"),)),
-    DefaultItem("hanbok", "한복", "hanbok", (
-        Garment("jeogori", "white", material="cotton"), Garment("hanbok_skirt", "white", material="cotton", hem="maxi"),
-    ), "figure"),
-)  # fmt: skip
-ITEM_BY_ID = {item.id: item for item in ITEMS}
-
-
-def item_named(id: str) -> DefaultItem:
-    """The item of an id. Raises ValueError that names what there is."""
-    if id not in ITEM_BY_ID:
-        raise ValueError(f"no item is called {id!r}: there are {', '.join(ITEM_BY_ID)}")
-    return ITEM_BY_ID[id]
+_FINER = 2  # times as large as the picture, a mask is drawn
+_MOST = 1024  # pixels that the renderer draws
 
 
 @lru_cache(_KEPT)
 def item_picture(id: str, size: int = ITEM_SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """An item's picture and mask, neither to be written into. Raises ValueError."""
+    """An item's picture and mask, neither to be written into. Raises ValueError for a size outside 64..1024."""
     item = item_named(id)
     picture, mask = _sandals(size) if not item.garments else _drawn(item, size)
     picture.flags.writeable = mask.flags.writeable = False
@@ -70,7 +33,7 @@ def item_picture(id: str, size: int = ITEM_SIZE) -> tuple[np.ndarray, np.ndarray
 
 def _drawn(item: DefaultItem, size: int) -> tuple[np.ndarray, np.ndarray]:
     scene = Scene(item.garments, item.layout, "white", "flat", seed=7)
-    worn = draw_masks(scene, size * _SHADES if size * _SHADES <= 1024 else size).any(axis=0)
+    worn = draw_masks(scene, size * _FINER if size * _FINER <= _MOST else size).any(axis=0)
     soft = Image.fromarray(worn.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
     return draw(scene, size).copy(), np.asarray(soft).copy()
 
@@ -91,7 +54,8 @@ def _sandals(size: int) -> tuple[np.ndarray, np.ndarray]:
     cloth = "".join(f'<path d="{strap}" fill="url(#cloth)" stroke="#b9b6ae" stroke-width="1.4"/>' for strap in straps)
     shades = (
         '<linearGradient id="cork" x1="0" x2="1" y1="0" y2="0.2"><stop offset="0" stop-color="#d9bb92"/>'
-        '<stop offset="1" stop-color="#c6a477"/></linearGradient><linearGradient id="cloth" x1="0" x2="0" y1="0" y2="1">'
+        '<stop offset="1" stop-color="#c6a477"/></linearGradient><linearGradient id="cloth" '
+        'x1="0" x2="0" y1="0" y2="1">'
         '<stop offset="0" stop-color="#cfcdc8"/><stop offset="0.45" stop-color="#fbfaf7"/>'
         '<stop offset="1" stop-color="#d6d4cf"/></linearGradient>'
     )

@@ -1,7 +1,7 @@
 """What light does to the cloth of a picture: how much of it each point gets, and where folds bend the cloth.
 
-In: a picture (H, W, 3) uint8 and a mask (H, W), 1 where the cloth is. Out: `Shading`, in units that do not depend on the
-picture's size, so that the page's preview and the result at full size agree.
+In: a picture (H, W, 3) uint8 and a mask (H, W), 1 where the cloth is. Out: `Shading`, in units that do not depend on
+the picture's size, so that the page's preview and the result at full size agree.
 
 Plain cloth shows its light itself: OKLab lightness over the lightness of well-lit cloth. A print would show through,
 so the lightness of printed cloth is averaged over more than a motif first. How printed it is is measured: by how much
