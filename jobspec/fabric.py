@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from jobspec.fields import PictureId, Side, Text, Turn
+from jobspec.fields import PictureId, Text, Turn
 from jobspec.job import Job, register
 
 PATTERNS = 9  # at once
@@ -20,6 +20,7 @@ ItemName = Literal[
 ]  # fmt: skip
 CATEGORIES: tuple[str, ...] = get_args(Category)
 ITEM_NAMES: tuple[str, ...] = get_args(ItemName)
+ResultSide = Annotated[int, Field(ge=64, le=2048)]
 HexColor = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", description="A colour as #rrggbb.")]
 
 
@@ -41,9 +42,7 @@ class Pattern(Job):
         max_length=4,
         description="One to four colours, the ground first; null: any that suit.",
     )
-    size: Annotated[int, Field(ge=64, le=2048)] = Field(
-        default=TILE, description="Side in pixels; beyond 128 it is a sheet of tiles."
-    )
+    size: ResultSide = Field(default=TILE, description="Side in pixels; beyond 128 it is a sheet of tiles.")
 
 
 @register

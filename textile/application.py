@@ -92,14 +92,14 @@ def tile_of(pattern: np.ndarray, width: float) -> np.ndarray:
 
 
 def edges_meet(pattern: np.ndarray) -> bool:
-    """Whether a picture's opposite edges differ about as little as neighbours inside it."""
+    """Whether a picture's opposite edges differ no more than lines that are neighbours inside it."""
     levels = pattern.astype(np.float32)
     for axis in (0, 1):
         if pattern.shape[axis] < 3:
             continue
-        inside = np.abs(np.diff(levels, axis=axis)).mean()
+        inside = np.abs(np.diff(levels, axis=axis)).mean(axis=(1 - axis, 2))  # of each line and the next
         seam = np.abs(levels.take(0, axis) - levels.take(-1, axis)).mean()
-        if seam > SEAM * inside + SEAM_LEVELS:
+        if seam > max(SEAM * inside.mean(), float(inside.max())) + SEAM_LEVELS:
             return False
     return True
 

@@ -26,9 +26,14 @@ Recipe = Mapping[str, object]
 class Sized(Protocol):
     """A picture's row, as far as it is asked here."""
 
-    width: int
-    height: int
-    recipe: dict[str, object] | None
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def recipe(self) -> Recipe | None: ...
 
 
 def labels() -> dict[str, list[dict[str, object]]]:

@@ -18,8 +18,11 @@ from pictures import PictureTooLarge, UnreadablePicture, open_picture
 class HasSize(Protocol):
     """A picture's row or file, as far as its size."""
 
-    width: int
-    height: int
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
 
 
 def require_mask_size(mask: HasSize, size: tuple[int, int]) -> None:

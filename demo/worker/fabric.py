@@ -105,8 +105,10 @@ class ApplyRunner:
         assert isinstance(job, Apply)
         started = time.perf_counter()
         picture, mask, found_by = self._target(job, order.pictures)
-        pattern = _tile(order.pictures["pattern_image"], order.recipes.get("pattern_image"))
-        placement = Placement(job.scale, job.turn, job.offset_x, job.offset_y, job.mirror)
+        own = order.recipes.get("pattern_image", {}).get("tile")
+        pattern = _tile(order.pictures["pattern_image"], own)
+        mirror = False if own and job.mirror is None else job.mirror
+        placement = Placement(job.scale, job.turn, job.offset_x, job.offset_y, mirror)
         try:
             worn = put_on(pattern, np.asarray(picture), mask, placement)
         except ClothError as error:
@@ -179,9 +181,8 @@ def _pattern_recipe(job: Pattern, seed: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tile(picture: Image.Image, recipe: Mapping[str, object] | None) -> np.ndarray:
-    """A pattern's own tile; of any other picture the whole."""
-    side = recipe.get("tile") if recipe else None
+def _tile(picture: Image.Image, side: object) -> np.ndarray:
+    """A pattern's own tile of `side` pixels; of any other picture the whole."""
     if isinstance(side, int) and 0 < side < min(picture.size):
         picture = picture.crop((0, 0, side, side))
     return np.asarray(picture.convert("RGB"))
