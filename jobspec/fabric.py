@@ -72,6 +72,6 @@ class Apply(Job):
     mirror: bool | None = Field(
         default=None, description="Mirror every other tile, so that edges meet; null: where they do not by themselves."
     )
-    size: Side | None = Field(
+    size: ResultSide | None = Field(
         default=None, description="The result's longer side in pixels; the picture's own where absent."
     )

@@ -62,7 +62,7 @@ def put_on(
     box = _box(mask)
     mask = softened(np.clip(mask.astype(np.float32), 0, 1))
     if placement.mirror or (placement.mirror is None and not edges_meet(pattern)):
-        pattern, placement = mirrored(pattern), replace(placement, scale=min(2 * placement.scale, 2 * SCALES[1]))
+        pattern, placement = mirrored(pattern), doubled(placement)
     mask, part = mask[box], picture[box]
     lit = shading_of(part, mask, max(picture.shape))
     touched = mask > OUTSIDE
@@ -108,6 +108,12 @@ def mirrored(pattern: np.ndarray) -> np.ndarray:
     """Two by two of a picture, every other one mirrored: edges meet, whatever it shows."""
     row = np.concatenate([pattern, pattern[:, ::-1]], axis=1)
     return np.concatenate([row, row[::-1]], axis=0)
+
+
+def doubled(placement: Placement) -> Placement:
+    """The same for a tile that is two by two of the one meant."""
+    twice = replace(placement, scale=2 * placement.scale)
+    return replace(twice, across=placement.across / 2, down=placement.down / 2)
 
 
 def softened(mask: np.ndarray) -> np.ndarray:
