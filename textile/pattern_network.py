@@ -1,7 +1,7 @@
 """The networks of a pattern: a linear code of layer maps, a decoder of it, and a flow that turns noise into codes.
 
 A tile is four maps of 128 px: how much of layers 0 to 3 a pixel shows, and the light of its weave. Blocks of 8 × 8
-pixels are coded by their principal components, (32, 16, 16) a tile; a rectified flow (Liu et al. 2022,
+pixels are coded by their principal components, (40, 16, 16) a tile; a rectified flow (Liu et al. 2022,
 arXiv:2209.03003) with a small U-Net makes such codes from noise for a category, a number of colours and a weave, and a
 decoder paints them. All convolutions pad circularly, so that the edges of every tile meet; nothing knows where on the
 tile it is.
@@ -24,8 +24,8 @@ MAPS = 4  # layers 1 to 3, and the light of the weave
 class PatternShape:
     """Sizes of the networks. `widths`: of the flow at 16 × 16 and 8 × 8 blocks; `decoder`: of the decoder."""
 
-    code: int = 32
-    widths: tuple[int, int] = (64, 104)
+    code: int = 40
+    widths: tuple[int, int] = (48, 96)
     decoder: int = 72
     categories: int = 13
     weaves: int = 7

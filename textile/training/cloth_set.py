@@ -15,12 +15,14 @@ import numpy as np
 from PIL import Image
 
 from textile.categories import CATEGORY_IDS
+from textile.requests import category_words
 from textile.training.drawn_cloth import PIXELS, draw_cloth
-from textile.training.real_cloth import photos, tile_of_photo
+from textile.training.real_cloth import CATEGORY_OF_LABEL, photos, tile_of_photo
 
 logger = logging.getLogger(__name__)
 WEAVES = ("smooth", "plain", "twill", "knit", "rib", "slub", "photo")
 _REAL_CUTS = 5  # tiles of a photo
+LABELS = {id: tuple(label for label, other in CATEGORY_OF_LABEL.items() if other == id) for id in CATEGORY_IDS}
 
 
 @dataclass(frozen=True)
@@ -37,31 +39,61 @@ class ClothSet:
         return len(self.category)
 
 
-def make_cloth(folder: Path, each: int, close_ups: Path | None, first_seed: int = 0, split: str = "generator") -> ClothSet:
-    """Draw `each` tiles of every category (solid cloth needs none) and cut the photos of a split; write and open."""
-    folder.mkdir(parents=True, exist_ok=True)
-    layers, light, rows = [], [], []
-    for number, category in enumerate(CATEGORY_IDS):
-        for i in range(each if category != "solid" else 1):
-            colors = Random(f"colors/{category}/{i}").choice((2, 2, 3, 3, 4)) if category != "solid" else 1
-            layers.append(draw_cloth(category, first_seed + i, colors))
+@dataclass(frozen=True)
+class ClothSource:
+    """Where cloth comes from: `drawn` tiles a category, `fabric` close-ups with labels.tsv, `own` folders by category."""
+
+    drawn: int
+    fabric: Path | None = None
+    own: Path | None = None
+    first_seed: int = 0
+    split: str = "generator"
+
+
+def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
+    """Draw tiles of every category (solid cloth needs one), cut the photos; write and open.
+
+    Raises ValueError where a folder names no category, or where nothing was found at all.
+    """
+    layers: list[np.ndarray] = []
+    light: list[np.ndarray] = []
+    rows: list[tuple[int, int, int]] = []
+    for number, id in enumerate(CATEGORY_IDS):
+        for i in range(min(source.drawn, 1) if id == "solid" else source.drawn):
+            colors = Random(f"colors/{id}/{i}").choice((2, 2, 3, 3, 4)) if id != "solid" else 1
+            layers.append(draw_cloth(id, source.first_seed + i, colors))
             rows.append((number, colors, -1))
-        logger.info("drew %d tiles of %s", each, category)
-    for i, photo in enumerate(photos(close_ups) if close_ups else []):
-        if photo.split != split:
-            continue
-        picture = Image.open(photo.path)
-        for cut in range(_REAL_CUTS):
-            colors = 1 if photo.category == "solid" else 2 + (i + cut) % 3
-            tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors)
-            rows.append((CATEGORY_IDS.index(photo.category), colors, len(light)))
-            layers.append(tile)
-            light.append(shade)
+        logger.info("drew tiles of %s", id)
+    for i, (path, id) in enumerate(_photographed(source)):
+        with Image.open(path) as picture:
+            for cut in range(_REAL_CUTS):
+                colors = 1 if id == "solid" else 2 + (i + cut) % 3
+                tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors)
+                rows.append((CATEGORY_IDS.index(id), colors, len(light)))
+                layers.append(tile)
+                light.append(shade)
+    if not rows:
+        raise ValueError("there is no cloth to learn from: name a folder with pictures, or draw some (--drawn 300)")
+    folder.mkdir(parents=True, exist_ok=True)
     table = np.array(rows, np.int64)
     np.save(folder / "layers.npy", np.stack(layers))
     np.save(folder / "light.npy", np.stack(light) if light else np.zeros((0, PIXELS, PIXELS), np.uint8))
     np.savez(folder / "rows.npz", category=table[:, 0], colors=table[:, 1], photo=table[:, 2])
     return open_cloth(folder)
+
+
+def _photographed(source: ClothSource) -> list[tuple[Path, str]]:
+    """Pictures and their categories: close-ups of the split, and all of one's own."""
+    found = [(photo.path, photo.category) for photo in photos(source.fabric) if photo.split == source.split] if source.fabric else []
+    if source.own is None:
+        return found
+    names = {word.lower(): id for id in CATEGORY_IDS for word in (id, *category_words(id), *LABELS.get(id, ()))}
+    for folder in sorted(path for path in source.own.iterdir() if path.is_dir()):
+        if (id := names.get(folder.name.lower())) is None:
+            raise ValueError(f"{folder}: {folder.name!r} names no category: use {', '.join(CATEGORY_IDS)}")
+        pictures = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+        found += [(path, id) for path in pictures]
+    return found
 
 
 def open_cloth(folder: Path) -> ClothSet:

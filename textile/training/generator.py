@@ -35,14 +35,15 @@ _DROPPED = 0.1
 
 @dataclass(frozen=True)
 class PatternTraining:
-    """`cloth`: arrays of `make_cloth`; `batch` tiles a step for the flow, `painted` of them for the decoder."""
+    """`batch` tiles a step for the flow, `painted` of them for the decoder. `start`: a folder with a generator to begin
+    with, where `runs` has no state yet."""
 
-    cloth: Path
     runs: Path
     out: Path
     settings: TrainerSettings
-    batch: int = 48
-    painted: int = 5
+    batch: int = 28
+    painted: int = 3
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,13 @@ def painting_losses(painted: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
 def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenerator:
     """Train or go on; returns the generator with averaged weights, which it has written."""
     torch.manual_seed(0)
-    network = PatternNetwork()
     batches = ClothBatches(cloth)
-    held = network.code.fit(batches.at(10**6, 260).maps)
-    logger.info("%d components hold %.1f %% of the variance of cloth", network.shape.code, 100 * held)
+    if training.start:
+        network = PatternGenerator.load(training.start).network.requires_grad_(True).train()
+    else:
+        network = PatternNetwork()
+        held = network.code.fit(batches.at(10**6, 260).maps)
+        logger.info("%d components hold %.1f %% of the variance of cloth", network.shape.code, 100 * held)
     network.flow.to(memory_format=torch.channels_last)
     network.decoder.to(memory_format=torch.channels_last)
 
