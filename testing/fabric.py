@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from textile.categories import CATEGORY_IDS, RGB, category
-from textile.segmentation import GarmentMask
 
 TILE = 128
 GROUND = 235  # levels: what is brighter in every channel is no garment
@@ -32,13 +32,23 @@ class BandGenerator:
         return np.ascontiguousarray(tile if seed % 2 else tile.transpose(1, 0, 2))
 
 
+@dataclass(frozen=True)
+class PaintedMask:
+    """What `textile.segmentation.GarmentMask` has."""
+
+    mask: np.ndarray
+    kind: str
+    confidence: float
+    share: float
+
+
 class PaintSegmenter:
     """Finds what is not nearly white."""
 
-    def mask(self, image: Image.Image | np.ndarray) -> GarmentMask:
+    def mask(self, image: Image.Image | np.ndarray) -> PaintedMask:
         levels = np.asarray(image if isinstance(image, np.ndarray) else image.convert("RGB"))
         mask = (levels.min(axis=-1) < GROUND).astype(np.float32)
-        return GarmentMask(mask, "shirt", 1.0, float(mask.mean()))
+        return PaintedMask(mask, "shirt", 1.0, float(mask.mean()))
 
 
 def _colors(seed: int) -> list[RGB]:

@@ -1,4 +1,4 @@
-"""python -m textile pattern | mask | apply | prepare | train: fabric patterns, garments' masks, and both together."""
+"""python -m textile pattern | mask | apply | prepare | train | train-masks: fabric patterns, garments' masks, and both together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-COMMANDS = ("pattern", "mask", "apply", "prepare", "train")  # modules of textile.commands
+COMMANDS = ("pattern", "mask", "apply", "prepare", "train", "train_masks")  # modules of textile.commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -45,3 +45,11 @@ def checked_palette(palette: list[RGB] | tuple[RGB, ...]) -> tuple[RGB, ...]:
         if len(color) != 3 or not all(isinstance(level, int) and 0 <= level <= 255 for level in color):
             raise ValueError(f"the palette's colour {color!r}: give three whole numbers from 0 to 255")
     return tuple((color[0], color[1], color[2]) for color in palette)
+
+
+def checked_sizes(seeds: int, size: int) -> None:
+    """Raises ValueError where no seed is given, or a picture of this many pixels a side cannot be made."""
+    if not seeds:
+        raise ValueError("no seed is given: give one whole number per pattern")
+    if not 64 <= size <= 4096:
+        raise ValueError(f"a pattern of {size} px cannot be made: use 64 to 4096")
