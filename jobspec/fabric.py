@@ -21,6 +21,7 @@ ItemName = Literal[
 CATEGORIES: tuple[str, ...] = get_args(Category)
 ITEM_NAMES: tuple[str, ...] = get_args(ItemName)
 ResultSide = Annotated[int, Field(ge=64, le=2048)]
+SheetSide = Annotated[int, Field(ge=TILE, le=2048)]
 HexColor = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$", description="A colour as #rrggbb.")]
 
 
@@ -42,7 +43,7 @@ class Pattern(Job):
         max_length=4,
         description="One to four colours, the ground first; null: any that suit.",
     )
-    size: ResultSide = Field(default=TILE, description="Side in pixels; beyond 128 it is a sheet of tiles.")
+    size: SheetSide = Field(default=TILE, description="Side in pixels; beyond 128 it is a sheet of tiles.")
 
 
 @register

@@ -160,8 +160,8 @@ def open_application(settings: Settings, encoder: Callable[[], Encoder]) -> Appl
 
     try:
         return ApplyRunner(GarmentSegmenter.load(Path(settings.textile)))
-    except FileNotFoundError as error:
-        logger.info("garments are not found by themselves: %s", error)
+    except (OSError, ValueError) as error:
+        logger.warning("garments are not found by themselves: %s", error)
         return ApplyRunner(None)
 
 
@@ -177,7 +177,7 @@ def _pattern_recipe(job: Pattern, seed: int) -> dict[str, object]:
     category = next(iter(_by_category(job.category, [seed])))
     return {
         "kind": job.kind, "prompt": job.prompt, "seed": seed, "category": category, "palette": job.palette,
-        "size": job.size, "tile": min(job.size, TILE), "asked": {"prompt": job.prompt},
+        "size": job.size, "tile": TILE, "asked": {"prompt": job.prompt},
     }  # fmt: skip
 
 

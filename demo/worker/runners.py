@@ -31,7 +31,7 @@ def open_runners(settings: Settings, encoder: Callable[[], Encoder], kinds: Iter
             continue
         try:
             opened[opener] = opener(settings, encoder)
-        except FileNotFoundError as error:
+        except (OSError, ValueError) as error:
             if asked or kind not in MISSING:
                 raise
             logger.warning("no jobs of the kind %s: %s", kind, error)
