@@ -32,6 +32,8 @@ _CHROMA = (0.035, 0.08)  # spread of chroma over lightness: below it cloth is pl
 _STEPS = (0.05, 0.12)  # the like of the share of steep steps
 _STEEP = 0.1  # of log lightness from a point to the next, at WORKED pixels
 _WORKED = 256
+_AGAIN = 2  # times that the ground of a print is looked for again
+_FAR = 0.3  # of log lightness from the mean: no ground
 _THIN = 5  # pixels of the median's window, at WORKED pixels
 _DARK = 0.04  # lightness below which there is only noise
 
@@ -58,7 +60,7 @@ def shading_of(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -
     printed = _printed(lab, inner)
     lightness = np.log(np.maximum(lab[..., 0], _DARK))
     if printed > 0:
-        lightness = (1 - printed) * lightness + printed * blurred(lightness, inner, PRINT_BLUR * side)
+        lightness = (1 - printed) * lightness + printed * _ground(lightness, inner, PRINT_BLUR * side)
     low, lit, high = np.percentile(lightness[inner > 0], (2, WELL_LIT, 98)) if inner.any() else (0.0, 0.0, 0.0)
     gentle = min(1.0, MOST_RANGE / max(high - low, 1e-6))
     light = np.exp(np.clip((lightness - lit) * gentle, -2.5, 1))
@@ -89,6 +91,17 @@ def blurred(values: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray
         return found.astype(np.float32)
     whole = Image.fromarray(found.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(whole)
+
+
+def _ground(lightness: np.ndarray, inner: np.ndarray, sigma: float) -> np.ndarray:
+    """The lightness of printed cloth without its print: means around each point, again without what is far from them,
+    so that a white letter on black cloth leaves no glow.
+    """
+    mean = blurred(lightness, inner, sigma)
+    for _ in range(_AGAIN):
+        near = np.exp(-(((lightness - mean) / _FAR) ** 2)).astype(np.float32)
+        mean = blurred(lightness, inner * np.maximum(near, 1e-3), sigma)
+    return mean
 
 
 def _printed(lab: np.ndarray, inner: np.ndarray) -> float:

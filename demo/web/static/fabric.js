@@ -171,7 +171,7 @@ function colors() {
       h("input", { type: "color", value: color, "aria-label": w(i ? "fabric.color" : "fabric.ground", { n: i + 1 }), data: { key: `color-${i}` }, oninput: (/** @type {any} */ e) => set(i, e.target.value) }),
     ),
     palette.length < COLORS &&
-      h("button.quiet.small", { data: { key: "add" }, onclick: () => ((palette = [...palette, SPARE[palette.length]]), render()) }, w("fabric.add_color")),
+      h("button.quiet.small", { data: { key: "add-color" }, onclick: () => ((palette = [...palette, SPARE[palette.length]]), render()) }, w("fabric.add_color")),
     palette.length > 0
       ? h("button.quiet.small", { data: { key: "free" }, onclick: () => ((palette = []), render()) }, w("fabric.any_color"))
       : h("span.soft", {}, w("fabric.any")),
