@@ -12,7 +12,7 @@ from testing.random_textile import write_random_textile
 from textile.missing import WeightsMissing
 from textile.palettes import choose, companion, painted
 from textile.pattern_network import BlockCode, PatternNetwork, PatternShape
-from textile.patterns import PatternGenerator
+from textile.patterns import PatternGenerator, enlarged
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +41,25 @@ def test_a_pattern_is_that_of_its_seed_in_any_company(generator: PatternGenerato
     assert not np.array_equal(together[0], together[1])
 
 
-def test_the_network_does_not_know_where_the_tile_begins() -> None:
-    """Noise rolled by a block gives the tile rolled by a block, so that no edge is seen."""
+def test_nothing_in_the_network_sees_an_edge() -> None:
+    """Rolled noise gives the same repeat, rolled: what is not told its place cannot leave a seam."""
     torch.manual_seed(0)
     network = PatternNetwork(PatternShape(code=8, widths=(8, 16), decoder=8)).eval()
     for parameter in network.flow.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    noise, asked = torch.randn(1, 8, 16, 16), torch.zeros(1, dtype=torch.long)
-    tile, rolled = (
-        network.decoder(network.draw(one, asked, asked, asked, (1.0, 0.5, 0.0))) for one in (noise, noise.roll(2, 2).roll(4, 3))
-    )  # two blocks: the flow halves the grid once
-    assert torch.allclose(tile.roll(16, 2).roll(32, 3), rolled, atol=1e-4)
+    torch.nn.init.zeros_(network.flow.place)
+    noise, asked = torch.randn(1, 8, 8, 8), torch.zeros(1, dtype=torch.long)
+    repeat, rolled = (
+        network.decoder(network.draw(one, asked, asked, asked, (1.0, 0.5, 0.0)))
+        for one in (noise, noise.roll((2, 4), (2, 3)))  # two blocks: the flow halves the grid once
+    )
+    assert torch.allclose(repeat.roll((16, 32), (2, 3)), rolled, atol=1e-4)
+
+
+def test_an_enlarged_repeat_still_meets_itself() -> None:
+    torch.manual_seed(0)
+    repeat = torch.randn(1, 4, 64, 64)
+    assert torch.allclose(enlarged(repeat).roll(20, 2), enlarged(repeat.roll(10, 2)), atol=1e-5)
 
 
 def test_a_sheet_repeats_the_tile(generator: PatternGenerator) -> None:

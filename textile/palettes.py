@@ -21,11 +21,13 @@ _CREAM, _WHITE, _INK = (246, 240, 226), (250, 249, 246), (38, 36, 44)
 
 @dataclass(frozen=True)
 class Choice:
-    """What one pattern is made with: its colours, ground first; how many layers they fill; the number of its weave."""
+    """What one pattern is made with: its colours, ground first; how many layers they fill; the number of its weave;
+    whether the tile shows one large repeat or two by two."""
 
     palette: tuple[RGB, ...]
     layers: int
     weave: int
+    large: bool
 
 
 def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
@@ -43,7 +45,7 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
     else:
         palette = asked
     palette = palette[:most]
-    return Choice(palette, len(palette), weave)
+    return Choice(palette, len(palette), weave, rng.random() < _LARGE.get(id, 0.3))
 
 
 def companion(color: RGB, rng: Random) -> RGB:
@@ -67,6 +69,7 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
     return r, g, b
 
 
+_LARGE = {"camouflage": 0.9, "stripes": 0.35, "dots": 0.2, "cheetah": 0.5, "dancheong": 0.4, "zigzag": 0.2}  # share of seeds
 _ON_LIGHT = {"floral", "leaves", "cartoon", "cloud", "paisley", "dots", "stripes"}
 _WHOLE = {"dancheong", "camouflage"}  # whose colours belong together
 _USUAL_WEAVES: dict[str, tuple[int, ...]] = {

@@ -1,10 +1,9 @@
 """The networks of a pattern: a linear code of layer maps, a decoder of it, and a flow that turns noise into codes.
 
-A tile is four maps of 128 px: how much of layers 0 to 3 a pixel shows, and the light of its weave. Blocks of 8 × 8
-pixels are coded by their principal components, (40, 16, 16) a tile; a rectified flow (Liu et al. 2022,
+One repeat of a pattern is maps of 64 px: how much of layers 0 to 3 a pixel shows, and the light of its weave. Blocks of
+8 × 8 pixels are coded by their principal components, (40, 8, 8) a repeat; a rectified flow (Liu et al. 2022,
 arXiv:2209.03003) with a small U-Net makes such codes from noise for a category, a number of colours and a weave, and a
-decoder paints them. All convolutions pad circularly, so that the edges of every tile meet; nothing knows where on the
-tile it is.
+decoder paints them. All convolutions pad circularly, so that the edges of every repeat meet.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCK, SIDE = 8, 16  # pixels of a block's side, blocks of a tile's side
+BLOCK, SIDE = 8, 8  # pixels of a block's side, blocks of a repeat's side
 MAPS = 4  # layers 1 to 3, and the light of the weave
 
 
 @dataclass(frozen=True)
 class PatternShape:
-    """Sizes of the networks. `widths`: of the flow at 16 × 16 and 8 × 8 blocks; `decoder`: of the decoder."""
+    """Sizes of the networks. `widths`: of the flow at 8 × 8 and 4 × 4 blocks; `decoder`: of the decoder."""
 
     code: int = 40
-    widths: tuple[int, int] = (48, 96)
+    widths: tuple[int, int] = (64, 112)
     decoder: int = 72
     categories: int = 13
     weaves: int = 7
@@ -37,7 +36,7 @@ def conv(width_in: int, width_out: int, kernel: int = 3) -> nn.Conv2d:
 
 
 class BlockCode(nn.Module):
-    """Principal components of 8 × 8 blocks: maps (n, 4, 128, 128) ↔ codes (n, code, 16, 16) of about unit spread."""
+    """Principal components of 8 × 8 blocks: maps (n, 4, 64, 64) ↔ codes (n, code, 8, 8) of about unit spread."""
 
     mean: Tensor
     basis: Tensor
@@ -74,7 +73,7 @@ def _blocks(maps: Tensor) -> Tensor:
 
 
 class LayerDecoder(nn.Module):
-    """Codes (n, code, 16, 16) → logits of layers 0 to 3 and the weave's light, (n, 5, 128, 128)."""
+    """Codes (n, code, 8, 8) → logits of layers 0 to 3 and the weave's light, (n, 5, 64, 64)."""
 
     def __init__(self, shape: PatternShape) -> None:
         super().__init__()
@@ -107,7 +106,7 @@ class FlowBlock(nn.Module):
 
 
 class CodeFlow(nn.Module):
-    """The velocity from codes to noise at a time: (n, code, 16, 16) → the same; any size that is a multiple of 2."""
+    """The velocity from codes to noise at a time: (n, code, 8, 8) → the same."""
 
     def __init__(self, shape: PatternShape) -> None:
         super().__init__()
@@ -117,6 +116,7 @@ class CodeFlow(nn.Module):
         self.colors = nn.Embedding(5, asked)
         self.weave = nn.Embedding(shape.weaves, asked)
         self.time = nn.Sequential(nn.Linear(32, asked), nn.SiLU(), nn.Linear(asked, asked))
+        self.place = nn.Parameter(0.02 * torch.randn(1, fine, SIDE, SIDE))  # where on the repeat a block is
         self.enter, self.down = conv(shape.code, fine), nn.Conv2d(fine, coarse, 2, stride=2)
         self.before = nn.ModuleList(FlowBlock(fine, asked) for _ in range(2))
         self.middle = nn.ModuleList(FlowBlock(coarse, asked) for _ in range(3))
@@ -128,7 +128,7 @@ class CodeFlow(nn.Module):
         """time (n,) from 0, cloth, to 1, noise; the rest (n,) integers."""
         asked = self.category(category) + self.colors(colors) + self.weave(weave) + self.time(_waves(time))
         asked = F.silu(asked)
-        x = self.enter(codes)
+        x = self.enter(codes) + self.place
         for block in self.before:
             x = block(x, asked)
         beside = x

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -26,6 +27,9 @@ GENERATOR_FILE = "generator.safetensors"
 SETTINGS_FILE = "generator.json"
 TILE = 128  # pixels of a tile's side
 STEPS = 8
+GUIDANCE = 1.0
+SHARPNESS = 1.3  # of the layers' edges
+LIGHT = 25.0  # units of L* in one of the network's light
 _BATCH = 16  # tiles at once
 
 
@@ -82,23 +86,33 @@ class PatternGenerator:
         category = torch.full((len(seeds),), number)
         colors = torch.tensor([choice.layers for choice in choices])
         weave = torch.tensor([choice.weave for choice in choices])
-        times = flow_times(STEPS)
         with torch.inference_mode():
-            codes = self.network.draw(noise.contiguous(memory_format=torch.channels_last), category, colors, weave, times)
+            codes = self.network.draw(
+                noise.contiguous(memory_format=torch.channels_last), category, colors, weave, flow_times(STEPS), GUIDANCE
+            )
             decoded: Tensor = self.network.decoder(codes)
-        logits = decoded[:, :4]
+            large = torch.tensor([choice.large for choice in choices])[:, None, None, None]
+            twice = decoded[:, :4].repeat(1, 1, 2, 2)
+            logits = SHARPNESS * torch.where(large, enlarged(decoded[:, :4]), twice)
         unused = torch.arange(4)[None] >= colors[:, None].clamp(min=1)
         logits = logits.masked_fill(unused[:, :, None, None], -torch.inf)
-        return logits.softmax(dim=1).permute(0, 2, 3, 1).numpy(), 25.0 * decoded[:, 4].numpy()
+        light = decoded[:, 4].repeat(1, 2, 2)
+        return logits.softmax(dim=1).permute(0, 2, 3, 1).numpy(), LIGHT * light.numpy()
 
     def _tiles(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
         return np.stack([painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)])
 
 
+def enlarged(logits: Tensor) -> Tensor:
+    """A repeat (n, c, h, w) at twice its size, its edges still meeting; layers stay as sharp, as logits are enlarged."""
+    padded = F.pad(logits, (4, 4, 4, 4), mode="circular")
+    return F.interpolate(padded, scale_factor=2.0, mode="bicubic", align_corners=False)[:, :, 8:-8, 8:-8]
+
+
 def flow_times(steps: int) -> list[float]:
     """Falling times from 1 to 0, finer where the form of a pattern is decided."""
-    return [1.0 - (i / steps) ** 1.0 for i in range(steps)] + [0.0]
+    return [1.0 - i / steps for i in range(steps)] + [0.0]
 
 
 def sheets(tiles: np.ndarray, size: int) -> np.ndarray:

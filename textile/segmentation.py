@@ -81,7 +81,7 @@ class GarmentSegmenter:
         rgb, opaque = over_grey(picture)
         small = np.asarray(rgb.resize((INPUT, INPUT), Image.Resampling.BOX if max(rgb.size) > INPUT else Image.Resampling.BICUBIC))
         likely, kinds = found_in(self.network, small)
-        mask = _at_full_size(likely, rgb)
+        mask = at_full_size(likely, rgb)
         if opaque is not None:
             mask = mask * opaque
         share = float((mask > 0.5).mean())
@@ -113,13 +113,13 @@ def over_grey(picture: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
     return Image.alpha_composite(ground, rgba).convert("RGB"), opaque
 
 
-def _at_full_size(likely: np.ndarray, rgb: Image.Image) -> np.ndarray:
+def at_full_size(likely: np.ndarray, rgb: Image.Image) -> np.ndarray:
     """The mask (128, 128) at the picture's size and edges: (H, W) float32 in 0..1."""
     scale = min(1.0, _GUIDED / max(rgb.size))
     size = (max(round(rgb.width * scale), 1), max(round(rgb.height * scale), 1))
     coarse = np.asarray(Image.fromarray(likely).resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
     guide = np.asarray(rgb.resize(size, Image.Resampling.BOX) if size != rgb.size else rgb, np.float32) / 255
-    radius = max(2, round(max(size) / INPUT * 1.5))
+    radius = max(2, round(max(size) / INPUT * 2))
     fitted = _guided(guide, coarse, 2 * radius + 1)
     if size != rgb.size:
         fitted = np.asarray(Image.fromarray(fitted).resize(rgb.size, Image.Resampling.BICUBIC))

@@ -1,7 +1,7 @@
 """The cloth that the generator learns from, drawn and cut once into arrays on disk, and the weaves laid over it.
 
-In: a folder for the arrays, how many tiles a category, a folder of close-ups. Out: `layers.npy` (n, 128, 128, 3)
-uint8, `light.npy` (m, 128, 128) uint8 of the photographed ones and `rows.npz`: category, colours, light's row or -1.
+In: a folder for the arrays, how many tiles a category, a folder of close-ups. Out: `layers.npy` (n, 64, 64, 3)
+uint8, `light.npy` (m, 64, 64) uint8 of the photographed ones and `rows.npz`: category, colours, light's row or -1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LABELS = {id: tuple(label for label, other in CATEGORY_OF_LABEL.items() if other
 
 @dataclass(frozen=True)
 class ClothSet:
-    """Tiles of cloth. `layers` (n, 128, 128, 3), `light` (m, 128, 128) of photographed ones, the rest (n,) integers."""
+    """Tiles of cloth. `layers` (n, 64, 64, 3), `light` (m, 64, 64) of photographed ones, the rest (n,) integers."""
 
     layers: np.ndarray
     light: np.ndarray
@@ -68,7 +68,7 @@ def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
         with Image.open(path) as picture:
             for cut in range(_REAL_CUTS):
                 colors = 1 if id == "solid" else 2 + (i + cut) % 3
-                tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors)
+                tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors, PIXELS)
                 rows.append((CATEGORY_IDS.index(id), colors, len(light)))
                 layers.append(tile)
                 light.append(shade)
@@ -108,7 +108,7 @@ def open_cloth(folder: Path) -> ClothSet:
 
 
 def weave_bank() -> np.ndarray:
-    """The light of each drawn weave, (6, 128, 128) float32 in -1..1; they repeat every 4 or 8 pixels."""
+    """The light of each drawn weave, (6, 64, 64) float32 in -1..1; they repeat every 4 or 8 pixels."""
     y, x = np.mgrid[0:PIXELS, 0:PIXELS]
     plain = np.where((x // 2 + y // 2) % 2, 0.7, -0.7) + np.where(x % 2, 0.2, -0.2)
     twill = np.sin((x + y) * (2 * np.pi / 8)) + 0.5 * np.sin((x - 3 * y) * (2 * np.pi / 8))

@@ -1,6 +1,6 @@
-"""Drawn cloth to learn from: a category and a seed in, a tile of layer memberships out.
+"""Drawn cloth to learn from: a category and a seed in, one repeat of layer memberships out.
 
-Out: (128, 128, 3) uint8, how much of layers 1 to 3 every pixel shows; what is missing to 255 is the ground. Layer 1 is
+Out: (64, 64, 3) uint8, how much of layers 1 to 3 every pixel shows; what is missing to 255 is the ground. Layer 1 is
 the main motif, 2 what lies inside it, 3 what lies beside it. The motifs begin with those of `fashion.drawing.patterns`
 and vary in number, size, turn, place and form.
 """
@@ -17,7 +17,7 @@ from textile.training.torus import (
     FILLS, OVER, SIDE, Mark, lattice, memberships, noise, scattered, shrunk, svg_of, turned, wandered,
 )  # fmt: skip
 
-PIXELS = 128
+PIXELS = 64
 _TURNS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (1, -2))
 Drawer = Callable[[Random], np.ndarray]
 
@@ -59,7 +59,7 @@ def _rects(bands: list[tuple[float, float, int, float]], upright: bool = True) -
 
 def _sett(rng: Random, opacity: float) -> list[tuple[float, float, int, float]]:
     """A symmetric row of bands, as of a tartan."""
-    repeats = rng.choice((1, 2, 2, 3))
+    repeats = rng.choice((1, 1, 1, 2))
     period = SIDE / repeats
     wide = rng.uniform(0.18, 0.46) * period
     bands = [(period / 2 - wide / 2, wide, 1, opacity)]
@@ -75,7 +75,7 @@ def _sett(rng: Random, opacity: float) -> list[tuple[float, float, int, float]]:
 
 def _stripes(rng: Random) -> np.ndarray:
     kind = rng.random()
-    repeats = rng.choice((2, 3, 4, 5, 6, 8))
+    repeats = rng.choice((1, 1, 2, 2, 3, 4))
     period = SIDE / repeats
     if kind < 0.4:  # plain
         bands = [(0.0, period * rng.uniform(0.25, 0.6), 1, 1.0)]
@@ -91,7 +91,7 @@ def _stripes(rng: Random) -> np.ndarray:
         ]
         bands.append((cuts[-1] * period, 0.08 * period, 1, 1.0))
     texels = memberships(_rects([(s + k * period, w, layer, o) for k in range(repeats) for s, w, layer, o in bands]), PIXELS)
-    turn = rng.choice(((1, 0), (1, 0), (0, 1), (0, 1), (1, 1), (2, 1))) if repeats < 5 else rng.choice(((1, 0), (0, 1)))
+    turn = rng.choice(((1, 0), (1, 0), (0, 1), (0, 1), (1, 1), (2, 1))) if repeats < 3 else rng.choice(((1, 0), (0, 1)))
     return turned(texels, *turn)
 
 
@@ -102,19 +102,19 @@ def _checkered(rng: Random) -> np.ndarray:
         body = _rects(sett) + _rects(sett if rng.random() < 0.7 else _sett(rng, 0.55), upright=False)
         texels = memberships(body, PIXELS)
     elif kind < 0.7:  # gingham, or with thin lines over it
-        n = rng.choice((2, 3, 4, 5, 6))
+        n = rng.choice((1, 2, 2, 3))
         share = rng.uniform(0.4, 0.55)
         bands = [(k * SIDE / n, share * SIDE / n, 1, 0.55) for k in range(n)]
         lines = [((k + share + (1 - share) / 2) * SIDE / n, 0.07 * SIDE / n, 3, 0.8) for k in range(n)]
-        bands = bands + lines if rng.random() < 0.4 and n < 5 else bands
+        bands = bands + lines if rng.random() < 0.4 and n < 3 else bands
         texels = memberships(_rects(bands) + _rects(bands, upright=False), PIXELS)
     elif kind < 0.8:  # window panes
-        n = rng.choice((2, 3, 4, 5))
-        thin = rng.uniform(1.5, 4)
+        n = rng.choice((1, 2, 2, 3))
+        thin = rng.uniform(2.5, 7)
         bands = [(k * SIDE / n, thin, 1 + 2 * (k % 2) * (n % 2 == 0), 0.9) for k in range(n)]
         texels = memberships(_rects(bands) + _rects(bands, upright=False), PIXELS)
     elif kind < 0.92:  # chessboard
-        n = rng.choice((2, 3, 4))
+        n = rng.choice((1, 1, 2))
         side = SIDE / n / 2
         body = "".join(
             f'<rect x="{i * side:.2f}" y="{j * side:.2f}" width="{side:.2f}" height="{side:.2f}" fill="{FILLS[1]}"/>'
@@ -127,15 +127,13 @@ def _checkered(rng: Random) -> np.ndarray:
 
 
 def _dots(rng: Random) -> np.ndarray:
-    n = rng.choice((2, 4, 4, 6, 6, 8))
     if rng.random() < 0.7:
-        places = lattice(n, max(n * rng.choice((2, 2, 3)) // 3, 2) if rng.random() < 0.4 else n // 2 or 1, True, rng)
-        if rng.random() < 0.3:
-            places = lattice(rng.choice((2, 3, 4, 5, 6)), n, False, rng)
-            places = lattice(n, n, False, rng) if rng.random() < 0.7 else places
-        apart = min(SIDE / n, 40)
+        columns = rng.choice((1, 2, 2, 3, 4))
+        drop = columns % 2 == 0 and rng.random() < 0.6
+        rows = max(columns // 2, 1) if drop else columns
+        places, apart = lattice(columns, rows, drop, rng), SIDE / columns * (1.2 if drop else 1)
     else:
-        apart = rng.uniform(11, 30)
+        apart = rng.uniform(24, 46)
         places = scattered(rng, apart)
     radius, sizes = apart * rng.uniform(0.18, 0.42), rng.random() < 0.25
     ringed, second = rng.random() < 0.2, rng.random() < 0.4
@@ -149,15 +147,15 @@ def _dots(rng: Random) -> np.ndarray:
 
 
 def _zigzag(rng: Random) -> np.ndarray:
-    waves, rows = rng.choice((2, 3, 4, 5)), rng.choice((2, 3, 4, 5, 6))
+    waves, rows = rng.choice((1, 2, 2, 3)), rng.choice((1, 2, 3, 3, 4))
     height = SIDE / rows
-    rise = min(SIDE / waves / 2 * rng.uniform(0.6, 1.3), 30)
+    rise = min(SIDE / waves / 2 * rng.uniform(0.6, 1.3), 42)
     bands = [(0.0, rng.uniform(0.25, 0.55), 1)]
     if rng.random() < 0.5:
         bands.append((bands[0][1] + rng.uniform(0.05, 0.12), rng.uniform(0.08, 0.25), rng.choice((2, 3, 3))))
     step = SIDE / waves / 2
     body = ""
-    for row in range(-8, rows + 8):
+    for row in range(-4, rows + 4):
         for start, share, layer in bands:
             top, thick = (row + start) * height, share * height
             points = [(k * step, top + (rise if k % 2 else 0)) for k in range(2 * waves + 1)]
@@ -168,14 +166,13 @@ def _zigzag(rng: Random) -> np.ndarray:
 
 def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, upright: bool, filler: bool = True) -> np.ndarray:
     """Motifs of `reach` units about their origin on a lattice or scattered, with small ones between them."""
-    scale = rng.uniform(0.8, 2.0)
+    scale = rng.uniform(1.7, 3.4)
     size = reach * scale
     few, content = rng.choice((1, 1, 2, 3)), [drawn(rng) for _ in range(3)]
-    if rng.random() < 0.55:
-        n = max(2, round(SIDE / (size * rng.uniform(2.1, 2.9))))
-        n += n % 2
-        places = lattice(n, max(1, round(SIDE / (size * rng.uniform(2.1, 3.0)))), True, rng, rng.choice((0.0, 0.0, 0.06)))
-        scale = min(scale, 0.62 * SIDE / n / reach)
+    if rng.random() < 0.65:
+        n = max(1, round(SIDE / (size * rng.uniform(2.1, 2.9))))
+        places = lattice(n, max(1, round(SIDE / (size * rng.uniform(2.1, 3.0))) // (2 - n % 2)), n % 2 == 0, rng, rng.choice((0.0, 0.0, 0.06)))
+        scale = min(scale, (0.5 if n == 1 else 0.62) * SIDE / n / reach)
     else:
         places = scattered(rng, size * rng.uniform(1.55, 2.2))
     turn = rng.uniform(0, 360)
@@ -190,15 +187,15 @@ def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, upright: 
         bit = motifs.filler(rng)
         apart = size * rng.uniform(0.9, 1.2)
         around = scattered(rng, apart, 30, taken=places)
-        small = [Mark(bit, 4, x, y, rng.uniform(0, 360), rng.uniform(0.7, 1.2)) for x, y in around]
+        small = [Mark(bit, 5, x, y, rng.uniform(0, 360), rng.uniform(0.7, 1.2) * max(scale / 2, 1)) for x, y in around]
     texels = memberships(svg_of(small + marks), PIXELS)
     if rng.random() < 0.4:
-        texels = wandered(texels, rng, rng.uniform(0.3, 1.2))
-    return turned(texels, *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1)))) if scale > 1.5 and not upright else texels
+        texels = wandered(texels, rng, rng.uniform(0.6, 2.0))
+    return turned(texels, *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1)))) if scale > 2.4 and not upright else texels
 
 
 def _cheetah(rng: Random) -> np.ndarray:
-    apart = rng.uniform(10, 22)
+    apart = rng.uniform(21, 42)
     spotted = rng.random() < 0.25
     marks = []
     for x, y in scattered(rng, apart):
@@ -213,13 +210,13 @@ def _cheetah(rng: Random) -> np.ndarray:
 
 def _camouflage(rng: Random) -> np.ndarray:
     n = OVER * PIXELS
-    longest, rough, stretch = rng.uniform(2.0, 5.0), rng.uniform(3.4, 5.0), rng.choice((1.0, 1.0, 1.6, 2.2))
+    longest, rough, stretch = rng.uniform(1.0, 2.6), rng.uniform(3.4, 5.0), rng.choice((1.0, 1.0, 1.6, 2.2))
     digital = rng.random() < 0.2
     texels = np.zeros((n, n, 3), np.float32)
     for layer, share in ((0, rng.uniform(0.3, 0.45)), (2, rng.uniform(0.2, 0.35)), (1, rng.uniform(0.12, 0.25))):
         field = noise(n, rng, round(longest + layer % 2), rough, stretch)
         if digital:
-            cell = 8
+            cell = 12
             field = np.kron(field[cell // 2 :: cell, cell // 2 :: cell], np.ones((cell, cell), np.float32))
         shown = field > np.quantile(field, 1 - share)
         texels[shown] = 0
@@ -228,7 +225,7 @@ def _camouflage(rng: Random) -> np.ndarray:
 
 
 def _dancheong(rng: Random) -> np.ndarray:
-    n = rng.choice((1, 2, 2, 3))
+    n = rng.choice((1, 1, 2))
     rows = max(1, n + rng.choice((-1, 0, 0)))
     w, h = SIDE / n, SIDE / rows
     share = rng.choice((0.0, 0.16, 0.22, 0.3))

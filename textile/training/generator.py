@@ -19,16 +19,17 @@ from torch import Tensor
 
 from textile.categories import CATEGORY_IDS
 from textile.pattern_network import PatternNetwork
-from textile.patterns import PatternGenerator
+from textile.patterns import LIGHT, PatternGenerator
 from textile.training.cloth_set import WEAVES, ClothSet, weave_bank
+from textile.training.drawn_cloth import PIXELS
 from training.schedule import TrainerSettings
 from training.trainer import Losses, Trainer
 
 logger = logging.getLogger(__name__)
-LIGHT = 25.0  # of L*: what the light of a weave is divided by
 _SOLID = CATEGORY_IDS.index("solid")
 _UPRIGHT = {CATEGORY_IDS.index(id) for id in ("cartoon", "cloud", "dancheong")}
-_PHOTOS = 0.12  # of the tiles of a category that has any
+_ANYWHERE = {"camouflage", "cheetah", "solid"}  # nothing says where these begin
+_PHOTOS = 0.1  # of the tiles of a category that has any
 _PHOTO_WEAVE = WEAVES.index("photo")
 _DROPPED = 0.1
 
@@ -41,14 +42,14 @@ class PatternTraining:
     runs: Path
     out: Path
     settings: TrainerSettings
-    batch: int = 28
-    painted: int = 3
+    batch: int = 40
+    painted: int = 6
     start: Path | None = None
 
 
 @dataclass(frozen=True)
 class ClothBatch:
-    """`maps` (n, 4, 128, 128): layers 1 to 3 and the light; the rest (n,) integers."""
+    """`maps` (n, 4, 64, 64): layers 1 to 3 and the light; the rest (n,) integers."""
 
     maps: Tensor
     category: Tensor
@@ -68,7 +69,7 @@ class ClothBatches:
     def at(self, step: int, batch: int) -> ClothBatch:
         rng = np.random.default_rng((41, self.seed, step))
         present = [c for c in range(len(CATEGORY_IDS)) if len(self._drawn[c]) or len(self._photos[c])]
-        maps = np.empty((batch, 4, 128, 128), np.float32)
+        maps = np.empty((batch, 4, PIXELS, PIXELS), np.float32)
         asked = np.empty((3, batch), np.int64)
         for i in range(batch):
             category = present[(int(rng.integers(len(present))) + i) % len(present)]
@@ -84,8 +85,8 @@ class ClothBatches:
         if photo:
             light = (self.cloth.light[self.cloth.photo[row]].astype(np.float32) - 128) / (2 * LIGHT)
             tile = np.concatenate([tile, light[..., None]], axis=2)
-        down, right = rng.integers(0, 128, 2)
-        tile = np.roll(tile, (down, right), (0, 1))
+        if photo or CATEGORY_IDS[category] in _ANYWHERE:
+            tile = np.roll(tile, tuple(rng.integers(0, PIXELS, 2)), (0, 1))
         if rng.random() < 0.5:
             tile = tile[:, ::-1]
         if category not in _UPRIGHT:
@@ -102,7 +103,7 @@ class ClothBatches:
     def _drift(self, rng: np.random.Generator, weave: int) -> np.ndarray:
         """Threads of uneven thickness: stripes of light along and across, strong for slub."""
         strength = 2.2 if WEAVES[weave] == "slub" else 0.4
-        along, across = rng.standard_normal((2, 32)).astype(np.float32)
+        along, across = rng.standard_normal((2, PIXELS // 4)).astype(np.float32)
         wide = np.repeat(along, 4)[:, None] * np.float32(strength) + np.repeat(across, 4)[None] * np.float32(strength * 0.6)
         return wide
 
@@ -142,7 +143,7 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
         network = PatternGenerator.load(training.start).network.requires_grad_(True).train()
     else:
         network = PatternNetwork()
-        held = network.code.fit(batches.at(10**6, 260).maps)
+        held = network.code.fit(batches.at(10**6, 520).maps)
         logger.info("%d components hold %.1f %% of the variance of cloth", network.shape.code, 100 * held)
     network.flow.to(memory_format=torch.channels_last)
     network.decoder.to(memory_format=torch.channels_last)

@@ -15,7 +15,7 @@ from fashion.drawing.raster import rasterise_as_is
 
 SIDE = 100.0
 FILLS = ("#000", "#f00", "#0f0", "#00f")
-OVER = 2  # texels a pixel
+OVER = 3  # texels a pixel
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def svg_of(marks: list[Mark]) -> str:
 
 
 def memberships(body: str, pixels: int) -> np.ndarray:
-    """SVG elements in tile units as (pixels · 2, pixels · 2, 3) float32: how much of each layer a texel shows."""
+    """SVG elements in tile units as (pixels · 3, pixels · 3, 3) float32: how much of each layer a texel shows."""
     texels = pixels * OVER
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{texels}" height="{texels}" viewBox="0 0 100 100">'
