@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from demo_client import Person, Studio, open_studio
 from demo_fakes import fabric_runners, fake_worker
 from PIL import Image
 
+from demo.ops.commands import main
 from demo.worker.fabric import ApplyRunner
 from testing.fabric import PaintSegmenter
 
@@ -267,3 +270,25 @@ def test_a_pattern_job_that_waits_for_a_worker_without_weights_ends_in_words(
         assert failed["status"] == "failed" and failed["error"]["code"] == "patterns_missing"
     finally:
         studio.close()
+
+
+def test_the_kinds_have_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    monkeypatch.setenv("TEXTILE", str(tmp_path / "none"))
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save("tile.png")
+    photo().save("photo.png")
+    assert main(["apply", "tile.png", "--item", "boots", "--scale", "0.1", "--size", "300"]) == 0
+    with Image.open(next(iter((tmp_path / "out").iterdir()))) as made:
+        assert made.size == (300, 300) and "compositeWithTrained" in made.text["XML:com.adobe.xmp"]
+    for given, said in (
+        (["apply", "tile.png", "--source-image", "photo.png"], "칠해 주세요"),
+        (["apply", "tile.png"], "하나만 골라"),
+        (["pattern"], "어떤 무늬인지"),
+        (["pattern", "물방울"], "generator.safetensors"),
+    ):
+        assert main(given) == 2
+        assert said in capsys.readouterr().err
+    logging.getLogger().handlers.clear()

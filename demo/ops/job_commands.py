@@ -33,13 +33,18 @@ def add_job_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def run(kind: type[Job], settings: Settings, arguments: argparse.Namespace) -> int:
-    """Run one job and write its pictures; prints their paths."""
+    """Run one job and write its pictures; prints their paths. Raises ValueError in words."""
+    from demo.store.errors import ServiceError, message
     from demo.studio import pictures
 
     given, files = from_options(arguments, kind)
     order = accepted(kind, given, files, settings)
-    with _Bar() as bar:
-        result = open_runner(settings, order.job.kind).run([order], bar.step)[0]
+    runner = open_runner(settings, order.job.kind)
+    try:
+        with _Bar() as bar:
+            result = runner.run([order], bar.step)[0]
+    except ServiceError as error:
+        raise ValueError(message(error.code, error.values)) from error
     if result.flagged:
         raise ValueError("the checkpoint's safety checker flagged a picture: nothing is written")
     for path in write(result, arguments.out, pictures.EDITED if order.pictures else pictures.GENERATED):
