@@ -46,24 +46,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.grid:
         write_grid(options.grid, options.photos)
         return
-    print("| measure | goal | least | value |\n|---|---:|---:|---:|")
-    for name, found in (
-        ("light kept, drawn plain garments", [kept(*plain) for plain, _ in drawn(options.scenes)]),
-        ("light kept, drawn printed garments, beside the same drawn plain", [
-            kept(*printed, truth=plain[0]) for plain, printed in drawn(options.scenes)]),
-        ("light kept, default items", [kept(*item_picture(id)) for id in ITEM_BY_ID]),
-        *(light_of_photos(options.photos) if options.photos else ()),
-    ):  # fmt: skip
-        worst = f"{statistics.fmean(found):.3f} (worst {min(found):.2f} of {len(found)})"
-        print(f"| {name} | 0.9 | 0.8 | {worst} |")
     plain, printed = zip(*drawn(options.scenes), strict=True)
-    told = statistics.fmean([shading_of(*pair).printed < 0.5 for pair in plain] + [shading_of(*pair).printed >= 0.5
-                            for pair in printed])  # fmt: skip
-    print(f"| plain and printed told apart, drawn | | | {told:.0%} |")
+    rows = {
+        "light kept, drawn plain garments": [kept(*pair) for pair in plain],
+        "light kept, drawn printed garments, beside the same drawn plain": [
+            kept(*worn, truth=same[0]) for worn, same in zip(printed, plain, strict=True)
+        ],
+        "light kept, default items": [kept(*item_picture(id)) for id in ITEM_BY_ID],
+    }
+    if options.photos:
+        photos = [pair for pair in photographed(options.photos) if shading_of(*pair).printed < 0.5]
+        rows["light kept, photos of plain garments"] = [kept(*pair) for pair in photos]
+    print("| measure | goal | least | value |\n|---|---:|---:|---:|")
+    for name, found in rows.items():
+        print(f"| {name} | 0.9 | 0.8 | {statistics.fmean(found):.3f} (worst {min(found):.2f} of {len(found)}) |")
+    told = [shading_of(*pair).printed < 0.5 for pair in plain] + [shading_of(*pair).printed >= 0.5 for pair in printed]
+    print(f"| plain and printed told apart, drawn | | | {statistics.fmean(told):.0%} |")
     print(f"| bytes changed where the mask is 0 | 0 | 0 | {sum(changed(*pair) for pair in plain)} |")
     median, longest = seconds(options.times)
-    print(f"| one application at {SIDE} px, median / longest of {options.times} | 0.5 s | 2 s | "
-          f"{median:.2f} / {longest:.2f} s |")  # fmt: skip
+    name = f"one application at {SIDE} px, median / longest of {options.times}"
+    print(f"| {name} | 0.5 s | 2 s | {median:.2f} / {longest:.2f} s |")
 
 
 def drawn(count: int) -> Iterator[tuple[Pair, Pair]]:
@@ -92,13 +94,6 @@ def kept(picture: np.ndarray, mask: np.ndarray, truth: np.ndarray | None = None)
     inside = mask > 0.9
     one, other = (oklab(each)[..., 0][inside] for each in (worn, picture if truth is None else truth))
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def light_of_photos(folder: Path) -> Iterator[tuple[str, list[float]]]:
-    """The same of photos whose masks were drawn by hand, those of plain cloth."""
-    found = [pair for pair in photographed(folder) if shading_of(*pair).printed < 0.5]
-    if found:
-        yield "light kept, photos of plain garments", [kept(*pair) for pair in found]
 
 
 def photographed(folder: Path) -> Iterator[Pair]:

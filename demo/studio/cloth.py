@@ -29,13 +29,10 @@ LIT = 200
 
 
 class FoundGarment(Protocol):
-    """What `textile.segmentation.GarmentMask` gives: `mask` (H, W), 1 where the garment is; `share` of the picture."""
+    """What `textile.segmentation.GarmentMask` gives: `mask` (H, W), 1 where the garment is."""
 
     @property
     def mask(self) -> object: ...
-
-    @property
-    def share(self) -> float: ...
 
 
 class Segmenter(Protocol):

@@ -100,8 +100,9 @@ def _called(job: Apply, found: Mapping[str, Sized]) -> str:
     of = _text(found["pattern_image"]) or ("my pattern" if english else "내 무늬")
     if job.item is not None:
         item = item_named(job.item)
-        return f"{of}, {item.en if english else item.ko}"
-    on = _text(found["source_image"]) or ("my photo" if english else "내 사진")
+        on = item.en if english else item.ko
+    else:
+        on = _text(found["source_image"]) or ("my photo" if english else "내 사진")
     return f"{of}, {on}"[: prompts.MAX_CHARACTERS]
 
 
