@@ -11,6 +11,7 @@ import pytest
 from page_world import World, drawn, expect, generations, open_world, until
 from PIL import Image
 from playwright.sync_api import Locator, Page
+from test_page_looks import HANGUL, SEEN, check_looks
 
 pytestmark = pytest.mark.browser
 CANVAS = ".fabric-stage canvas"
@@ -201,6 +202,22 @@ def test_a_drawn_picture_leads_to_the_tab_as_pattern_and_as_what_one_is_put_on(w
     expect(page.locator("#viewer [data-key=wear]")).to_have_count(0)
     expect(page.locator("#viewer .edit")).to_have_count(0)
     assert page.errors == []
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_tab_is_accessible_and_fits_every_width_light_and_dark(world: World, language: str) -> None:
+    page = world.person(reduced_motion="reduce")
+    if language == "en":
+        page.click("#language")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+    enter(page)
+    make(page)
+    page.click("#fabric [data-key=add-color]")
+    page.locator(".fabric-brush [value=erase]").check()
+    result(page)
+    check_looks(page)
+    if language == "en":
+        assert [text for text in page.evaluate(SEEN) if HANGUL.search(text)] == []
 
 
 def test_where_no_weights_are_the_tab_says_so_and_a_pattern_of_ones_own_is_put_on_what_is_painted(
