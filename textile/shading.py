@@ -31,7 +31,10 @@ LEAST_BEND = 0.001  # gentler slopes bend nothing
 _CHROMA = (0.035, 0.08)  # spread of chroma over lightness: below it cloth is plain, above it printed
 _STEPS = (0.05, 0.12)  # the like of the share of steep steps
 _STEEP = 0.1  # of log lightness from a point to the next, at WORKED pixels
+_SEEN = 0.03  # of lightness: a smaller step is no print, however steep it is on black cloth
+_HUELESS = 0.2  # lightness below which the hue is noise
 _WORKED = 256
+_MOSTLY = 0.9  # of the points count for the spread of chroma: a collar or a ribbon of another colour is no print
 _AGAIN = 2  # times that the ground of a print is looked for again
 _FAR = 0.3  # of log lightness from the mean: no ground
 _THIN = 5  # pixels of the median's window, at WORKED pixels
@@ -110,13 +113,14 @@ def _printed(lab: np.ndarray, inner: np.ndarray) -> float:
     lab, inside = lab[::by, ::by], ndimage.binary_erosion(inner[::by, ::by] > 0.9, iterations=2)
     if inside.sum() < 50:
         return 0.0
-    lightness = np.maximum(lab[..., 0], 0.15)  # of nearly black cloth the hue is noise
+    lightness = np.maximum(lab[..., 0], _HUELESS)
     planes = (lab[..., 1] / lightness, lab[..., 2] / lightness, np.log(lightness))
     first, second, logs = (ndimage.median_filter(plane, _THIN, mode="nearest") for plane in planes)
-    spread = float(np.hypot(first[inside].std(), second[inside].std()))
+    away = np.hypot(first[inside] - np.median(first[inside]), second[inside] - np.median(second[inside]))
+    spread = float(np.sqrt((np.sort(away)[: int(_MOSTLY * away.size) + 1] ** 2).mean()))
     steep = np.zeros(inside.shape, bool)
-    steep[:, 1:] |= np.abs(np.diff(logs, axis=1)) > _STEEP
-    steep[1:] |= np.abs(np.diff(logs, axis=0)) > _STEEP
+    for axis, here in ((1, steep[:, 1:]), (0, steep[1:])):
+        here |= (np.abs(np.diff(logs, axis=axis)) > _STEEP) & (np.abs(np.diff(np.exp(logs), axis=axis)) > _SEEN)
     return max(_ramp(spread, *_CHROMA), _ramp(float(steep[inside].mean()), *_STEPS))
 
 
