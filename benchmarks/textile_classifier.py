@@ -27,6 +27,7 @@ from fashion.drawing.textures import Grain, lay, pattern_tile
 from fashion.lexicon import COLORS
 from textile.categories import CATEGORY_IDS
 from textile.palettes import choose, painted
+from textile.patterns import enlarged
 from textile.training.cloth_set import weave_bank
 from textile.training.drawn_cloth import draw_cloth
 from textile.training.real_cloth import photos
@@ -85,12 +86,13 @@ class Judge:
 
 
 def drawn_cloth(number: int, seed: int, weaves: np.ndarray) -> np.ndarray:
-    """A drawn tile of a category in the colours that its seed chooses: (128, 128, 3) uint8."""
+    """A drawn tile of a category in the colours and at the scale that its seed chooses: (128, 128, 3) uint8."""
     id = CATEGORY_IDS[number]
     choice = choose(id, None, seed)
-    layers = draw_cloth(id, seed, choice.layers).astype(np.float32) / 255
-    shown = np.concatenate([1 - layers.sum(axis=2, keepdims=True).clip(0, 1), layers], axis=2)
-    return painted(shown, 3.0 * weaves[choice.weave], choice.palette)
+    layers = torch.from_numpy(draw_cloth(id, seed, choice.layers).astype(np.float32) / 255).permute(2, 0, 1)[None]
+    tile = enlarged(layers).clamp(0, 1) if choice.large else layers.repeat(1, 1, 2, 2)
+    shown = torch.cat([(1 - tile.sum(dim=1, keepdim=True)).clamp(0, 1), tile], dim=1)[0].permute(1, 2, 0).numpy()
+    return painted(shown, 3.0 * np.tile(weaves[choice.weave], (2, 2)), choice.palette)
 
 
 def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:

@@ -28,7 +28,7 @@ from training.trainer import Losses, Trainer
 
 logger = logging.getLogger(__name__)
 _KIND = {kind.id: i for i, kind in enumerate(GARMENTS)}
-_DRAWN, _PASTED, _PHOTOS, _NOTHING = 9, 4, 9, 2  # of 24 pictures of a batch
+_DRAWN, _PASTED, _PHOTOS, _NOTHING = 5, 3, 7, 1  # of 16 pictures of a batch
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class GarmentBatch:
 
 
 class GarmentBatches:
-    """Batches of 24 pictures, decided by seed and step."""
+    """Batches of 16 pictures, decided by seed and step."""
 
     def __init__(self, pool: PicturePool, photos: GarmentPhotos, seed: int = 0) -> None:
         self.pool, self.seed = pool, seed
