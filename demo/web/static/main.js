@@ -30,6 +30,8 @@ const cards = new Map();
 const lists = {};
 let place = "";
 let part = ""; // of a place: a collection of the closet
+/** @type {typeof import("./offline.js") | null} once the page has rest */
+let offline = null;
 
 for (const link of document.querySelectorAll(".skip"))
   link.addEventListener("click", (event) => (event.preventDefault(), skip(link.getAttribute("href") || "#main")));
@@ -77,6 +79,16 @@ elsewhere(wall);
 arrive();
 wall();
 begun(past.begin);
+if ("serviceWorker" in navigator) window.setTimeout(rest, 3000);
+
+/** Keep the last drawings for when there is no connection. */
+async function rest() {
+  const module = await import("./offline.js").catch(() => null);
+  if (!module) return;
+  offline = module;
+  offline.sync([...cards.keys()].map(find).filter((g) => !!g));
+  offline.begin();
+}
 
 /** @param {() => Promise<void>} work  done now, or once the server is there */
 async function begun(work) {
@@ -195,6 +207,7 @@ async function wall() {
     const gone = before.filter((id) => !items.some((g) => g.id === id) && (find(id)?.created_at ?? "") > oldest);
     gone.forEach(drop);
     if (gone.length) toast(w("done.elsewhere"));
+    offline?.sync(items);
     items.reverse().forEach(put);
     one("#feed").dataset.asked = "yes";
     emptiness();
