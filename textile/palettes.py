@@ -28,6 +28,7 @@ class Choice:
     weave: int
     strength: float
     layout: str
+    flip: str  # "x", "y", "t" for transposed, any of them in turn
 
 
 def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
@@ -46,7 +47,13 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
         palette = asked
     palette = palette[:most]
     strength = rng.uniform(2.5, 5.5) if id == "solid" else rng.uniform(0.8, 2.6)
-    return Choice(palette, len(palette), weave, strength, rng.choice(_LAYOUTS.get(id, _USUAL_LAYOUTS)))
+    return Choice(palette, len(palette), weave, strength, rng.choice(_LAYOUTS.get(id, _USUAL_LAYOUTS)), _flip(id, rng))
+
+
+def _flip(id: str, rng: Random) -> str:
+    """How the network's repeat is turned over: what stands upright stays so."""
+    flips = "x" if id in ("cartoon", "cloud", "dancheong") else "xyt"
+    return "".join(flip for flip in flips if rng.random() < 0.5)
 
 
 def companion(color: RGB, rng: Random) -> RGB:

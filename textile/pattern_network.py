@@ -2,7 +2,7 @@
 
 One repeat of a pattern is maps of 64 px: how much of layers 1 to 3 a pixel shows, the rest is ground. Blocks of 8 × 8
 pixels are coded by their principal components, (40, 8, 8) a repeat. The codes of a category are a mixture of forms, each
-a mean and eight directions in which its cloth varies (mixture of probabilistic principal components, Tipping & Bishop
+a mean and four directions in which its cloth varies (mixture of probabilistic principal components, Tipping & Bishop
 1999), so that 100 random numbers make a new one. A decoder with circular padding, which is told the category, paints
 the layers; the light of the weave is a sum of components of photographed cloth, or a repeating weave.
 """
@@ -28,8 +28,8 @@ class PatternShape:
 
     code: int = 40
     basis: int = 160
-    forms: int = 32
-    rank: int = 8
+    forms: int = 64
+    rank: int = 4
     decoder: int = 72
     categories: int = 13
     weaves: int = 6
@@ -97,12 +97,16 @@ class FormMixture(nn.Module):
 
     def nearest(self, codes: Tensor, category: Tensor) -> Tensor:
         """What a mixture can say of codes: the nearest form's mean and directions."""
-        told = self.components(codes)
-        form = (told[:, None] - self.centers[category]).square().sum(dim=2).argmin(dim=1)
+        told, form = self.components(codes), self.form_of(codes, category)
         center, factors = self.centers[category, form], self.factors[category, form]
         sizes = factors.square().sum(dim=2).clamp(min=1e-9)
         along = torch.einsum("nb,nrb->nr", told - center, factors) / sizes  # the directions are orthogonal
         return self.codes_of(center + (along.clamp(-2.5, 2.5)[:, :, None] * factors).sum(dim=1))
+
+    def form_of(self, codes: Tensor, category: Tensor) -> Tensor:
+        """The nearest form (n,) of each of the codes."""
+        told = self.components(codes)
+        return (told[:, None] - self.centers[category]).square().sum(dim=2).argmin(dim=1)
 
     def components(self, codes: Tensor) -> Tensor:
         return (codes.flatten(1) - self.mean) @ self.basis.T

@@ -28,7 +28,7 @@ GENERATOR_FILE = "generator.safetensors"
 SETTINGS_FILE = "generator.json"
 TILE = 128  # pixels of a tile's side
 TEMPERATURE = 0.8  # of the numbers: 1 shows rare cloth as often as cloth is rare
-SHARPNESS = 1.3  # of the layers' edges
+SHARPNESS = {"camouflage": 5.0, "checkered": 1.4}  # of the layers' edges; 2 for the others
 _BATCH = 16  # tiles at once
 
 
@@ -87,10 +87,11 @@ class PatternGenerator:
         strength = torch.tensor([choice.strength for choice in choices])
         with torch.inference_mode():
             codes = self.network.mixture.sample(TEMPERATURE * z, category, form)
-            repeats: Tensor = SHARPNESS * self.network.decoder(codes, category)
+            repeats: Tensor = SHARPNESS.get(CATEGORY_IDS[number], 2.0) * self.network.decoder(codes, category)
             for i, choice in enumerate(choices):
                 repeats[i, max(choice.layers, 1) :] = -100.0
-            tiles = torch.stack([laid_out(repeat, choice.layout) for repeat, choice in zip(repeats, choices, strict=True)])
+            pairs = zip(repeats, choices, strict=True)
+            tiles = torch.stack([laid_out(flipped(repeat, choice.flip), choice.layout) for repeat, choice in pairs])
             light = self.network.weave(z, weave, strength).repeat(1, 2, 2)
         return tiles.softmax(dim=1).permute(0, 2, 3, 1).numpy(), light.numpy()
 
@@ -102,6 +103,13 @@ class PatternGenerator:
     def _tiles(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
         return np.stack([painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)])
+
+
+def flipped(repeat: Tensor, flip: str) -> Tensor:
+    """A repeat (c, 64, 64) mirrored left to right ("x"), top to bottom ("y"), transposed ("t")."""
+    for each in flip:
+        repeat = repeat.transpose(1, 2) if each == "t" else repeat.flip(2 if each == "x" else 1)
+    return repeat
 
 
 def laid_out(repeat: Tensor, layout: str) -> Tensor:

@@ -18,7 +18,6 @@ from textile.training.torus import (
 )  # fmt: skip
 
 PIXELS = 64
-_TURNS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (1, -2))
 Drawer = Callable[[Random], np.ndarray]
 
 
@@ -26,8 +25,6 @@ def draw_cloth(category: str, seed: int, colors: int) -> np.ndarray:
     """One tile in `colors` (1 to 4) layers. Decided by its arguments."""
     rng = Random(f"cloth/{category}/{seed}")
     texels = _DRAWERS[category](rng) if category != "solid" else np.zeros((OVER * PIXELS, OVER * PIXELS, 3), np.float32)
-    if rng.random() < 0.5:
-        texels = texels[:, ::-1]
     shown = _merged(shrunk(np.ascontiguousarray(texels)), colors, category, rng)
     return np.rint(shown * 255).clip(0, 255).astype(np.uint8)
 
@@ -91,7 +88,7 @@ def _stripes(rng: Random) -> np.ndarray:
         ]
         bands.append((cuts[-1] * period, 0.08 * period, 1, 1.0))
     texels = memberships(_rects([(s + k * period, w, layer, o) for k in range(repeats) for s, w, layer, o in bands]), PIXELS)
-    turn = rng.choice(((1, 0), (1, 0), (0, 1), (0, 1), (1, 1), (2, 1))) if repeats < 3 else rng.choice(((1, 0), (0, 1)))
+    turn = rng.choice(((1, 0), (1, 0), (1, 0), (1, 1), (2, 1))) if repeats < 3 else (1, 0)
     return turned(texels, *turn)
 
 
@@ -157,7 +154,7 @@ def _zigzag(rng: Random) -> np.ndarray:
             points = [(k * step, top + (rise if k % 2 else 0)) for k in range(2 * waves + 1)]
             under = [(x, y + thick) for x, y in reversed(points)]
             body += f'<polygon points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points + under)}" fill="{FILLS[layer]}"/>'
-    return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (0, 1), (1, 1))))
+    return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1))))
 
 
 def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, turns: tuple[float, ...]) -> np.ndarray:
@@ -191,7 +188,7 @@ def _cheetah(rng: Random) -> np.ndarray:
 
 def _camouflage(rng: Random) -> np.ndarray:
     n = OVER * PIXELS
-    longest, rough, stretch = rng.uniform(1.0, 2.6), rng.uniform(3.4, 5.0), rng.choice((1.0, 1.0, 1.6, 2.2))
+    longest, rough, stretch = rng.uniform(1.0, 1.6), rng.uniform(4.4, 6.0), rng.choice((1.0, 1.0, 1.6, 2.2))
     digital = rng.random() < 0.2
     texels = np.zeros((n, n, 3), np.float32)
     for layer, share in ((0, rng.uniform(0.3, 0.45)), (2, rng.uniform(0.2, 0.35)), (1, rng.uniform(0.12, 0.25))):
@@ -202,7 +199,7 @@ def _camouflage(rng: Random) -> np.ndarray:
         shown = field > np.quantile(field, 1 - share)
         texels[shown] = 0
         texels[shown, layer] = 1
-    return turned(texels, *rng.choice(((1, 0), (0, 1))))
+    return texels
 
 
 def _dancheong(rng: Random) -> np.ndarray:
@@ -234,9 +231,9 @@ def _dancheong(rng: Random) -> np.ndarray:
 _DRAWERS: dict[str, Drawer] = {
     "stripes": _stripes, "checkered": _checkered, "dots": _dots, "zigzag": _zigzag,
     "floral": lambda rng: _placed(rng, motifs.flower, 9.4, (0,)),
-    "leaves": lambda rng: _placed(rng, motifs.leaf, 11.5, (0, 30, -30)),
-    "paisley": lambda rng: _placed(rng, motifs.drop, 11.5, (16, -20)),
+    "leaves": lambda rng: _placed(rng, motifs.leaf, 11.5, (0, 35)),
+    "paisley": lambda rng: _placed(rng, motifs.drop, 11.5, (16,)),
     "cartoon": lambda rng: _placed(rng, motifs.character, 11, (0,)),
-    "cloud": lambda rng: _placed(rng, motifs.cloud, 17, (0,)),
+    "cloud": lambda rng: _placed(rng, motifs.cloud, 15, (0,)),
     "cheetah": _cheetah, "camouflage": _camouflage, "dancheong": _dancheong,
 }  # fmt: skip
