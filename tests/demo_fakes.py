@@ -31,6 +31,7 @@ from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
 from index import IndexOptions, PromptIndex
 from jobspec import Runner
+from testing.fabric import BandGenerator, PaintSegmenter
 
 DIM = 64
 STEPS = 4
@@ -85,7 +86,8 @@ class FakePipeline:
 
     What `gate` gives holds the next batch after its first step until it is set: a test that needs a running job holds
     it, however slow the machine is. Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be
-    flagged.
+    flagged; one that holds `wait` stands still in its last stage until the file SEEN is there: what its reader writes
+    who has seen a picture on the way.
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
@@ -131,6 +133,8 @@ class FakePipeline:
                 if on_step:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
                 assert gate is None or gate.wait(GATE_SECONDS)
+                if (stage, step) == (stages[-1], 1) and any("wait" in shot.prompt for shot in shots):
+                    _wait_for(Path(os.environ["SEEN"]))
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
@@ -154,6 +158,13 @@ class FakePipeline:
         return self.draw([each.target() for each in edits], settings, on_step, cancelled)
 
 
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + GATE_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"nobody wrote {path}"
+        time.sleep(0.01)
+
+
 def _picture(shot: Shot, size: int) -> Image.Image:
     digest = hashlib.md5(f"{shot.drawn_prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
     return Image.new("RGB", (size, size), tuple(digest[:3]))
@@ -161,7 +172,15 @@ def _picture(shot: Shot, size: int) -> Image.Image:
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
     opened = small_index if "FAKE_KILLS" in os.environ else open_index
-    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened, lambda folder: FakeDescriber())
+    return open_services(
+        settings, lambda path: FakeEncoder(encoder_id), opened, lambda folder: FakeDescriber(), open_fake_segmenter
+    )
+
+
+def open_fake_segmenter(folder: Path) -> PaintSegmenter:
+    if os.environ.get("FAKE_TEXTILE") == "0":
+        raise FileNotFoundError(folder / "segmenter.safetensors")
+    return PaintSegmenter()
 
 
 def small_index(settings: Settings, database: Database, encoder: FakeEncoder) -> PromptIndex:
@@ -184,8 +203,17 @@ def fake_worker(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
     runner = DrawRunner(made)
-    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | (runners or {})
+    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | fabric_runners() | (runners or {})
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
+
+
+def fabric_runners() -> dict[str, Runner]:
+    """Of patterns and of their application; with FAKE_TEXTILE=0 as where no weights are."""
+    from demo.worker.fabric import ApplyRunner, PatternRunner
+
+    if os.environ.get("FAKE_TEXTILE") == "0":
+        return {"apply": ApplyRunner(None)}
+    return {"pattern": PatternRunner(BandGenerator()), "apply": ApplyRunner(PaintSegmenter())}
 
 
 def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:

@@ -19,6 +19,8 @@ from demo.store.storage import Storage
 from demo.studio.about import About
 from demo.studio.asking import Asking
 from demo.studio.closet import Closets
+from demo.studio.cloth import Cloths, Segmenter
+from demo.studio.cloth import open_segmenter as _open_segmenter
 from demo.studio.deletion import Deletion
 from demo.studio.drafting import Drafting
 from demo.studio.generations import Generations
@@ -29,7 +31,7 @@ from demo.studio.owners import Owners
 from demo.studio.prompts import reader_for
 from demo.studio.publishing import Publishing
 from demo.studio.readiness import Readiness
-from demo.studio.searching import Encoder, Index, Known, Searcher
+from demo.studio.searching import Encoder, Index, Known, OpenEncoder, Searcher
 from demo.studio.styles import Styles
 from demo.studio.trash_can import TrashCan
 from demo.studio.uploads import Uploads
@@ -53,6 +55,7 @@ class Services:
     uploads: Uploads
     deletion: Deletion
     closets: Closets
+    cloths: Cloths
     publishing: Publishing
     lists: Lists
     zipping: Zipping
@@ -79,15 +82,16 @@ class Services:
         self.database.close()
 
 
-def open_encoder(path: Path) -> Encoder:
-    """The Korean text encoder on one thread: the other cores draw."""
+def open_encoder(path: Path, search: str = "") -> Encoder:
+    """The Korean text encoder on one thread: the other cores draw. `search`: folder of another, for search alone."""
     import torch
 
-    from ko_clip.encoder import PromptEncoder
+    from ko_clip.existing import WithSearch, open_prompt_encoder, open_search_encoder
 
     torch.set_num_threads(1)
     logging.getLogger("ko_clip").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
-    return PromptEncoder.load(path)
+    encoder = open_prompt_encoder(path)
+    return WithSearch(encoder, open_search_encoder(search)) if search else encoder
 
 
 def open_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
@@ -108,9 +112,10 @@ def open_worker_index(settings: Settings, database: Database, encoder: Encoder |
 
 def open_services(
     settings: Settings,
-    open_encoder: Callable[[Path], Encoder] = open_encoder,
+    open_encoder: OpenEncoder = open_encoder,
     open_index: Callable[[Settings, Database, Encoder | Known], Index] = open_index,
     open_describer: Callable[[Path], PictureReader] = _open_describer,
+    open_segmenter: Callable[[Path], Segmenter] = _open_segmenter,
 ) -> Services:
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
@@ -133,6 +138,7 @@ def open_services(
         deletion=deletion, trash_can=TrashCan(settings, database, searcher, deletion),
         leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles, drafting),
-        styles=styles, closets=Closets(database), publishing=Publishing(database, searcher),
+        styles=styles, closets=Closets(database), cloths=Cloths(settings, storage, open_segmenter),
+        publishing=Publishing(database, searcher),
         lists=Lists(database, searcher, lambda: reader_for(readiness.domain())),
     )  # fmt: skip

@@ -27,7 +27,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
-    from textile.patterns import PatternGenerator
+    from pictures.marking import GENERATED, marked_file
+    from textile.patterns import TILE, PatternGenerator
 
     if not 1 <= arguments.n <= 100:
         raise ValueError(f"-n is {arguments.n}: make 1 to 100 patterns at once")
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed, picture in zip(seeds, generator.sample(request.category, palette, seeds, arguments.size), strict=True):
         path = arguments.out / f"{request.category}-{seed}.png"
-        Image.fromarray(picture).save(path)
+        recipe = {"kind": "pattern", "category": request.category, "palette": palette, "seed": seed, "tile": TILE}
+        path.write_bytes(marked_file(Image.fromarray(picture), "PNG", GENERATED, recipe))
         print(path)
 
 

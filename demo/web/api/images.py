@@ -40,7 +40,7 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
     file = services().uploads.read(
-        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale
+        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale, asked.sheet
     )
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)

@@ -4,7 +4,7 @@
  */
 import { call, explain } from "./api.js";
 import { fill, h, icon } from "./dom.js";
-import { again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
+import { FABRIC, again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
 import { announce, complain } from "./say.js";
 import { put, unfinished } from "./store.js";
 import { about, ago, facts, w } from "./words.js";
@@ -60,6 +60,9 @@ const empty = () => h("button.tile", { disabled: true }, h("img", { alt: "", hid
 /** @param {Generation} g @returns {boolean} edits do not say: they are refined where pictures are */
 const refines = (g) => g.refine ?? facts.refines;
 
+/** @param {Generation} g @returns {string[]} */
+const stagesOf = (g) => (FABRIC[g.kind] ? ["queued", g.kind] : ["queued", "base", ...(refines(g) ? ["refiner"] : [])]);
+
 /** @param {Generation} g */
 function headOf(g) {
   const when = g.status === "succeeded" || g.status === "failed" ? ago(g.created_at) : w(`status.${g.status}`);
@@ -86,7 +89,7 @@ function footOf(g) {
       h(
         "ol.stages",
         {},
-        ["queued", "base", ...(refines(g) ? ["refiner"] : [])].map((stage) =>
+        stagesOf(g).map((stage) =>
           h("li", { data: { stage } }, w(`stage.${stage}`)),
         ),
       ),
@@ -103,7 +106,9 @@ function footOf(g) {
     return h(
       "div.actions",
       {},
-      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
+      FABRIC[g.kind]
+        ? action("fabric", "do.wear", () => (location.hash = `#/fabric/${g.images[0].id}`))
+        : action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("again", "do.again", () => again(g, false)),
       action("link", "do.link", () => copyLink(g)),
       action("trash", g.images.length > 1 ? "do.delete_all" : "do.delete", () => remove(g), g.images.length),
@@ -118,7 +123,7 @@ function footOf(g) {
       "div.actions",
       {},
       action("again", "do.retry", () => again(g, true)),
-      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
+      !FABRIC[g.kind] && action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("trash", "do.delete", () => remove(g)),
     ),
   );
@@ -174,26 +179,38 @@ function show(tile, g, i) {
     img.alt = alt(picture, g.prompt, i, g.n);
     tile.onclick = () => (location.hash = `#/?look=${g.id}.${i}`);
   }
-  // A slow line gets fewer previews, not late ones.
-  if (!url || img.dataset.url === url || (!picture && fetching.has(img))) return;
-  img.dataset.url = url;
-  const hang = () => {
-    if (img.dataset.url !== url) return;
-    img.src = url;
-    img.hidden = false;
-  };
+  if (!url || img.dataset.url === url) return;
   if (picture && img.hidden) {
     img.loading = "lazy"; // nothing stands here yet: it may wait until it is scrolled to
-    return hang();
+    return hang(img, (img.dataset.url = url));
   }
-  const next = new Image(); // the old one stays until the new one is there: no blink
+  swap(img, url, !!picture);
+}
+
+/**
+ * Show another picture in a place once it is there, so that nothing blinks. A slow line gets fewer previews, not late ones.
+ * @param {HTMLImageElement} img
+ * @param {string} url
+ * @param {boolean} [final]  it is shown whatever happens; a preview may be gone already, and the next one comes
+ */
+export function swap(img, url, final = false) {
+  if (img.dataset.url === url || (!final && fetching.has(img))) return;
+  img.dataset.url = url;
+  const next = new Image();
   next.src = url;
   fetching.add(img);
   next
     .decode()
-    .then(hang)
-    .catch(() => picture && hang()) // a preview that is gone already: the next one comes
+    .then(() => hang(img, url))
+    .catch(() => final && hang(img, url))
     .finally(() => fetching.delete(img));
+}
+
+/** @param {HTMLImageElement} img @param {string} url  nothing where another one has come meanwhile */
+function hang(img, url) {
+  if (img.dataset.url !== url) return;
+  img.src = url;
+  img.hidden = false;
 }
 
 /** @param {string} id @param {Event} event */
