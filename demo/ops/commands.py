@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.ops.job_commands import accepted, add_job_commands, open_runner
+from demo.ops.logs import begin_logging
 from demo.ops.mcp_command import add_mcp_command
 from demo.ops.style_commands import add_style_commands
 from demo.store.errors import ServiceError
@@ -28,11 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_env()
-        logging.basicConfig(
-            level=settings.log_level.upper(), stream=sys.stderr,
-            format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
-        )  # fmt: skip
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        begin_logging(settings)
         os.umask(0o077)
         with ExitStack() as arguments.closing:
             return arguments.run(settings, arguments)

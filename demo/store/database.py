@@ -12,7 +12,7 @@ import fcntl
 import logging
 import sqlite3
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,13 @@ from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0011"  # the newest revision in migrations/versions
+HEAD = "0012"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCKS = {"migration": 0x6772_6A77, "starter": 0x6772_6A78}  # of PostgreSQL's advisory locks: numbers of ours alone
 BACKUPS = "backups"
+NEWS = "news"  # in a session's `info`: what it commits is to be told to other processes (`Database.tell`)
 OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
 
@@ -44,6 +45,7 @@ class Database:
         name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         self.path = Path(name) if name and name != ":memory:" else None
         self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
+        self.tell: Callable[[], None] = lambda: None  # called after a commit that holds NEWS
         self.damage: str | None = None  # what the last check of the whole file found: nothing is written then
 
     @contextmanager
@@ -64,9 +66,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes commit together at the end, or not at all. Raises ServiceError database_damaged."""
-        with Session(self._writers, expire_on_commit=False) as session, session.begin():
-            yield session
-            self.require_sound()
+        with Session(self._writers, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                self.require_sound()
+            if session.info.get(NEWS):
+                self.tell()
 
     def require_sound(self) -> None:
         """Raise ServiceError database_damaged where what is written now may be lost."""
