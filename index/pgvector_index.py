@@ -58,14 +58,10 @@ class PgVectorIndex(StoredRecords):
             kept = min(MOST_EF, max(self._ef_search, 2 * k))
             for name, value in (("ef_search", kept), ("iterative_scan", "strict_order")):
                 connection.exec_driver_sql(f"SET LOCAL hnsw.{name} = {value}")
-            found = self._nearest(connection, query, k, PUBLIC)
-            if viewer is not None and viewer != PUBLIC:
-                found += self._nearest(connection, query, k, viewer)
-        newest: dict[str, Candidate] = {}
-        for candidate in found:  # of a group in both scopes the newer record stands for it
-            if candidate.group not in newest or newest[candidate.group].number < candidate.number:
-                newest[candidate.group] = candidate
-        return exact_best(query, list(newest.values()), k) if newest else []
+            found = self._nearest(connection, query, k, PUBLIC, viewer)
+            if viewer is not None:
+                found += self._nearest(connection, query, k, viewer, PUBLIC)
+        return exact_best(query, found, k) if found else []
 
     def removed(self, id: str) -> bool:
         """Say whether a removed record has left the index too. Raises UnknownId.
@@ -137,12 +133,20 @@ class PgVectorIndex(StoredRecords):
             )
             connection.exec_driver_sql(f"ANALYZE {self._points.name}")
 
-    def _nearest(self, connection: sa.Connection, query: np.ndarray, k: int, scope: str) -> list[Candidate]:
-        c = self._points.c
-        where = sa.text("scope = ''") if scope == PUBLIC else c.scope == scope  # the graph's own words
-        columns = (c.number, c.id, c.group, c.vector)
-        nearest = sa.select(*columns).where(where).order_by(c.vector.max_inner_product(query)).limit(k)
-        rows = connection.execute(nearest).all()
+    def _nearest(
+        self, connection: sa.Connection, query: np.ndarray, k: int, scope: str, rival: str | None
+    ) -> list[Candidate]:
+        """The k nearest of one scope, leaving out groups for which a newer record of the scope `rival` stands.
+
+        That is asked of each row that the graph proposes, by the table's key: a join would be made of all rows.
+        """
+        c, other = self._points.c, self._points.alias("other")
+        where = sa.literal_column(f"{self._points.name}.scope = ''") if scope == PUBLIC else c.scope == scope
+        nearest = sa.select(c.number, c.id, c.group, c.vector).where(where)
+        if rival is not None:
+            newer = sa.select(other.c.number).where(other.c.scope == rival, other.c.group == c.group)
+            nearest = nearest.where(sa.func.coalesce(newer.scalar_subquery(), -1) < c.number)
+        rows = connection.execute(nearest.order_by(c.vector.max_inner_product(query)).limit(k)).all()
         return [Candidate(number, id, group, _array(vector)) for number, id, group, vector in rows]
 
     def _catch_up(self) -> None:

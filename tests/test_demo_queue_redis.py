@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from cluster_servers import RedisServer, absent
 from demo_client import Studio, open_studio, wait_for
 
 from demo.queue.relay import CHANNEL, RedisRelay
 from demo.queue.wake import Looking, open_wake
 from demo.store.settings import Settings
 from demo.store.tables import Event, Generation, Image, Preview
+from testing.cluster_servers import RedisServer, absent
 
 NO_LIMIT = dict.fromkeys(("rate_writes", "rate_reads", "rate_newcomers", "rate_address"), "1000000/minute")
 
@@ -150,7 +150,7 @@ def test_events_and_previews_go_through_redis_and_through_the_database_without_i
     studio = open_studio(tmp_path, queue_url=redis_server.url, step_seconds=0.01)
     person, gate = studio.person(), studio.pipeline.gate()
     id = person.draw("코트", n=1)["id"]
-    wait_for(lambda: (person.get(f"/generations/{id}").json["progress"] or {}).get("previews"))
+    wait_for(lambda: (person.get(f"/generations/{id}").json["progress"] or {}).get("preview_urls"))
     assert preview_rows(studio, id) == 0 and person.get(f"/generations/{id}/previews/0").status_code == 200
     assert studio.person().get(f"/generations/{id}/previews/0").status_code == 404, "somebody else's"
     gate.set()

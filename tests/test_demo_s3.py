@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
-import socket
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_servers import S3Server
 from demo_client import open_studio, wait_for
+from faulty_way import FaultyWay
 
 import demo.store.remote
 import demo.worker.finishing
@@ -24,51 +20,7 @@ from demo.store.settings import Settings, SettingsError
 from demo.store.storage import Storage
 from demo.store.tables import new_id
 from demo.studio.verifying import problems
-
-
-class FaultyWay:
-    """A TCP proxy in front of a server, whose `mode` is pass, refuse, unavailable (503), cut or slow."""
-
-    def __init__(self, port: int) -> None:
-        self._to, self.mode = port, "pass"
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            if self.mode == "refuse":
-                return
-            if self.mode == "unavailable":
-                client.recv(65536)
-                client.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                return
-            with socket.create_connection(("127.0.0.1", self._to)) as server:
-                self._pump(client, server)
-
-    def _pump(self, client: socket.socket, server: socket.socket) -> None:
-        passed = 0
-        while self.mode in ("pass", "cut", "slow"):
-            readable = select.select([client, server], [], [], 0.2)[0]
-            for source in readable:
-                data = source.recv(65536)
-                if not data:
-                    return
-                if self.mode == "slow":
-                    time.sleep(3.0)
-                passed += len(data)
-                (server if source is client else client).sendall(data[:64] if self.mode == "cut" else data)
-                if self.mode == "cut":
-                    return
+from testing.cluster_servers import S3Server
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +69,16 @@ def delete_bucket(s3: S3Server) -> None:
 @pytest.mark.parametrize("fault", ["refuse", "unavailable", "cut", "slow"])
 def test_a_fault_on_the_way_is_one_clear_error_and_leaves_nothing_half_written(way: FaultyWay, fault: str) -> None:
     storage, data = Storage(f"s3://pictures/{new_id()}"), os.urandom(300_000)
-    kept = storage.write(new_id(), "final", "image/png", data)
+    kept, other = (storage.write(new_id(), "final", "image/png", data) for _ in range(2))
     way.mode, began = fault, time.monotonic()
     for attempt in (lambda: storage.write(new_id(), "final", "image/png", data), lambda: storage.read(kept),
-                    lambda: storage.remove(kept["key"]), storage.check):  # fmt: skip
+                    lambda: storage.remove(other["key"]), storage.check):  # fmt: skip
         with pytest.raises(StorageAway, match="pictures/.* cannot be reached"):
             attempt()
     assert time.monotonic() - began < 120
     way.mode = "pass"
-    assert storage.read(kept) == data and list(storage.found()) == [kept["key"]]
+    assert storage.read(kept) == data
+    assert set(storage.found()) <= {kept["key"], other["key"]}  # a removal may have been done without an answer
 
 
 def test_a_bucket_that_has_vanished_or_never_was_is_named_with_the_cure(way: FaultyWay, s3: S3Server) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from cluster_servers import PostgresServer
 from index_model import DIM, Model, assert_same, clustered, database, records
 
 from index import Hit, IndexOptions, PromptIndex, Record, RefusedRecord, UnknownId
+from testing.cluster_servers import PostgresServer
 
 Open = Callable[..., PromptIndex]
 VECTORS = clustered(600)

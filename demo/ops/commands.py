@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     returning.add_argument("folder", type=Path)
     inviting = command(code, "code", "Make a code that lets one browser in, or moves an owner to it.")
     inviting.add_argument("--owner", help="for this owner (default: a new one)")
+    command(ready, "ready", "Say whether a worker on this machine is ready to draw (a probe: status 0 or 1).")
     command(show_settings, "settings", "List every setting with its default.")
     _add_children(commands)
     return parser
@@ -236,6 +237,14 @@ def code(settings: Settings, arguments: argparse.Namespace) -> int:
     made, _ = _services(settings, arguments, encoder=False).owners.make_code(_owner_id(arguments.owner))
     print(made)
     return 0
+
+
+def ready(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.ops.probe import workers_here
+
+    states = workers_here(settings)
+    print(", ".join(states) or "there is no worker on this machine")
+    return 0 if "ready" in states else 1
 
 
 def show_settings(_settings: Settings, _arguments: argparse.Namespace) -> int:

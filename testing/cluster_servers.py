@@ -1,4 +1,4 @@
-"""Real servers for tests: Redis, PostgreSQL with pgvector, an S3 server; each a process of the test's own.
+"""Real servers for tests and benchmarks: Redis, PostgreSQL with pgvector, an S3 server, each a process of their own.
 
 Skipped with a reason where a component is absent, unless REQUIRE_CLUSTER is set, as in `.ci/run`.
 """
@@ -18,13 +18,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pytest
-
 START_SECONDS = 120.0
 
 
 def absent(what: str, cure: str) -> None:
-    """Skip the test, or fail it where everything must be there."""
+    """Skip the test, or fail it where everything must be there; a benchmark ends."""
+    if "pytest" not in sys.modules:
+        raise SystemExit(f"{what} is absent: {cure}")
+    import pytest
+
     if os.environ.get("REQUIRE_CLUSTER"):
         pytest.fail(f"{what} is absent: {cure}")
     pytest.skip(f"{what} is absent: {cure}")
