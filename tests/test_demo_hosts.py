@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from demo_client import Person, Studio, open_studio, wait_for
 from demo_fakes import fake_services, fake_worker
 
+from demo.ops import supervisor
+from demo.ops.commands import main
 from demo.ops.logs import JsonLines
 from demo.queue.weights import Weights
 from demo.store import request_id
@@ -169,3 +173,54 @@ def test_settings_of_the_queue_and_the_log_are_checked_and_the_former_name_is_re
         Settings(queue_url="http://x")
     with pytest.raises(SettingsError, match="LOG_FORMAT"):
         Settings(log_format="xml")
+
+
+def test_a_process_goes_on_over_a_database_that_a_newer_version_has_migrated(tmp_path: Path) -> None:
+    """Versions one apart run side by side during an upgrade: the new one adds a table and a column with a default."""
+    studio = open_studio(tmp_path, worker=False)
+    with studio.services.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("CREATE TABLE of_tomorrow (id INTEGER PRIMARY KEY)")
+        connection.exec_driver_sql("ALTER TABLE generations ADD COLUMN tomorrow TEXT NOT NULL DEFAULT ''")
+    older = another_web(studio)
+    worker = fake_worker(studio.settings)
+    id = older.person().draw("코트", n=1)["id"]
+    assert worker._open() and worker.work_once() and states(studio, id) == ["succeeded"]
+    assert older.services.database.revision() == "9999"
+    for each in (worker, older, studio):
+        each.close()
+
+
+def test_serve_starts_as_many_processes_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    ended = threading.Event()
+
+    def look(child: supervisor.Child) -> bool:
+        if list(child.arguments) not in started or len(started) < 5:
+            started.append(list(child.arguments))
+        if len(started) >= 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.set()
+        return False
+
+    monkeypatch.setattr(supervisor.Child, "look", look)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert supervisor.serve(Settings(data_dir=tmp_path, port=0, web_processes=2, workers=3), ("studio",)) == 0
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(number, handler)
+    assert [words[1] for words in started[:5]] == ["web", "web", "worker", "worker", "worker"]
+
+
+def test_the_probe_tells_whether_a_worker_is_ready_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studio = open_studio(tmp_path, worker=False)
+    monkeypatch.setenv("DATA_DIR", str(studio.settings.data_dir))
+    assert main(["ready"]) == 1 and "no worker" in capsys.readouterr().out
+    worker = fake_worker(studio.settings)
+    assert worker._open()
+    assert main(["ready"]) == 0 and capsys.readouterr().out == "ready\n"
+    worker.close()
+    studio.close()

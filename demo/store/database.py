@@ -161,9 +161,9 @@ def open_database(settings: Settings) -> Database:
     secure_folder(settings.data_dir)
     database = Database(settings.sqlalchemy_url)
     try:
-        if database.revision() != HEAD:
+        if _is_behind(database):
             with one_at_a_time(database, settings.data_dir, "migration"):
-                if database.revision() != HEAD:
+                if _is_behind(database):
                     _upgrade_with_backup(database, settings.data_dir)
         database.touch()
     except BaseException as error:
@@ -173,6 +173,17 @@ def open_database(settings: Settings) -> Database:
             raise known from error
         raise
     return database
+
+
+def _is_behind(database: Database) -> bool:
+    """Whether migrations are to be run. A newer version may have run more: they add only, so this one goes on."""
+    revision = database.revision()
+    if revision is not None and revision > HEAD:
+        logger.warning(
+            "the database is at revision %s, this version knows %s: upgrade this process too", revision, HEAD
+        )
+        return False
+    return revision != HEAD
 
 
 def upgrade(database: Database) -> None:
