@@ -24,6 +24,7 @@ from index.layers import Candidate, exact_best
 from index.records import PUBLIC, Hit, Leader, check_k, check_name, unit
 from index.store import RecordChange, Store
 from index.stored import StoredRecords
+from index.tables import SEQUENCE
 
 logger = logging.getLogger(__name__)
 LEAST_VERSION = (0, 8)  # of the extension: the first with iterative scan
@@ -55,9 +56,10 @@ class PgVectorIndex(StoredRecords):
             check_name("viewer", viewer)
         self._catch_up()
         with self.store.engine.begin() as connection:
-            kept = min(MOST_EF, max(self._ef_search, 2 * k))
-            for name, value in (("ef_search", kept), ("iterative_scan", "strict_order")):
-                connection.exec_driver_sql(f"SET LOCAL hnsw.{name} = {value}")
+            kept = str(min(MOST_EF, max(self._ef_search, 2 * k)))
+            values = (sa.func.set_config("hnsw.ef_search", kept, True),
+                      sa.func.set_config("hnsw.iterative_scan", "strict_order", True))  # fmt: skip
+            connection.execute(sa.select(*values))
             found = self._nearest(connection, query, k, PUBLIC, viewer)
             if viewer is not None:
                 found += self._nearest(connection, query, k, viewer, PUBLIC)
@@ -152,9 +154,9 @@ class PgVectorIndex(StoredRecords):
     def _catch_up(self) -> None:
         """Take in every change that was committed before this moment."""
         mine = sa.select(_state.c.seq).where(_state.c.encoder == self.store.encoder)
-        sequence = self.store.sequence()
-        with self.store.engine.connect() as connection:
-            seen = connection.execute(mine).scalar_one()
+        both = sa.select(SEQUENCE.scalar_subquery(), mine.scalar_subquery())
+        with self.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            sequence, seen = connection.execute(both).one()
         while seen < sequence:
             with self.store.engine.begin() as connection:
                 _lock(connection)

@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from demo.store.errors import ServiceError, from_failure
 from demo.store.settings import Settings
@@ -30,6 +32,8 @@ BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCKS = {"migration": 0x6772_6A77, "starter": 0x6772_6A78}  # of PostgreSQL's advisory locks: numbers of ours alone
+IDLE_SECONDS = 1.0  # a connection to PostgreSQL that rested for so long is asked whether it lives
+AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 BACKUPS = "backups"
 NEWS = "news"  # in a session's `info`: what it commits is to be told to other processes (`Database.tell`)
 OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
@@ -41,7 +45,8 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         self.engine = _engine(make_url(url))
         self._writers = self.engine.execution_options(begin="IMMEDIATE")
-        self._lookers = self.engine.execution_options(begin="NONE")
+        sqlite = self.engine.dialect.name == "sqlite"
+        self._lookers = self.engine.execution_options(**{"begin": "NONE"} if sqlite else AUTOCOMMIT)
         name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         self.path = Path(name) if name and name != ":memory:" else None
         self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
@@ -56,7 +61,8 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Session]:
-        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`.
+        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`, a third of the
+        round trips to PostgreSQL.
 
         Each query of it sees a moment of its own. A thread gives up the interpreter's lock at every call.
         """
@@ -243,11 +249,31 @@ def _upgrade_with_backup(database: Database, folder: Path) -> None:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_size=16, max_overflow=48, hide_parameters=True)
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", _ping_idle)
+        return engine
     engine = create_engine(url, pool_size=16, max_overflow=96, pool_timeout=10, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that has rested whether it still lives; a ping before every query would double their number."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+        return
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT 1")
+        cursor.close()
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError("the connection has gone") from error  # the pool opens another one
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
