@@ -7,12 +7,14 @@ pooled embedding (n, 1280).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+logger = logging.getLogger(__name__)
 LENGTH = 77
 
 
@@ -32,6 +34,15 @@ class PooledTextEncoder(TextEncoder, Protocol):
     """One for SDXL's base, whose `teachers` have the heads `base_1` and `base_2`."""
 
     def base_pooled(self, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+class ExistingTextEncoder(TextEncoder, Protocol):
+    """Somebody's own, used as it is: not distilled for the checkpoint, so that only widths can be compared."""
+
+    width: int
+    made_for: str
+
+    def fits(self, head: str, width: int) -> bool: ...
 
 
 class EncoderMismatch(ValueError):
@@ -95,16 +106,21 @@ class ClipTextEncoder:
 
 
 def check_teachers(
-    encoder: TextEncoder, wanted: Mapping[str, str], half: Callable[[str], str] = lambda head: ""
-) -> None:
+    encoder: TextEncoder, wanted: Mapping[str, str], half: Callable[[str], str] = lambda head: "",
+    width: Callable[[str], int] = lambda head: 0,
+) -> None:  # fmt: skip
     """Raise EncoderMismatch unless every head that the checkpoint needs reproduces that checkpoint's encoder.
 
     `half`: head → fingerprint of the checkpoint's encoder in float16, asked where the numbers as stored differ: a
-    student of the float32 checkpoint draws with its float16 copies too.
+    student of the float32 checkpoint draws with its float16 copies too. `width`: head → numbers a token that the
+    checkpoint reads, all that an encoder of others (`ExistingTextEncoder`) has to meet.
     """
     rounded: Mapping[str, str] = getattr(encoder, "teachers_half", {})
     for head, teacher in wanted.items():
         recorded = encoder.teachers.get(head)
+        if recorded not in (None, teacher) and hasattr(encoder, "fits"):
+            _check_width(cast(ExistingTextEncoder, encoder), head, width(head))
+            continue
         if recorded is None:
             raise EncoderMismatch(f"the text encoder has no {head} head, and this checkpoint needs one: distil it")
         if recorded != teacher and not (rounded.get(head) and rounded[head] == half(head)):
@@ -112,6 +128,18 @@ def check_teachers(
                 f"the text encoder's {head} head reproduces {recorded}, this checkpoint's encoder is {teacher}: "
                 "choose the encoder distilled for this checkpoint"
             )
+
+
+def _check_width(encoder: ExistingTextEncoder, head: str, width: int) -> None:
+    if not encoder.fits(head, width):
+        raise EncoderMismatch(
+            f"{encoder.made_for} says {encoder.width} numbers a token, this checkpoint's {head} stage reads {width}: "
+            "choose an encoder of that width, or one distilled for this checkpoint"
+        )
+    logger.warning(
+        "%s was not trained for this checkpoint's text encoder: what is drawn follows the words only as far as the "
+        "two agree. Compare pictures, or distil a student (docs/how-to/public-checkpoints.md)", encoder.made_for,
+    )  # fmt: skip
 
 
 def _ids(tokenizer: CLIPTokenizer, prompts: Sequence[str], device: torch.device) -> torch.Tensor:

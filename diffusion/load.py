@@ -40,7 +40,7 @@ from diffusion.precision import choose_device, choose_dtype, dtype_name
 from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
 from diffusion.supported import check_unet
-from diffusion.weights import fingerprint, text_fingerprint
+from diffusion.weights import fingerprint, read_json, text_fingerprint
 from jobspec.prompts import PromptReader
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,10 @@ def load_pipeline(
         check_unet(stage)
     teachers = _text_fingerprints(spec)
     if text_encoder is not None:
-        check_teachers(text_encoder, teachers, lambda head: text_fingerprint(_text_folders(spec)[head], half=True))
+        check_teachers(
+            text_encoder, teachers, lambda head: text_fingerprint(_text_folders(spec)[head], half=True),
+            lambda head: _width(spec, head),
+        )  # fmt: skip
     device, memo = choose_device(device), _Once()
     dtype = choose_dtype(dtype, device)
     if device.type == "cpu" and not low_memory:
@@ -122,6 +125,13 @@ def _text_fingerprints(spec: CheckpointSpec) -> dict[str, str]:
 
 def _text_folders(spec: CheckpointSpec) -> dict[str, Path]:
     return {head: folder for stage in spec.stages.values() for head, folder in stage.text_folders.items()}
+
+
+def _width(spec: CheckpointSpec, head: str) -> int:
+    """Numbers a token that a stage's cross-attention reads."""
+    stage = spec.stages["refiner" if head == "refiner" else "base"]
+    width = read_json(stage.folder("unet") / "config.json").get("cross_attention_dim")
+    return width if isinstance(width, int) else 0  # a list a block, as no U-Net of these families has it
 
 
 class _Once:

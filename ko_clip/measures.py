@@ -42,6 +42,26 @@ def retrieval(queries: np.ndarray, keys: np.ndarray, texts: Sequence[str]) -> di
     return {**{f"R@{k}": float((found < k).mean()) for k in (1, 5, 10)}, "median rank": float(np.median(found) + 1)}
 
 
+def grouped_recall(
+    texts: np.ndarray, pictures: np.ndarray, owners: np.ndarray, top: Sequence[int]
+) -> dict[str, dict[int, float]]:
+    """R@k of texts (n, d) for pictures (m, d) and back; text i describes picture owners[i], several may one picture.
+
+    A picture has found its text where any of its own is among the k nearest. Unit vectors; k → share, by way.
+    """
+    scores = texts @ pictures.T  # (n, m)
+    own = scores[np.arange(len(owners)), owners]
+    picture_ranks = (scores > own[:, None]).sum(1)
+    best = np.full(len(pictures), -np.inf, dtype=scores.dtype)
+    np.maximum.at(best, owners, own)
+    told = np.isin(np.arange(len(pictures)), owners)
+    text_ranks = (scores > best[None]).sum(0)[told]
+    return {
+        way: {k: float((found < k).mean()) for k in top}
+        for way, found in (("text→picture", picture_ranks), ("picture→text", text_ranks))
+    }
+
+
 def relative_error(student: np.ndarray, teacher: np.ndarray) -> float:
     """Mean squared error of (rows, slots, dim) over the teacher's variance across rows: 0 equal, 1 knows nothing."""
     centred = teacher - teacher.mean(0)

@@ -85,7 +85,8 @@ class FakePipeline:
 
     What `gate` gives holds the next batch after its first step until it is set: a test that needs a running job holds
     it, however slow the machine is. Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be
-    flagged.
+    flagged; one that holds `wait` stands still in its last stage until the file SEEN is there: what its reader writes
+    who has seen a picture on the way.
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
@@ -131,6 +132,8 @@ class FakePipeline:
                 if on_step:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
                 assert gate is None or gate.wait(GATE_SECONDS)
+                if (stage, step) == (stages[-1], 1) and any("wait" in shot.prompt for shot in shots):
+                    _wait_for(Path(os.environ["SEEN"]))
                 if cancelled and cancelled():
                     raise Cancelled
         images = [_picture(shot, 128 if refine else 64) for shot in shots]
@@ -152,6 +155,13 @@ class FakePipeline:
     ) -> FakeDrawing:  # fmt: skip
         self.edits.append(list(edits))
         return self.draw([each.target() for each in edits], settings, on_step, cancelled)
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + GATE_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"nobody wrote {path}"
+        time.sleep(0.01)
 
 
 def _picture(shot: Shot, size: int) -> Image.Image:

@@ -30,7 +30,8 @@ SECONDS = 240
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("clients"), LOG_LEVEL="WARNING", A1111="token", **UNLIMITED)
+    folder = tmp_path_factory.mktemp("clients")
+    server = Server(folder, LOG_LEVEL="WARNING", A1111="token", SEEN=str(folder / "seen"), **UNLIMITED)
     server.start()
     yield server
     server.stop()
@@ -47,6 +48,11 @@ def run(command: Sequence[str | Path], **environment: str) -> None:
         command, env=os.environ | environment, cwd=SCRIPTS, check=False, capture_output=True, text=True, timeout=SECONDS
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def run_for_openai(command: Sequence[str | Path], server: Server, token: str) -> None:
+    Path(server.environment["SEEN"]).unlink(missing_ok=True)
+    run(command, OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token, SEEN=server.environment["SEEN"])
 
 
 def python_of(name: str) -> Path:
@@ -68,11 +74,11 @@ def _there(path: Path, reason: str) -> Path:
 
 @pytest.mark.parametrize("environment", ["openai2", "openai3"])
 def test_scripts_for_openai_run_unchanged(server: Server, token: str, environment: str) -> None:
-    run([python_of(environment), "openai_images.py"], OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token)
+    run_for_openai([python_of(environment), "openai_images.py"], server, token)
 
 
 def test_scripts_for_openai_in_node_run_unchanged(server: Server, token: str) -> None:
-    run([node_with("openai"), "openai_images.mjs"], OPENAI_BASE_URL=f"{server.url}/v1", OPENAI_API_KEY=token)
+    run_for_openai([node_with("openai"), "openai_images.mjs"], server, token)
 
 
 def test_scripts_for_a1111_run_unchanged(server: Server, token: str) -> None:
@@ -150,6 +156,30 @@ def test_an_assistant_draws_edits_finds_and_shows_over_stdio(server: Server, tok
             assert (await client.call_tool("draw", {"prompt": "원피스", "n": 99})).is_error
 
     asyncio.run(asyncio.wait_for(scene(), SECONDS))
+
+
+def test_mcps_own_inspector_lists_the_tools_and_calls_them(server: Server, token: str) -> None:
+    """Over stdio and over HTTP; the inspector fails where an answer is not of the protocol's form."""
+    inspector = _there(SCRIPTS / "node_modules" / ".bin" / "mcp-inspector", "no inspector of MCP: make clients")
+    stdio = ["-e", f"STUDIO_TOKEN={token}", "-e", "LOG_LEVEL=WARNING", *MCP, "--studio", server.url]
+
+    def inspect(where: Sequence[str], method: str, *more: str) -> dict:
+        command = [str(inspector), "--cli", *where, "--method", method, *more]
+        ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return json.loads(ran.stdout)
+
+    with mcp_over_http(server) as url:
+        asyncio.run(asyncio.wait_for(_answers(url), SECONDS))
+        for where in (stdio, [url, "--transport", "http", "--header", f"Authorization: Bearer {token}"]):
+            tools = {tool["name"]: tool for tool in inspect(where, "tools/list")["tools"]}
+            assert set(tools) == {"draw", "edit", "search_similar", "list_styles", "get_picture"}
+            assert all(tool["title"] and tool["inputSchema"]["type"] == "object" for tool in tools.values())
+            said = ("--tool-name", "draw", "--tool-arg", "prompt=빨간 원피스", "--tool-arg", "n=2")
+            kinds = [part["type"] for part in inspect(where, "tools/call", *said)["content"]]
+            assert kinds == ["text", "image", "image"]
+            assert inspect(where, "tools/call", "--tool-name", "draw", "--tool-arg", "n=2")["isError"]
+            assert inspect(where, "resources/list")["resources"] == inspect(where, "prompts/list")["prompts"] == []
 
 
 def test_over_http_every_caller_is_the_person_of_their_token(server: Server, token: str) -> None:

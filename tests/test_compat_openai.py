@@ -193,3 +193,17 @@ def test_one_key_asks_once(person: Person) -> None:
     headers = {"Idempotency-Key": "k1"}
     first, again = (person.post(f"{V1}/generations", {"prompt": "코트"}, headers=headers).json for _ in range(2))
     assert first["generation_ids"] == again["generation_ids"]
+
+
+@pytest.mark.parametrize(("path", "fields"), [("edits", {"prompt": "파란 코트"}), ("variations", {"prompt": "코트"})])
+def test_one_key_asks_once_for_files_too_and_keeps_them_once(person: Person, path: str, fields: dict) -> None:
+    def send(color: str, **more: str) -> object:
+        return form(person, path, [("image", png(color, hole=True))], **fields, **more)
+
+    person.headers |= {"Idempotency-Key": f"{path}-1"}
+    first = send("red")
+    uploads = len(person.get("/images").json["items"])
+    assert first.status_code == 200 and send("red").json["generation_ids"] == first.json["generation_ids"]
+    assert len(person.get("/images").json["items"]) == uploads
+    for other in (send("blue"), send("red", n="2")):
+        assert other.status_code == 422 and other.json["error"]["code"] == "idempotency_conflict"

@@ -145,6 +145,8 @@ def kill_at_random_moments(server: Server, times: int, seed: int) -> None:
     people, threads = start_people(server, stop)
     try:
         for _ in range(times):
+            if chance.random() < 0.7:  # the others meet what has not started yet; so people are answered in between
+                server.wait_until_ready()
             time.sleep(chance.uniform(0.05, 1.2))
             _kill(server, chance.choice(("worker", "worker", "web", "answering", "all")))
     finally:

@@ -67,9 +67,10 @@ def cut(path: Path, chance: random.Random) -> None:
 
 
 def cut_to_whole_nodes(path: Path, chance: random.Random) -> None:
-    """The cut that Annoy itself does not notice."""
+    """The cut that Annoy itself does not notice; of a file smaller than two nodes nothing is left."""
     node = 12 + 4 * DIM
-    path.write_bytes(path.read_bytes()[: node * chance.randrange(1, path.stat().st_size // node)])
+    whole = path.stat().st_size // node
+    path.write_bytes(path.read_bytes()[: node * (chance.randrange(1, whole) if whole > 1 else 0)])
 
 
 def flip(path: Path, chance: random.Random) -> None:

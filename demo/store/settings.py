@@ -40,7 +40,12 @@ class Settings(BaseModel):
     port: int = _setting(5000, "Port to listen on.")
     data_dir: Path = _setting(Path("data"), "Folder of the database, the pictures and the index.")
     checkpoint: str = _setting(str(REPOSITORY / "checkpoints"), "Checkpoint that draws: a folder or a hub id.")
-    encoder: str = _setting(str(REPOSITORY / "checkpoints" / "korean"), "Folder of the Korean text encoder.")
+    encoder: str = _setting(
+        str(REPOSITORY / "checkpoints" / "korean"), "Folder of the text encoder: a student of ours, or a CLIP."
+    )
+    search_encoder: str = _setting(
+        "", "Folder of another encoder for search alone: sentence-transformers or CLIP. Empty: ENCODER's own."
+    )
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
     index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
     index_url: str = _setting("", "Where similar prompts are found: empty: by each web process; pgvector: there.")

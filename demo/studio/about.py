@@ -125,6 +125,7 @@ class About:
                 "id": encoder.encoder_id if encoder else None,
                 "loaded": encoder is not None,
                 "max_tokens": encoder.max_tokens if encoder else None,
+                "made_for": getattr(encoder, "made_for", None),
             },
             defaults=drawn.get("defaults", {}),
         )

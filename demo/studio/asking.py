@@ -45,9 +45,13 @@ class Asking:
         self._guesser = guesser
         self._commit = GroupCommit(database)
 
-    def ask(self, viewer: Viewer, asked: Job, key: str | None = None) -> Asked:
-        """Similar prompts at once, and a row that will be drawn. `key`: an Idempotency-Key. Raises ServiceError."""
-        digest = _digest(asked)
+    def ask(self, viewer: Viewer, asked: Job, key: str | None = None, digest: str | None = None) -> Asked:
+        """Similar prompts at once, and a row that will be drawn. Raises ServiceError.
+
+        `key`: an Idempotency-Key; `digest`: tells one request under a key from another, where the job does not (the
+        same file is another upload each time).
+        """
+        digest = digest or _digest(asked)
         if key and (row := self._used(viewer, key, digest)) is not None:
             return self._replayed(row, viewer)
         self._readiness.require(asked.n)
@@ -61,6 +65,11 @@ class Asking:
             raise ServiceError("database_busy") from error
         self._wake.ring()
         return Asked(self._generations.show(row, viewer), self._generations.show_found(found, viewer))
+
+    def repeated(self, viewer: Viewer, key: str, digest: str) -> Asked | None:
+        """What was asked for by this key, None where it is new. Raises ServiceError idempotency_conflict."""
+        row = self._used(viewer, key, digest)
+        return None if row is None else self._replayed(row, viewer)
 
     def settle(self, viewer: Viewer, asked: Job) -> Job:
         """What would be drawn: clean texts, a seed, styles and pictures that are there. Raises ServiceError."""

@@ -47,6 +47,12 @@ class Encoder(Protocol):
     def count_tokens(self, text: str) -> int: ...
 
 
+class OpenEncoder(Protocol):
+    """Opens the encoder of a folder; `search`: the folder of another one for search alone, where one is set."""
+
+    def __call__(self, path: Path, search: str = ...) -> Encoder: ...
+
+
 @dataclass(frozen=True)
 class Known:
     """What an index must know of an encoder that is not here."""
@@ -111,7 +117,7 @@ class Searcher:
         self,
         settings: Settings,
         database: Database,
-        open_encoder: Callable[[Path], Encoder],
+        open_encoder: OpenEncoder,
         open_index: Callable[[Settings, Database, Encoder | Known], Index],
     ) -> None:
         self._settings, self._database = settings, database
@@ -125,11 +131,11 @@ class Searcher:
 
     def open(self) -> None:
         """Load the encoder and open the index; what fails is kept in `problem`."""
-        path = Path(self._settings.encoder)
+        path, search = Path(self._settings.encoder), self._settings.search_encoder
         try:
             if not path.exists():
                 raise FileNotFoundError(f"{path.name}/ does not exist: set ENCODER to the folder of a trained encoder")
-            encoder = self._open_encoder(path)
+            encoder = self._open_encoder(path, search) if search else self._open_encoder(path)
             self._index = self._open_index(self._settings, self._database, encoder)
             self._encoder, self.problem = encoder, None
             logger.info("encoder %s is open, %d dimensions", encoder.encoder_id, encoder.search_dim)

@@ -30,7 +30,7 @@ from demo.studio.owners import Owners
 from demo.studio.prompts import reader_for
 from demo.studio.publishing import Publishing
 from demo.studio.readiness import Readiness
-from demo.studio.searching import Encoder, Index, Known, Searcher
+from demo.studio.searching import Encoder, Index, Known, OpenEncoder, Searcher
 from demo.studio.styles import Styles
 from demo.studio.trash_can import TrashCan
 from demo.studio.uploads import Uploads
@@ -84,15 +84,16 @@ class Services:
         self.database.close()
 
 
-def open_encoder(path: Path) -> Encoder:
-    """The Korean text encoder on one thread: the other cores draw."""
+def open_encoder(path: Path, search: str = "") -> Encoder:
+    """The Korean text encoder on one thread: the other cores draw. `search`: folder of another, for search alone."""
     import torch
 
-    from ko_clip.encoder import PromptEncoder
+    from ko_clip.existing import WithSearch, open_prompt_encoder, open_search_encoder
 
     torch.set_num_threads(1)
     logging.getLogger("ko_clip").setLevel(logging.ERROR)  # its warnings quote prompts; ours go to the person
-    return PromptEncoder.load(path)
+    encoder = open_prompt_encoder(path)
+    return WithSearch(encoder, open_search_encoder(search)) if search else encoder
 
 
 def open_index(settings: Settings, database: Database, encoder: Encoder | Known, background: bool = True) -> Index:
@@ -120,7 +121,7 @@ def _open_pgvector(database: Database, encoder: Encoder | Known) -> Index:
 
 def open_services(
     settings: Settings,
-    open_encoder: Callable[[Path], Encoder] = open_encoder,
+    open_encoder: OpenEncoder = open_encoder,
     open_index: Callable[[Settings, Database, Encoder | Known], Index] = open_index,
     open_describer: Callable[[Path], PictureReader] = _open_describer,
 ) -> Services:

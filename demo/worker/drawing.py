@@ -129,8 +129,10 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
 
     torch.set_num_threads(os.cpu_count() or 1)
     reader = prompts.reader_for(domain_of(settings.checkpoint))
+    given = encoder()
+    drawn_by = getattr(given, "drawn_by", given)  # where another searches, it is not drawn with
     pipeline = load_pipeline(
-        settings.checkpoint, text_encoder=cast("TextEncoder", encoder()), reader=reader,
+        settings.checkpoint, text_encoder=cast("TextEncoder", drawn_by), reader=reader,
         engine=settings.engine, engine_cache=settings.engines_dir,
     )  # fmt: skip
     pipeline.warm_up()

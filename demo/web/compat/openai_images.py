@@ -6,8 +6,10 @@ variations keep their pictures as uploads of the person, as POST /api/v1/images 
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from apiflask import APIBlueprint
@@ -55,7 +57,7 @@ def generate(asked: GenerateRequest) -> Response:
     check_refused(asked)
     job = _job(Draw, asked, {"prompt": asked.prompt, "style": style}, strict=True)
     further = ("style",) if asked.style and style is None else ()
-    return _answer(asked, [job], "image_generation", further)
+    return _answer(asked, [lambda: job], "image_generation", further)
 
 
 @blueprint.post("/images/edits")
@@ -79,8 +81,8 @@ def edit() -> Response:
     masks = [mask.read() if mask is not None and not place else None for place in range(len(files))]
     _delivery(asked)
     _job(Edit, asked, {"prompt": asked.prompt, "source_image": "0" * 32})  # before anything is kept
-    jobs = [_edit(asked, data, drawn) for data, drawn in zip(files, masks, strict=True)]
-    return _answer(asked, jobs, "image_edit")
+    jobs = [partial(_edit, asked, data, drawn) for data, drawn in zip(files, masks, strict=True)]
+    return _answer(asked, jobs, "image_edit", digest=_digest(asked, files, masks))
 
 
 @blueprint.post("/images/variations")
@@ -98,11 +100,7 @@ def vary() -> Response:
     _delivery(asked)
     _job(Vary, asked, {"prompt": "x", "source_image": "0" * 32})
     data = file.read()
-    source = services().uploads.add(owner(), data)
-    prompt = asked.prompt or _shown(source, data)
-    if not prompt:
-        raise ServiceError("edit_source_prompt", "prompt")
-    return _answer(asked, [_job(Vary, asked, {"prompt": prompt, "source_image": source.id})], "image_generation")
+    return _answer(asked, [partial(_vary, asked, data)], "image_generation", digest=_digest(asked, [data]))
 
 
 @blueprint.get("/models")
@@ -136,16 +134,24 @@ def _model() -> dict[str, object]:
     return {"id": MODEL, "object": "model", "created": 0, "owned_by": "그려줘", "checkpoint": checkpoint["id"]}
 
 
-def _answer(asked: Pictures, jobs: Sequence[Job], kind: str, further: Sequence[str] = ()) -> Response:
-    """Ask for the jobs; answer in one piece, or as events where the request says so."""
+def _answer(
+    asked: Pictures, jobs: Sequence[Callable[[], Job]], kind: str, further: Sequence[str] = (),
+    digest: str | None = None,
+) -> Response:  # fmt: skip
+    """Ask for the jobs; answer in one piece, or as events where the request says so.
+
+    A job is made when it is asked for, so that a request sent again (`digest`) keeps no second copy of its files.
+    """
     everything, who = services(), owner()
     form, ids = _delivery(asked), list[str]()
     key = request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch("[!-~]{1,190}", key):
         raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
     try:
-        for place, job in enumerate(jobs):
-            made = everything.asking.ask(who, job, f"{key}.{place}" if key else None)
+        for place, make in enumerate(jobs):
+            key_here = f"{key}.{place}" if key else None
+            made = everything.asking.repeated(who, key_here, digest) if key_here and digest else None
+            made = made or everything.asking.ask(who, make(), key_here, digest)
             ids.append(made.shown.generation.id)
     except ServiceError:
         for id in ids:
@@ -198,6 +204,20 @@ def _edit(asked: EditRequest, data: bytes, mask: bytes | None) -> Job:
     elif not (asked.model_extra or {}).get("source_prompt"):
         fields["source_prompt"] = _shown(source, data)
     return _job(Edit, asked, fields)
+
+
+def _vary(asked: VariationRequest, data: bytes) -> Job:
+    source = services().uploads.add(owner(), data)
+    prompt = asked.prompt or _shown(source, data)
+    if not prompt:
+        raise ServiceError("edit_source_prompt", "prompt")
+    return _job(Vary, asked, {"prompt": prompt, "source_image": source.id})
+
+
+def _digest(asked: Pictures, *files: Sequence[bytes | None]) -> str:
+    """What tells one request with files from another: an upload has another id each time."""
+    parts = [asked.model_dump_json().encode(), *(data or b"" for given in files for data in given)]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _shown(source: Image, data: bytes) -> str:

@@ -5,6 +5,7 @@
 import { Problem, call, explain, get } from "./api.js";
 import { fill, h, icon, walk } from "./dom.js";
 import { fieldsForm } from "./fields.js";
+import { swap } from "./generation_card.js";
 import { lineageOf } from "./lineage.js";
 import { announce } from "./say.js";
 import { find, listen, put, share, unfinished } from "./store.js";
@@ -21,7 +22,7 @@ const [COLUMNS, SIDE] = [10, 48]; // of the sheet: cells in a row, pixels of a c
 const MODES = ["words", "sentence", "fields"];
 let mode = "words";
 let count = 1;
-/** @type {{id: string, view: View, from: Picture, shown: string} | null} the edit that is being drawn */
+/** @type {{id: string, view: View, from: Picture, shown: string, ahead: HTMLElement} | null} the edit that is being drawn */
 let going = null;
 let arrived = ""; // at the picture that was edited last
 /** @type {ReturnType<typeof editor> | null} of the picture that is looked at */
@@ -98,7 +99,7 @@ function editor(view, picture) {
     const body = { kind: "edit", source_image: picture.id, n: count, ...(said && { source_prompt: said }), ...change };
     try {
       const made = await call("POST", "/generations", { body });
-      going = { id: made.id, view, from: picture, shown: picture.id };
+      going = { id: made.id, view, from: picture, shown: picture.id, ahead: ahead(made.n) };
       opened = "";
       share(made.id);
       announce(w("tell.asked", { n: made.n }));
@@ -309,14 +310,23 @@ function sentenceForm(text, label, send, hint = "") {
 /** @param {string} id  how far the edit is */
 function waiting(id) {
   const g = find(id);
-  const { step = 0, steps = 1 } = g?.progress ?? {};
+  const { step = 0, steps = 1, preview_urls: urls = [] } = g?.progress ?? {};
   const stop = (/** @type {Event} */ event) => {
     /** @type {HTMLButtonElement} */ (event.currentTarget).ariaDisabled = "true";
     call("POST", `/generations/${id}/cancel`).then(put, (error) => current?.fail(error));
   };
+  const places = going?.ahead.querySelectorAll("img") ?? [];
+  places.forEach((img, i) => urls[i] && swap(img, urls[i]));
   return [
     h("p", { role: "status" }, w(g?.position ? "where.queued" : "edit.going", { n: g?.position ?? 0 })),
+    going && going.ahead,
     h("progress", { max: steps, value: step, "aria-label": w("stage.progress") }),
     h("button.quiet", { data: { key: "stop" }, onclick: stop }, w("do.cancel")),
   ];
+}
+
+/** @param {number} n  places of pictures that are on their way, the same elements until the edit has ended */
+function ahead(n) {
+  const place = () => h("span.coming", {}, h("img", { alt: "", hidden: true }));
+  return h("div.ahead", { "aria-hidden": "true" }, Array.from({ length: n }, place));
 }

@@ -174,26 +174,38 @@ function show(tile, g, i) {
     img.alt = alt(picture, g.prompt, i, g.n);
     tile.onclick = () => (location.hash = `#/?look=${g.id}.${i}`);
   }
-  // A slow line gets fewer previews, not late ones.
-  if (!url || img.dataset.url === url || (!picture && fetching.has(img))) return;
-  img.dataset.url = url;
-  const hang = () => {
-    if (img.dataset.url !== url) return;
-    img.src = url;
-    img.hidden = false;
-  };
+  if (!url || img.dataset.url === url) return;
   if (picture && img.hidden) {
     img.loading = "lazy"; // nothing stands here yet: it may wait until it is scrolled to
-    return hang();
+    return hang(img, (img.dataset.url = url));
   }
-  const next = new Image(); // the old one stays until the new one is there: no blink
+  swap(img, url, !!picture);
+}
+
+/**
+ * Show another picture in a place once it is there, so that nothing blinks. A slow line gets fewer previews, not late ones.
+ * @param {HTMLImageElement} img
+ * @param {string} url
+ * @param {boolean} [final]  it is shown whatever happens; a preview may be gone already, and the next one comes
+ */
+export function swap(img, url, final = false) {
+  if (img.dataset.url === url || (!final && fetching.has(img))) return;
+  img.dataset.url = url;
+  const next = new Image();
   next.src = url;
   fetching.add(img);
   next
     .decode()
-    .then(hang)
-    .catch(() => picture && hang()) // a preview that is gone already: the next one comes
+    .then(() => hang(img, url))
+    .catch(() => final && hang(img, url))
     .finally(() => fetching.delete(img));
+}
+
+/** @param {HTMLImageElement} img @param {string} url  nothing where another one has come meanwhile */
+function hang(img, url) {
+  if (img.dataset.url !== url) return;
+  img.src = url;
+  img.hidden = false;
 }
 
 /** @param {string} id @param {Event} event */
