@@ -88,7 +88,7 @@ def _picture(order: Order) -> ResultPicture:
 
 
 def open_web(settings: Settings) -> Services:
-    return open_services(settings, lambda _path: HashingEncoder(), open_index)
+    return open_services(settings, lambda *_: HashingEncoder(), open_index)
 
 
 def open_worker(settings: Settings) -> Worker:
@@ -97,7 +97,7 @@ def open_worker(settings: Settings) -> Worker:
     from demo.studio.searching import Searcher
 
     database, runner = open_database(settings), SleepingRunner(float(os.environ.get("SLEEP_SECONDS", "0.5")))
-    searcher = Searcher(settings, database, lambda _path: HashingEncoder(), open_worker_index)
+    searcher = Searcher(settings, database, lambda *_: HashingEncoder(), open_worker_index)
     kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner)
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
 

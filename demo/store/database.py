@@ -61,8 +61,8 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Session]:
-        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`, a third of the
-        round trips to PostgreSQL.
+        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`, and a
+        third of the round trips to PostgreSQL.
 
         Each query of it sees a moment of its own. A thread gives up the interpreter's lock at every call.
         """

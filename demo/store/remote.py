@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 20.0, 3
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 10.0, 3
 Result = TypeVar("Result")
 
 
@@ -25,7 +25,7 @@ def open_remote(url: str) -> tuple[AbstractFileSystem, str]:
     protocol = url.partition("://")[0]
     options: dict[str, Any] = {}
     if protocol in ("s3", "s3a"):
-        limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": {"max_attempts": 1}}
+        limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": {"max_attempts": 0}}
         options = {"config_kwargs": limits, "use_listings_cache": False}  # other hosts write, too
     try:
         fs, root = fsspec.core.url_to_fs(url, **options)
