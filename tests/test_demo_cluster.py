@@ -18,6 +18,7 @@ from PIL import Image as Picture
 from demo.store.database import HEAD, open_database
 from demo.store.settings import Settings, SettingsError
 from demo.store.tables import Event, Generation, Image
+from testing.cluster_servers import RedisServer
 
 
 @pytest.fixture
@@ -38,13 +39,10 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    fakeredis = pytest.importorskip("fakeredis")
-    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-    server.shutdown()
-    server.server_close()
+    server = RedisServer()
+    server.start()
+    yield server.url
+    server.close()
 
 
 def test_ten_processes_may_migrate_postgresql_at_once(postgres: str, tmp_path: Path) -> None:
