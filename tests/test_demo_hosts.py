@@ -80,6 +80,11 @@ def test_weights_are_the_same_wherever_a_folder_lies_and_others_once_it_was_trai
         (tmp_path / name / "model_index.json").write_text("{}")
         (tmp_path / name / "unet" / "model.safetensors").write_bytes(b"1234")
     assert weights_of(str(tmp_path / "a")) == weights_of(str(tmp_path / "b"))
+    (tmp_path / "c" / "styles").mkdir(parents=True)
+    for name in ("model_index.json", "unet/model.safetensors", "styles/lora.safetensors"):
+        (tmp_path / "c" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "c" / name).write_bytes(b"{}" if name.endswith("json") else b"1234")
+    assert weights_of(str(tmp_path / "c")) == weights_of(str(tmp_path / "a")), "a style changes no weights"
     (tmp_path / "b" / "model_index.json").write_text('{"trained": 2}')
     assert weights_of(str(tmp_path / "a")) != weights_of(str(tmp_path / "b"))
     assert weights_of("someone/model") == weights_of("someone/model") != weights_of("someone/other")

@@ -140,7 +140,7 @@ def open_services(
     uploads = Uploads(settings, database, storage, space)
     deletion = Deletion(database, storage, searcher, reserve)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
-    watcher, drafting = Watcher(database, relay), Drafting(settings, readiness, asking, wake)
+    watcher, drafting = Watcher(database, relay), Drafting(settings, readiness, asking)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, drafting=drafting, watcher=watcher,

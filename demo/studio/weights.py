@@ -6,14 +6,15 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+STYLES = "styles"  # LoRA that may be added at any time
 INDEXES = ("manifest.json", "model_index.json")
 
 
 def weights_of(checkpoint: str) -> str:
     """A short name of the weights: equal for equal folders on any host, another once they were trained anew.
 
-    Of a folder: its manifest (which holds the SHA-256 of every file) and the sizes of its weights; of a hub id or a
-    registered name, the name.
+    Of a folder: its manifest (which holds the SHA-256 of every file) or, where it has none, its index and the sizes of
+    its weights, styles aside; of a hub id or a registered name, the name.
     """
     folder = Path(checkpoint)
     found = [folder / name for name in INDEXES if (folder / name).is_file()]
@@ -26,7 +27,9 @@ def weights_of(checkpoint: str) -> str:
 def _of_folder(folder: Path, indexes: tuple[tuple[str, int], ...]) -> str:
     """Read again once an index has changed."""
     parts = [(folder / name).read_bytes() for name, _ in indexes]
-    weights = sorted(folder.glob("**/*.safetensors"))
+    if indexes[0][0] == INDEXES[0]:
+        return _short(parts[0])
+    weights = [path for path in sorted(folder.glob("**/*.safetensors")) if STYLES not in path.parts]
     parts += [f"{path.relative_to(folder).as_posix()} {path.stat().st_size}".encode() for path in weights]
     return _short(b"\0".join(parts))
 
