@@ -95,7 +95,7 @@ class PgVectorIndex(StoredRecords):
             sequence, stored = self.store.sequence(), self.store.scope_sizes()
             per_scope = sa.select(self._points.c.scope, sa.func.count()).group_by(self._points.c.scope)
             with self.store.engine.connect() as connection:
-                counted = dict(connection.execute(per_scope).all())
+                counted: dict[str, int] = dict(connection.execute(per_scope).all())
             if self.store.sequence() == sequence:
                 there, held = sum(counted.values()), sum(stored.values())
                 return [] if counted == stored else [f"{there} groups can be found, the store has {held}"]

@@ -36,7 +36,7 @@ def celery_app(url: str, lease_seconds: float) -> Celery:
     app.conf.update(
         task_acks_late=True, task_reject_on_worker_lost=True, task_ignore_result=True, task_default_queue=QUEUE,
         worker_pool="solo", worker_concurrency=1, worker_prefetch_multiplier=1, worker_enable_remote_control=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True, worker_proc_alive_timeout=CONNECT_SECONDS,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_connection_retry_on_startup=True, broker_connection_max_retries=None, broker_pool_limit=2,
         broker_connection_timeout=CONNECT_SECONDS, accept_content=["json"], task_serializer="json",
         broker_transport_options={
@@ -52,7 +52,6 @@ class CeleryBell:
 
     def __init__(self, url: str, lease_seconds: float) -> None:
         self._app = celery_app(url, lease_seconds)
-        self._lease_seconds = lease_seconds
         self._app.task(name=TASK, shared=False)(self._take_message)
         self._app.finalize()
         self._closed = threading.Event()
