@@ -143,7 +143,7 @@ class RedisRelay:
     def _listen(self, hear: Callable[[], None]) -> None:
         while not self._closed.is_set():
             try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]  # redis-py
                     channel.subscribe(CHANNEL)
                     self._subscribed.set()
                     while not self._closed.is_set():

@@ -112,16 +112,22 @@ class Rates:
 def open_storage(url: str, database: Database, key: bytes) -> Storage:
     """Where counts are kept: `url` of `Settings.rates_url`. `key`: what people and addresses are hashed with."""
     if not url:
-        return storage_from_string(LOCAL)
+        return _storage(LOCAL)
     if url == "database":
         from demo.web.rates_sql import DatabaseCounters
 
         return DatabaseCounters(database, key)
     if url.partition("://")[0] not in REDIS:
-        return storage_from_string(url)
+        return _storage(url)
     url = "redis+" + url if url.startswith("unix://") else url
     seconds = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS}
-    return storage_from_string(url, **seconds)  # type: ignore[arg-type]  # options of redis, which it hands on
+    return _storage(url, **seconds)
+
+
+def _storage(url: str, **options: float | str | bool) -> Storage:
+    storage = storage_from_string(url, **options)
+    assert isinstance(storage, Storage)  # another only for schemes that begin with async+
+    return storage
 
 
 @lru_cache(maxsize=4096)

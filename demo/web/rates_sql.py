@@ -20,7 +20,7 @@ from demo.store.database import Database
 from demo.store.tables import RateCount
 
 SWEEP_SECONDS = 60.0
-_NOW = {
+_NOW: dict[str, sa.ColumnElement[float]] = {
     "postgresql": sa.literal_column("extract(epoch FROM clock_timestamp())::double precision"),
     "sqlite": sa.literal_column("(julianday('now') - 2440587.5) * 86400.0"),
 }
