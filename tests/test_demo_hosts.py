@@ -18,11 +18,15 @@ from demo.ops.commands import main
 from demo.ops.logs import JsonLines
 from demo.queue.weights import Weights
 from demo.store import request_id
+from demo.store.database import Database, open_database
+from demo.store.installation import installation_id
 from demo.store.settings import Settings, SettingsError
+from demo.store.storage import Storage
 from demo.store.tables import Generation, RateCount, WorkerRow
 from demo.studio.weights import weights_of
 from demo.web.app import create_app
 from demo.web.rates_sql import DatabaseCounters
+from testing.cluster_servers import PostgresServer
 
 
 def another_web(studio: Studio, **settings: object) -> Studio:
@@ -229,3 +233,28 @@ def test_the_probe_tells_whether_a_worker_is_ready_here(
     assert main(["ready"]) == 0 and capsys.readouterr().out == "ready\n"
     worker.close()
     studio.close()
+
+
+def test_processes_that_open_a_new_postgresql_at_once_agree_on_one_installation(tmp_path: Path) -> None:
+    """Of two web processes of a first start one died: both wrote the installation's note."""
+    server = PostgresServer()
+    server.start()
+    try:
+        settings = Settings(data_dir=tmp_path, database_url=server.database("studio"))
+        databases = [open_database(settings) for _ in range(8)]
+        storage, barrier, found = Storage(tmp_path / "files"), threading.Barrier(8), []
+
+        def ask(database: Database) -> None:
+            barrier.wait()
+            found.append(installation_id(database, storage))
+
+        threads = [threading.Thread(target=ask, args=(database,)) for database in databases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(found) == 8 and len(set(found)) == 1
+        for database in databases:
+            database.close()
+    finally:
+        server.close()
