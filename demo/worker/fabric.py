@@ -69,7 +69,8 @@ class PatternRunner:
 
     def _run(self, job: object, cancelled: Callable[[], bool] | None) -> Result:
         assert isinstance(job, Pattern)
-        started, made = time.perf_counter(), []
+        started = time.perf_counter()
+        made: list[tuple[int, np.ndarray]] = []
         palette = [_rgb(color) for color in job.palette] if job.palette else None
         seeds = [((job.seed or 0) + place) % SEEDS for place in range(job.n)]
         for category, together in _by_category(job.category, seeds).items():
@@ -112,8 +113,8 @@ class ApplyRunner:
         try:
             worn = put_on(pattern, np.asarray(picture), mask, placement)
         except ClothError as error:
-            raise ServiceError(error.code, "source_image", **error.values) from error
-        recipe = {
+            raise ServiceError(error.code, "source_image", None, **error.values) from error
+        recipe: dict[str, object] = {
             "kind": job.kind, "prompt": job.prompt, "seed": job.seed, "item": job.item, "mask": found_by,
             "placement": {name: getattr(job, name) for name in ("scale", "turn", "offset_x", "offset_y", "mirror")},
             "size": job.size, "asked": {"prompt": job.prompt},
@@ -122,12 +123,14 @@ class ApplyRunner:
 
     def _target(self, job: Apply, given: Mapping[str, Image.Image]) -> tuple[Image.Image, np.ndarray, str]:
         """What the pattern is put on, at the size asked for, its mask, and who gave that."""
+        mask: Image.Image | None = None
         if job.item is not None:
             levels, drawn = item_picture(job.item, min(job.size, LARGEST_DRAWN) if job.size else 512)
             picture, mask, found_by = Image.fromarray(levels), Image.fromarray(drawn), "item"
         else:
             picture, found_by = given["source_image"].convert("RGB"), "segmenter"
-            mask = None if "mask_image" in given else Image.fromarray(self._found(picture))
+            if "mask_image" not in given:
+                mask = Image.fromarray(self._found(picture))
         if "mask_image" in given:
             mask, found_by = given["mask_image"].convert("L"), "given"
         assert mask is not None
