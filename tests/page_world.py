@@ -109,7 +109,8 @@ class World:
         self._people.clear()
 
     def _context(self, options: dict[str, object]) -> BrowserContext:
-        context = self.browser.new_context(**({"locale": "ko-KR", "accept_downloads": True} | options))
+        usual = {"locale": "ko-KR", "accept_downloads": True, "service_workers": "block"}  # routes do not see theirs
+        context = self.browser.new_context(**(usual | options))
         self._people.append(context)
         return context
 

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     search_encoder: str = _setting(
         "", "Folder of another encoder for search alone: sentence-transformers or CLIP. Empty: ENCODER's own."
     )
+    textile: str = _setting(
+        str(REPOSITORY / "checkpoints" / "textile"), "Folder of the pattern generator and the garment segmenter."
+    )
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
     index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
     index_url: str = _setting("", "Where similar prompts are found: empty: by each web process; pgvector: there.")

@@ -37,6 +37,7 @@ class WorkerFacts(TypedDict, total=False):
     domain: str
     drafts: bool
     kinds: list[str]
+    segments: bool  # whether it finds garments in pictures
 
 
 class ReadinessReport(TypedDict):

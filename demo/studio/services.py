@@ -20,6 +20,8 @@ from demo.store.storage import Storage
 from demo.studio.about import About
 from demo.studio.asking import Asking
 from demo.studio.closet import Closets
+from demo.studio.cloth import Cloths, Segmenter
+from demo.studio.cloth import open_segmenter as _open_segmenter
 from demo.studio.deletion import Deletion
 from demo.studio.drafting import Drafting
 from demo.studio.generations import Generations
@@ -54,6 +56,7 @@ class Services:
     uploads: Uploads
     deletion: Deletion
     closets: Closets
+    cloths: Cloths
     publishing: Publishing
     lists: Lists
     zipping: Zipping
@@ -124,6 +127,7 @@ def open_services(
     open_encoder: OpenEncoder = open_encoder,
     open_index: Callable[[Settings, Database, Encoder | Known], Index] = open_index,
     open_describer: Callable[[Path], PictureReader] = _open_describer,
+    open_segmenter: Callable[[Path], Segmenter] = _open_segmenter,
 ) -> Services:
     """Open the database and everything over it; the encoder is opened by `warm_up`."""
     database = open_database(settings)
@@ -148,6 +152,7 @@ def open_services(
         deletion=deletion, trash_can=TrashCan(settings, database, searcher, deletion),
         leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles, drafting),
-        styles=styles, closets=Closets(database), publishing=Publishing(database, searcher),
+        styles=styles, closets=Closets(database), cloths=Cloths(settings, storage, open_segmenter),
+        publishing=Publishing(database, searcher),
         lists=Lists(database, searcher, lambda: reader_for(readiness.domain())),
     )  # fmt: skip

@@ -96,13 +96,17 @@ class Uploads:
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
     def read(
-        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool, scale: int = 1
-    ) -> File:
+        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool,
+        scale: int = 1, sheet: int | None = None,
+    ) -> File:  # fmt: skip
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found,
-        storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. `sheet`: of a pattern, its tile
+        repeated to so many pixels a side. Raises ServiceError not_found, storage_unavailable, invalid_request.
         """
+        tile = (row.recipe or {}).get("tile")
+        if sheet is not None and not tile:
+            raise ServiceError("invalid_request", "sheet", name="sheet", reason="cannot_be_done")
         if stage not in row.files:
             raise ServiceError("not_found")
         try:
@@ -113,8 +117,9 @@ class Uploads:
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
         recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
-        if wanted != stored or not metadata or mark or scale > 1:
+        if wanted != stored or not metadata or mark or scale > 1 or sheet:
             picture = pictures.enlarged(pictures.decode(data), scale)
+            picture = pictures.repeated(picture, tile * scale, sheet) if tile and sheet else picture
             recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)

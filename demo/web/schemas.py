@@ -87,6 +87,9 @@ class ImageQuery(Query):
     size: Literal["full", "thumbnail"] = "full"
     stage: Literal["final", "base"] = "final"
     scale: int = Field(1, ge=1, le=2, description="2: twice as wide and high, resampled (Lanczos).")
+    sheet: int | None = Field(
+        None, ge=64, le=4096, description="Of a pattern: its tile repeated to a square of so many pixels a side."
+    )
     download: bool = False
     metadata: Literal["all", "none"] = "all"
 

@@ -121,7 +121,7 @@ class Finisher:
         files["thumbnail"] = self._storage.write(id, "thumbnail", "image/webp", small)
         return Image(
             id=id, owner_id=job.owner_id, generation_id=job.id, position=position, kind="generation",
-            parent_id=result.job.source_pictures().get("source_image"),
+            parent_id=result.job.parent(),
             created_at=time.time(), width=image.width, height=image.height, seed=(job.seed + position) % SEEDS,
             media_type="image/png", recipe=picture.recipe, source_type=source_type, files=files,
             bytes=sum(file["bytes"] for file in files.values()),

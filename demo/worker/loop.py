@@ -40,7 +40,7 @@ from demo.studio.visibility import Viewer, image_visible_to
 from demo.studio.weights import weights_of
 from demo.worker.drafts import Drafter, draws_drafts
 from demo.worker.finishing import Finisher, Finishing
-from demo.worker.runners import facts_of
+from demo.worker.runners import MISSING, facts_of
 from jobspec import BatchStep, Cancelled, Order, Runner
 
 logger = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ class Worker:
             if known is None and isinstance(error, ValueError):  # what this checkpoint cannot do, in words
                 self._queue.fail(batch[0], "bad_settings", detail=error)
                 return
-            self._queue.fail(batch[0], known.code if known else "draw_failed")
+            self._queue.fail(batch[0], known.code if known else "draw_failed", **(known.values if known else {}))
             return
         for job in batch:
             if job.id in self._queue.still_running([job]):
@@ -252,6 +252,9 @@ class Worker:
         """The job of a row with the pictures that it starts from; None, and the job failed, where it cannot begin."""
         try:
             job = jobspec.of_row(row.spec)
+            if job.kind not in self._runners and job.kind in MISSING:
+                self._queue.fail(row, MISSING[job.kind])
+                return None
             if job.kind not in self._runners:
                 raise ValueError(f"this worker runs {', '.join(self._runners)}, not {job.kind}")
         except ValueError as error:

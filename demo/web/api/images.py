@@ -46,7 +46,7 @@ def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
         elsewhere.headers["Cache-Control"] = "private, no-store"
         return elsewhere
     file = services().uploads.read(
-        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale
+        row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale, asked.sheet
     )
     response = Response(file.data, mimetype=file.media_type)
     response.set_etag(file.etag)

@@ -57,7 +57,8 @@ export async function call(method, path, { body, signal, key, keepalive, blob } 
     connection.lost();
     throw new Problem("offline", w("problem.offline"), answer.status);
   }
-  connection.found();
+  if (answer.headers.has("X-Offline")) connection.lost(); // kept by offline.js: nobody has answered
+  else connection.found();
   if (answer.status === 204) return null;
   if (answer.ok) return reach(() => (blob ? answer.blob() : answer.json()));
   const failure = await answer.json().catch(() => ({}));

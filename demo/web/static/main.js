@@ -1,5 +1,5 @@
 /**
- * Put the page together: places by address (#/, #/mine, #/gallery, #/closet, #/me), the wall of one's drawings, the line about the connection.
+ * Put the page together: places by address (#/, #/fabric, #/mine, #/gallery, #/closet, #/me), the wall of one's drawings, the line about the connection.
  */
 import { Problem, connection, get } from "./api.js";
 import * as chips from "./chips.js";
@@ -30,6 +30,8 @@ const cards = new Map();
 const lists = {};
 let place = "";
 let part = ""; // of a place: a collection of the closet
+/** @type {typeof import("./offline.js") | null} once the page has rest */
+let offline = null;
 
 for (const link of document.querySelectorAll(".skip"))
   link.addEventListener("click", (event) => (event.preventDefault(), skip(link.getAttribute("href") || "#main")));
@@ -77,6 +79,16 @@ elsewhere(wall);
 arrive();
 wall();
 begun(past.begin);
+if ("serviceWorker" in navigator) window.setTimeout(rest, 3000);
+
+/** Keep the last drawings for when there is no connection. */
+async function rest() {
+  const module = await import("./offline.js").catch(() => null);
+  if (!module) return;
+  offline = module;
+  offline.sync([...cards.keys()].map(find).filter((g) => !!g));
+  offline.begin();
+}
 
 /** @param {() => Promise<void>} work  done now, or once the server is there */
 async function begun(work) {
@@ -110,7 +122,7 @@ function arrive() {
   }
   const [path, query = ""] = (location.hash || "#/").slice(2).split("?");
   const [first, rest = ""] = path.split("/");
-  const next = ["mine", "gallery", "closet", "me"].includes(first) ? first : "draw";
+  const next = ["fabric", "mine", "gallery", "closet", "me"].includes(first) ? first : "draw";
   if (next !== place || rest !== part) enter(next, rest);
   const [id, i] = (new URLSearchParams(query).get("look") || "").split(".");
   viewer.visit(ID.test(id) ? { id, i: Number(i) || 0, photo: i === "photo", picture: ID.test(i) ? i : "" } : null);
@@ -153,6 +165,7 @@ function enter(next, rest) {
 async function shelve(name, rest) {
   try {
     if (name === "closet") lists.closet = await import("./closet.js");
+    else if (name === "fabric") lists.fabric = await import("./fabric.js");
     else if (!lists[name]) {
       const { shelf } = await import("./shelf.js");
       lists[name] ??= shelf(/** @type {"mine" | "gallery"} */ (name), () => ({ place: name }));
@@ -164,7 +177,7 @@ async function shelve(name, rest) {
     if (place === name) await shelve(name, part);
     return;
   }
-  if (place === name) lists[name].open?.(/^([0-9a-f]{32}|liked)$/.test(rest) ? rest : "");
+  if (place === name) lists[name].open?.(/^((on-)?[0-9a-f]{32}|liked)$/.test(rest) ? rest : "");
 }
 
 const goDraw = () => place !== "draw" && (location.hash = "#/");
@@ -194,6 +207,7 @@ async function wall() {
     const gone = before.filter((id) => !items.some((g) => g.id === id) && (find(id)?.created_at ?? "") > oldest);
     gone.forEach(drop);
     if (gone.length) toast(w("done.elsewhere"));
+    offline?.sync(items);
     items.reverse().forEach(put);
     one("#feed").dataset.asked = "yes";
     emptiness();
