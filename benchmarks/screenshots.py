@@ -232,11 +232,20 @@ def write_fields(page: Page, asked: argparse.Namespace) -> None:
     page.click("#fields .primary")
 
 
+def dress(page: Page, asked: argparse.Namespace) -> None:
+    """Nine patterns, one of them on a dress."""
+    enter_place("fabric", "#fabric .target")(page, asked)
+    page.click("#fabric [data-key=make]")
+    page.wait_for_selector("#fabric .swatch:nth-child(9)", timeout=DRAWN_MS)
+    page.click(".target[data-key=dress]")
+    page.wait_for_timeout(1500)
+
+
 STATES: dict[str, Callable[[Page, argparse.Namespace], None]] = {
     "empty": lambda page, asked: None, "typing": type_prompt, "waiting": wait_in_line, "drawing": draw_long,
     "finished": draw_through, "failed": fail, "offline": lose, "settings": set_out, "history": go_through,
     "search": search_own, "viewer": look, "compare": compare, "offers": open_offers, "edited": edit,
-    "fields": write_fields, "deleted": delete,
+    "fields": write_fields, "deleted": delete, "fabric": dress,
     "gallery": enter_place("gallery", "#gallery-list .piece"), "mine-empty": enter_place("mine", "#mine-list .empty"),
     "me": enter_place("me", "#me-figures:not(:empty)"),
 }  # fmt: skip

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from jobspec.draw import Draw, Vary
 from jobspec.edit import Edit, Form, Replacement
+from jobspec.fabric import Apply, Pattern
 from jobspec.fields import SEEDS, bounds
 from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
 from jobspec.running import BatchStep, Cancelled, Order, Result, ResultPicture, Runner, Warned
 from jobspec.styles import StyleUse, take_tags
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "AnyJob", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order", "Replacement",
-    "Result", "ResultPicture", "Runner", "StyleUse", "Vary", "Warned", "bounds", "of_row", "parse", "register",
-    "removed", "schema", "take_tags",
+    "ID", "KINDS", "SEEDS", "AnyJob", "Apply", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order",
+    "Pattern", "Replacement", "Result", "ResultPicture", "Runner", "StyleUse", "Vary", "Warned", "bounds", "of_row",
+    "parse", "register", "removed", "schema", "take_tags",
 ]  # fmt: skip

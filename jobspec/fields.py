@@ -29,6 +29,7 @@ Strength = Annotated[float, Field(ge=0.01, le=1, json_schema_extra=_slider(0.1, 
 StyleName = Annotated[str, Field(min_length=1, max_length=100)]
 StyleWeight = Annotated[float, Field(ge=-2, le=2, json_schema_extra=_slider(0, 2, 0.1))]
 Keep = Annotated[float, Field(ge=0, le=1, json_schema_extra=_slider(0, 1, 0.05))]
+Turn = Annotated[float, Field(ge=-180, le=180, json_schema_extra=_slider(-180, 180, 1))]  # degrees, clockwise
 Side = Annotated[int, Field(ge=16, le=2048)]
 PictureId = Annotated[
     str, Field(pattern="^[0-9a-f]{32}$", json_schema_extra={"x-picture": True}, description="A picture's id.")

@@ -20,6 +20,7 @@ class Job(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
     TEXT: ClassVar[str] = "prompt"  # the field by whose words the job is judged, embedded and found again
     ARGUMENT: ClassVar[str] = ""  # the field that its command takes without a name; the text where it is ""
+    PARENTS: ClassVar[tuple[str, ...]] = ("source_image",)  # whose picture it descends from: the first set
     MADE: ClassVar[tuple[str, ...]] = ()  # fields that are made of others, and never options of a command
     OTHER_TEXTS: ClassVar[tuple[str, ...]] = ()  # further fields of free text
     BATCH: ClassVar[tuple[str, ...]] = ()  # fields that jobs of one batch share
@@ -49,6 +50,11 @@ class Job(BaseModel):
         """The ids of the pictures that the job starts from, by field."""
         named = {name: getattr(self, name) for name in picture_fields(type(self))}
         return {name: id for name, id in named.items() if id is not None}
+
+    def parent(self) -> str | None:
+        """The id of the picture that its pictures descend from."""
+        found = self.source_pictures()
+        return next((found[name] for name in self.PARENTS if name in found), None)
 
     def to_row(self) -> dict[str, object]:
         """The JSON form that the database keeps; `jobspec.of_row` reads it."""

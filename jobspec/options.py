@@ -25,7 +25,8 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             continue
         help = _help(field, defaults.get(name, field.get("default")))
         if name == argument:
-            parser.add_argument(name, help=help, type=Path if name in picture_fields(kind) else str)
+            given: dict[str, Any] = {} if kind.model_fields[name].is_required() else {"nargs": "?", "default": ""}
+            parser.add_argument(name, help=help, type=Path if name in picture_fields(kind) else str, **given)
             continue
         flags = [f"-{name}"] if len(name) == 1 else [f"--{name.replace('_', '-')}"]
         extra: dict[str, Any] = {"type": TYPES.get(str(field.get("type")), str)}
@@ -33,6 +34,8 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Job], defaults: Mapp
             extra = {"action": argparse.BooleanOptionalAction}
         elif name == "styles":
             extra = {"type": style_option, "nargs": "+", "metavar": "NAME:WEIGHT"}
+        elif name == "palette":
+            extra = {"type": str, "nargs": "+", "metavar": "#RRGGBB"}
         elif field.get("type") == "array":  # of replacements
             extra = {"action": "append", "type": replacement, "metavar": "OLD=NEW"}
         elif name in picture_fields(kind):

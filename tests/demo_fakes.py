@@ -31,6 +31,7 @@ from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
 from index import IndexOptions, PromptIndex
 from jobspec import Runner
+from testing.fabric import BandGenerator, PaintSegmenter
 
 DIM = 64
 STEPS = 4
@@ -171,7 +172,15 @@ def _picture(shot: Shot, size: int) -> Image.Image:
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:
     opened = small_index if "FAKE_KILLS" in os.environ else open_index
-    return open_services(settings, lambda path: FakeEncoder(encoder_id), opened, lambda folder: FakeDescriber())
+    return open_services(
+        settings, lambda path: FakeEncoder(encoder_id), opened, lambda folder: FakeDescriber(), open_fake_segmenter
+    )
+
+
+def open_fake_segmenter(folder: Path) -> PaintSegmenter:
+    if os.environ.get("FAKE_TEXTILE") == "0":
+        raise FileNotFoundError(folder / "segmenter.safetensors")
+    return PaintSegmenter()
 
 
 def small_index(settings: Settings, database: Database, encoder: FakeEncoder) -> PromptIndex:
@@ -194,8 +203,17 @@ def fake_worker(
         float(os.environ.get("FAKE_STEP_SECONDS", "0.02")), os.environ.get("FAKE_REFINES") != "0"
     )
     runner = DrawRunner(made)
-    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | (runners or {})
+    kinds = dict.fromkeys(("draw", "form", "vary", "edit"), runner) | fabric_runners() | (runners or {})
     return Worker(settings, database, Storage(settings.files_url), searcher, lambda *_: kinds)
+
+
+def fabric_runners() -> dict[str, Runner]:
+    """Of patterns and of their application; with FAKE_TEXTILE=0 as where no weights are."""
+    from demo.worker.fabric import ApplyRunner, PatternRunner
+
+    if os.environ.get("FAKE_TEXTILE") == "0":
+        return {"apply": ApplyRunner(None)}
+    return {"pattern": PatternRunner(BandGenerator()), "apply": ApplyRunner(PaintSegmenter())}
 
 
 def model_folders(folder: Path, refines: bool = True) -> dict[str, str]:

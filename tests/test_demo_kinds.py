@@ -115,9 +115,9 @@ def test_the_document_describes_it_in_requests_and_answers(studio: Studio) -> No
     kinds = post["requestBody"]["content"]["application/json"]["schema"]
     while "$ref" in kinds:
         kinds = schemas[kinds["$ref"].rsplit("/", 1)[-1]]
-    assert set(kinds["discriminator"]["mapping"]) == {"draw", "vary", "form", "edit", "echo"}
+    assert set(kinds["discriminator"]["mapping"]) == {"draw", "vary", "form", "edit", "pattern", "apply", "echo"}
     shown = next(schema for name, schema in schemas.items() if name.endswith("GenerationOut"))
-    assert {one["title"] for one in shown["oneOf"]} == {"Draw", "Vary", "Form", "Edit", "Echo"}
+    assert {one["title"] for one in shown["oneOf"]} == {"Draw", "Vary", "Form", "Edit", "Pattern", "Apply", "Echo"}
 
 
 def test_the_page_is_told_its_ranges(studio: Studio) -> None:

@@ -22,7 +22,7 @@ SCHEMAS = {
     "EditableWord": "PictureWords.EditableWord", "Alternative": "PictureWords.Alternative",
     "Addition": "PictureWords.Addition",
     "Item": "PicturePage.PictureOut", "ListPage": "PicturePage", "Collection": "ClosetOut.CollectionOut",
-    "Closet": "ClosetOut", "Post": "PostOut",
+    "Closet": "ClosetOut", "Post": "PostOut", "Fabric": "FabricOut", "Labelled": "FabricOut.Labelled",
 }  # fmt: skip
 BASIC = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,24 +21,30 @@ if TYPE_CHECKING:
 
 NAMES = {"draw": "generate"}  # kinds whose command has a name of its own
 DEFAULTS = {"n": 1, "seed": 0}
+OWN_DEFAULTS: dict[str, dict[str, object]] = {"edit": {}, "pattern": {"seed": 0}}  # an edit has its source's seed
 
 
 def add_job_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command of every kind; `command(run, name, help)` makes its parser."""
     for name, kind in jobspec.KINDS.items():
         parser = command(partial(run, kind), NAMES.get(name, name), kind.COMMAND or f"Run a {name} job.")
-        add_options(parser, kind, {} if kind is jobspec.Edit else DEFAULTS)  # an edit has its source's seed
+        add_options(parser, kind, OWN_DEFAULTS.get(name, DEFAULTS))
         parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder (default out/)")
 
 
 def run(kind: type[Job], settings: Settings, arguments: argparse.Namespace) -> int:
-    """Run one job and write its pictures; prints their paths."""
+    """Run one job and write its pictures; prints their paths. Raises ValueError in words."""
+    from demo.store.errors import ServiceError, message
     from demo.studio import pictures
 
     given, files = from_options(arguments, kind)
     order = accepted(kind, given, files, settings)
-    with _Bar() as bar:
-        result = open_runner(settings, order.job.kind).run([order], bar.step)[0]
+    runner = open_runner(settings, order.job.kind)
+    try:
+        with _Bar() as bar:
+            result = runner.run([order], bar.step)[0]
+    except ServiceError as error:
+        raise ValueError(message(error.code, error.values)) from error
     if result.flagged:
         raise ValueError("the checkpoint's safety checker flagged a picture: nothing is written")
     for path in write(result, arguments.out, pictures.EDITED if order.pictures else pictures.GENERATED):
@@ -52,6 +59,7 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], 
     from demo.store.errors import ServiceError, language, message
     from demo.store.messages import reason_of
     from demo.studio import pictures, prompts
+    from demo.studio.fabric import settled_apply, settled_pattern
 
     try:
         data = {name: path.read_bytes() for name, path in files.items()}
@@ -60,11 +68,16 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], 
         recipes = _recipes(files)
         if isinstance(job, jobspec.Edit):
             job = _settled(job, recipes.get("source_image"), settings)
+        opened = {name: pictures.read_upload(each) for name, each in data.items()}
+        if isinstance(job, jobspec.Pattern):
+            job = settled_pattern(job, {})
+        elif isinstance(job, jobspec.Apply):
+            found = {name: _Brought(*each.size, recipes.get(name)) for name, each in opened.items()}
+            job = settled_apply(job, found, {})
         texts: dict[str, object] = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
         texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
         if isinstance(job, jobspec.Draw):
             texts["style"] = prompts.style_named(job.style)
-        opened = {name: pictures.read_upload(each) for name, each in data.items()}
         return jobspec.Order(job.changed(**texts), opened, recipes)
     except ServiceError as error:
         raise ValueError(message(error.code, error.values)) from error
@@ -72,6 +85,15 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], 
         first = error.errors()[0]
         reason = reason_of(first["type"], first.get("ctx", {}), language(), first["msg"])
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {reason}") from error
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """A picture that was named by its file."""
+
+    width: int
+    height: int
+    recipe: dict[str, object] | None
 
 
 def _recipes(files: Mapping[str, Path]) -> dict[str, dict[str, object]]:

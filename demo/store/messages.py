@@ -95,6 +95,39 @@ REFUSALS: dict[str, Sentence] = {
         "마스크({got})와 그림({wanted})의 크기가 달라요. 그림과 같은 크기로 올려 주세요.",
         "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
     ),
+    "pattern_nothing": Sentence(
+        "어떤 무늬인지 알려 주세요. 종류(category)를 고르거나 문장(prompt)으로 적어 주세요.",
+        "Say which pattern: choose a category, or describe it (prompt).",
+    ),
+    "patterns_missing": Sentence(
+        "지금은 무늬를 만들 수 없어요. 서버에 무늬 모델이 없어요. 가지고 있는 무늬 그림을 올려서 입혀 볼 수는 있어요.",
+        "Patterns cannot be made here: the server has no pattern generator (TEXTILE). Upload a pattern to put it on.",
+        30,
+    ),
+    "apply_target": Sentence(
+        "무늬를 입힐 것을 하나만 골라 주세요. 기본 품목(item)이나 그림(source_image) 중 하나예요 ({given}).",
+        "Choose one thing to put the pattern on: a default item (item) or a picture (source_image), not {given}.",
+    ),
+    "cloth_tiny": Sentence(
+        "{got} 그림은 너무 작아요. 가로세로 {least}픽셀 이상인 그림을 써 주세요.",
+        "The picture has {got} pixels, too few: take one of at least {least}×{least}.",
+    ),
+    "cloth_empty": Sentence(
+        "그림이 비어 있어요 (투명하거나 한 가지 색이에요). 옷이 보이는 그림을 써 주세요.",
+        "The picture is empty (transparent, or of one colour): take one that shows clothes.",
+    ),
+    "cloth_missing": Sentence(
+        "그림에서 옷을 찾지 못했어요. 옷이 잘 보이는 그림을 쓰거나 옷을 붓으로 칠해 주세요.",
+        "No garment is found in the picture: take one that shows clothes, or paint the garment.",
+    ),
+    "cloth_unfound": Sentence(
+        "옷을 찾는 모델이 서버에 없어요. 무늬를 입힐 곳을 붓으로 칠해 주세요 (mask_image).",
+        "The server has no model that finds garments: paint where the pattern is to go (mask_image).",
+    ),
+    "cloth_mask": Sentence(
+        "칠한 곳이 없어요. 무늬를 입힐 곳을 흰색으로 칠해 주세요.",
+        "The mask is empty: paint the garment white, the rest black.",
+    ),
     "upload_private": Sentence(
         "올린 사진은 공개할 수 없어요. 여기서 그린 그림만 공개할 수 있어요.",
         "An uploaded photo cannot be published, only pictures that were drawn here.",
@@ -207,6 +240,12 @@ WARNINGS: dict[str, Sentence] = {
     "refiner_missing": Sentence(
         "이 체크포인트에는 다듬기 단계가 없어서 밑그림까지만 그려요.",
         "This checkpoint has no refiner; only its base stage is drawn.",
+    ),
+    "pattern_unread": Sentence(
+        "무늬로 읽지 못한 말이 있어요: {words}.", "Words that say nothing about a pattern here: {words}."
+    ),
+    "pattern_unused": Sentence(
+        "무늬에 쓰지 않은 말이 있어요: {words}.", "Words that have no place in the pattern: {words}."
     ),
     "style_weight_unused": Sentence("이 그림체는 강도를 바꿀 수 없어요.", "This style has no weight."),
 }

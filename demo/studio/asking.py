@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from demo.queue import jobs
 from demo.queue.wake import Wake
+from demo.store import request_id
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -19,14 +20,17 @@ from demo.store.tables import Generation, Idempotency, Image, new_id
 from demo.store.together import GroupCommit
 from demo.studio import prompts
 from demo.studio.editing import Words, drawn_text, settled, styles_of, words_of
+from demo.studio.fabric import drawn_recipe, pattern_warnings, settled_apply, settled_pattern
 from demo.studio.generations import Generations
 from demo.studio.guessing import Guesser
+from demo.studio.masks import require_mask_size
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
-from jobspec import SEEDS, Draw, Edit, Job, Warned, take_tags
+from demo.studio.weights import weights_of
+from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -89,8 +93,8 @@ class Asking:
         reader = prompts.reader_for(self._readiness.domain())
         if said is not None:
             return words_of(reader.read(prompts.accept(said, "text")), reader)
-        if row.recipe is not None:
-            return words_of(drawn_text(row.recipe), reader)
+        if (recipe := drawn_recipe(row.recipe)) is not None:
+            return words_of(drawn_text(recipe), reader)
         return words_of(self._guesser.guess(row), reader, guessed=True)
 
     def _used(self, viewer: Viewer, key: str, digest: str) -> Generation | None:
@@ -116,7 +120,8 @@ class Asking:
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
             prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
             spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
-            index_id=new_id(), attempt=0,
+            index_id=new_id(), attempt=0, request_id=request_id.current(),
+            weights=weights_of(self._settings.checkpoint),
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 
@@ -124,6 +129,10 @@ class Asking:
         """The job with clean texts, a seed, and pictures that this person may see. Raises ServiceError."""
         if isinstance(asked, Edit):
             asked = self._settled_edit(viewer, asked)
+        elif isinstance(asked, Pattern):
+            asked = settled_pattern(asked, self._readiness.facts())
+        elif isinstance(asked, Apply):
+            asked = self._settled_apply(viewer, asked)
         texts = {asked.TEXT: prompts.accept(asked.main_text, asked.TEXT)}
         texts |= {name: prompts.clean(getattr(asked, name), name) for name in asked.OTHER_TEXTS}
         if asked.visibility == "public":
@@ -145,12 +154,15 @@ class Asking:
         self._require_seen(viewer, asked)
         source = self._generations.image(viewer, asked.source_image)[0]
         if asked.mask_image is not None:
-            mask = self._generations.image(viewer, asked.mask_image)[0]
-            if (mask.width, mask.height) != (source.width, source.height):
-                got, wanted = (f"{each.width}×{each.height}" for each in (mask, source))
-                raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
+            require_mask_size(self._generations.image(viewer, asked.mask_image)[0], (source.width, source.height))
         self._require_styles(styles_of(source.recipe), "source_image")  # an edit is drawn with them, too
-        return settled(asked, source.recipe, prompts.reader_for(self._readiness.domain()))
+        return settled(asked, drawn_recipe(source.recipe), prompts.reader_for(self._readiness.domain()))
+
+    def _settled_apply(self, viewer: Viewer, asked: Apply) -> Apply:
+        """A pattern to be put on, with what it is called; what nothing can be put on is refused before it waits."""
+        self._require_seen(viewer, asked)
+        found = {field: self._generations.image(viewer, id)[0] for field, id in asked.source_pictures().items()}
+        return settled_apply(asked, found, self._readiness.facts())
 
     def _style(self, job: Draw) -> str | None:
         """Whether a job's style is one of words or a LoRA. Raises ServiceError unknown_style, of its `styles` too."""
@@ -176,6 +188,8 @@ class Asking:
         if isinstance(job, Edit):
             reader = prompts.reader_for(self._readiness.domain())
             return prompts.warnings(job.prompt, job.prompt, self._searcher.require(), reader)
+        if isinstance(asked, Pattern):
+            return pattern_warnings(asked)
         if not isinstance(job, Draw):
             return []
         facts = self._readiness.facts()

@@ -29,7 +29,7 @@ Source = Literal["drawn", "edited", "fabric", "photo"]
 KINDS: dict[str, tuple[str, ...]] = {
     "drawn": ("draw", "form", "vary"),
     "edited": ("edit",),
-    "fabric": ("fabric", "apply"),
+    "fabric": ("pattern", "apply"),
 }
 FLOOR = 0.5  # of a search: words of the drawn domain score 0.53 and more at their best picture, others at most 0.47
 MOST_NEAR = 200  # generations that a search of the whole gallery finds

@@ -1,4 +1,4 @@
-"""Masks as other programs send them: pictures that are transparent where they may change (OpenAI's way).
+"""Masks: of the size of their picture; and as other programs send them, transparent where they may change (OpenAI).
 
 In: file bytes. Out: PNG bytes as an edit's `mask_image` has it, white where it may change, black where it stays.
 """
@@ -6,12 +6,30 @@ In: file bytes. Out: PNG bytes as an edit's `mask_image` has it, white where it 
 from __future__ import annotations
 
 import io
+from typing import Protocol
 
 from PIL import Image, ImageChops
 
 from demo.store.errors import ServiceError
 from demo.studio.pictures import UPLOAD_LIMITS
 from pictures import PictureTooLarge, UnreadablePicture, open_picture
+
+
+class HasSize(Protocol):
+    """A picture's row or file, as far as its size."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+
+def require_mask_size(mask: HasSize, size: tuple[int, int]) -> None:
+    """Refuse a mask that is not of its picture's width and height. Raises ServiceError edit_mask_size."""
+    if (mask.width, mask.height) != size:
+        got, wanted = (f"{width}×{height}" for width, height in ((mask.width, mask.height), size))
+        raise ServiceError("edit_mask_size", "mask_image", got=got, wanted=wanted)
 
 
 def mask_of_alpha(data: bytes, field: str) -> bytes | None:

@@ -14,7 +14,6 @@ import re
 import struct
 import threading
 from collections.abc import Mapping
-from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo, putchunk
@@ -22,12 +21,11 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 from demo.store.errors import ServiceError
 from demo.studio import parameters
 from pictures import WEBP_BYTES_A_PIXEL, PictureLimits, PictureTooLarge, UnreadablePicture, open_picture
+from pictures.marking import EDITED as EDITED  # of what is written here
+from pictures.marking import GENERATED as GENERATED
+from pictures.marking import SOFTWARE, xmp
 
-SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 MOST_XMP = 64_000  # bytes that a JPEG has room for; of a longer recipe `parameters` alone is written
-NAMESPACE = "urn:geuryeojwo:picture"  # of what is ours in XMP
-GENERATED = "trainedAlgorithmicMedia"
-EDITED = "compositeWithTrainedAlgorithmicMedia"
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 MAX_PIXELS = 25_000_000
 DECODER_BYTES = 144_000_000  # so that a WebP or a progressive JPEG takes no more than a PNG of MAX_PIXELS
@@ -37,7 +35,6 @@ UPLOAD_LIMITS = PictureLimits(bytes=MAX_UPLOAD_BYTES, pixels=MAX_PIXELS, decoder
 DECODED_AT_ONCE = 3
 KEPT_SIDE = 1024  # longest side of an upload as it is kept: drawing starts from 128-1024 pixels
 THUMBNAIL_SIDE = 128
-SOFTWARE = "geuryeojwo"
 LABEL = "AI generated"
 MOST_TITLE = 40  # characters of a prompt in a file's name: 120 bytes of Hangul
 _NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\ufeff]')
@@ -58,8 +55,8 @@ def encode(
         return out.getvalue()
     extra: dict[str, object] = {"exif": _exif(recipe, image.size)} if recipe else {}
     if source_type:
-        whole = _xmp(source_type, recipe).encode()
-        extra["xmp"] = whole if len(whole) <= MOST_XMP else _xmp(source_type).encode()
+        whole = xmp(source_type, recipe).encode()
+        extra["xmp"] = whole if len(whole) <= MOST_XMP else xmp(source_type).encode()
     if media_type == "image/jpeg":
         image.convert("RGB").save(out, "JPEG", quality=92, subsampling=0, **extra)
     else:
@@ -98,7 +95,7 @@ def thumbnail(image: Image.Image, source_type: str | None) -> bytes:
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=80, method=4, **({"xmp": _xmp(source_type).encode()} if source_type else {}))
+    small.save(out, "WEBP", quality=80, method=4, **({"xmp": xmp(source_type).encode()} if source_type else {}))
     return out.getvalue()
 
 
@@ -122,6 +119,15 @@ def enlarged(image: Image.Image, scale: int) -> Image.Image:
     """A picture so many times as wide and high, resampled: it shows no more than before."""
     size = (image.width * scale, image.height * scale)
     return image if scale == 1 else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def repeated(image: Image.Image, tile: int, side: int) -> Image.Image:
+    """A pattern's tile of `tile` pixels, its upper left corner, repeated to a square of `side` pixels."""
+    sheet, one = Image.new("RGB", (side, side)), image.convert("RGB").crop((0, 0, tile, tile))
+    for top in range(0, side, tile):
+        for left in range(0, side, tile):
+            sheet.paste(one, (left, top))
+    return sheet
 
 
 def read_upload(data: bytes) -> Image.Image:
@@ -180,7 +186,7 @@ def has_parameters(data: bytes) -> bool:
 def _png_text(source_type: str | None, recipe: Mapping[str, object] | None, size: tuple[int, int]) -> PngInfo:
     info = PngInfo()
     if source_type:
-        info.add_itxt("XML:com.adobe.xmp", _xmp(source_type))
+        info.add_itxt("XML:com.adobe.xmp", xmp(source_type))
         info.add_text("Software", SOFTWARE)
     if recipe:
         info.add_itxt("parameters", parameters.write(recipe, *size))
@@ -195,16 +201,3 @@ def _exif(recipe: Mapping[str, object], size: tuple[int, int]) -> Image.Exif:
     exif[EXIF_SOFTWARE] = SOFTWARE
     exif.get_ifd(EXIF_IFD)[EXIF_USER_COMMENT] = b"UNICODE\0" + parameters.write(recipe, *size).encode("utf-16-be")
     return exif
-
-
-def _xmp(source_type: str, recipe: Mapping[str, object] | None = None) -> str:
-    """The mark that an algorithm made it; of JPEG and WebP the recipe too."""
-    text = quoteattr(json.dumps(dict(recipe), ensure_ascii=False), {'"': "&quot;"}) if recipe else ""
-    own = f' xmlns:geuryeojwo="{NAMESPACE}" geuryeojwo:recipe={text}' if recipe else ""
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        f'Iptc4xmpExt:DigitalSourceType="{escape(SOURCE_TYPES + source_type)}"{own}/>'
-        '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    )

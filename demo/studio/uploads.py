@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
@@ -18,6 +19,8 @@ from demo.studio import pictures
 from demo.studio.generations import read_page
 from demo.studio.views import Page
 from demo.studio.visibility import Viewer, ensure_owner, owned_by
+
+LINK_SECONDS = 300  # for which a link into the store works
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,38 @@ class Uploads:
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
 
+    def link(self, row: Image, viewer: Viewer, stage: str, as_stored: bool, program: bool) -> str | None:
+        """Where a picture can be read from the store itself (STORAGE_READS=presigned), for LINK_SECONDS; None: here.
+
+        A thumbnail, whoever asks; a whole picture only for its owner, since its file holds the recipe, and only for
+        programs: a page draws into canvases, which take nothing from other places. `as_stored`: nothing is converted.
+        """
+        if self._settings.storage_reads != "presigned" or not as_stored or stage not in row.files:
+            return None
+        if stage != "thumbnail" and not (program and viewer.owns(row.owner_id)):
+            return None
+        return self._storage.signed_url(row.files[stage], LINK_SECONDS)
+
+    def link_source(self) -> str:
+        """The place that `link` leads to, for the page's content security policy; empty: none."""
+        if self._settings.storage_reads != "presigned":
+            return ""
+        url = self._storage.signed_url({"key": f"00/{'0' * 32}.thumbnail.webp"}, LINK_SECONDS)
+        parts = urlsplit(url or "")
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
     def read(
-        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool, scale: int = 1
-    ) -> File:
+        self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool,
+        scale: int = 1, sheet: int | None = None,
+    ) -> File:  # fmt: skip
         """A picture's bytes, with its whole recipe for its owner only.
 
-        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. Raises ServiceError not_found,
-        storage_unavailable.
+        `stage`: final, base, thumbnail. `scale`: so many times as wide and high. `sheet`: of a pattern, its tile
+        repeated to so many pixels a side. Raises ServiceError not_found, storage_unavailable, invalid_request.
         """
+        tile = (row.recipe or {}).get("tile")
+        if sheet is not None and not tile:
+            raise ServiceError("invalid_request", "sheet", name="sheet", reason="cannot_be_done")
         if stage not in row.files:
             raise ServiceError("not_found")
         try:
@@ -90,8 +117,9 @@ class Uploads:
         wanted = pictures.FORMATS[format] if format else stored
         mark = download and self._settings.visible_mark and row.kind == "generation"
         recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
-        if wanted != stored or not metadata or mark or scale > 1:
+        if wanted != stored or not metadata or mark or scale > 1 or sheet:
             picture = pictures.enlarged(pictures.decode(data), scale)
+            picture = pictures.repeated(picture, tile * scale, sheet) if tile and sheet else picture
             recipe = recipe if metadata and stage != "thumbnail" else None
             shown = pictures.with_visible_mark(picture) if mark else picture
             data = pictures.encode(shown, wanted, row.source_type, recipe)

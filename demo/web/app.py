@@ -14,6 +14,7 @@ from demo.web.api import (
     admin,
     closet,
     drafts,
+    fabric,
     generations,
     images,
     people,
@@ -47,9 +48,9 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     metrics.open_streams = lambda: streams.open
     app.extensions["people_limiter"] = security.install(app, settings)
     problems.install(app)
-    for blueprint in (generations.blueprint, drafts.blueprint, images.blueprint, prompts.blueprint, about.blueprint,
-                      people.blueprint, admin.blueprint, closet.blueprint, selection.blueprint, trash.blueprint,
-                      status.blueprint, openai_images.blueprint, pages, post_page):  # fmt: skip
+    for blueprint in (generations.blueprint, drafts.blueprint, fabric.blueprint, images.blueprint, prompts.blueprint,
+                      about.blueprint, people.blueprint, admin.blueprint, closet.blueprint, selection.blueprint,
+                      trash.blueprint, status.blueprint, openai_images.blueprint, pages, post_page):  # fmt: skip
         _register(app, blueprint)
     if settings.a1111:
         from demo.web.compat import a1111  # off by default: imported where asked for

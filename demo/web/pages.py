@@ -35,9 +35,9 @@ COLOURS = {"paper": "#f4f5f2", "night": "#131619"}
 FACTS = ("limits", "defaults", "examples", "chips", "retention_days", "trash_days", "refines", "drafts", "access")
 # modules that a page fetches when it first needs them
 LATER = (
-    "closet.js", "compare.js", "drafts.js", "edit.js", "fields.js", "hand.js", "hearts.js", "keeping.js", "lineage.js",
-    "offline.js", "post.js", "shelf.js", "shelf_card.js", "shelf_pick.js", "shelf_tools.js", "stow.js", "trash.js",
-    "worker.js",
+    "closet.js", "compare.js", "drafts.js", "edit.js", "fabric.js", "fabric_preview.js", "fabric_wear.js", "fields.js",
+    "hand.js", "hearts.js", "keeping.js", "lineage.js", "offline.js", "post.js", "shelf.js", "shelf_card.js",
+    "shelf_pick.js", "shelf_tools.js", "stow.js", "trash.js", "worker.js",
 )  # fmt: skip
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"

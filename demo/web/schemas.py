@@ -67,6 +67,10 @@ class GalleryQuery(PageQuery):
     first: bool = Field(False, description="Only what has been liked by others or approved (FIRST_PAGE_LIKES).")
 
 
+class ReadyQuery(Query):
+    role: Literal["web", "worker"] | None = Field(None, description="Of web processes alone, or of workers alone.")
+
+
 class SearchQuery(Query):
     q: str = Field(min_length=1, max_length=MAX_QUERY, description=QUERY_HELP)
     k: int = Field(10, ge=1, le=100)
@@ -83,6 +87,9 @@ class ImageQuery(Query):
     size: Literal["full", "thumbnail"] = "full"
     stage: Literal["final", "base"] = "final"
     scale: int = Field(1, ge=1, le=2, description="2: twice as wide and high, resampled (Lanczos).")
+    sheet: int | None = Field(
+        None, ge=64, le=4096, description="Of a pattern: its tile repeated to a square of so many pixels a side."
+    )
     download: bool = False
     metadata: Literal["all", "none"] = "all"
 

@@ -52,6 +52,20 @@ export interface Closet {
   liked: number;
 }
 
+/** A name in both languages. */
+export interface Labelled {
+  id: string;
+  label: Record<"ko" | "en", string>;
+}
+
+/** What patterns can be of and put on. */
+export interface Fabric {
+  categories: Labelled[];
+  items: Labelled[];
+  patterns: boolean;
+  finds_garments: boolean;
+}
+
 /** A public picture with what its owner says of it. */
 export interface Post {
   image: Picture;
@@ -287,7 +301,7 @@ export interface Facts {
     upload_bytes: number;
     upload_pixels: number;
     upload_webp_pixels: number;
-    ranges: Record<"draw" | "vary", Record<string, Range>>;
+    ranges: Record<"draw" | "vary" | "apply", Record<string, Range>>;
   };
   defaults: {
     n: number;
@@ -335,6 +349,7 @@ export type AnswerTo<Path extends string> = Path extends `/generations?${string}
 interface Answers {
   "/me": Me;
   "/closet": Closet;
+  "/fabric": Fabric;
   "/styles": { styles: StyleOffer[] };
   "/models": { defaults: Partial<Facts["defaults"]> };
 }

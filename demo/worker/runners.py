@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from demo.store.settings import Settings
 from demo.studio.searching import Encoder
 from demo.worker.drawing import open_drawing
+from demo.worker.fabric import open_application, open_patterns
 from jobspec import Runner
 
+logger = logging.getLogger(__name__)
 Opener = Callable[[Settings, Callable[[], Encoder]], Runner]
-RUNNERS: dict[str, Opener] = dict.fromkeys(("draw", "form", "vary", "edit"), open_drawing)
+RUNNERS: dict[str, Opener] = dict.fromkeys(("draw", "form", "vary", "edit"), open_drawing) | {
+    "pattern": open_patterns, "apply": open_application,
+}  # fmt: skip
+MISSING = {"pattern": "patterns_missing"}  # kinds that a worker does without: what their jobs are refused with
 
 
 def open_runners(settings: Settings, encoder: Callable[[], Encoder], kinds: Iterable[str] = ()) -> dict[str, Runner]:
     """The runners of some kinds (default: of all), each opened once; `encoder()` gives the text encoder to those that
-    need it. Raises what opening them raises.
+    need it. Of all kinds, one of `MISSING` is left out where it cannot be opened. Raises what opening them raises.
     """
     opened: dict[Opener, Runner] = {}
-    for kind in tuple(kinds) or tuple(RUNNERS):
+    asked = tuple(kinds)
+    for kind in asked or tuple(RUNNERS):
         opener = RUNNERS[kind]
-        if opener not in opened:
+        if opener in opened:
+            continue
+        try:
             opened[opener] = opener(settings, encoder)
+        except (OSError, ValueError) as error:
+            if asked or kind not in MISSING:
+                raise
+            logger.warning("no jobs of the kind %s: %s", kind, error)
     return {kind: opened[opener] for kind, opener in RUNNERS.items() if opener in opened}
 
 

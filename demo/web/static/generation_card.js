@@ -4,7 +4,7 @@
  */
 import { call, explain } from "./api.js";
 import { fill, h, icon } from "./dom.js";
-import { again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
+import { FABRIC, again, alt, copyLink, remove, studio, tileUrl } from "./pictures.js";
 import { announce, complain } from "./say.js";
 import { put, unfinished } from "./store.js";
 import { about, ago, facts, w } from "./words.js";
@@ -60,6 +60,9 @@ const empty = () => h("button.tile", { disabled: true }, h("img", { alt: "", hid
 /** @param {Generation} g @returns {boolean} edits do not say: they are refined where pictures are */
 const refines = (g) => g.refine ?? facts.refines;
 
+/** @param {Generation} g @returns {string[]} */
+const stagesOf = (g) => (FABRIC[g.kind] ? ["queued", g.kind] : ["queued", "base", ...(refines(g) ? ["refiner"] : [])]);
+
 /** @param {Generation} g */
 function headOf(g) {
   const when = g.status === "succeeded" || g.status === "failed" ? ago(g.created_at) : w(`status.${g.status}`);
@@ -86,7 +89,7 @@ function footOf(g) {
       h(
         "ol.stages",
         {},
-        ["queued", "base", ...(refines(g) ? ["refiner"] : [])].map((stage) =>
+        stagesOf(g).map((stage) =>
           h("li", { data: { stage } }, w(`stage.${stage}`)),
         ),
       ),
@@ -103,7 +106,9 @@ function footOf(g) {
     return h(
       "div.actions",
       {},
-      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
+      FABRIC[g.kind]
+        ? action("fabric", "do.wear", () => (location.hash = `#/fabric/${g.images[0].id}`))
+        : action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("again", "do.again", () => again(g, false)),
       action("link", "do.link", () => copyLink(g)),
       action("trash", g.images.length > 1 ? "do.delete_all" : "do.delete", () => remove(g), g.images.length),
@@ -118,7 +123,7 @@ function footOf(g) {
       "div.actions",
       {},
       action("again", "do.retry", () => again(g, true)),
-      action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
+      !FABRIC[g.kind] && action("text", "do.use", () => studio.fill({ prompt: g.prompt })),
       action("trash", "do.delete", () => remove(g)),
     ),
   );

@@ -1,5 +1,5 @@
 /**
- * Put the page together: places by address (#/, #/mine, #/gallery, #/closet, #/me), the wall of one's drawings, the line about the connection.
+ * Put the page together: places by address (#/, #/fabric, #/mine, #/gallery, #/closet, #/me), the wall of one's drawings, the line about the connection.
  */
 import { Problem, connection, get } from "./api.js";
 import * as chips from "./chips.js";
@@ -122,7 +122,7 @@ function arrive() {
   }
   const [path, query = ""] = (location.hash || "#/").slice(2).split("?");
   const [first, rest = ""] = path.split("/");
-  const next = ["mine", "gallery", "closet", "me"].includes(first) ? first : "draw";
+  const next = ["fabric", "mine", "gallery", "closet", "me"].includes(first) ? first : "draw";
   if (next !== place || rest !== part) enter(next, rest);
   const [id, i] = (new URLSearchParams(query).get("look") || "").split(".");
   viewer.visit(ID.test(id) ? { id, i: Number(i) || 0, photo: i === "photo", picture: ID.test(i) ? i : "" } : null);
@@ -165,6 +165,7 @@ function enter(next, rest) {
 async function shelve(name, rest) {
   try {
     if (name === "closet") lists.closet = await import("./closet.js");
+    else if (name === "fabric") lists.fabric = await import("./fabric.js");
     else if (!lists[name]) {
       const { shelf } = await import("./shelf.js");
       lists[name] ??= shelf(/** @type {"mine" | "gallery"} */ (name), () => ({ place: name }));
@@ -176,7 +177,7 @@ async function shelve(name, rest) {
     if (place === name) await shelve(name, part);
     return;
   }
-  if (place === name) lists[name].open?.(/^([0-9a-f]{32}|liked)$/.test(rest) ? rest : "");
+  if (place === name) lists[name].open?.(/^((on-)?[0-9a-f]{32}|liked)$/.test(rest) ? rest : "");
 }
 
 const goDraw = () => place !== "draw" && (location.hash = "#/");

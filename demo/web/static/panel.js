@@ -3,7 +3,7 @@
  */
 import { call } from "./api.js";
 import { h, icon } from "./dom.js";
-import { again, copyLink, copyPrompt, download, remove, show, studio, vary, written } from "./pictures.js";
+import { FABRIC, again, copyLink, copyPrompt, download, remove, show, studio, vary, written } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
 import { styleName } from "./settings.js";
 import { ago, facts, w } from "./words.js";
@@ -40,7 +40,7 @@ export function panelOf(view) {
       h("p.facts", {}, `${picture.width}×${picture.height}`),
       keeping(view),
       editing(view),
-      h("div.group", {}, act("start_photo", "from", leave(() => studio.fill({}, picture)))),
+      h("div.group", {}, act("start_photo", "from", leave(() => studio.fill({}, picture))), ...wearing(view)),
     ];
   return [
     h("h2.prompt", {}, g.prompt),
@@ -58,11 +58,12 @@ export function panelOf(view) {
         .join(" · "),
     ),
     keeping(view),
-    editing(view),
+    !FABRIC[g.kind] && editing(view),
+    h("div.group", {}, ...wearing(view)),
     h(
       "div.group",
       {},
-      act(
+      !FABRIC[g.kind] && act(
         "use",
         "text",
         leave(() => studio.fill({ prompt: written(g) })),
@@ -72,13 +73,13 @@ export function panelOf(view) {
         "again",
         leave(() => again({ ...g, n: 1, seed: picture.seed ?? g.seed }, true)),
       ),
-      act(
+      !FABRIC[g.kind] && act(
         "from",
         "from",
         leave(() => studio.fill({ prompt: written(g) }, picture)),
       ),
     ),
-    varying(view),
+    !FABRIC[g.kind] && varying(view),
     picture.base_url &&
       h(
         "button.quiet",
@@ -128,6 +129,14 @@ function editing(view) {
   if (edit) return edit.editorOf(view);
   import("./edit.js").then((module) => ((edit = module), view.render()), () => {});
   return h("div.study");
+}
+
+/** @param {View} view  the picture as a pattern, and as what one is put on */
+function wearing(view) {
+  const { id, kind } = view.g.images[view.i];
+  const go = (/** @type {string} */ name, /** @type {string} */ rest) =>
+    h("button.quiet", { data: { key: name }, onclick: () => view.leave(() => (location.hash = `#/fabric/${rest}`), false) }, icon("fabric"), w(`do.${name}`));
+  return [view.g.kind !== "apply" && kind !== "upload" && go("wear", id), view.g.kind !== "pattern" && go("dress", `on-${id}`)];
 }
 
 /**

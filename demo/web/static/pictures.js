@@ -31,6 +31,12 @@ export const SETTINGS = [
   "strength",
 ];
 
+/** What the kinds of the fabric tab are made again from. @type {Record<string, string[]>} */
+export const FABRIC = {
+  pattern: ["prompt", "category", "palette", "n", "size"],
+  apply: ["pattern_image", "item", "source_image", "mask_image", "scale", "turn", "offset_x", "offset_y", "mirror", "size"],
+};
+
 /** @type {{fill: (settings: Record<string, any>, source?: Picture | null) => void, draw: (body: Record<string, any>) => Promise<Generation | null>,
  *   redraw: () => void, rest: () => void}} what the page's parts do for each other; main.js gives it */
 export const studio = { fill: () => {}, draw: async () => null, redraw: () => {}, rest: () => {} };
@@ -162,6 +168,10 @@ export const copyPrompt = (prompt) => copy(prompt, w("done.prompt"));
 export function again(generation, sameSeed) {
   /** @type {Record<string, any>} */
   const all = generation;
+  if (FABRIC[all.kind]) {
+    const given = FABRIC[all.kind].map((name) => [name, all[name]]);
+    return studio.draw({ kind: all.kind, ...Object.fromEntries(given), ...(sameSeed && { seed: all.seed }) });
+  }
   const body = Object.fromEntries(
     SETTINGS.filter((name) => all[name] !== undefined && all[name] !== null).map((name) => [name, all[name]]),
   );
