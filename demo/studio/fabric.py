@@ -44,6 +44,11 @@ def labels() -> dict[str, list[dict[str, object]]]:
     }
 
 
+def makes_patterns(facts: WorkerFacts) -> bool:
+    """Whether patterns can be made: by a worker that says so, or as long as none has said anything."""
+    return not facts or "pattern" in facts.get("kinds", ())
+
+
 def drawn_recipe(recipe: Recipe | None) -> Recipe | None:
     """The recipe of a picture that was drawn from a prompt; None of an upload, a pattern, and what one was put on."""
     return None if recipe is None or recipe.get("kind") in KINDS else recipe
@@ -53,7 +58,7 @@ def settled_pattern(job: Pattern, facts: WorkerFacts) -> Pattern:
     """The job with what its sentence says: category and palette. Raises ServiceError pattern_nothing,
     patterns_missing.
     """
-    if facts and "pattern" not in facts.get("kinds", ()):
+    if not makes_patterns(facts):
         raise ServiceError("patterns_missing")
     text = prompts.clean(job.prompt)
     if not text and job.category is None:

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from demo.store.errors import ServiceError
-from demo.studio.fabric import labels
+from demo.studio.fabric import labels, makes_patterns
 from demo.web import fabric_schemas, schemas
 from demo.web.current import services, viewer
 
@@ -23,8 +23,8 @@ PICTURE: schemas.Responses = {
 @blueprint.output(fabric_schemas.FabricOut)
 @blueprint.doc(summary="What patterns can be of, and what they can be put on")
 def about_fabric() -> dict:
-    kinds = services().readiness.facts().get("kinds", [])
-    return labels() | {"patterns": "pattern" in kinds, "finds_garments": services().cloths.finds_garments()}
+    patterns = makes_patterns(services().readiness.facts())
+    return labels() | {"patterns": patterns, "finds_garments": services().cloths.finds_garments()}
 
 
 @blueprint.get("/fabric/item")
