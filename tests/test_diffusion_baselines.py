@@ -159,10 +159,9 @@ def test_commands_train_and_sample(
     assert "train one with python -m diffusion.baselines.cvae train" in capsys.readouterr().err
 
 
-def test_a_model_that_is_not_there_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "find_spec", lambda name: None)
+def test_a_model_that_is_not_there_is_skipped_with_its_reason() -> None:
     assert baselines._cvae(None, Path("unused")).skipped.startswith("no --cvae")
-    assert baselines._dcgan().skipped == "textile/ is not in this checkout"
+    assert "takes no caption of a garment" in baselines._dcgan().skipped
 
 
 def test_every_model_is_given_the_same_captions_and_seeds() -> None:
