@@ -27,7 +27,7 @@ from fashion.drawing.textures import Grain, lay, pattern_tile
 from fashion.lexicon import COLORS
 from textile.categories import CATEGORY_IDS
 from textile.palettes import choose, painted
-from textile.patterns import enlarged
+from textile.patterns import laid_out
 from textile.training.cloth_set import weave_bank
 from textile.training.drawn_cloth import draw_cloth
 from textile.training.real_cloth import photos
@@ -89,10 +89,11 @@ def drawn_cloth(number: int, seed: int, weaves: np.ndarray) -> np.ndarray:
     """A drawn tile of a category in the colours and at the scale that its seed chooses: (128, 128, 3) uint8."""
     id = CATEGORY_IDS[number]
     choice = choose(id, None, seed)
-    layers = torch.from_numpy(draw_cloth(id, seed, choice.layers).astype(np.float32) / 255).permute(2, 0, 1)[None]
-    tile = enlarged(layers).clamp(0, 1) if choice.large else layers.repeat(1, 1, 2, 2)
-    shown = torch.cat([(1 - tile.sum(dim=1, keepdim=True)).clamp(0, 1), tile], dim=1)[0].permute(1, 2, 0).numpy()
-    return painted(shown, 3.0 * np.tile(weaves[choice.weave], (2, 2)), choice.palette)
+    layers = torch.from_numpy(draw_cloth(id, seed, choice.layers).astype(np.float32) / 255).permute(2, 0, 1)
+    repeat = torch.cat([(1 - layers.sum(dim=0, keepdim=True)).clamp(0, 1), layers])
+    shown = laid_out((repeat + 1e-4).log(), choice.layout).softmax(dim=0).permute(1, 2, 0).numpy()
+    light = weaves[choice.weave] if choice.weave < len(weaves) else np.zeros_like(weaves[0])
+    return painted(shown, choice.strength * np.tile(light, (2, 2)), choice.palette)
 
 
 def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:

@@ -71,7 +71,7 @@ def colored(cloth: ClothSet, step: int, batch: int) -> tuple[Tensor, Tensor]:
         layers = np.roll(cloth.layers[row].astype(np.float32) / 255, tuple(rng.integers(0, SIDE, 2)), (0, 1))
         shown = np.concatenate([1 - layers.sum(axis=2, keepdims=True).clip(0, 1), layers], axis=2)
         palette = [*choice.palette, *choice.palette[-1:] * 4][:4]
-        picture = painted(shown, 3.0 * weaves[choice.weave], palette)
+        picture = painted(shown, choice.strength * weaves[choice.weave % len(weaves)], palette)
         pictures.append(picture)
         numbers.append(number)
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1, torch.tensor(numbers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -99,7 +99,9 @@ def load_pipeline(
     shelf = LoraShelf(Path(styles) if styles else spec.stages["base"].root / STYLES)
     logger.info("opened %s: %s, %s on %s", spec.name, " + ".join(opened), dtype_name(dtype), device)
     own_reader = reader if spec.domain else None
-    pipeline = EditingPipeline(opened, encoder, _checkpoint_id(spec), shelf, own_reader, spec.domain)
+    weights = {role: _fingerprint(spec, stage, "unet") for role, stage in spec.stages.items()}
+    pipeline = EditingPipeline(opened, encoder, _checkpoint_id(spec, weights), shelf, own_reader, spec.domain)
+    pipeline.weights = weights
 
     def convert(folder: Path) -> None:
         if engine == "auto":
@@ -197,8 +199,11 @@ def _fingerprint(spec: CheckpointSpec, stage: StageSpec, part: str) -> str:
     return fingerprint(stage.folder(part), spec.manifest_files)
 
 
-def _checkpoint_id(spec: CheckpointSpec) -> str:
-    """ "sha256:<hex>" over the weights and settings that a picture depends on, wherever the folder lies."""
+def _checkpoint_id(spec: CheckpointSpec, unets: Mapping[str, str] | None = None) -> str:
+    """ "sha256:<hex>" over the weights and settings that a picture depends on, wherever the folder lies; `unets`:
+    fingerprints that are known already, by stage.
+    """
+    known = unets or {}
     digest = hashlib.sha256()
     for role, stage in sorted(spec.stages.items()):
         second = ("text_encoder_2",) if stage.text_encoder_2 else ()
@@ -207,7 +212,8 @@ def _checkpoint_id(spec: CheckpointSpec) -> str:
             config = folder / ("scheduler_config.json" if part == "scheduler" else "config.json")
             digest.update(f"{role}/{part}".encode() + config.read_bytes())
             if part != "scheduler":
-                digest.update(_fingerprint(spec, stage, part).encode())
+                found = known.get(role) if part == "unet" else None
+                digest.update((found or _fingerprint(spec, stage, part)).encode())
         digest.update(json.dumps(_unreported(stage.defaults), sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"
 

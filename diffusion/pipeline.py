@@ -85,6 +85,7 @@ class TwoStagePipeline:
         self.stages = dict(stages)
         self.text_encoder = text_encoder
         self.checkpoint_id = checkpoint_id
+        self.weights: dict[str, str] = {}  # stage → "sha256:…" of its U-Net's file, where it was opened from one
         self.reader = reader or AsTyped()
         self.domain = domain
         self._shelf = styles
@@ -252,6 +253,7 @@ class TwoStagePipeline:
         encoder = getattr(self.text_encoder, "encoder_id", None) or dict(self.text_encoder.teachers)
         return {
             "checkpoint": self.checkpoint_id,
+            **({"weights": dict(self.weights)} if self.weights else {}),
             "encoder": "given" if given else encoder,
             "dtype": dtype_name(unet.dtype),
             "device": self.stages["base"].device.type,

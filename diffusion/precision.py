@@ -11,12 +11,14 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The asked device, else the GPU if there is one, else the CPU; raises ValueError for an absent GPU."""
+    """The asked device, else CUDA's GPU if there is one, else the CPU; raises ValueError for an absent GPU."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = torch.device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {device}, but torch sees no GPU here: use cpu")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device is {device}, but torch sees none of Apple's GPUs here: use cpu")
     return chosen
 
 

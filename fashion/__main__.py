@@ -1,5 +1,5 @@
-"""python -m fashion export | prepare | stats | word-pictures: data sets of the drawn domain, of a shop, charts of
-either, and a sheet with a small picture of every word."""
+"""python -m fashion export | prepare | deepfashion | stats | word-pictures: data sets of the drawn domain, of a shop
+and of DeepFashion, charts of each, and a sheet with a small picture of every word."""
 
 from __future__ import annotations
 
@@ -44,10 +44,17 @@ def _prepare(arguments: argparse.Namespace) -> None:
     print("\n".join(prepare(settings).lines()))
 
 
+def _deepfashion(arguments: argparse.Namespace) -> None:
+    from fashion.data.deepfashion import DeepFashionSettings, read_deepfashion
+
+    settings = DeepFashionSettings(arguments.folder, arguments.out, arguments.limit, arguments.scale)
+    print("\n".join(read_deepfashion(settings).lines()))
+
+
 def _stats(arguments: argparse.Namespace) -> None:
     from fashion.stats import draw_charts
 
-    print(f"charts: {draw_charts(arguments.folder, arguments.out)}")
+    print(f"charts: {draw_charts(arguments.folder, arguments.out, language=arguments.language)}")
 
 
 def _word_pictures(arguments: argparse.Namespace) -> None:
@@ -89,8 +96,19 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     prepare.set_defaults(run=_prepare)
 
+    deepfashion = commands.add_parser("deepfashion", help="read the Fashion Synthesis subset of DeepFashion")
+    deepfashion.add_argument("folder", type=Path, help="where language_original.mat, ind.mat and G2.h5 lie")
+    deepfashion.add_argument("out", type=Path, help="where to write: empty, or not there yet")
+    deepfashion.add_argument("--limit", type=int, default=None, help="read only the first so many pictures")
+    deepfashion.add_argument(
+        "--scale", default="auto", choices=("auto", "mean", "signed", "unit", "bytes"),
+        help="what G2.h5 holds: differences from ih_mean, -1..1, 0..1 or 0..255 (default: as the file says)",
+    )  # fmt: skip
+    deepfashion.set_defaults(run=_deepfashion)
+
     stats = commands.add_parser("stats", help="draw the charts to look at before training")
-    stats.add_argument("folder", type=Path, help="a folder that export or prepare wrote")
+    stats.add_argument("folder", type=Path, help="a folder that export, prepare or deepfashion wrote")
+    stats.add_argument("--language", choices=("ko", "en"), default="ko", help="of the labels (default ko)")
     stats.add_argument("--out", type=Path, default=None, help="where the charts go (default FOLDER-stats)")
     stats.set_defaults(run=_stats)
 

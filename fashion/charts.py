@@ -1,4 +1,4 @@
-"""Bars and heatmaps in one quiet look, with Korean labels where a font can show them.
+"""Bars, heatmaps, histograms and word clouds in one quiet look, with Korean labels where a font can show them.
 
 Matplotlib is imported when the first chart is drawn, with a backend that needs no screen.
 """
@@ -6,9 +6,10 @@ Matplotlib is imported when the first chart is drawn, with a backend that needs 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,20 +23,25 @@ logger = logging.getLogger(__name__)
 
 _INK, _QUIET, _BAR, _PAPER = "#26262b", "#8d8d96", "#3b6fb6", "#ffffff"
 _PREFERRED_FONTS = ("pretendard", "noto sans kr", "noto sans cjk", "nanum", "malgun", "apple sd gothic")
+_REST = "#c9c9d1"
+_LONGEST_NAME = 28  # characters
+_CLOUD_SIZE = (1200, 700)
 _NEEDED = "옷꽃뾰"  # syllables that a font for Korean has
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Chooses Korean or English; `font` is the file that shows Korean, None where the machine has none."""
+    """Chooses Korean or English; `font` is the file that shows Korean, None where labels are English."""
 
     font: str | None
 
     @classmethod
-    def find(cls) -> Labels:
-        """Look for a font of this machine that has Hangul; say so where there is none."""
-        font = korean_font()
-        if font is None:
+    def find(cls, language: str = "ko") -> Labels:
+        """Look for a font of this machine that has Hangul; say so where there is none and Korean is wanted."""
+        if language not in ("ko", "en"):
+            raise ValueError(f"language is {language!r}: use ko or en")
+        font = korean_font() if language == "ko" else None
+        if font is None and language == "ko":
             logger.warning("no Korean font on this machine: charts are labelled in English (install fonts-noto-cjk)")
         return cls(font)
 
@@ -57,40 +63,117 @@ def korean_font() -> str | None:
 
 
 def bars(
-    items: Sequence[tuple[str, int]], title: str, path: Path,
-    colors: Sequence[tuple[float, ...]] | None = None,
+    items: Sequence[tuple[str, int]], title: str, path: Path, colors: Sequence[tuple[float, ...]] | None = None,
+    others: tuple[str, int] | None = None, nothing: str = "",
 ) -> None:  # fmt: skip
-    """Draw horizontal bars, the largest on top, the numbers beside them."""
-    names, numbers = [name for name, _ in items], [number for _, number in items]
-    figure, axes = _sheet(title, 7.0, 1.1 + 0.3 * max(len(items), 1))
-    places = np.arange(len(items))
+    """Draw horizontal bars, the largest on top, the numbers beside them; `others` is one more row, of what is left out,
+    with its number alone, because together they may be many times the largest.
+
+    `nothing`: what an empty chart says.
+    """
+    rows = [*items, others] if others else list(items)
+    names, numbers = [_short(name) for name, _ in rows], [number for _, number in rows]
+    longest = max((number for _, number in items), default=1)
+    figure, axes = _sheet(title, 7.0, 1.1 + 0.3 * max(len(rows), 1))
+    places, lengths = np.arange(len(rows)), [*numbers[: len(items)], 0][: len(rows)]
     edge = _QUIET if colors else "none"
-    axes.barh(places, numbers, 0.72, color=list(colors) if colors else _BAR, edgecolor=edge, linewidth=0.6)
+    axes.barh(places[: len(items)], lengths[: len(items)], 0.72, color=list(colors) if colors else _BAR,
+              edgecolor=edge, linewidth=0.6)  # fmt: skip
     axes.set_yticks(places, names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, max(numbers, default=1) * 1.12)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, longest * 1.12)
     axes.set_xticks([])
-    for place, number in zip(places, numbers, strict=True):
-        axes.text(number + max(numbers) * 0.01, float(place), f"{number:,}", va="center", color=_QUIET, fontsize=9)
-    if not items:
-        axes.set_ylim(0, 1)
+    for place, length, number in zip(places, lengths, numbers, strict=True):
+        axes.text(length + longest * 0.01, float(place), f"{number:,}", va="center", color=_QUIET, fontsize=9)
+    if not rows:
+        _say_nothing(axes, nothing)
     _save(figure, path)
 
 
-def heatmap(table: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, path: Path) -> None:
-    """Draw shares as a heatmap: rows × columns, 0 is paper, the largest share is ink."""
-    figure, axes = _sheet(title, 2.6 + 0.52 * len(columns), 1.7 + 0.3 * max(len(rows), 1))
+def heatmap(
+    table: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, path: Path, nothing: str = ""
+) -> None:
+    """Draw shares as a heatmap: rows × columns, 0 is paper, ink is the largest share, at least a half."""
+    figure, axes = _sheet(title, 2.6 + 0.52 * max(len(columns), 6), 1.9 + 0.3 * max(len(rows), 1))
     if table.size:
-        axes.imshow(table, cmap="BuPu", vmin=0, vmax=max(float(table.max()), 1e-9), aspect="auto")
-    axes.set_yticks(np.arange(len(rows)), rows)
-    axes.set_xticks(np.arange(len(columns)), columns, rotation=45, ha="right")
-    dark = 0.6 * float(table.max()) if table.size else 1.0
+        axes.imshow(table, cmap="BuPu", vmin=0, vmax=_darkest(table), aspect="auto")
+    axes.set_yticks(np.arange(len(rows)), [_short(row) for row in rows])
+    axes.set_xticks(np.arange(len(columns)), [_short(column) for column in columns], rotation=45, ha="right")
+    dark = 0.6 * _darkest(table)
     for (row, column), share in np.ndenumerate(table):
         if share >= 0.005:
-            text = f"{share:.2f}".removeprefix("0") if share < 1 else "1"
+            text = f"{share:.2f}".removeprefix("0") if share < 0.995 else "1"
             ink = _PAPER if share > dark else _INK
             axes.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
+    if not table.size:
+        _say_nothing(axes, nothing)
     _save(figure, path)
+
+
+def histogram(
+    series: Mapping[str, np.ndarray], edges: Sequence[float], title: str, across: str, up: str, path: Path
+) -> None:
+    """Draw counts of several series between the same edges beside each other; across is logarithmic where edges are."""
+    figure, axes = _sheet(title, 8.0, 4.2)
+    edges_found = np.asarray(edges, dtype=float)
+    places, width = np.arange(len(edges_found) - 1), 0.8 / max(len(series), 1)
+    for i, (name, values) in enumerate(series.items()):
+        counts, _ = np.histogram(values, edges_found)
+        axes.bar(places + (i - (len(series) - 1) / 2) * width, counts, width, label=name, color=(_REST, _BAR)[i % 2])
+    axes.set_xticks(places, [_between(low, high) for low, high in pairwise(edges_found)], rotation=0)
+    axes.set_xlabel(across, color=_INK)
+    axes.set_ylabel(up, color=_INK)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str], title: str, path: Path) -> None:
+    """Draw a table of texts: the first column at the left, the others at the right."""
+    figure, axes = _sheet(title, 7.2, 0.9 + 0.34 * (len(rows) + 1))
+    axes.set(xlim=(0, len(head)), ylim=(len(rows) + 0.6, -0.6), xticks=[], yticks=[])
+    for place, row in enumerate([head, *rows]):
+        for column, text in enumerate(row):
+            left = column == 0
+            axes.text(
+                0.02 if left else column + 0.9, place, _short(text), ha="left" if left else "right", va="center",
+                color=_QUIET if place == 0 else _INK, fontsize=10,
+            )  # fmt: skip
+        axes.axhline(place + 0.5, color="#e4e4ea", linewidth=0.8)
+    _save(figure, path)
+
+
+def word_cloud(numbers: Mapping[str, int], path: Path) -> None:
+    """Draw words as large as they are frequent, the same every time; white paper where there are none."""
+    from PIL import Image
+    from wordcloud import WordCloud
+
+    if not numbers:
+        Image.new("RGB", _CLOUD_SIZE, _PAPER).save(path)
+        return
+    width, height = _CLOUD_SIZE
+    cloud = WordCloud(
+        font_path=korean_font(), width=width, height=height, background_color=_PAPER, colormap="viridis",
+        random_state=0, prefer_horizontal=1.0, margin=6,
+    )  # fmt: skip
+    cloud.generate_from_frequencies(dict(numbers)).to_image().save(path)
+
+
+def _darkest(table: np.ndarray) -> float:
+    return max(0.5, float(table.max(initial=0.0)))
+
+
+def _between(low: float, high: float) -> str:
+    """The label of a bin of whole numbers, low ≤ n < high."""
+    return f"{low:,.0f}" if high - low <= 1 else f"{low:,.0f}-{high - 1:,.0f}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _say_nothing(axes: Axes, text: str) -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=_QUIET, fontsize=11)
 
 
 def _sheet(title: str, width: float, height: float) -> tuple[Figure, Axes]:

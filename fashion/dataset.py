@@ -30,6 +30,7 @@ _Mapping = Callable[[Callable[[_Job], dict[str, object]], Iterable[_Job]], Itera
 
 METADATA = "metadata.jsonl"
 IMAGES = "images"
+TRAIN, TEST = "train", "test"  # of the column split, where there is one: no training may use the test rows
 
 
 @dataclass(frozen=True)

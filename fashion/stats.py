@@ -1,94 +1,53 @@
-"""The charts that people look at before training, of any imagefolder that `export` or `prepare` wrote.
+"""The charts that people look at before training, of any imagefolder that this package wrote.
 
-In: DIR/metadata.jsonl. Out: PNG charts (garments, colours as coloured bars, patterns, sleeves, garment × colour and
-garment × sleeve with rows that sum to 1, top words and bigrams in both languages) and counts.json with every number.
-Korean words are split by the morphological analyser. Labels are Korean where a Korean font is found, else English.
+In: DIR/metadata.jsonl. Out: PNG charts (garments or categories, genders, sleeves, patterns, colours as coloured bars;
+garment × colour, garment × sleeve, gender × garment and colour × garment with rows that sum to 1; top words, bigrams
+and word clouds in both languages) and counts.json with every number. Many labels are cut to the most frequent ones and
+one more for all others, so that a chart stays one page. Korean words are split by the morphological analyser. Labels
+are Korean where a Korean font is found and nothing else is asked for, else English.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from fashion import charts
+from fashion.counting import DatasetCounts, Pairs, count, row_shares
 from fashion.dataset import read_metadata
-from fashion.lexicon import COLORS, GARMENTS, PATTERNS, SLEEVES, WORD_BY_ID, WORDS, Word
-from fashion.shop_words import entries
+from fashion.lexicon import COLOR_BY_ID, WORD_BY_ID, WORDS
 from fashion.whole_folder import whole_folder
-from hangul.normalize import clean
 
 logger = logging.getLogger(__name__)
 
-TOP = 25
-_ENGLISH_STOP = frozenset(
-    ["a", "an", "the", "of", "in", "on", "with", "and", "or", "as", "is", "are", "to", "me", "you", "it", "there"]
-)
-_KOREAN_STOP = frozenset(["있다", "하다", "되다", "주다", "그리다", "이다", "달리다"])
+TOP = 25  # words and bigrams
+MOST_BARS, MOST_ROWS, MOST_COLUMNS = 40, 30, 24
+_CLOUD = 150  # words
+_GENDERS = {"female": "여성", "male": "남성"}
+_FIELDS = {"garments": "garment", "colors": "color", "patterns": "pattern", "sleeves": "sleeve", "genders": "gender"}
+_TITLES = {
+    "garments": ("옷과 소품", "Garments"), "colors": ("색", "Colours"), "patterns": ("무늬", "Patterns"),
+    "sleeves": ("소매", "Sleeves"), "genders": ("성별", "Genders"),
+    "garment_color": ("옷마다 색의 비율", "Colours of each garment"),
+    "garment_sleeve": ("옷마다 소매의 비율", "Sleeves of each garment"),
+    "gender_garment": ("성별마다 옷의 비율", "Garments of each gender"),
+    "color_garment": ("색마다 옷의 비율", "Garments of each colour"),
+    "words": ("자주 쓰인 낱말", "Top words"), "bigrams": ("자주 쓰인 두 낱말", "Top bigrams"),
+}  # fmt: skip
 
 
-@dataclass
-class DatasetCounts:
-    """What a data set holds. Heatmaps: rows are garments, and a row sums to 1 (or 0 for a garment without any)."""
-
-    rows: int = 0
-    garments: Counter[str] = field(default_factory=Counter)
-    colors: Counter[str] = field(default_factory=Counter)
-    patterns: Counter[str] = field(default_factory=Counter)
-    sleeves: Counter[str] = field(default_factory=Counter)
-    garment_color: Counter[tuple[str, str]] = field(default_factory=Counter)
-    garment_sleeve: Counter[tuple[str, str]] = field(default_factory=Counter)
-    words: dict[str, Counter[str]] = field(default_factory=lambda: {"en": Counter(), "ko": Counter()})
-    bigrams: dict[str, Counter[str]] = field(default_factory=lambda: {"en": Counter(), "ko": Counter()})
-
-
-def count(rows: Iterable[Mapping[str, object]]) -> DatasetCounts:
-    """Count garments, attributes, words and bigrams of metadata rows. Raises ValueError for a row without text."""
-    counts = DatasetCounts()
-    for row in rows:
-        counts.rows += 1
-        if "text" not in row:
-            raise ValueError(f"row {counts.rows} has no column 'text': it has {', '.join(row)}")
-        for garment in _garments(row):
-            _count_garment(counts, garment, counts.rows)
-        for language, column in (("en", "text"), ("ko", "text_ko")):
-            words = split_words(str(row.get(column) or ""), language)
-            counts.words[language].update(words)
-            counts.bigrams[language].update(f"{a} {b}" for a, b in pairwise(words))
-    return counts
-
-
-def split_words(text: str, language: str) -> list[str]:
-    """The words of a caption that carry meaning: Korean by the analyser, in dictionary form; English by letters."""
-    if language == "en":
-        return [word for word in re.findall(r"[a-z][a-z'-]*", text.lower()) if word not in _ENGLISH_STOP]
-    from hangul.analyser import content_words
-
-    return [word for word in content_words(clean(text), domain_nouns()) if word not in _KOREAN_STOP]
-
-
-def row_shares(counts: Counter[tuple[str, str]], rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
-    """The heatmap of pair counts, (rows, columns): each row sums to 1, or to 0 where nothing was counted."""
-    table = np.array([[counts[row, column] for column in columns] for row in rows], dtype=float)
-    table = table.reshape(len(rows), len(columns))
-    return table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-
-
-def draw_charts(folder: Path, target: Path | None = None, progress: bool = True) -> Path:
+def draw_charts(folder: Path, target: Path | None = None, progress: bool = True, language: str = "ko") -> Path:
     """Write all charts of the data set in `folder`; by default beside it, in FOLDER-stats. Return where they are."""
     rows = list(read_metadata(folder))
     counts = count(tqdm(rows, unit="caption", disable=None if progress else True))
     target = target or Path(folder).with_name(f"{Path(folder).name}-stats")
-    labels = charts.Labels.find()
+    labels = charts.Labels.find(language)
     with whole_folder(target) as work:
         _draw_bars(counts, labels, work)
         _draw_heatmaps(counts, labels, work)
@@ -97,93 +56,101 @@ def draw_charts(folder: Path, target: Path | None = None, progress: bool = True)
     return target
 
 
+def label(field: str, id: str, labels: charts.Labels) -> str:
+    """What a chart calls an id of the lexicon, or a word that a data set has in its place."""
+    if field == "gender" and id in _GENDERS:
+        return labels(_GENDERS[id], id)
+    word = WORD_BY_ID.get(field, {}).get(id) or WORD_BY_ID.get(field, {}).get(_lexicon_id(field, id))
+    return labels(word.ko[0], word.en_modifiers[0] if word.id == id else id) if word else id
+
+
 def _draw_bars(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
-    colors = {color.id: tuple(c / 255 for c in color.rgb) for color in COLORS}
-    charts.bars(_named(counts.garments, GARMENTS, labels), labels("옷과 소품", "Garments"), folder / "garments.png")
-    charts.bars(
-        _named(counts.colors, COLORS, labels), labels("색", "Colours"), folder / "colors.png",
-        [colors[id] for id, _ in counts.colors.most_common()],
-    )  # fmt: skip
-    charts.bars(_named(counts.patterns, PATTERNS, labels), labels("무늬", "Patterns"), folder / "patterns.png")
-    charts.bars(_named(counts.sleeves, SLEEVES, labels), labels("소매", "Sleeves"), folder / "sleeves.png")
+    for name, counter in counts.singles().items():
+        kept, rest = _most(counter, MOST_BARS)
+        items = [(label(_FIELDS[name], id, labels), number) for id, number in kept]
+        colors = [_paint(id) for id, _ in kept] if name == "colors" else None
+        others = (_others(labels, len(counter) - len(kept)), rest) if rest else None
+        charts.bars(items, labels(*_TITLES[name]), folder / f"{name}.png", colors, others, _nothing(labels))
 
 
 def _draw_heatmaps(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
-    for pairs, words, title, name in (
-        (counts.garment_color, COLORS, labels("옷마다 색의 비율", "Colours of each garment"), "garment_color.png"),
-        (counts.garment_sleeve, SLEEVES, labels("옷마다 소매의 비율", "Sleeves of each garment"), "garment_sleeve.png"),
-    ):
-        rows = [garment for garment in GARMENTS if any(pairs[garment.id, word.id] for word in words)]
-        table = row_shares(pairs, [row.id for row in rows], [word.id for word in words])
-        charts.heatmap(table, _names(rows, labels), _names(words, labels), title, folder / name)
+    for name, pairs in counts.pairs().items():
+        row_field, column_field = name.split("_")
+        rows = _most(_sums(pairs, 0), MOST_ROWS)[0]
+        columns = _most(_sums(pairs, 1), MOST_COLUMNS)[0]
+        shown, row_ids = [id for id, _ in columns], [id for id, _ in rows]
+        column_names = [label(column_field, id, labels) for id in shown]
+        if rest := {column for _, column in pairs} - set(shown):
+            pairs = pairs + Counter({(row, ""): sum(pairs[row, column] for column in rest) for row in row_ids})
+            shown, column_names = [*shown, ""], [*column_names, _others(labels, len(rest))]
+        row_names = [label(row_field, id, labels) for id in row_ids]
+        cut = len(_sums(pairs, 0)) - len(row_ids)
+        title = labels(*_TITLES[name]) + (labels(f" (많은 순 {len(rows)}개)", f" (top {len(rows)})") if cut else "")
+        table = row_shares(pairs, row_ids, shown)
+        charts.heatmap(table, row_names, column_names, title, folder / f"{name}.png", _nothing(labels))
 
 
 def _draw_words(counts: DatasetCounts, labels: charts.Labels, folder: Path) -> None:
-    tops = (("words", "자주 쓰인 낱말", "Top words"), ("bigrams", "자주 쓰인 두 낱말", "Top bigrams"))
-    for what, korean, english in tops:
-        for language, name in (("ko", labels("한국어", "Korean")), ("en", labels("영어", "English"))):
-            if language == "ko" and not labels.korean:
-                logger.warning("no Korean font: %s_ko.png is left out, its numbers are in counts.json", what)
-                continue
+    for language, name in (("ko", labels("한국어", "Korean")), ("en", labels("영어", "English"))):
+        if language == "ko" and charts.korean_font() is None:
+            logger.warning("no Korean font: charts of Korean words are left out, their numbers are in counts.json")
+            continue
+        for what in ("words", "bigrams"):
             top = getattr(counts, what)[language].most_common(TOP)
-            charts.bars(top, f"{labels(korean, english)} ({name})", folder / f"{what}_{language}.png")
+            title = f"{labels(*_TITLES[what])} ({name})"
+            charts.bars(top, title, folder / f"{what}_{language}.png", nothing=_nothing(labels))
+        charts.word_cloud(dict(counts.words[language].most_common(_CLOUD)), folder / f"cloud_{language}.png")
 
 
-def _garments(row: Mapping[str, object]) -> list[Mapping[str, object]]:
-    attributes = row.get("attributes")
-    garments = attributes.get("garments") if isinstance(attributes, Mapping) else None
-    return [garment for garment in garments or [] if isinstance(garment, Mapping)]
+def _most(counter: Counter[str], most: int) -> tuple[list[tuple[str, int]], int]:
+    """The most frequent, and how many of the others there are."""
+    kept = counter.most_common(most)
+    return kept, counter.total() - sum(number for _, number in kept)
 
 
-def _count_garment(counts: DatasetCounts, garment: Mapping[str, object], row: int) -> None:
-    """Raises ValueError for an id that the lexicon lacks."""
-    kind = str(garment.get("kind"))
-    for name, value in (("garment", kind), *((name, garment.get(name)) for name in ("color", "pattern", "sleeve"))):
-        if value is not None and str(value) not in WORD_BY_ID[name]:
-            raise ValueError(f"row {row}: {name} {value!r} is not in the lexicon: correct it, or add the word there")
-    counts.garments[kind] += 1
-    for name, counter, pairs in (
-        ("color", counts.colors, counts.garment_color), ("pattern", counts.patterns, None),
-        ("sleeve", counts.sleeves, counts.garment_sleeve),
-    ):  # fmt: skip
-        if (value := garment.get(name)) is not None:
-            counter[str(value)] += 1
-            if pairs is not None:
-                pairs[kind, str(value)] += 1
+def _sums(pairs: Pairs, side: int) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for ids, number in pairs.items():
+        sums[ids[side]] += number
+    return sums
 
 
-def _names(words: Sequence[Word], labels: charts.Labels) -> list[str]:
-    return [labels(word.ko[0], word.en_modifiers[0]) for word in words]
+def _others(labels: charts.Labels, number: int) -> str:
+    return labels(f"그 밖 {number}가지", f"{number} others")
 
 
-def _named(counter: Counter[str], words: Sequence[Word], labels: charts.Labels) -> list[tuple[str, int]]:
-    names = dict(zip((word.id for word in words), _names(words, labels), strict=True))
-    return [(names[id], number) for id, number in counter.most_common()]
+def _nothing(labels: charts.Labels) -> str:
+    return labels("자료에 없어요", "the data set says nothing of this")
 
 
 @cache
-def domain_nouns() -> tuple[str, ...]:
-    """Every Korean noun of the lexicon, whatever its field, and shops' colours: 버킷햇, 민소매, 코튼, 차콜."""
-    names = {name for words in WORDS.values() for word in words for name in (*word.ko, *word.loan)}
-    inflected = {form for words in WORDS.values() for word in words for form in word.ko_before}
-    shades = {form for form, entry in entries().items() if entry.field == "color"} - inflected
-    names |= {shade for shade in shades if not any(shade != other and shade.endswith(other) for other in shades)}
-    return tuple(sorted(name for name in names if len(name) > 1 and name.isalpha() and not name.isascii()))
+def _lexicon_id(field: str, name: str) -> str:
+    """The id of the lexicon's word that is called so in English: tee is t_shirt."""
+    return next((word.id for word in WORDS.get(field, ()) if name in word.en), "")
+
+
+def _paint(name: str) -> tuple[float, ...]:
+    """A colour's own: the lexicon's, else matplotlib's of that name, else a light grey."""
+    from matplotlib.colors import is_color_like, to_rgb
+
+    color = COLOR_BY_ID.get(name) or COLOR_BY_ID.get(_lexicon_id("color", name))
+    if color is not None:
+        return tuple(channel / 255 for channel in color.rgb)
+    return to_rgb(name) if not name.isdigit() and is_color_like(name) else (0.88, 0.88, 0.9)
 
 
 def _plain(counts: DatasetCounts) -> dict[str, object]:
     """Everything counted, ready for JSON, most frequent first."""
 
-    def shares(pairs: Counter[tuple[str, str]]) -> dict[str, dict[str, float]]:
-        rows = sorted({garment for garment, _ in pairs})
-        columns = sorted({value for _, value in pairs})
+    def shares(pairs: Pairs) -> dict[str, dict[str, float]]:
+        rows, columns = sorted({row for row, _ in pairs}), sorted({column for _, column in pairs})
         table = row_shares(pairs, rows, columns)
         return {row: dict(zip(columns, map(float, line), strict=True)) for row, line in zip(rows, table, strict=True)}
 
-    single = {name: dict(getattr(counts, name).most_common()) for name in ("garments", "colors", "patterns", "sleeves")}
+    singles: Mapping[str, object] = {name: dict(found.most_common()) for name, found in counts.singles().items()}
     texts = {
         f"{what}_{language}": dict(getattr(counts, what)[language].most_common(200))
         for what in ("words", "bigrams") for language in ("ko", "en")
     }  # fmt: skip
-    heatmaps = {"garment_color": shares(counts.garment_color), "garment_sleeve": shares(counts.garment_sleeve)}
-    return {"rows": counts.rows, **single, **heatmaps, **texts}
+    heatmaps = {name: shares(pairs) for name, pairs in counts.pairs().items()}
+    return {"rows": counts.rows, **singles, **heatmaps, **texts}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,10 +65,7 @@ class Layers:
         found = [hit for view, rival in zip(views, rivals, strict=True) for hit in view.best(query, k, rival)]
         if not found:
             return []
-        exact = np.array([candidate.vector for candidate in found], np.float64) @ query.astype(np.float64)
-        scores = [max(-1.0, min(score, 1.0)) for score in exact.round(_DECIMALS).tolist()]
-        best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
-        return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
+        return exact_best(query, found, k)
 
     def sizes(self) -> dict[str, int]:
         """Return how many groups each scope shows."""
@@ -150,11 +147,21 @@ class Layers:
         return self._segments[scope]
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
+    """A record that may be answered. `vector` is (dim,), unit."""
+
     number: int
     id: str
     group: str
     vector: np.ndarray
+
+
+def exact_best(query: np.ndarray, found: Sequence[Candidate], k: int) -> list[Hit]:
+    """The `k` best of what was found by exact cosine (float64, six decimals); of equal ones the newer comes first."""
+    exact = np.array([candidate.vector for candidate in found], np.float64) @ query.astype(np.float64)
+    scores = [max(-1.0, min(score, 1.0)) for score in exact.round(_DECIMALS).tolist()]
+    best = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], -pair[1].number))
+    return [Hit(candidate.id, candidate.group, score) for score, candidate in best[:k]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,32 +186,32 @@ class _View:
     def in_generation(self, group: str) -> int | None:
         return None if self.disk is None or self.generation is None else self.generation.find(self.scope, group)
 
-    def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[_Candidate]:
+    def best(self, query: np.ndarray, k: int, rival: _View | None) -> list[Candidate]:
         """Return at least the `k` best, if there are that many, leaving out groups that `rival` has newer."""
-        found: list[_Candidate] = []
+        found: list[Candidate] = []
         if self.disk is not None and self.generation is not None:
             found = self._from_generation(self.disk, self.generation, query, k, rival)
         least = float(found[k - 1].vector @ query) if len(found) >= k else None  # what the memory has to reach
         return found + (self._from_memory(query, k, rival, least) if self.rows else [])
 
-    def _from_memory(self, query: np.ndarray, k: int, rival: _View | None, least: float | None) -> list[_Candidate]:
+    def _from_memory(self, query: np.ndarray, k: int, rival: _View | None, least: float | None) -> list[Candidate]:
         memory = self.memory
 
-        def candidate(row: int) -> _Candidate | None:
+        def candidate(row: int) -> Candidate | None:
             id, group, number = memory.ids[row], memory.groups[row], memory.numbers[row]
             if id is None or memory.latest(group, self.rows) != row:
                 return None
             if rival and rival.leader(group) > number:
                 return None
-            return _Candidate(number, id, group, memory.vector(row))
+            return Candidate(number, id, group, memory.vector(row))
 
         rows, scores = memory.scores(query, self.rows, least)
         return _walk(scores, k, lambda i: candidate(int(rows[i])))
 
     def _from_generation(
         self, disk: DiskSegment, generation: IndexGeneration, query: np.ndarray, k: int, rival: _View | None
-    ) -> list[_Candidate]:
-        def candidate(row: int) -> _Candidate | None:
+    ) -> list[Candidate]:
+        def candidate(row: int) -> Candidate | None:
             number, group = generation.number(disk.start + row), generation.group(disk.start + row)
             if self.rows and self.memory.latest(group, self.rows) is not None:
                 return None
@@ -212,7 +219,7 @@ class _View:
                 return None
             if (id := generation.id(disk.start + row)).startswith("\0"):  # was removed: nothing of it is left
                 return None
-            return _Candidate(number, id, group, disk.vectors[row])
+            return Candidate(number, id, group, disk.vectors[row])
 
         for effort in _EFFORTS if disk.near else ():
             near = disk.near.nearest(query, effort * fetched(k), effort) if disk.near else None
@@ -224,13 +231,13 @@ class _View:
         return _walk(disk.vectors @ query, k, candidate)
 
 
-def _at(rows: list[int], candidate: Callable[[int], _Candidate | None]) -> Callable[[int], _Candidate | None]:
+def _at(rows: list[int], candidate: Callable[[int], Candidate | None]) -> Callable[[int], Candidate | None]:
     return lambda place: candidate(rows[place])
 
 
-def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], _Candidate | None]) -> list[_Candidate]:
+def _walk(scores: np.ndarray, k: int, candidate: Callable[[int], Candidate | None]) -> list[Candidate]:
     """Return the `k` best that `candidate` accepts, and whatever else scores the same as the last of them."""
-    found: list[_Candidate] = []
+    found: list[Candidate] = []
     last = -np.inf
     for row, score in _descending(scores, fetched(k)):
         if len(found) >= k and score < last - _SAME_SCORE:

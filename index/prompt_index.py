@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +24,15 @@ from index.folder import IndexFolder
 from index.generation import Damaged, IndexGeneration
 from index.layers import Layers
 from index.options import IndexOptions
-from index.records import Hit, Record, check_k, check_name, unit
+from index.records import Hit, check_k, check_name, unit
 from index.store import Store
+from index.stored import StoredRecords
 
 logger = logging.getLogger(__name__)
 BUILD_SHARE = 2.0  # removals have the file rebuilt for a third of the time at most
 
 
-class PromptIndex:
+class PromptIndex(StoredRecords):
     """An index in the folder `path` over the records in `engine`'s database; threads may share it."""
 
     def __init__(
@@ -46,30 +46,6 @@ class PromptIndex:
         self._refused: tuple[str, str] | None = None  # the damaged generation that need not be read again
         self._erased: set[int] = set()  # numbers whose texts this process has overwritten in every file
         self._rebuilder = BackgroundRebuilder(self.tend) if self.options.background else None
-
-    # Writing: by any thread of any process; on a connection that is handed in, the caller commits
-
-    def add(
-        self, id: str, group: str, vector: np.ndarray, owner: str, public: bool, connection: sa.Connection | None = None
-    ) -> None:
-        """Add a record, or give a known one a new vector and visibility. Raises ValueError, RefusedRecord."""
-        self.store.add([Record(id, group, vector, owner, public)], connection)
-
-    def add_many(self, records: Sequence[Record], connection: sa.Connection | None = None) -> None:
-        """Add records, all or none."""
-        self.store.add(records, connection)
-
-    def set_visibility(self, id: str, public: bool, connection: sa.Connection | None = None) -> None:
-        """Show a record to everyone, or to its owner alone. Raises UnknownId."""
-        self.store.set_visibility(id, public, connection)
-
-    def remove(self, id: str, connection: sa.Connection | None = None) -> None:
-        """Erase a record's vector, group and owner now; files follow (see `removed`). Raises UnknownId."""
-        self.store.remove([id], connection)
-
-    def remove_many(self, ids: Sequence[str], connection: sa.Connection | None = None) -> None:
-        """Erase records, all or none. Raises UnknownId."""
-        self.store.remove(ids, connection)
 
     def removed(self, id: str) -> bool:
         """Say whether a removed record has left every file of this folder too. Raises UnknownId.
@@ -104,10 +80,6 @@ class PromptIndex:
             self._rebuilder.watch(urgent=self._wants_rebuild(layers))
         return layers.search(query, k, viewer)
 
-    def outdated(self, limit: int = 1_000) -> list[str]:
-        """Return ids that another encoder embedded: they are found once they are added with new vectors."""
-        return self.store.outdated(limit)
-
     def stats(self) -> dict[str, int | str | None]:
         """Return counts for the operator; they cover everybody's records."""
         layers = self._caught_up()
@@ -124,10 +96,6 @@ class PromptIndex:
             "n_trees": generation.n_trees if generation and graphs and generation.engine == "annoy" else None,
             "search_k": max(graphs) if graphs else None, "outdated": self.store.count_outdated(),
         }  # fmt: skip
-
-    def live_count(self) -> int:
-        """Return how many records there are, removed ones not counted."""
-        return self.store.count_live()
 
     def verify(self) -> list[str]:
         """Read every file anew and count against the store; return what is wrong, in words."""

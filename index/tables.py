@@ -46,8 +46,8 @@ def create_tables(engine: sa.Engine) -> None:
     """Make the tables and the counter row where they are absent; safe while another process does the same."""
     try:
         metadata.create_all(engine)
-    except (OperationalError, ProgrammingError):  # another process was quicker, or there is no database
-        metadata.create_all(engine)
+    except (IntegrityError, OperationalError, ProgrammingError):  # another process was quicker (PostgreSQL says so by
+        metadata.create_all(engine)  # its catalogue's own unique constraint), or there is no database
     with engine.connect() as connection:
         empty = connection.execute(SEQUENCE).one_or_none() is None
     if empty:

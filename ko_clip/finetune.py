@@ -1,9 +1,10 @@
 """Train any CLIP in the Hugging Face layout further on an imagefolder, and keep the result only if it finds better.
 
 In: a local CLIPModel folder (safetensors), pictures with texts (`python -m fashion export` or `prepare` write them).
-Out: a folder of the same layout, or none. Pairs are split once by seed: held-out pairs measure before and after,
-watched pairs choose the best state on the way, the rest is trained on. So the pairs that measure a state have not
-chosen it.
+Out: a folder of the same layout, or none, and in the run's folder table.png and ranks.png (before and after). Pairs are
+split once by seed: held-out pairs measure before and after, watched pairs choose the best state on the way, the rest is
+trained on. So the pairs that measure a state have not chosen it. Of a data set with its own test rows (column split)
+the held-out pairs are test rows, and no test row is trained on.
 
 Better means a higher R@1, mean of both ways: finding is what a CLIP is for, and it does not move with the scale, which
 the loss follows. Equal R@1 (common with few pairs) is decided by the held-out loss. A result that is no better is kept
@@ -33,6 +34,7 @@ from ko_clip.clip_folder import (
     text_settings,
     write_clip,
 )
+from ko_clip.finetune_charts import draw_comparison
 from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs, split_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
@@ -122,14 +124,14 @@ def finetune(settings: FinetuneSettings) -> Outcome:
     """Measure, train for one leg, measure the best state on the same pairs, keep it where it finds better."""
     clip, tokenizer, dtype = open_clip(settings.model)
     # What cannot be split is refused before hours of reading pictures.
-    split_pairs(len(read_pairs(settings.pictures, settings.text)[0]), settings.held_out, settings.seed)
+    split_pairs(read_pairs(settings.pictures, settings.text)[0], settings.held_out, settings.seed)
     run = _open_run(settings)
     store = open_pairs(
         settings.pictures, settings.text, Preprocessing.of(settings.model, image_side(clip)),
         run.folder,
     )  # fmt: skip
     _say_left_out(store)
-    split = split_pairs(len(store), settings.held_out, settings.seed)
+    split = split_pairs(store.pairs, settings.held_out, settings.seed)
     origin = {
         "model": clip_fingerprint(settings.model), "pairs": store.key, "held_out": settings.held_out,
         "seed": settings.seed, "text": list(settings.text),
@@ -138,7 +140,7 @@ def finetune(settings: FinetuneSettings) -> Outcome:
     clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     pairs = PairReader(store, tokenizer, clip)
     before = measure(clip, pairs, split.held_out, "before")
-    logger.info("before: %s", json.dumps(before))
+    logger.info("before: %s", json.dumps(before.figures))
     best = train_further(
         clip, pairs, split, run, settings.schedule(clip), train=settings.train, batch=settings.batch, seed=settings.seed
     )
@@ -146,9 +148,11 @@ def finetune(settings: FinetuneSettings) -> Outcome:
     # What is measured is what is written.
     clip.to(dtype).float()  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     after = measure(clip, pairs, split.held_out, "after")
-    logger.info("after: %s", json.dumps(after))
+    logger.info("after: %s", json.dumps(after.figures))
+    for chart in draw_comparison(before, after, run.folder):
+        logger.info("drew %s", chart)
     facts: FinetunedFacts = {
-        "step": best.step, "train": settings.train, "before": before, "after": after, "origin": origin,
+        "step": best.step, "train": settings.train, "before": before.figures, "after": after.figures, "origin": origin,
         "held_out": settings.held_out, "trained_on": len(split.trained), "left_out": len(store.left_out),
         "model": str(settings.model),
     }  # fmt: skip

@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from fashion.dataset import METADATA, read_metadata
+from fashion.dataset import METADATA, TEST, read_metadata
 from hangul.files import file_named
 from pictures import UnreadablePicture, open_picture
 
@@ -41,6 +41,7 @@ class Pair:
 
     file_name: str
     texts: tuple[str, ...]
+    test: bool = field(default=False, repr=False)  # one of the data set's own test rows
 
 
 def read_pairs(folder: Path, columns: Sequence[str]) -> tuple[list[Pair], list[str]]:
@@ -58,6 +59,7 @@ def read_pairs(folder: Path, columns: Sequence[str]) -> tuple[list[Pair], list[s
             "choose with --text"
         )
     texts: dict[str, list[str]] = {}
+    tested = {str(row["file_name"]) for row in rows if row.get("split") == TEST and "file_name" in row}
     left_out = []
     for number, row in enumerate(rows, start=1):
         values = [_HALVES.sub("", value).strip() for name in columns if isinstance(value := row.get(name), str)]
@@ -66,7 +68,7 @@ def read_pairs(folder: Path, columns: Sequence[str]) -> tuple[list[Pair], list[s
             left_out.append(f"row {number}: {reason}")
         else:
             texts.setdefault(str(row["file_name"]), []).extend(found)
-    return [Pair(name, tuple(dict.fromkeys(found))) for name, found in texts.items()], left_out
+    return [Pair(name, tuple(dict.fromkeys(found)), name in tested) for name, found in texts.items()], left_out
 
 
 def _wrong_name(name: object) -> str | None:
@@ -91,21 +93,30 @@ class Split:
     trained: np.ndarray
 
 
-def split_pairs(count: int, held_out: int, seed: int) -> Split:
-    """Split `count` pairs by seed. The watched are a tenth of what is not held out, 500 at most.
+def split_pairs(pairs: Sequence[Pair], held_out: int, seed: int) -> Split:
+    """Split pairs by seed. The watched are a tenth of what is not held out, 500 at most.
 
-    Raises ValueError where fewer than four would be left.
+    Where some are test rows, held out are these alone, and what is left of them is used for nothing. Raises ValueError
+    where fewer than four would be left to train on.
     """
+    count, tested = len(pairs), np.array([pair.test for pair in pairs], dtype=bool)
+    left = count - int(tested.sum())
     most = count - _LEAST_TRAINED
+    if left < count:
+        most = count - left if left >= _LEAST_TRAINED else 0
     if held_out < 1 or held_out > most:
         cure = f"give --held-out 1 to {most}" if most >= 1 else "give more pairs"
         raise ValueError(
-            f"--held-out is {held_out} of {count} pairs, and {_LEAST_TRAINED} must be left to train on: {cure}, "
+            f"--held-out is {held_out} of {count} pairs{f' ({count - left} are test rows)' if left < count else ''}, "
+            f"and {_LEAST_TRAINED} must be left to train on: {cure}, "
             "or make more with python -m fashion export or prepare"
         )
     order = np.random.default_rng((seed, 5)).permutation(count)
-    watched = held_out + min(_MOST_WATCHED, max(2, (count - held_out) // 10))
-    return Split(order[:held_out], order[held_out:watched], order[watched:])
+    held, rest = order[:held_out], order[held_out:]
+    if tested.any():
+        held, rest = order[tested[order]][:held_out], order[~tested[order]]
+    watched = min(_MOST_WATCHED, max(2, len(rest) // 10))
+    return Split(held, rest[:watched], rest[watched:])
 
 
 # --- what a tower reads ---------------------------------------------------------------------------------------------

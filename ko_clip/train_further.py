@@ -36,6 +36,7 @@ TRAINED = {  # what --train leaves to learn; the scale and both projections alwa
 }
 LOSS_BLOCK = 256  # held-out pairs that are rivals in the loss: n² of all would not fit
 ENCODED = 64
+RANK_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def train_further(
         return {"loss": _contrast(clip, image, text, caption_groups(texts).to(image.device))}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        watched = measure(clip, pairs, split.watched, None)
+        watched = measure(clip, pairs, split.watched, None).figures
         best.offer(clip, step, watched)
         return watched
 
@@ -127,9 +128,21 @@ def _freeze(clip: CLIPModel, train: str) -> None:
 # --- measuring ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of n pairs, and the rank of the right partner for each text and each picture (2n,); 1 is found first."""
+
+    figures: dict[str, float]
+    ranks: np.ndarray
+
+    @property
+    def pairs(self) -> int:
+        return len(self.ranks) // 2
+
+
 @torch.no_grad()
-def measure(clip: CLIPModel, pairs: PairReader, rows: np.ndarray, label: str | None) -> dict[str, float]:
-    """R@1 and R@5 both ways, "r1" their mean, and "loss" among `LOSS_BLOCK` rivals, of the first text of each pair.
+def measure(clip: CLIPModel, pairs: PairReader, rows: np.ndarray, label: str | None) -> Measurement:
+    """R@1 and R@5 both ways, "r1" their mean, "loss" among `LOSS_BLOCK` rivals, and ranks, of each pair's first text.
 
     In float32. `label` names the progress bar; None shows none.
     """
@@ -149,7 +162,18 @@ def measure(clip: CLIPModel, pairs: PairReader, rows: np.ndarray, label: str | N
         loss += len(group[here]) * _contrast(clip, images[here], captions[here], group[here]).item()
     facts = retrieval(images, captions, texts)
     mean = (facts["text_to_image_r1"] + facts["image_to_text_r1"]) / 2
-    return {"r1": round(mean, 3), "loss": round(loss / len(rows), 5), **facts}
+    ranks = torch.cat([ranks_of(captions, images, group), ranks_of(images, captions, group)])
+    return Measurement({"r1": round(mean, 3), "loss": round(loss / len(rows), 5), **facts}, ranks.numpy())
+
+
+def ranks_of(queries: torch.Tensor, answers: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    """For each query the rank (n,) of the best answer of its own group, among unit rows (n, d)."""
+    found = []
+    for some, own in zip(queries.split(RANK_BLOCK), group.split(RANK_BLOCK), strict=True):
+        likeness = some @ answers.T  # (block, n)
+        right = likeness.masked_fill(own[:, None] != group, float("-inf")).max(dim=1, keepdim=True).values
+        found.append(1 + (likeness > right).sum(dim=1))
+    return torch.cat(found)
 
 
 def _contrast(clip: CLIPModel, image: torch.Tensor, text: torch.Tensor, group: torch.Tensor) -> torch.Tensor:

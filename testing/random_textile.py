@@ -18,10 +18,10 @@ from textile.segmentation_network import SegmentationNetwork
 def write_random_textile(folder: Path, seed: int = 0) -> Path:
     """Write generator and segmenter into `folder` and return it."""
     torch.manual_seed(seed)
-    network = PatternNetwork(PatternShape(code=8, widths=(8, 16), decoder=8))
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.3 / parameter[0].numel() ** 0.5)
+    network = PatternNetwork(PatternShape(code=8, basis=8, forms=2, rank=2, decoder=8, threads=4))
+    for value in (*network.parameters(), *network.mixture.buffers(), *network.weave.buffers()):
+        if value.ndim > 1 and value is not network.mixture.share:
+            torch.nn.init.normal_(value, std=0.5 / value[0].numel() ** 0.25)
     PatternGenerator(network).save(folder, {"step": 0})
     GarmentSegmenter(SegmentationNetwork((8, 8, 16, 16))).save(folder, {"step": 0})
     return folder

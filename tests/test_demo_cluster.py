@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,10 @@ from demo_client import Studio, open_studio
 from demo_fakes import FakePipeline, fake_services, fake_worker, model_folders
 from PIL import Image as Picture
 
-from demo.queue.wake import Looking, RedisBell, open_wake
 from demo.store.database import HEAD, open_database
 from demo.store.settings import Settings, SettingsError
 from demo.store.tables import Event, Generation, Image
+from testing.cluster_servers import RedisServer
 
 
 @pytest.fixture
@@ -40,13 +39,10 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    fakeredis = pytest.importorskip("fakeredis")
-    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-    server.shutdown()
-    server.server_close()
+    server = RedisServer()
+    server.start()
+    yield server.url
+    server.close()
 
 
 def test_ten_processes_may_migrate_postgresql_at_once(postgres: str, tmp_path: Path) -> None:
@@ -94,36 +90,6 @@ def test_workers_on_postgresql_draw_everything_once(postgres: str, tmp_path: Pat
     studio.close()
 
 
-def test_a_worker_is_woken_through_redis(redis_url: str) -> None:
-    bell, stop = open_wake(redis_url), threading.Event()
-    assert isinstance(bell, RedisBell)
-    heard: list[float] = []
-
-    def wait() -> None:
-        bell.wait(stop)
-        heard.append(time.monotonic())
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    time.sleep(0.2)
-    rang = time.monotonic()
-    open_wake(redis_url).ring()
-    thread.join(10)
-    assert heard and heard[0] >= rang
-
-
-def test_without_redis_jobs_are_taken_and_drawn_all_the_same(tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, wake_url="redis://127.0.0.1:1/0")
-    assert studio.person().finished("코트", n=1)["status"] == "succeeded"
-    studio.close()
-
-
-def test_with_redis_jobs_are_drawn(redis_url: str, tmp_path: Path) -> None:
-    studio = open_studio(tmp_path, wake_url=redis_url)
-    assert studio.person().finished("코트", n=1)["status"] == "succeeded"
-    studio.close()
-
-
 def test_rates_may_be_counted_in_redis(redis_url: str, tmp_path: Path) -> None:
     """Two web processes count together."""
     one = open_studio(tmp_path / "a", worker=False, rate_storage=redis_url, rate_newcomers="3/hour")
@@ -138,10 +104,7 @@ def draw(studio: Studio) -> int:
     return studio.person().post("/generations", {"prompt": "코트"}).status_code
 
 
-def test_the_wake_url_is_checked_and_looking_is_the_default() -> None:
-    assert isinstance(open_wake(""), Looking)
-    with pytest.raises(SettingsError, match="WAKE_URL"):
-        Settings(wake_url="http://x")
+def test_the_share_of_an_address_is_checked() -> None:
     with pytest.raises(SettingsError, match="ADDRESS_SHARE"):
         Settings(address_share=0.0)
 

@@ -10,13 +10,14 @@ from PIL import Image
 from fashion import charts
 from fashion.__main__ import main
 from fashion.captions import caption
+from fashion.counting import count, domain_nouns, row_shares, split_words
 from fashion.dataset import ExportSettings
 from fashion.lexicon import COLORS, GARMENTS, SLEEVES, WORDS
 from fashion.scene import scenes
-from fashion.stats import count, domain_nouns, draw_charts, row_shares, split_words
+from fashion.stats import draw_charts
 
-CHARTS = {"garments", "colors", "patterns", "sleeves", "garment_color", "garment_sleeve",
-          "words_en", "words_ko", "bigrams_en", "bigrams_ko"}  # fmt: skip
+CHARTS = {"garments", "colors", "patterns", "sleeves", "genders", "garment_color", "garment_sleeve", "gender_garment",
+          "color_garment", "words_en", "words_ko", "bigrams_en", "bigrams_ko", "cloud_en", "cloud_ko"}  # fmt: skip
 
 
 def rows(number=40):
@@ -71,7 +72,7 @@ def test_all_charts_are_drawn_beside_the_data(folder):
     assert {path.stem for path in target.glob("*.png")} == CHARTS
     for path in target.glob("*.png"):
         with Image.open(path) as picture:
-            assert np.asarray(picture.convert("L")).std() > 5
+            assert np.asarray(picture.convert("L")).std() > 5 or path.stem in ("genders", "gender_garment")
     numbers = json.loads((target / "counts.json").read_text("utf-8"))
     assert numbers["rows"] == 40 and numbers["words_ko"]
 
@@ -80,7 +81,7 @@ def test_without_a_korean_font_labels_are_english_and_it_is_said(folder, monkeyp
     monkeypatch.setattr(charts, "korean_font", lambda: None)
     with caplog.at_level(logging.WARNING):
         target = draw_charts(folder, progress=False)
-    assert {path.stem for path in target.glob("*.png")} == CHARTS - {"words_ko", "bigrams_ko"}
+    assert {path.stem for path in target.glob("*.png")} == CHARTS - {"words_ko", "bigrams_ko", "cloud_ko"}
     assert "no Korean font" in caplog.text
 
 
@@ -122,3 +123,63 @@ def test_a_row_with_a_word_that_the_lexicon_lacks_is_named(tmp_path, capsys, row
     message = capsys.readouterr().err
     assert message.count("\n") == 1 and "row 2" in message
     assert not (tmp_path / "set-stats").exists()
+
+
+def labelled(number, categories, colors=17):
+    """Rows with labels of their own, as DeepFashion's are: the first seven categories are met oftener."""
+    return [
+        {"file_name": f"{i}.png", "text": f"a category {i % categories} in color {i % colors}",
+         "attributes": {"garments": [{"kind": "dress"}], "gender": ("female", "male")[i % 3 == 0],
+                        "category": f"category {i % min(7, categories) if i >= 6 * categories else i % categories}",
+                        "color": f"color {i % colors}", "sleeve": f"sleeve {i % 4}"}}
+        for i in range(number)
+    ]  # fmt: skip
+
+
+def test_labels_of_a_data_set_are_counted_in_its_own_words():
+    counts = count(labelled(30, 5))
+    assert counts.genders == {"female": 20, "male": 10}
+    assert counts.garments.total() == 30 and counts.garments["category 0"] == 6
+    assert set(counts.sleeves) == {f"sleeve {i}" for i in range(4)} and not counts.patterns
+    for pairs in (counts.gender_garment, counts.color_garment):
+        table = row_shares(pairs, *(sorted({pair[side] for pair in pairs}) for side in (0, 1)))
+        assert np.allclose(table.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(("number", "language"), [(5, "en"), (500, "ko")])
+def test_charts_fit_a_page_with_5_and_with_500_labels(tmp_path, number, language):
+    """No side is longer than 2,000 pixels, and what is cut stands in one bar and one column more."""
+    if charts.korean_font() is None:
+        pytest.skip("no Korean font on this machine")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    lines = [json.dumps(row) for row in labelled(3900, number, colors=number)]
+    (folder / "metadata.jsonl").write_text("\n".join(lines), "utf-8")
+    target = draw_charts(folder, progress=False, language=language)
+    assert {path.stem for path in target.glob("*.png")} == CHARTS
+    for path in target.glob("*.png"):
+        with Image.open(path) as picture:
+            assert max(picture.size) <= 2300, f"{path.name} is {picture.size}"
+    numbers = json.loads((target / "counts.json").read_text("utf-8"))
+    assert len(numbers["garments"]) == number
+    assert all(abs(sum(row.values()) - 1) < 1e-9 for row in numbers["color_garment"].values())
+
+
+def test_a_heatmap_that_is_cut_still_sums_to_one(tmp_path, monkeypatch):
+    tables = {}
+    monkeypatch.setattr(charts, "heatmap", lambda table, rows, columns, title, path, nothing: tables.update(
+        {path.stem: (table, columns)}))  # fmt: skip
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in labelled(3900, 500)), "utf-8")
+    draw_charts(folder, progress=False, language="en")
+    table, columns = tables["gender_garment"]
+    assert np.allclose(table.sum(axis=1), 1) and table.shape == (2, 25) and columns[-1] == "476 others"
+
+
+def test_a_word_cloud_is_the_same_every_time_and_larger_words_are_more_frequent(tmp_path):
+    for name in ("one.png", "two.png"):
+        charts.word_cloud({"dress": 50, "coat": 5, "hat": 1}, tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    with Image.open(tmp_path / "one.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 5

@@ -20,8 +20,9 @@ from transformers.utils import logging as hub_logging
 from ko_clip import contrastive, finetune
 from ko_clip.english import EnglishClipShape, train_tokenizer
 from ko_clip.finetune import FinetuneSettings, main
+from ko_clip.finetune_charts import RANKS, TABLE
 from ko_clip.imagefolder import Preprocessing, open_pairs, read_pairs, split_pairs
-from ko_clip.train_further import Batches, Best, _freeze, better
+from ko_clip.train_further import Batches, Best, _freeze, better, ranks_of
 from training.state import load_average
 
 COLORS = {
@@ -115,10 +116,11 @@ def test_before_and_after_are_measured_on_the_same_pairs(
     main(command(clip, flags, tmp_path / "out", "--steps", "2"))
     before, after = measured
     assert np.array_equal(before, after)
-    split = split_pairs(64, HELD_OUT, 0)
+    pairs = read_pairs(flags, ["text"])[0]
+    split = split_pairs(pairs, HELD_OUT, 0)
     assert np.array_equal(before, split.held_out)
     assert len({*split.held_out, *split.watched, *split.trained}) == 64
-    assert not np.array_equal(split.held_out, split_pairs(64, HELD_OUT, 1).held_out)
+    assert not np.array_equal(split.held_out, split_pairs(pairs, HELD_OUT, 1).held_out)
 
 
 def test_a_worse_model_is_not_promoted_and_its_weights_are_kept_beside(
@@ -131,6 +133,31 @@ def test_a_worse_model_is_not_promoted_and_its_weights_are_kept_beside(
     run_facts = facts(tmp_path / "out-unpromoted")
     assert not better(run_facts["after"], run_facts["before"])
     CLIPModel.from_pretrained(tmp_path / "out-unpromoted")
+
+
+def test_the_table_and_the_ranks_before_and_after_are_drawn(tuned: Path) -> None:
+    for name in (TABLE, RANKS):
+        with Image.open(tuned.with_name("out-run") / name) as picture:
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_a_rank_is_the_place_of_the_right_partner() -> None:
+    answers = torch.eye(4)
+    queries = torch.tensor([[1.0, 0, 0, 0], [0.9, 0.8, 0, 0], [0.3, 0.2, 0.1, 0], [0, 0, 0, 1.0]])
+    assert ranks_of(queries, answers, torch.arange(4)).tolist() == [1, 2, 3, 1]
+    assert ranks_of(queries, answers, torch.tensor([0, 0, 2, 2])).tolist() == [1, 1, 3, 1]  # one caption twice
+
+
+def test_test_rows_of_a_data_set_measure_and_are_never_trained_on(flags: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (flags / "metadata.jsonl").read_text("utf-8").splitlines()]
+    write_rows(tmp_path, [row | {"split": "test" if i % 4 == 0 else "train"} for i, row in enumerate(rows)])
+    pairs = read_pairs(tmp_path, ["text"])[0]
+    split = split_pairs(pairs, 10, 0)
+    assert len(split.held_out) == 10 and all(pairs[place].test for place in split.held_out)
+    assert len(split.watched) + len(split.trained) == 48
+    assert not any(pairs[place].test for place in (*split.watched, *split.trained))
+    with pytest.raises(ValueError, match=r"17 of 64 pairs \(16 are test rows\).*give --held-out 1 to 16"):
+        split_pairs(pairs, 17, 0)
 
 
 def test_what_stands_in_out_stays_where_a_later_run_finds_worse(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from PIL import Image
+from layouts import LAYOUTS, write_stripes
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -24,30 +23,14 @@ from diffusion.training.lora_adapters import Adapters
 from diffusion.training.lora_base import open_base
 from diffusion.training.lora_lesson import is_better, read_pictures, split
 from jobspec import StyleUse
-from testing.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
 from training.schedule import TrainerSettings
 
-LAYOUTS: dict[str, Callable[[Path], Path]] = {
-    "ours": write_checkpoint,
-    "sd15": write_stable_diffusion,
-    "sd2": lambda folder: write_stable_diffusion(folder, "v_prediction"),
-    "sdxl": write_sdxl,
-}
 STEPS = TrainerSettings(steps=6, learning_rate=1e-2, ema=0.5, sample_every=3)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve striped pictures, with captions in both languages."""
-    folder = tmp_path_factory.mktemp("stripes")
-    rows = []
-    for i in range(12):
-        levels = np.zeros((40, 32, 3), np.uint8)
-        levels[::4] = (20 * i, 200, 255 - 20 * i)
-        Image.fromarray(levels).save(folder / f"{i}.png")
-        rows.append({"file_name": f"{i}.png", "text": f"a dress {i % 3}", "text_ko": f"원피스 {i % 3}"})
-    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    return folder
+    return write_stripes(tmp_path_factory.mktemp("stripes"))
 
 
 @pytest.fixture(scope="module")

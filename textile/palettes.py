@@ -14,7 +14,6 @@ import numpy as np
 
 from textile.categories import RGB, category
 
-_WEAVES = 6  # drawn ones, of textile.training.cloth_set.WEAVES
 _LIGHT_ON_COLOR = 2.3  # levels of 255 for one unit of L*
 _CREAM, _WHITE, _INK = (246, 240, 226), (250, 249, 246), (38, 36, 44)
 
@@ -22,19 +21,21 @@ _CREAM, _WHITE, _INK = (246, 240, 226), (250, 249, 246), (38, 36, 44)
 @dataclass(frozen=True)
 class Choice:
     """What one pattern is made with: its colours, ground first; how many layers they fill; the number of its weave;
-    whether the tile shows one large repeat or two by two."""
+    how strong it is, in units of L*; how repeats are laid on a tile (`textile.patterns.laid_out`)."""
 
     palette: tuple[RGB, ...]
     layers: int
     weave: int
-    large: bool
+    strength: float
+    layout: str
+    flip: str  # "x", "y", "t" for transposed, any of them in turn
 
 
 def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
     """The choice for a category, a checked palette or None, and a seed. Raises ValueError for an unknown category."""
     most = category(id).colors
     rng = Random(f"palette/{id}/{seed}")
-    weave = rng.choice(_USUAL_WEAVES.get(id, (0, 0, 1, 1, 2, 5)))
+    weave = rng.choice(_USUAL_WEAVES.get(id, (0, 1, 1, 2, 5, 6, 6)))
     if asked is None:
         palette = rng.choice(_PALETTES.get(id, _COMMON))
         kept = rng.choice((2, 3, 3, 4)) if id not in _WHOLE else 4
@@ -45,7 +46,14 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
     else:
         palette = asked
     palette = palette[:most]
-    return Choice(palette, len(palette), weave, rng.random() < _LARGE.get(id, 0.3))
+    strength = rng.uniform(2.5, 5.5) if id == "solid" else rng.uniform(0.8, 2.6)
+    return Choice(palette, len(palette), weave, strength, rng.choice(_LAYOUTS.get(id, _USUAL_LAYOUTS)), _flip(id, rng))
+
+
+def _flip(id: str, rng: Random) -> str:
+    """How the network's repeat is turned over: what stands upright stays so."""
+    flips = "x" if id in ("cartoon", "cloud", "dancheong") else "xyt"
+    return "".join(flip for flip in flips if rng.random() < 0.5)
 
 
 def companion(color: RGB, rng: Random) -> RGB:
@@ -69,11 +77,16 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
     return r, g, b
 
 
-_LARGE = {"camouflage": 0.9, "stripes": 0.35, "dots": 0.2, "cheetah": 0.5, "dancheong": 0.4, "zigzag": 0.2}  # share of seeds
+_USUAL_LAYOUTS = ("straight", "straight", "straight", "large")
+_TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "large")
+_LAYOUTS = {
+    "floral": _TOSSED, "leaves": _TOSSED, "paisley": _TOSSED, "cartoon": ("drop", "drop", "mirrored", "straight", "large"),
+    "cloud": ("drop", "drop", "mirrored", "straight", "large"), "camouflage": ("large",), "cheetah": ("straight", "large"),
+}
 _ON_LIGHT = {"floral", "leaves", "cartoon", "cloud", "paisley", "dots", "stripes"}
 _WHOLE = {"dancheong", "camouflage"}  # whose colours belong together
 _USUAL_WEAVES: dict[str, tuple[int, ...]] = {
-    "solid": (1, 2, 3, 4, 5), "checkered": (1, 2, 2, 5), "camouflage": (0, 2, 1), "zigzag": (0, 1, 3, 3),
+    "solid": (1, 2, 3, 4, 5, 6, 6, 6), "checkered": (1, 2, 2, 5, 6), "camouflage": (0, 2, 1), "zigzag": (0, 1, 3, 3),
     "dancheong": (0, 0, 5), "cheetah": (0, 0, 1),
 }  # fmt: skip
 # fmt: off

@@ -1,14 +1,14 @@
-"""The networks of a pattern: a linear code of layer maps, a decoder of it, and a flow that turns noise into codes.
+"""The networks of a pattern: codes of whole repeats, a mixture that numbers are drawn from, and a decoder that paints.
 
-One repeat of a pattern is maps of 64 px: how much of layers 0 to 3 a pixel shows, and the light of its weave. Blocks of
-8 × 8 pixels are coded by their principal components, (40, 8, 8) a repeat; a rectified flow (Liu et al. 2022,
-arXiv:2209.03003) with a small U-Net makes such codes from noise for a category, a number of colours and a weave, and a
-decoder paints them. All convolutions pad circularly, so that the edges of every repeat meet.
+One repeat of a pattern is maps of 64 px: how much of layers 1 to 3 a pixel shows, the rest is ground. Blocks of 8 × 8
+pixels are coded by their principal components, (40, 8, 8) a repeat. The codes of a category are a mixture of forms, each
+a mean and four directions in which its cloth varies (mixture of probabilistic principal components, Tipping & Bishop
+1999), so that 100 random numbers make a new one. A decoder with circular padding, which is told the category, paints
+the layers; the light of the weave is a sum of components of photographed cloth, or a repeating weave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,18 +16,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BLOCK, SIDE = 8, 8  # pixels of a block's side, blocks of a repeat's side
-MAPS = 4  # layers 1 to 3, and the light of the weave
+PIXELS = BLOCK * SIDE
+LAYERS = 3  # beside the ground
+NZ = 100  # random numbers of a pattern
 
 
 @dataclass(frozen=True)
 class PatternShape:
-    """Sizes of the networks. `widths`: of the flow at 8 × 8 and 4 × 4 blocks; `decoder`: of the decoder."""
+    """Sizes. `code`: of a block; `basis`: components of whole repeats; `forms` of a category, each of `rank`
+    directions; `decoder`: its width; `weaves`: repeating ones; `threads`: components of photographed cloth's light."""
 
     code: int = 40
-    widths: tuple[int, int] = (64, 112)
+    basis: int = 160
+    forms: int = 64
+    rank: int = 4
     decoder: int = 72
     categories: int = 13
-    weaves: int = 7
+    weaves: int = 6
+    threads: int = 24
 
 
 def conv(width_in: int, width_out: int, kernel: int = 3) -> nn.Conv2d:
@@ -36,138 +42,121 @@ def conv(width_in: int, width_out: int, kernel: int = 3) -> nn.Conv2d:
 
 
 class BlockCode(nn.Module):
-    """Principal components of 8 × 8 blocks: maps (n, 4, 64, 64) ↔ codes (n, code, 8, 8) of about unit spread."""
+    """Principal components of 8 × 8 blocks: maps (n, 3, 64, 64) → codes (n, code, 8, 8)."""
 
     mean: Tensor
     basis: Tensor
-    scale: Tensor
 
     def __init__(self, code: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(MAPS * BLOCK * BLOCK))
-        self.register_buffer("basis", torch.zeros(code, MAPS * BLOCK * BLOCK))
-        self.register_buffer("scale", torch.ones(code))
+        self.register_buffer("mean", torch.zeros(LAYERS * BLOCK * BLOCK))
+        self.register_buffer("basis", torch.zeros(code, LAYERS * BLOCK * BLOCK))
 
-    def fit(self, maps: Tensor, power: float = 0.5) -> float:
-        """Take the components from maps; returns the share of the variance that they hold. Components are divided by
-        a `power` of their spread: 1 would make the last as loud as the first."""
+    def fit(self, maps: Tensor) -> float:
+        """Take the components from maps; returns the share of the variance that they hold."""
         blocks = _blocks(maps).flatten(0, 1)
         self.mean.copy_(blocks.mean(dim=0))
         values, vectors = torch.linalg.eigh(torch.cov((blocks - self.mean).T))
-        kept = len(self.scale)
-        self.basis.copy_(vectors.T.flip(0)[:kept])
-        spread = values.flip(0)[:kept].clamp(min=1e-8).sqrt()
-        scale = spread**power
-        self.scale.copy_(scale * (spread / scale).square().mean().sqrt())
-        return float(values.flip(0)[:kept].sum() / values.sum())
+        self.basis.copy_(vectors.T.flip(0)[: len(self.basis)])
+        return float(values.flip(0)[: len(self.basis)].sum() / values.sum())
 
     def encode(self, maps: Tensor) -> Tensor:
-        blocks = _blocks(maps)
-        codes = (blocks - self.mean) @ self.basis.T / self.scale
+        codes = (_blocks(maps) - self.mean) @ self.basis.T
         return codes.transpose(1, 2).unflatten(2, (maps.shape[2] // BLOCK, maps.shape[3] // BLOCK))
 
 
 def _blocks(maps: Tensor) -> Tensor:
-    """(n, 4, h, w) to (n, blocks, 4 · 64)."""
+    """(n, 3, h, w) to (n, blocks, 3 · 64)."""
     return F.pixel_unshuffle(maps, BLOCK).flatten(2).transpose(1, 2)
 
 
+class FormMixture(nn.Module):
+    """Codes of whole repeats as a mixture, category by category: numbers (n, 100) and forms (n,) → codes."""
+
+    mean: Tensor
+    basis: Tensor
+    centers: Tensor
+    factors: Tensor
+    share: Tensor
+
+    def __init__(self, shape: PatternShape) -> None:
+        super().__init__()
+        many = (shape.categories, shape.forms)
+        self.code = shape.code
+        self.register_buffer("mean", torch.zeros(shape.code * SIDE * SIDE))
+        self.register_buffer("basis", torch.zeros(shape.basis, shape.code * SIDE * SIDE))
+        self.register_buffer("centers", torch.zeros(*many, shape.basis))
+        self.register_buffer("factors", torch.zeros(*many, shape.rank, shape.basis))
+        self.register_buffer("share", torch.full((shape.categories, 5, shape.forms), 1 / shape.forms))  # by colours
+
+    def sample(self, z: Tensor, category: Tensor, form: Tensor) -> Tensor:
+        """Codes (n, code, 8, 8) of numbers z (n, 100)."""
+        factors = self.factors[category, form]  # (n, rank, basis)
+        told = self.centers[category, form] + (z[:, : factors.shape[1], None] * factors).sum(dim=1)
+        return self.codes_of(told)
+
+    def nearest(self, codes: Tensor, category: Tensor) -> Tensor:
+        """What a mixture can say of codes: the nearest form's mean and directions."""
+        told, form = self.components(codes), self.form_of(codes, category)
+        center, factors = self.centers[category, form], self.factors[category, form]
+        sizes = factors.square().sum(dim=2).clamp(min=1e-9)
+        along = torch.einsum("nb,nrb->nr", told - center, factors) / sizes  # the directions are orthogonal
+        return self.codes_of(center + (along.clamp(-2.5, 2.5)[:, :, None] * factors).sum(dim=1))
+
+    def form_of(self, codes: Tensor, category: Tensor) -> Tensor:
+        """The nearest form (n,) of each of the codes."""
+        told = self.components(codes)
+        return (told[:, None] - self.centers[category]).square().sum(dim=2).argmin(dim=1)
+
+    def components(self, codes: Tensor) -> Tensor:
+        return (codes.flatten(1) - self.mean) @ self.basis.T
+
+    def codes_of(self, told: Tensor) -> Tensor:
+        return (told @ self.basis + self.mean).unflatten(1, (self.code, SIDE, SIDE))
+
+
 class LayerDecoder(nn.Module):
-    """Codes (n, code, 8, 8) → logits of layers 0 to 3 and the weave's light, (n, 5, 64, 64)."""
+    """Codes (n, code, 8, 8) and categories (n,) → logits of layers 0 to 3, (n, 4, 64, 64)."""
 
     def __init__(self, shape: PatternShape) -> None:
         super().__init__()
         width = shape.decoder
+        self.category = nn.Embedding(shape.categories, width)
+        self.enter = conv(shape.code, width)
         self.body = nn.Sequential(
-            conv(shape.code, width), nn.SiLU(), conv(width, width), nn.SiLU(),
+            nn.SiLU(), conv(width, width), nn.SiLU(),
             nn.Conv2d(width, 4 * 48, 1), nn.PixelShuffle(2), conv(48, 48), nn.SiLU(),
-            nn.Conv2d(48, 4 * 24, 1), nn.PixelShuffle(2), conv(24, 24), nn.SiLU(),
-            nn.Conv2d(24, 4 * 16, 1), nn.PixelShuffle(2), nn.SiLU(), conv(16, 5),
+            nn.Conv2d(48, 4 * 32, 1), nn.PixelShuffle(2), conv(32, 32), nn.SiLU(),
+            nn.Conv2d(32, 4 * 16, 1), nn.PixelShuffle(2), nn.SiLU(), conv(16, 4),
         )  # fmt: skip
 
-    def forward(self, codes: Tensor) -> Tensor:
-        return self.body(codes)
+    def forward(self, codes: Tensor, category: Tensor) -> Tensor:
+        return self.body(self.enter(codes) + self.category(category)[:, :, None, None])
 
 
-class FlowBlock(nn.Module):
-    """Two convolutions beside the identity, scaled and shifted by what is asked for."""
+class WeaveLight(nn.Module):
+    """The light of cloth, (n, 64, 64) in units of L*: weave 0 to 5 repeats every 8 px, 6 is photographed cloth."""
 
-    def __init__(self, width: int, asked: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
-        self.first, self.second = conv(width, width), conv(width, width)
-        self.film = nn.Linear(asked, 2 * width)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor, asked: Tensor) -> Tensor:
-        scale, shift = self.film(asked)[:, :, None, None].chunk(2, dim=1)
-        h = self.first(F.silu(self.norm1(x)))
-        return x + self.second(F.silu(self.norm2(h) * (1 + scale) + shift))
-
-
-class CodeFlow(nn.Module):
-    """The velocity from codes to noise at a time: (n, code, 8, 8) → the same."""
+    tiles: Tensor
+    threads: Tensor
 
     def __init__(self, shape: PatternShape) -> None:
         super().__init__()
-        fine, coarse = shape.widths
-        asked = 128
-        self.category = nn.Embedding(shape.categories + 1, asked)  # the last one: any
-        self.colors = nn.Embedding(5, asked)
-        self.weave = nn.Embedding(shape.weaves, asked)
-        self.time = nn.Sequential(nn.Linear(32, asked), nn.SiLU(), nn.Linear(asked, asked))
-        self.place = nn.Parameter(0.02 * torch.randn(1, fine, SIDE, SIDE))  # where on the repeat a block is
-        self.enter, self.down = conv(shape.code, fine), nn.Conv2d(fine, coarse, 2, stride=2)
-        self.before = nn.ModuleList(FlowBlock(fine, asked) for _ in range(2))
-        self.middle = nn.ModuleList(FlowBlock(coarse, asked) for _ in range(3))
-        self.up, self.join = nn.Conv2d(coarse, 4 * fine, 1), nn.Conv2d(2 * fine, fine, 1)
-        self.after = nn.ModuleList(FlowBlock(fine, asked) for _ in range(2))
-        self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), conv(fine, shape.code))
+        self.register_buffer("tiles", torch.zeros(shape.weaves, BLOCK, BLOCK))
+        self.register_buffer("threads", torch.zeros(shape.threads, PIXELS, PIXELS))
 
-    def forward(self, codes: Tensor, time: Tensor, category: Tensor, colors: Tensor, weave: Tensor) -> Tensor:
-        """time (n,) from 0, cloth, to 1, noise; the rest (n,) integers."""
-        asked = self.category(category) + self.colors(colors) + self.weave(weave) + self.time(_waves(time))
-        asked = F.silu(asked)
-        x = self.enter(codes) + self.place
-        for block in self.before:
-            x = block(x, asked)
-        beside = x
-        x = self.down(x)
-        for block in self.middle:
-            x = block(x, asked)
-        x = self.join(torch.cat([F.pixel_shuffle(self.up(x), 2), beside], dim=1))
-        for block in self.after:
-            x = block(x, asked)
-        return self.leave(x)
-
-
-def _waves(time: Tensor) -> Tensor:
-    rates = torch.exp(torch.linspace(0, 5, 16, device=time.device))
-    angles = time[:, None] * rates * torch.pi
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
+    def forward(self, z: Tensor, weave: Tensor, strength: Tensor) -> Tensor:
+        count = len(self.threads)
+        photographed = torch.einsum("nt,thw->nhw", z[:, NZ - count :], self.threads)
+        drawn = self.tiles[weave.clamp(max=len(self.tiles) - 1)].repeat(1, SIDE, SIDE) * strength[:, None, None]
+        return torch.where((weave < len(self.tiles))[:, None, None], drawn + 0.25 * photographed, photographed)
 
 
 class PatternNetwork(nn.Module):
-    """Code, decoder and flow together: what `generator.safetensors` holds."""
+    """All of it: what `generator.safetensors` holds."""
 
     def __init__(self, shape: PatternShape | None = None) -> None:
         super().__init__()
         self.shape = shape or PatternShape()
-        self.code, self.decoder, self.flow = BlockCode(self.shape.code), LayerDecoder(self.shape), CodeFlow(self.shape)
-
-    @torch.no_grad()
-    def draw(
-        self, noise: Tensor, category: Tensor, colors: Tensor, weave: Tensor, times: Sequence[float], guidance: float = 1.0
-    ) -> Tensor:
-        """Codes from noise (n, code, h, w) along falling `times`, by Euler's steps; guidance beyond 1 strengthens the
-        category (Ho & Salimans 2022, arXiv:2207.12598)."""
-        codes = noise
-        for now, then in zip(times[:-1], times[1:], strict=True):
-            time = torch.full((len(noise),), now)
-            velocity = self.flow(codes, time, category, colors, weave)
-            if guidance != 1.0:
-                any_ = torch.full_like(category, self.shape.categories)
-                free = self.flow(codes, time, any_, colors, weave)
-                velocity = free + guidance * (velocity - free)
-            codes = codes + (then - now) * velocity
-        return codes
+        self.code, self.mixture = BlockCode(self.shape.code), FormMixture(self.shape)
+        self.decoder, self.weave = LayerDecoder(self.shape), WeaveLight(self.shape)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -21,15 +22,13 @@ from textile.categories import CATEGORY_IDS, RGB, checked_palette, checked_sizes
 from textile.categories import category as category_of
 from textile.missing import WeightsMissing
 from textile.palettes import Choice, choose, painted
-from textile.pattern_network import SIDE, PatternNetwork, PatternShape
+from textile.pattern_network import NZ, PIXELS, PatternNetwork, PatternShape
 
 GENERATOR_FILE = "generator.safetensors"
 SETTINGS_FILE = "generator.json"
 TILE = 128  # pixels of a tile's side
-STEPS = 8
-GUIDANCE = 1.0
-SHARPNESS = 1.3  # of the layers' edges
-LIGHT = 25.0  # units of L* in one of the network's light
+TEMPERATURE = 0.8  # of the numbers: 1 shows rare cloth as often as cloth is rare
+SHARPNESS = {"camouflage": 5.0, "checkered": 1.4}  # of the layers' edges; 2 for the others
 _BATCH = 16  # tiles at once
 
 
@@ -48,7 +47,7 @@ class PatternGenerator:
         if not path.exists() or not settings.exists():
             raise WeightsMissing(path, "python -m textile train FOLDER")
         shape = json.loads(settings.read_text(encoding="utf-8"))["shape"]
-        network = PatternNetwork(PatternShape(**{**shape, "widths": tuple(shape["widths"])}))
+        network = PatternNetwork(PatternShape(**shape))
         try:
             network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
         except RuntimeError as error:
@@ -81,38 +80,59 @@ class PatternGenerator:
 
     def maps(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Memberships (n, 128, 128, 4) and the light of the weave in units of L* (n, 128, 128) of one category."""
-        shape = (1, self.network.shape.code, SIDE, SIDE)
-        noise = torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed % 2**63)) for seed in seeds])
+        z = torch.cat([torch.randn((1, NZ), generator=torch.Generator().manual_seed(seed % 2**63)) for seed in seeds])
         category = torch.full((len(seeds),), number)
-        colors = torch.tensor([choice.layers for choice in choices])
+        form = torch.tensor([self._form(number, choice.layers, seed) for choice, seed in zip(choices, seeds, strict=True)])
         weave = torch.tensor([choice.weave for choice in choices])
+        strength = torch.tensor([choice.strength for choice in choices])
         with torch.inference_mode():
-            codes = self.network.draw(
-                noise.contiguous(memory_format=torch.channels_last), category, colors, weave, flow_times(STEPS), GUIDANCE
-            )
-            decoded: Tensor = self.network.decoder(codes)
-            large = torch.tensor([choice.large for choice in choices])[:, None, None, None]
-            twice = decoded[:, :4].repeat(1, 1, 2, 2)
-            logits = SHARPNESS * torch.where(large, enlarged(decoded[:, :4]), twice)
-        unused = torch.arange(4)[None] >= colors[:, None].clamp(min=1)
-        logits = logits.masked_fill(unused[:, :, None, None], -torch.inf)
-        light = decoded[:, 4].repeat(1, 2, 2)
-        return logits.softmax(dim=1).permute(0, 2, 3, 1).numpy(), LIGHT * light.numpy()
+            codes = self.network.mixture.sample(TEMPERATURE * z, category, form)
+            repeats: Tensor = SHARPNESS.get(CATEGORY_IDS[number], 2.0) * self.network.decoder(codes, category)
+            for i, choice in enumerate(choices):
+                repeats[i, max(choice.layers, 1) :] = -100.0
+            pairs = zip(repeats, choices, strict=True)
+            tiles = torch.stack([laid_out(flipped(repeat, choice.flip), choice.layout) for repeat, choice in pairs])
+            light = self.network.weave(z, weave, strength).repeat(1, 2, 2)
+        return tiles.softmax(dim=1).permute(0, 2, 3, 1).numpy(), light.numpy()
+
+    def _form(self, number: int, colors: int, seed: int) -> int:
+        """The form of one pattern: the commoner it is in cloth of so many colours, the oftener it is chosen."""
+        shares = self.network.mixture.share[number, colors].tolist()
+        return Random(f"form/{number}/{seed}").choices(range(len(shares)), weights=shares)[0]
 
     def _tiles(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
         return np.stack([painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)])
 
 
+def flipped(repeat: Tensor, flip: str) -> Tensor:
+    """A repeat (c, 64, 64) mirrored left to right ("x"), top to bottom ("y"), transposed ("t")."""
+    for each in flip:
+        repeat = repeat.transpose(1, 2) if each == "t" else repeat.flip(2 if each == "x" else 1)
+    return repeat
+
+
+def laid_out(repeat: Tensor, layout: str) -> Tensor:
+    """A tile (c, 128, 128) of a repeat (c, 64, 64), as printers lay them: one large, straight, half dropped, mirrored
+    or turned. The last three only where nothing crosses the repeat's edge, else straight."""
+    if layout == "large":
+        return enlarged(repeat[None])[0]
+    edge = torch.cat([repeat[:, 0], repeat[:, -1], repeat[:, :, 0], repeat[:, :, -1]], dim=1).softmax(dim=0)
+    if layout == "straight" or edge[0].min() < 0.8:
+        return repeat.repeat(1, 2, 2)
+    if layout == "drop":
+        return torch.cat([repeat.repeat(1, 2, 1), repeat.roll(PIXELS // 2, 1).repeat(1, 2, 1)], dim=2)
+    if layout == "mirrored":
+        other = repeat.flip(2)
+        return torch.cat([torch.cat([repeat, other], dim=2), torch.cat([other, repeat], dim=2)], dim=1)
+    one, two, three = (repeat.rot90(k, (1, 2)) for k in (1, 2, 3))
+    return torch.cat([torch.cat([repeat, one], dim=2), torch.cat([three, two], dim=2)], dim=1)
+
+
 def enlarged(logits: Tensor) -> Tensor:
     """A repeat (n, c, h, w) at twice its size, its edges still meeting; layers stay as sharp, as logits are enlarged."""
     padded = F.pad(logits, (4, 4, 4, 4), mode="circular")
     return F.interpolate(padded, scale_factor=2.0, mode="bicubic", align_corners=False)[:, :, 8:-8, 8:-8]
-
-
-def flow_times(steps: int) -> list[float]:
-    """Falling times from 1 to 0, finer where the form of a pattern is decided."""
-    return [1.0 - i / steps for i in range(steps)] + [0.0]
 
 
 def sheets(tiles: np.ndarray, size: int) -> np.ndarray:

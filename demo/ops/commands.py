@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.ops.job_commands import accepted, add_job_commands, open_runner
+from demo.ops.logs import begin_logging
 from demo.ops.mcp_command import add_mcp_command
 from demo.ops.style_commands import add_style_commands
 from demo.store.errors import ServiceError
@@ -28,11 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_env()
-        logging.basicConfig(
-            level=settings.log_level.upper(), stream=sys.stderr,
-            format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
-        )  # fmt: skip
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        begin_logging(settings)
         os.umask(0o077)
         with ExitStack() as arguments.closing:
             return arguments.run(settings, arguments)
@@ -90,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     returning.add_argument("folder", type=Path)
     inviting = command(code, "code", "Make a code that lets one browser in, or moves an owner to it.")
     inviting.add_argument("--owner", help="for this owner (default: a new one)")
+    command(ready, "ready", "Say whether a worker on this machine is ready to draw (a probe: status 0 or 1).")
     command(show_settings, "settings", "List every setting with its default.")
     _add_children(commands)
     return parser
@@ -240,6 +237,14 @@ def code(settings: Settings, arguments: argparse.Namespace) -> int:
     made, _ = _services(settings, arguments, encoder=False).owners.make_code(_owner_id(arguments.owner))
     print(made)
     return 0
+
+
+def ready(settings: Settings, arguments: argparse.Namespace) -> int:
+    from demo.ops.probe import workers_here
+
+    states = workers_here(settings)
+    print(", ".join(states) or "there is no worker on this machine")
+    return 0 if "ready" in states else 1
 
 
 def show_settings(_settings: Settings, _arguments: argparse.Namespace) -> int:

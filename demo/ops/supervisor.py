@@ -1,4 +1,4 @@
-"""One parent that starts and watches two children: the web server and the worker.
+"""One parent that starts and watches its children: web server and worker, one of each unless settings say otherwise.
 
 The parent holds the listening socket, so that requests wait instead of failing while the web process is restarted. A
 child that dies is started again, and so is one that hangs: each sends a byte every two seconds through a line that only
@@ -104,10 +104,9 @@ def serve(settings: Settings, command: Sequence[str] = COMMAND) -> int:
         stop = threading.Event()
         on_end(stop.set)
         host, port = listener.getsockname()[:2]
-        children = [
-            Child("web", (*command, "web", "--fd", str(listener.fileno())), (listener.fileno(),)),
-            Child("worker", (*command, "worker"), ()),
-        ]
+        fd = listener.fileno()
+        children = [Child("web", (*command, "web", "--fd", str(fd)), (fd,)) for _ in range(settings.web_processes)]
+        children += [Child("worker", (*command, "worker"), ()) for _ in range(settings.workers)]
         logger.info("그려줘 listens on http://%s:%d/", host, port)
         while not stop.is_set():
             started = [child.look() for child in children]

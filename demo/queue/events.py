@@ -1,7 +1,8 @@
 """What happens to a generation, as numbered rows that streams replay, and one reader that hands them to all streams.
 
 A client sees `number`, which counts within its generation alone; `seq` counts everybody's events and stays inside.
-The reader is one thread that asks the database for news ten times a second while anybody listens.
+The reader is one thread that asks the database for news while anybody listens: ten times a second, or whenever another
+process says that there are some (relay.py).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from demo.store.database import Database
+from demo.queue.relay import NoRelay, Relay
+from demo.store.database import NEWS, Database
 from demo.store.tables import Event, Generation
 
 logger = logging.getLogger(__name__)
-INTERVAL = 0.1
 TICK_SECONDS = 1.0
+LEAST_SECONDS = 0.02  # between two looks, however much others write
 LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
 Hear = Callable[[Sequence[Event]], None]
 
@@ -30,12 +32,14 @@ def append(session: Session, generation_id: str, kind: str, data: dict[str, obje
     counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
     counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)
     number = session.scalar(counting) or 1
+    session.info[NEWS] = True
     session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
 
 
 def begin(session: Session, generation_id: str, kind: str) -> int:
     """Add the first event of a new generation in the caller's transaction; returns its number, for the new row."""
     session.add(Event(generation_id=generation_id, number=1, kind=kind, data={}))
+    session.info[NEWS] = True
     return 1
 
 
@@ -56,8 +60,9 @@ class Watcher:
     `tick`, if set, is called about once a second with the ids that are listened for.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, relay: Relay | None = None) -> None:
+        self._database, self._relay = database, relay or NoRelay()
+        self._news = False
         self._condition = threading.Condition()
         self._listeners: dict[str, list[Hear]] = {}
         self._seq = 0
@@ -78,6 +83,7 @@ class Watcher:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._watch, name="events", daemon=True)
                 self._thread.start()
+                self._relay.subscribe(self._hear_of_news)
             self._condition.notify_all()
 
     def leave(self, generation_id: str, hear: Hear) -> None:
@@ -104,10 +110,13 @@ class Watcher:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._closed or self._listeners)
-                self._condition.wait_for(lambda: self._closed, timeout=INTERVAL)
+                self._condition.wait_for(lambda: self._closed or self._news, timeout=self._relay.look_seconds)
                 if self._closed:
                     return
+                told, self._news = self._news, False
                 ids = list(self._listeners)
+            if told:
+                time.sleep(LEAST_SECONDS)
             try:
                 self._look()
                 if time.monotonic() >= due:
@@ -117,6 +126,11 @@ class Watcher:
                 logger.warning("cannot look for events: %s", type(error).__name__)
             except Exception:
                 logger.exception("an event could not be handed on")
+
+    def _hear_of_news(self) -> None:
+        with self._condition:
+            self._news = True
+            self._condition.notify_all()
 
     def _look(self) -> None:
         with self._database.look() as session:

@@ -32,6 +32,7 @@ class Waiting(NamedTuple):
     attempt: int
     address: str | None = None
     address_turn: float = 0
+    weights: str = ""
 
     @property
     def place(self) -> str:

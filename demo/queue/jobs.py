@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from demo.queue import events
 from demo.queue.fairness import QueueLimits, Waiting, choose_batch, fair_order
+from demo.queue.relay import NoRelay, Relay
+from demo.queue.weights import Weights
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -32,7 +34,7 @@ def _waiting() -> Select[*tuple[Any, ...]]:
     """Built once: it is asked for at every place in the queue that is told."""
     return (
         select(Generation.id, Generation.owner_id, Generation.turn, Generation.n, Generation.batch_key,
-               Generation.attempt, Generation.address, Generation.address_turn, Owner.served_turn)
+               Generation.attempt, Generation.address, Generation.address_turn, Generation.weights, Owner.served_turn)
         .join(Owner, Owner.id == Generation.owner_id).where(Generation.status == "queued")
         .order_by(Generation.turn, Generation.created_at, Generation.id)
     )  # fmt: skip
@@ -91,8 +93,12 @@ def line_up(session: Session, row: Generation, place: Place) -> None:
 class JobQueue:
     """What a worker does with jobs, in short transactions."""
 
-    def __init__(self, database: Database, settings: Settings, worker: str) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, worker: str, relay: Relay | None = None,
+        weights: Weights | None = None,
+    ) -> None:  # fmt: skip
         self._database, self._settings, self.worker = database, settings, worker
+        self._relay, self._weights = relay or NoRelay(), weights
         self.usual_guidance: float | None = None  # of the checkpoint, once it is known
 
     def claim(self) -> list[Generation]:
@@ -103,7 +109,8 @@ class JobQueue:
             return []
         with self._database.write() as session:
             turn = next_turn(session)  # first: another worker that claims waits until this is committed
-            order = queue_order(session)
+            taken = self._weights.taken() if self._weights else None
+            order = [job for job in queue_order(session) if taken is None or job.weights in taken]
             if not order:
                 return []
             head = session.get_one(Generation, order[0].id, with_for_update=True)
@@ -123,9 +130,12 @@ class JobQueue:
         return self._settings.batch * (1 if scale is None or scale > 1 else 2)
 
     def any_waits(self) -> bool:
-        """Whether any job waits to be begun: a look without taking turns with writers."""
+        """Whether any job waits that this worker would begin: a look without taking turns with writers."""
+        query = select(Generation.id).where(Generation.status == "queued").limit(1)
+        if self._weights:
+            query = query.where(Generation.weights.in_(self._weights.taken()))
         with self._database.look() as session:
-            return session.scalar(select(Generation.id).where(Generation.status == "queued").limit(1)) is not None
+            return session.scalar(query) is not None
 
     def renew(self, jobs: Iterable[Generation]) -> None:
         """Keep the leases of what is being drawn."""
@@ -148,6 +158,7 @@ class JobQueue:
 
     def report(self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]) -> None:
         """Write one step of a batch: progress, event and the pictures so far."""
+        relayed = {id for id, pictures in previews.items() if pictures and self._relay.keep_previews(id, pictures)}
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
             for job in session.scalars(select(Generation).where(*mine)):
@@ -155,7 +166,7 @@ class JobQueue:
                 shown = len(pictures) or (job.progress or {}).get("previews", 0)
                 version = progress["done"] if pictures else (job.progress or {}).get("version", 0)
                 job.progress = progress | {"previews": shown, "version": version}
-                for position, data in enumerate(pictures):
+                for position, data in enumerate(pictures if job.id not in relayed else ()):
                     session.merge(Preview(generation_id=job.id, position=position, data=data))
                 events.append(session, job.id, "progress", job.progress)
 

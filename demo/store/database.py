@@ -12,25 +12,30 @@ import fcntl
 import logging
 import sqlite3
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from demo.store.errors import ServiceError, from_failure
 from demo.store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0011"  # the newest revision in migrations/versions
+HEAD = "0012"  # the newest revision in migrations/versions
 BUSY_MILLISECONDS = 5000  # how long a writer waits for its turn
 LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCKS = {"migration": 0x6772_6A77, "starter": 0x6772_6A78}  # of PostgreSQL's advisory locks: numbers of ours alone
+IDLE_SECONDS = 1.0  # a connection to PostgreSQL that rested for so long is asked whether it lives
+AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 BACKUPS = "backups"
+NEWS = "news"  # in a session's `info`: what it commits is to be told to other processes (`Database.tell`)
 OWN = ("studio.sqlite*", "files", "index", BACKUPS, "secret_key", "admin_token", "*.lock", "reserve")
 
 
@@ -40,10 +45,12 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         self.engine = _engine(make_url(url))
         self._writers = self.engine.execution_options(begin="IMMEDIATE")
-        self._lookers = self.engine.execution_options(begin="NONE")
+        sqlite = self.engine.dialect.name == "sqlite"
+        self._lookers = self.engine.execution_options(**{"begin": "NONE"} if sqlite else AUTOCOMMIT)
         name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         self.path = Path(name) if name and name != ":memory:" else None
         self._file: tuple[int, int] | None = None  # device and inode of the file when it was first used
+        self.tell: Callable[[], None] = lambda: None  # called after a commit that holds NEWS
         self.damage: str | None = None  # what the last check of the whole file found: nothing is written then
 
     @contextmanager
@@ -54,7 +61,8 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Session]:
-        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`.
+        """A session for one query, which needs no BEGIN and no end: half the calls into SQLite of `read`, and a
+        third of the round trips to PostgreSQL.
 
         Each query of it sees a moment of its own. A thread gives up the interpreter's lock at every call.
         """
@@ -64,9 +72,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes commit together at the end, or not at all. Raises ServiceError database_damaged."""
-        with Session(self._writers, expire_on_commit=False) as session, session.begin():
-            yield session
-            self.require_sound()
+        with Session(self._writers, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                self.require_sound()
+            if session.info.get(NEWS):
+                self.tell()
 
     def require_sound(self) -> None:
         """Raise ServiceError database_damaged where what is written now may be lost."""
@@ -156,9 +167,9 @@ def open_database(settings: Settings) -> Database:
     secure_folder(settings.data_dir)
     database = Database(settings.sqlalchemy_url)
     try:
-        if database.revision() != HEAD:
+        if _is_behind(database):
             with one_at_a_time(database, settings.data_dir, "migration"):
-                if database.revision() != HEAD:
+                if _is_behind(database):
                     _upgrade_with_backup(database, settings.data_dir)
         database.touch()
     except BaseException as error:
@@ -168,6 +179,17 @@ def open_database(settings: Settings) -> Database:
             raise known from error
         raise
     return database
+
+
+def _is_behind(database: Database) -> bool:
+    """Whether migrations are to be run. A newer version may have run more: they add only, so this one goes on."""
+    revision = database.revision()
+    if revision is not None and revision > HEAD:
+        logger.warning(
+            "the database is at revision %s, this version knows %s: upgrade this process too", revision, HEAD
+        )
+        return False
+    return revision != HEAD
 
 
 def upgrade(database: Database) -> None:
@@ -227,11 +249,31 @@ def _upgrade_with_backup(database: Database, folder: Path) -> None:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_size=16, max_overflow=48, hide_parameters=True)
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", _ping_idle)
+        return engine
     engine = create_engine(url, pool_size=16, max_overflow=96, pool_timeout=10, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that has rested whether it still lives; a ping before every query would double their number."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE_SECONDS:
+        return
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT 1")
+        cursor.close()
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError("the connection has gone") from error  # the pool opens another one
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

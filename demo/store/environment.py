@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+RENAMED = {"wake_url": "queue_url"}  # former name → name: both are read, the new one wins
+
 
 def read(fields: type[BaseModel], environ: Mapping[str, str]) -> dict[str, Any]:
     """The fields that `environ` gives, by name, as text: variables are named like the fields, in capitals."""
@@ -26,4 +28,5 @@ class _Environment(EnvSettingsSource):
         super().__init__(settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
+        given = {name.lower(): value for name, value in self._environ.items()}
+        return {new: given[old] for old, new in RENAMED.items() if old in given} | given

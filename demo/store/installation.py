@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from demo.store.database import Database
 from demo.store.storage import Storage
@@ -50,13 +51,22 @@ def _note(database: Database, storage: Storage) -> dict[str, Any]:
     with database.read() as session:
         note = session.get(StudioNote, NOTE)
     if note is None:
-        alone = _is_empty(storage) or _has_sample(database, storage)
+        note = _made(database, alone=_is_empty(storage) or _has_sample(database, storage))
+    return note.value
+
+
+def _made(database: Database, alone: bool) -> StudioNote:
+    """The note, made here or by a process that was quicker."""
+    try:
         with database.write() as session:
             note = session.get(StudioNote, NOTE)
             if note is None:
                 note = StudioNote(name=NOTE, value={"id": new_id(), "alone": alone})
                 session.add(note)
-    return note.value
+    except IntegrityError:  # PostgreSQL: both looked before either wrote
+        with database.read() as session:
+            note = session.get_one(StudioNote, NOTE)
+    return note
 
 
 def _is_empty(storage: Storage) -> bool:

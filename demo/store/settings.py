@@ -51,8 +51,10 @@ class Settings(BaseModel):
     )
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
     index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
+    index_url: str = _setting("", "Where similar prompts are found: empty: by each web process; pgvector: there.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
     storage_url: str = _setting("", "fsspec URL of the pictures; empty: DATA_DIR/files.")
+    storage_reads: str = _setting("proxied", "How pictures in S3 are read: proxied; presigned: by links into it.")
     starter: str = _setting(str(REPOSITORY / "demo" / "starter"), "Starter gallery; empty: none.")
     access: str = _setting("", "open or token; must be said when HOST is not loopback. Empty: open.")
     admin_token: str = _setting("", "Admin token; empty: made at first start in DATA_DIR/admin_token.")
@@ -66,7 +68,9 @@ class Settings(BaseModel):
     visible_mark: bool = _setting(False, "Write 'AI generated' into the corner of downloaded pictures.")
     address_share: float = _setting(0.5, "Share of the waiting places that jobs from one address may take.")
     drafts: str = _setting("auto", "Drafts while typing: on, off; auto: not for a public checkpoint without a GPU.")
-    wake_url: str = _setting("", "Where workers hear of new jobs: empty: they look ten times a second; redis://…")
+    queue_url: str = _setting("", "How workers are woken: empty: they look ten times a second; redis://…: by Celery.")
+    web_processes: int = _setting(1, "Processes that answer HTTP and that `serve` starts.")
+    workers: int = _setting(1, "Worker processes that `serve` starts; 0: others draw (python -m demo worker).")
     queue: int = _setting(400, "Waiting jobs of everybody together; beyond it 429.")
     jobs_per_owner: int = _setting(100, "Waiting and running jobs of one person; beyond it 429.")
     first_page_likes: int = _setting(
@@ -79,13 +83,14 @@ class Settings(BaseModel):
     lease_seconds: float = _setting(30.0, "A job whose worker is silent for so long is drawn again.")
     rate_writes: str = _setting("240/minute", "Writing requests of one person.")
     rate_reads: str = _setting("3000/minute", "Reading requests of one person.")
-    rate_storage: str = _setting("", "Where rates are counted: empty: in this process; a URL of `limits` (redis://…).")
+    rate_storage: str = _setting("", "Where rates are counted; empty: QUEUE_URL, else DATABASE_URL, else this process.")
     rate_newcomers: str = _setting("600/hour", "New anonymous people from one address.")
     rate_address: str = _setting("12000/minute", "Requests of one address, whoever they are for.")
     a1111: str = _setting("", "A1111's API at /sdapi/v1: empty: off; loopback: programs of this machine; token.")
     studio_token: str = _setting("", "Token by which `python -m demo mcp` acts; over HTTP callers may send their own.")
     metrics_open: bool = _setting(False, "Answer /metrics to whoever asks from this machine, without the admin token.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = _setting("text", "How processes log: text; json: one object a line.")
 
     def __init__(self, **values: object) -> None:
         try:
@@ -112,12 +117,30 @@ class Settings(BaseModel):
             raise SettingsError(f"A1111={self.a1111}: allowed are loopback and token, or nothing")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
+        if self.storage_reads not in ("proxied", "presigned"):
+            raise SettingsError(f"STORAGE_READS={self.storage_reads}: allowed are proxied and presigned")
+        if self.log_format not in ("text", "json"):
+            raise SettingsError(f"LOG_FORMAT={self.log_format}: allowed are text and json")
         if self.drafts not in ("auto", "on", "off"):
             raise SettingsError(f"DRAFTS={self.drafts}: allowed are auto, on and off")
+        if self.index_url not in ("", "local", "pgvector", "pgvector://"):
+            raise SettingsError(f"INDEX_URL={self.index_url}: allowed are local and pgvector, or nothing")
+        if self.index_url.startswith("pgvector") and not self.database_url.startswith("postgresql"):
+            raise SettingsError(f"INDEX_URL={self.index_url}: needs DATABASE_URL=postgresql+psycopg://…")
         if self.index_engine not in ("annoy", "hnswlib"):
             raise SettingsError(f"INDEX_ENGINE={self.index_engine}: allowed are annoy and hnswlib")
-        for name in ("port", "queue", "jobs_per_owner", "batch", "streams", "connections", "max_disk"):
-            if getattr(self, name) < (0 if name == "port" else 1):
+        for name in (
+            "port",
+            "workers",
+            "web_processes",
+            "queue",
+            "jobs_per_owner",
+            "batch",
+            "streams",
+            "connections",
+            "max_disk",
+        ):
+            if getattr(self, name) < (0 if name in ("port", "workers") else 1):
                 raise SettingsError(f"{name.upper()}={getattr(self, name)}: must be positive")
         if self.port > 65535 or min(self.retention_days, self.trash_days, self.proxies) < 0 or self.lease_seconds <= 0:
             raise SettingsError(
@@ -127,8 +150,8 @@ class Settings(BaseModel):
             raise SettingsError(f"FIRST_PAGE_LIKES={self.first_page_likes}: must be from 0")
         if not 0 < self.address_share <= 1:
             raise SettingsError(f"ADDRESS_SHARE={self.address_share}: must be above 0, at most 1")
-        if self.wake_url and not self.wake_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("WAKE_URL must begin with redis://, rediss:// or unix://, or be empty")
+        if self.queue_url and not self.queue_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError(f"QUEUE_URL={self.queue_url}: must begin with redis://, rediss:// or unix://")
         return self
 
     @classmethod
@@ -168,6 +191,12 @@ class Settings(BaseModel):
     def files_url(self) -> str | Path:
         """Where the pictures are: a folder, or an fsspec URL."""
         return self.storage_url or (self.data_dir / "files").resolve()
+
+    @property
+    def rates_url(self) -> str:
+        """Where rates are counted: a URL of `limits`; "database"; empty: in this process."""
+        together = self.database_url or self.web_processes > 1
+        return self.rate_storage or self.queue_url or ("database" if together else "")
 
     @property
     def engines_dir(self) -> Path:

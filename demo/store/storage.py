@@ -14,13 +14,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from demo.store.remote import asked, open_remote
 from demo.store.tables import new_id
 
 SUFFIXES = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
@@ -42,12 +43,12 @@ class Storage:
         if isinstance(where, Path) or "://" not in where:  # taken as it is: `%`, `?` and `::` are letters of a path
             self.fs, self.root = LocalFileSystem(), str(Path(where).absolute())
         else:
-            self.fs, self.root = fsspec.core.url_to_fs(where)
+            self.fs, self.root = open_remote(where)
         self.local = self.fs.protocol == "file" or "file" in self.fs.protocol
         if self.local:
             Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
-        else:
-            self.fs.makedirs(self.root, exist_ok=True)
+        elif not str(where).startswith("s3"):  # a bucket is not made here: its name may be wrong
+            self._ask(self.fs.makedirs, self.root, exist_ok=True)
 
     def write(self, image_id: str, stage: str, media_type: str, data: bytes) -> dict[str, str | int]:
         """Store one file of a picture; returns what its row keeps: key, bytes, sha256. Raises OSError."""
@@ -62,29 +63,40 @@ class Storage:
             Path(path).parent.mkdir(mode=0o700, exist_ok=True)
             _write_durably(Path(path), data)
         else:
-            self.fs.pipe_file(path, data)
+            self._ask(self.fs.pipe_file, path, data)
 
     def read(self, file: dict[str, str | int]) -> bytes:
         """The bytes of a file, checked against its row. Raises FileNotFoundError, DamagedFile."""
         key = str(file["key"])
         try:
-            data: bytes = self.fs.cat_file(self._path(key))
+            data: bytes = self._ask(self.fs.cat_file, self._path(key))
         except FileNotFoundError:
             self._move(f"{QUARANTINE}/{key}", key)  # a row names it after all
-            data = self.fs.cat_file(self._path(key))
+            data = self._ask(self.fs.cat_file, self._path(key))
+        if not self.local and hashlib.sha256(data).hexdigest() != file["sha256"]:
+            data = self._ask(self.fs.cat_file, self._path(key))  # a connection may have broken half way
         if hashlib.sha256(data).hexdigest() != file["sha256"]:
             raise DamagedFile(f"{file['key']} is damaged: {len(data)} bytes, {file['bytes']} expected")
         return data
 
+    def signed_url(self, file: dict[str, str | int], seconds: int) -> str | None:
+        """A URL by which anybody may read a file for so long, from the store itself; None where there is no such thing.
+
+        Nothing is asked of the store. Raises OSError.
+        """
+        if self.local or not hasattr(self.fs, "sign"):
+            return None
+        return str(self._ask(self.fs.sign, self._path(str(file["key"])), expiration=seconds))
+
     def holds(self, key: str) -> bool:
         """Whether there is a file under a key."""
-        return bool(self.fs.exists(self._path(key)))
+        return bool(self._ask(self.fs.exists, self._path(key)))
 
     def remove(self, key: str) -> None:
         """Remove a file, from the quarantine too; one that is gone already is no error."""
         for path in (self._path(key), f"{self.root}/{QUARANTINE}/{key}"):
             with contextlib.suppress(FileNotFoundError):
-                self.fs.rm_file(path)
+                self._ask(self.fs.rm_file, path)
 
     def remove_all_of(self, prefix: str) -> None:
         """Remove every file of pictures whose ids begin so, half-written and quarantined ones too."""
@@ -97,7 +109,7 @@ class Storage:
                 known = KEY.fullmatch(f"{prefix[:2]}/{name}") or PART.fullmatch(f"{prefix[:2]}/{name}")
                 if known and name.removeprefix(".").startswith(prefix):
                     with contextlib.suppress(FileNotFoundError):
-                        self.fs.rm_file(f"{folder}/{name}")
+                        self._ask(self.fs.rm_file, f"{folder}/{name}")
 
     def found(self, older_than: float = 0.0) -> Iterator[str]:
         """Every file with a name that is made here, half-written ones included, older than so many seconds.
@@ -115,13 +127,13 @@ class Storage:
         keys = list(self._named(f"{QUARANTINE}/", older_than))
         for key in keys:
             with contextlib.suppress(FileNotFoundError):
-                self.fs.rm_file(f"{self.root}/{QUARANTINE}/{key}")
+                self._ask(self.fs.rm_file, f"{self.root}/{QUARANTINE}/{key}")
         return len(keys)
 
     def installation(self) -> str | None:
         """Which installation's database the files here belong to; None where none has said so."""
         try:
-            return str(json.loads(self.fs.cat_file(f"{self.root}/{MARK}"))["installation"])
+            return str(json.loads(self._ask(self.fs.cat_file, f"{self.root}/{MARK}"))["installation"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -133,7 +145,7 @@ class Storage:
         if self.local:
             _write_durably(Path(self.root) / MARK, data)
         else:
-            self.fs.pipe_file(f"{self.root}/{MARK}", data)
+            self._ask(self.fs.pipe_file, f"{self.root}/{MARK}", data)
 
     def free_bytes(self) -> int | None:
         """Bytes that can still be written; None where the store does not say."""
@@ -159,19 +171,19 @@ class Storage:
 
     def _list(self, path: str) -> list[dict[str, object]]:
         try:
-            return list(self.fs.ls(path, detail=True))
+            return list(self._ask(self.fs.ls, path, detail=True))
         except FileNotFoundError:
             return []
 
     def _probe(self) -> float:
         """Write and remove one small file; returns the moment that the store gave it."""
         path = f"{self.root}/{PROBE}{new_id()}"
-        self.fs.pipe_file(path, b"ok")
+        self._ask(self.fs.pipe_file, path, b"ok")
         try:
             self.fs.invalidate_cache()
-            moment = _modified(self.fs.info(path))
+            moment = _modified(self._ask(self.fs.info, path))
         finally:
-            self.fs.rm_file(path)
+            self._ask(self.fs.rm_file, path)
         return float("-inf") if moment is None else moment
 
     def _move(self, source: str, target: str) -> None:
@@ -182,8 +194,12 @@ class Storage:
             os.utime(before)
             Path(before).replace(after)
         else:
-            self.fs.copy(before, after)
-            self.fs.rm_file(before)
+            self._ask(self.fs.copy, before, after)
+            self._ask(self.fs.rm_file, before)
+
+    def _ask(self, call: Callable[..., Any], *given: object, **named: object) -> Any:
+        """A call to the file system. Raises FileNotFoundError, OSError."""
+        return call(*given, **named) if self.local else asked(self.root, call, *given, **named)
 
     def _path(self, key: str) -> str:
         if not KEY.fullmatch(key):

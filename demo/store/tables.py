@@ -114,6 +114,8 @@ class Generation(Base):
     progress: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]
     attempt: Mapped[int] = mapped_column(default=0)
+    weights: Mapped[str] = mapped_column(default="", server_default="")  # of which it is to be drawn; "": of any
+    request_id: Mapped[str] = mapped_column(default="", server_default="")  # of the request that asked for it
     worker: Mapped[str | None]
     lease_until: Mapped[float | None]  # a mark that changes while its worker lives: see demo/queue/leases.py
     turn: Mapped[int] = mapped_column(Count, default=0)  # the turn in which it came: the order of waiting
@@ -299,6 +301,15 @@ class Counter(Base):
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[int] = mapped_column(Count, default=0)
+
+
+class RateCount(Base):
+    """How often somebody did something in a window of time, where several web processes count in the database."""
+
+    __tablename__ = "rate_counts"
+    key: Mapped[str] = mapped_column(primary_key=True)  # a keyed hash of what is counted, and for whom
+    count: Mapped[int]
+    ends: Mapped[float] = mapped_column(index=True)  # by the database's clock
 
 
 _counters = Counter.__table__.c

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from demo.queue import jobs
 from demo.queue.wake import Wake
+from demo.store import request_id
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
@@ -28,6 +29,7 @@ from demo.studio.searching import Found, Searcher
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
+from demo.studio.weights import weights_of
 from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
@@ -118,7 +120,8 @@ class Asking:
             id=new_id(), owner_id=viewer.owner_id, created_at=time.time(), status="queued", kind=job.kind,
             prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
             spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
-            index_id=new_id(), attempt=0,
+            index_id=new_id(), attempt=0, request_id=request_id.current(),
+            weights=weights_of(self._settings.checkpoint),
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 

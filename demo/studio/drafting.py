@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from demo.queue import drafts
-from demo.queue.wake import Wake
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.studio.asking import Asking
@@ -21,9 +20,9 @@ LEAST_STEPS = 4  # of the base stage; a draft takes half of what the checkpoint 
 class Drafting:
     """Asks a worker for drafts; safe from any thread."""
 
-    def __init__(self, settings: Settings, readiness: Readiness, asking: Asking, wake: Wake) -> None:
+    def __init__(self, settings: Settings, readiness: Readiness, asking: Asking) -> None:
         self._folder = settings.drafts_dir
-        self._readiness, self._asking, self._wake = readiness, asking, wake
+        self._readiness, self._asking = readiness, asking
         self._at_once = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def offered(self) -> bool:
@@ -44,7 +43,6 @@ class Drafting:
         if not self._at_once.acquire(blocking=False):
             return None
         try:
-            self._wake.ring()  # a worker that waits for a signal looks for drafts, too
             person = viewer.owner_id or viewer.address or ""
             answer = drafts.ask(self._folder, person, job.to_row(), PATIENCE_SECONDS)
         finally:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from demo.queue import events, jobs
 from demo.queue.places import Places
+from demo.queue.relay import NoRelay, Relay
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.tables import ENDED, AbuseReport, Event, Generation, Image, Preview, new_id
@@ -41,8 +42,8 @@ MOST_CHILDREN = 100  # of one picture in an answer, the oldest first
 class Generations:
     """What is there of generations, for whoever asks; safe from any thread."""
 
-    def __init__(self, database: Database, searcher: Searcher) -> None:
-        self.database, self._searcher = database, searcher
+    def __init__(self, database: Database, searcher: Searcher, relay: Relay | None = None) -> None:
+        self.database, self._searcher, self._relay = database, searcher, relay or NoRelay()
         self.places = Places(database)
 
     # Seeing
@@ -125,6 +126,8 @@ class Generations:
         self.get(viewer, generation_id, own=True)
         if place >= MOST_PREVIEWS:  # a number too long for the database, too
             raise ServiceError("not_found")
+        if (relayed := self._relay.preview(generation_id, place)) is not None:
+            return relayed
         with self.database.read() as session:
             row = session.get(Preview, (generation_id, place))
         if row is None:

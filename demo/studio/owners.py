@@ -41,6 +41,7 @@ class Owners:
         self._settings, self._database = settings, database
         key = settings.secret_key or _kept_secret(settings.data_dir / "secret_key")
         self._address_key = hashlib.sha256(b"address " + key.encode()).digest()
+        self.counting_key = hashlib.sha256(b"rates " + key.encode()).digest()
         self._links = TimestampSigner(key, salt="picture-link", digest_method=hashlib.sha256)
         self.local_id = hmac.new(key.encode(), b"programs of this machine", hashlib.sha256).hexdigest()[:32]
         self._signer = Signer(key, salt="owner-cookie", digest_method=hashlib.sha256)

@@ -18,8 +18,14 @@ from demo.store.space import Space
 from demo.store.storage import Storage
 from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
+from demo.studio.weights import weights_of
 
 HEARD_SECONDS = 0.2  # how long a ready worker is believed without another look; any other state is looked up
+ROLES = {
+    "web": ("database", "storage", "encoder", "index"),
+    "worker": ("database", "storage", "checkpoint", "worker"),
+}
+FINE = ("ok", "waits for the encoder")
 SILENT_SECONDS = 15.0  # a worker that has said nothing for so long is not there
 
 
@@ -56,14 +62,18 @@ class Readiness:
         self._known: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, a worker that was ready
 
     def worker(self) -> WorkerRow | None:
-        """A worker that still speaks: one that is ready, if there is one; a ready one as of a moment ago."""
+        """A worker that still speaks: one with this process's weights and ready, if there is one; a ready one as of a
+        moment ago.
+        """
         until, worker = self._known
         if worker is not None and time.monotonic() < until:
             return worker
         with self._database.look() as session:
             rows = list(session.scalars(select(WorkerRow)))
         alive = [row for row in rows if self._speaks(row)]
-        worker = max(alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
+        own = weights_of(self._settings.checkpoint)
+        mine = [row for row in alive if row.detail.get("weights", own) == own]  # an earlier version names none
+        worker = max(mine or alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)
         ready = worker is not None and worker.state == "ready"
         self._known = time.monotonic() + HEARD_SECONDS, worker if ready else None
         return worker
@@ -114,8 +124,22 @@ class Readiness:
         """Bytes of pictures kept."""
         return self._space.used_bytes()
 
-    def report(self) -> ReadinessReport:
-        """The body of /readyz."""
+    def report(self, role: str = "") -> ReadinessReport:
+        """The body of /readyz. `role`: of a web process alone (it can answer), of the workers alone (pictures can be
+        drawn), or empty: of both.
+        """
+        report = self._whole_report()
+        if role:
+            names = ROLES[role]
+            report["checks"] = {name: text for name, text in report["checks"].items() if name in names}
+            failed = {name for name, text in report["checks"].items() if text not in FINE}
+            report["missing"] = [each for each in report["missing"] if each.pop("check") in failed]
+            report["ready"] = not report["missing"]
+        for each in report["missing"]:
+            each.pop("check", None)
+        return report
+
+    def _whole_report(self) -> ReadinessReport:
         from index import metadata as index_tables
 
         checks = {"database": "ok", "storage": "ok", "checkpoint": "ok", "encoder": "ok", "index": "ok", "worker": "ok"}
@@ -124,7 +148,7 @@ class Readiness:
 
         def note(check: str, code: str, **values: object) -> None:
             checks[check] = str(values.get("detail") or code)
-            missing.append({"code": code, "message": message(code, values)})
+            missing.append({"code": code, "message": message(code, values), "check": check})
 
         try:
             self._database.touch(index_tables.tables if self._searcher.ready else ())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from demo.queue.events import Watcher
 from demo.queue.leases import Leases
-from demo.queue.wake import open_wake
+from demo.queue.relay import Relay, open_relay
+from demo.queue.wake import Wake, open_wake
 from demo.store.database import Database, open_database
 from demo.store.installation import belong_together
 from demo.store.settings import Settings
@@ -67,6 +68,8 @@ class Services:
     leases: Leases
     space: Space
     reserve: Reserve
+    wake: Wake
+    relay: Relay
 
     def warm_up(self) -> threading.Thread:
         """Open the encoder and bring in the starter gallery, beside the answering of requests."""
@@ -78,6 +81,8 @@ class Services:
 
     def close(self) -> None:
         self.watcher.close()
+        self.wake.close()
+        self.relay.close()
         self.searcher.close()
         self.database.close()
 
@@ -94,20 +99,27 @@ def open_encoder(path: Path, search: str = "") -> Encoder:
     return WithSearch(encoder, open_search_encoder(search)) if search else encoder
 
 
-def open_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
-    """The web process keeps the index's files fresh in the background."""
+def open_index(settings: Settings, database: Database, encoder: Encoder | Known, background: bool = True) -> Index:
+    """The index of INDEX_URL; the web process keeps the files of a local one fresh in the background."""
+    if settings.index_url.startswith("pgvector"):
+        return _open_pgvector(database, encoder)
     from index import IndexOptions, PromptIndex
 
-    options = IndexOptions(engine=settings.index_engine)
+    options = IndexOptions(engine=settings.index_engine, background=background)
     return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
 
 
 def open_worker_index(settings: Settings, database: Database, encoder: Encoder | Known) -> Index:
     """A worker and the command line only write records; they leave the files to the web process."""
-    from index import IndexOptions, PromptIndex
+    return open_index(settings, database, encoder, background=False)
 
-    options = IndexOptions(engine=settings.index_engine, background=False)
-    return PromptIndex(settings.index_dir, database.engine, encoder.search_dim, encoder.encoder_id, options)
+
+def _open_pgvector(database: Database, encoder: Encoder | Known) -> Index:
+    try:
+        from index.pgvector_index import PgVectorIndex
+    except ImportError as error:
+        raise ValueError("INDEX_URL=pgvector needs pgvector: pip install -r requirements-cluster.txt") from error
+    return PgVectorIndex(database.engine, encoder.search_dim, encoder.encoder_id)
 
 
 def open_services(
@@ -124,17 +136,19 @@ def open_services(
     searcher = Searcher(settings, database, open_encoder, open_index)
     space, reserve = Space(settings, database, storage), Reserve(settings.data_dir)
     readiness = Readiness(settings, database, storage, searcher, space)
-    generations = Generations(database, searcher)
+    relay = open_relay(settings)
+    database.tell = relay.tell
+    generations = Generations(database, searcher, relay)
     styles = Styles(database)
-    wake, guesser = open_wake(settings.wake_url), Guesser(settings, storage, open_describer)
+    wake, guesser = open_wake(settings), Guesser(settings, storage, open_describer)
     uploads = Uploads(settings, database, storage, space)
     deletion = Deletion(database, storage, searcher, reserve)
     asking = Asking(settings, database, searcher, readiness, generations, wake, styles, guesser)
-    watcher, drafting = Watcher(database), Drafting(settings, readiness, asking, wake)
+    watcher, drafting = Watcher(database, relay), Drafting(settings, readiness, asking)
     return Services(
         settings=settings, database=database, storage=storage, owners=Owners(settings, database), searcher=searcher,
         readiness=readiness, generations=generations, asking=asking, drafting=drafting, watcher=watcher,
-        uploads=uploads, space=space, reserve=reserve, zipping=Zipping(database, uploads),
+        uploads=uploads, space=space, reserve=reserve, wake=wake, relay=relay, zipping=Zipping(database, uploads),
         deletion=deletion, trash_can=TrashCan(settings, database, searcher, deletion),
         leases=Leases(database, settings.lease_seconds),
         user_data=UserData(database, storage, searcher), about=About(settings, readiness, searcher, styles, drafting),

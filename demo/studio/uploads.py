@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
@@ -18,6 +19,8 @@ from demo.studio import pictures
 from demo.studio.generations import read_page
 from demo.studio.views import Page
 from demo.studio.visibility import Viewer, ensure_owner, owned_by
+
+LINK_SECONDS = 300  # for which a link into the store works
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,26 @@ class Uploads:
         query = select(Image).where(owned_by(viewer, Image), Image.kind == "upload")
         with self._database.read() as session:
             return Page(*read_page(session, query, Image, cursor, limit))
+
+    def link(self, row: Image, viewer: Viewer, stage: str, as_stored: bool, program: bool) -> str | None:
+        """Where a picture can be read from the store itself (STORAGE_READS=presigned), for LINK_SECONDS; None: here.
+
+        A thumbnail, whoever asks; a whole picture only for its owner, since its file holds the recipe, and only for
+        programs: a page draws into canvases, which take nothing from other places. `as_stored`: nothing is converted.
+        """
+        if self._settings.storage_reads != "presigned" or not as_stored or stage not in row.files:
+            return None
+        if stage != "thumbnail" and not (program and viewer.owns(row.owner_id)):
+            return None
+        return self._storage.signed_url(row.files[stage], LINK_SECONDS)
+
+    def link_source(self) -> str:
+        """The place that `link` leads to, for the page's content security policy; empty: none."""
+        if self._settings.storage_reads != "presigned":
+            return ""
+        url = self._storage.signed_url({"key": f"00/{'0' * 32}.thumbnail.webp"}, LINK_SECONDS)
+        parts = urlsplit(url or "")
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
     def read(
         self, row: Image, viewer: Viewer, stage: str, format: str | None, metadata: bool, download: bool,

@@ -1,4 +1,5 @@
-"""Where the rate limits are counted: in this process, under one lock, by a clock that nobody sets.
+"""Where the rate limits are counted: in this process, under one lock, by a clock that nobody sets; or where several
+web processes count together (Redis, rates_sql.py).
 
 `limits` has a store in memory too, which forgets old counts in a timer that any request may replace and start: two at
 once start the same one, and the second is answered 500 ("threads can only be started once").
@@ -16,11 +17,15 @@ from limits import parse
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from demo.store.database import Database
 from demo.store.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 LOCAL = "counts://"
 SWEEP_SECONDS = 60.0
+REST_SECONDS = 2.0  # after the place where counts are kept could not be reached
+REDIS = ("redis", "rediss", "unix")  # schemes
+TIMEOUT_SECONDS = 1.0
 IPV6_BITS = 64  # what one customer of a provider has
 
 
@@ -83,21 +88,46 @@ class ExpiringCounters(Storage):
 
 
 class Rates:
-    """How often somebody may do something; `uri` says where it is counted."""
+    """How often somebody may do something, counted in `storage`."""
 
-    def __init__(self, uri: str) -> None:
-        self.storage = storage_from_string(uri)
-        self._strategy = FixedWindowRateLimiter(self.storage)
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._strategy = FixedWindowRateLimiter(storage)
+        self._rests_until = float("-inf")
 
     def count(self, rate: str, what: str, whose: str) -> None:
         """Count one more of `what`; `rate` like 240/minute. Raises ServiceError rate_limited."""
+        if time.monotonic() < self._rests_until:
+            return
         try:
             within = self._strategy.hit(_parsed(rate), what, whose)
         except self.storage.base_exceptions as error:  # kept elsewhere: better uncounted than refused
-            logger.warning("%s are not counted: %s", what, error)
+            logger.warning("for %.0f s no requests are counted: %s", REST_SECONDS, error)
+            self._rests_until = time.monotonic() + REST_SECONDS
             return
         if not within:
             raise ServiceError("rate_limited")
+
+
+def open_storage(url: str, database: Database, key: bytes) -> Storage:
+    """Where counts are kept: `url` of `Settings.rates_url`. `key`: what people and addresses are hashed with."""
+    if not url:
+        return _storage(LOCAL)
+    if url == "database":
+        from demo.web.rates_sql import DatabaseCounters
+
+        return DatabaseCounters(database, key)
+    if url.partition("://")[0] not in REDIS:
+        return _storage(url)
+    url = "redis+" + url if url.startswith("unix://") else url
+    seconds = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS}
+    return _storage(url, **seconds)
+
+
+def _storage(url: str, **options: float | str | bool) -> Storage:
+    storage = storage_from_string(url, **options)
+    assert isinstance(storage, Storage)  # another only for schemes that begin with async+
+    return storage
 
 
 @lru_cache(maxsize=4096)

@@ -67,6 +67,10 @@ class GalleryQuery(PageQuery):
     first: bool = Field(False, description="Only what has been liked by others or approved (FIRST_PAGE_LIKES).")
 
 
+class ReadyQuery(Query):
+    role: Literal["web", "worker"] | None = Field(None, description="Of web processes alone, or of workers alone.")
+
+
 class SearchQuery(Query):
     q: str = Field(min_length=1, max_length=MAX_QUERY, description=QUERY_HELP)
     k: int = Field(10, ge=1, le=100)

@@ -13,12 +13,14 @@ from apiflask import APIFlask
 from flask import Response, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from demo.store import request_id
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
 from demo.studio.owners import COOKIE, COOKIE_SECONDS
+from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web.current import metrics, services
-from demo.web.rates import LOCAL, Rates, neighbourhood
+from demo.web.rates import Rates, neighbourhood, open_storage
 
 logger = logging.getLogger("demo.requests")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")  # anything else counts as other
@@ -69,11 +71,15 @@ def install(app: APIFlask, settings: Settings) -> Rates:
     app.after_request(_headers)
     app.after_request(_finish)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
-    return Rates(settings.rate_storage or LOCAL)
+    everything: Services = app.extensions["services"]
+    source = everything.uploads.link_source()
+    app.extensions["pictures_from"] = f" {source}" if source else ""
+    return Rates(open_storage(settings.rates_url, everything.database, everything.owners.counting_key))
 
 
 def _begin() -> None:
     g.started = time.perf_counter()
+    g.request_id = request_id.begin(request.headers.get(request_id.HEADER))
     g.viewer = Viewer()
     settings = services().settings
     if settings.hosts and _host_name(request.host) not in settings.hosts:
@@ -179,10 +185,12 @@ def _host_name(host: str) -> str:
 
 
 def _headers(response: Response) -> Response:
+    pictures_from = current_app.extensions["pictures_from"]
     nonce = f" 'nonce-{g.nonce}'" if "nonce" in g else ""  # only a page that was rendered with one needs it
     response.headers.setdefault("Content-Security-Policy", (
         f"default-src 'none'; script-src 'self'{nonce}; style-src 'self'{nonce}; "
-        "img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
+        f"img-src 'self' blob: data:{pictures_from}; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
+        "worker-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ))  # fmt: skip
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -214,5 +222,6 @@ def _finish(response: Response) -> Response:
     route = str(request.url_rule.rule) if request.url_rule else "none"
     method = request.method if request.method in METHODS else "other"
     metrics().count(method, route, response.status_code, seconds)
+    response.headers[request_id.HEADER] = g.get("request_id", "")
     logger.info("%s %s %d %.0f ms", method, route, response.status_code, seconds * 1000)
     return response

@@ -16,7 +16,6 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder
 from demo.worker.editing import edit_batch
 from demo.worker.safety import with_safety_checker
-from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
@@ -25,6 +24,7 @@ from jobspec import Draw, Edit, Job, Order, Result, ResultPicture, Warned
 if TYPE_CHECKING:
     from diffusion.editing.request import EditSettings, EditShot
     from diffusion.encoder import TextEncoder
+    from diffusion.lora_card import StyleCard
 
 
 class Drawn(Protocol):

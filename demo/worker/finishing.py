@@ -5,6 +5,7 @@ Nothing stays of a job that is not this worker's any more: cancelled, deleted, o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from demo.queue import jobs
 from demo.queue.jobs import JobQueue
 from demo.store.database import Database
 from demo.store.errors import from_failure
+from demo.store.remote import StorageAway
 from demo.store.space import Space
 from demo.store.storage import Storage
 from demo.store.tables import Generation, Image, new_picture_id
@@ -25,6 +27,7 @@ from demo.studio.visibility import is_public
 from jobspec import SEEDS, Result, ResultPicture
 
 logger = logging.getLogger(__name__)
+AWAY_SECONDS, AGAIN_SECONDS = 180.0, 2.0  # how long a picture waits for a store that is away, and between attempts
 
 
 class Finishing:
@@ -79,7 +82,7 @@ class Finisher:
         started, rows = time.perf_counter(), []
         try:
             for position, picture in enumerate(result.pictures):
-                rows.append(self._store(job, result, picture, position))
+                rows.append(self._store_patiently(job, result, picture, position))
             committed = self._commit(job, result, rows, time.perf_counter() - started)
         except Exception as error:
             self._remove(rows)
@@ -90,6 +93,21 @@ class Finisher:
             return
         if not committed:
             self._remove(rows)
+
+    def _store_patiently(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
+        """Write one picture's files; while the store is away the drawn picture waits, for as long as its job is ours.
+
+        Raises StorageAway after AWAY_SECONDS.
+        """
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return self._store(job, result, picture, position)
+            except StorageAway as error:
+                if time.monotonic() >= deadline or job.id not in self._queue.still_running([job]):
+                    raise
+                logger.warning("job %s waits to be stored: %s", job.id, error)
+            time.sleep(AGAIN_SECONDS)
 
     def _store(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
         """Write one picture's files and give its row."""
@@ -133,6 +151,7 @@ class Finisher:
             return True
 
     def _remove(self, rows: Sequence[Image]) -> None:
-        for row in rows:
-            for file in row.files.values():
+        """Take back what was written; what cannot be reached now is a stray file later."""
+        for file in (file for row in rows for file in row.files.values()):
+            with contextlib.suppress(StorageAway):
                 self._storage.remove(file["key"])

@@ -21,7 +21,10 @@ from demo.queue.drafts import DraftDesk
 from demo.queue.identity import new_identity
 from demo.queue.jobs import JobQueue
 from demo.queue.leases import Leases
+from demo.queue.relay import open_relay
 from demo.queue.wake import open_wake
+from demo.queue.weights import Weights
+from demo.store import request_id
 from demo.store.database import Database
 from demo.store.errors import ServiceError, from_failure
 from demo.store.installation import belong_together
@@ -34,6 +37,7 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
 from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
+from demo.studio.weights import weights_of
 from demo.worker.drafts import Drafter, draws_drafts
 from demo.worker.finishing import Finisher, Finishing
 from demo.worker.runners import MISSING, facts_of
@@ -59,9 +63,14 @@ class Worker:
     ) -> None:  # fmt: skip
         self._settings, self._database, self._storage = settings, database, storage
         self._searcher, self._open_runners = searcher, open_runners
-        self._queue = JobQueue(database, settings, new_identity())
+        self._relay, self._weights = (
+            open_relay(settings),
+            Weights(database, weights_of(settings.checkpoint), settings.lease_seconds),
+        )
+        database.tell = self._relay.tell
+        self._queue = JobQueue(database, settings, new_identity(), self._relay, self._weights)
         self._leases = Leases(database, settings.lease_seconds)
-        self._wake = open_wake(settings.wake_url)
+        self._wake = open_wake(settings)
         self._space = Space(settings, database, storage)
         self._styles = Styles(database)
         self._finishing = Finishing(Finisher(database, storage, searcher, self._queue, self._space))
@@ -96,6 +105,7 @@ class Worker:
                 known = from_failure(error)
                 logger.warning("%s; trying again: %s", known.code, error) if known else logger.exception("worker")
                 self._stop.wait(1.0)
+        self._wake.close()
         self._finishing.wait()
         self._desk.close()
         beat.join(timeout=BEAT_SECONDS * 2)
@@ -104,6 +114,7 @@ class Worker:
 
     def close(self) -> None:
         """Let go of the database; the last process that does leaves it whole, without a log beside it."""
+        self._relay.close()
         self._database.close()
 
     def work_once(self) -> bool:
@@ -118,6 +129,10 @@ class Worker:
         if not batch:
             return False
         self._running, self._moved = batch, time.monotonic()
+        request_id.set_current(batch[0].request_id)
+        for job in batch:
+            about = {"job": job.id, "request_id": job.request_id}
+            logger.info("%s %s begins, attempt %d", job.kind, job.id, job.attempt, extra=about)
         try:
             self._run(batch)
         except Stopping:
@@ -140,6 +155,7 @@ class Worker:
         problem = missing_checkpoint(self._settings.checkpoint)
         if problem is None:
             try:
+                self._weights.own = weights_of(self._settings.checkpoint)
                 if not self._searcher.ready:
                     self._searcher.open()
                 self._searcher.require()
@@ -167,7 +183,8 @@ class Worker:
         return True
 
     def _publish(self, state: str, detail: dict) -> None:
-        self._state = (state, detail)
+        self._state = (state, detail | {"weights": self._weights.own})
+        state, detail = self._state
         row = WorkerRow(name=self._queue.worker, state=state, detail=detail, heartbeat=time.time())
         with self._database.write() as session:
             session.merge(row)

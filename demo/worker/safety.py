@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from diffusion.lora_card import StyleCard
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot
@@ -24,6 +23,7 @@ from diffusion.request import DrawSettings, Shot
 if TYPE_CHECKING:
     from demo.worker.drawing import Drawn, Pipeline
     from diffusion.editing.request import EditSettings, EditShot
+    from diffusion.lora_card import StyleCard
 
 logger = logging.getLogger(__name__)
 Judge = Callable[[Sequence[Image.Image]], list[bool]]

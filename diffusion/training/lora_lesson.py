@@ -1,4 +1,5 @@
-"""What a style is learnt from and measured by: pictures of an imagefolder, each with its caption and the style's word.
+"""What a style or a base is learnt from and measured by: pictures of an imagefolder, each with its caption and, of a
+style, the word that calls it.
 
 In: a folder with metadata.jsonl (file_name, text, text_ko), as `python -m fashion prepare` and `export` write it. Out:
 batches that depend on the step alone, and the error on pictures that no batch shows, with the same noise each time.
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from diffusion.pictures import to_pixels
 from diffusion.training.lora_base import StyleBase, TextConditioning
-from fashion.dataset import METADATA, read_metadata
+from fashion.dataset import METADATA, TEST, read_metadata
 from pictures import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
@@ -35,13 +36,15 @@ class StylePicture:
 
     path: Path
     text: str
+    test: bool = False  # one of the data set's own test rows
 
 
-def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[StylePicture], list[str]]:
+def read_pictures(folder: Path, language: str, trigger: str = "") -> tuple[list[StylePicture], list[str]]:
     """The pictures of an imagefolder with the trigger before each caption, and "name: reason" of what is left out.
 
-    A picture without a caption is called by the trigger alone. Raises FileNotFoundError where there is no metadata,
-    ValueError where too few pictures are left, or where all captions are in the other language.
+    A picture without a caption is called by the trigger alone; without a trigger it is left out. Raises
+    FileNotFoundError where there is no metadata, ValueError where too few pictures are left, or where all captions are
+    in the other language.
     """
     found: dict[str, StylePicture] = {}
     left_out = []
@@ -58,7 +61,11 @@ def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Style
             left_out.append(f"{name}: is not there")
         elif name not in found:
             words = text.strip() if isinstance(text, str) else ""
-            found[name] = StylePicture(path, f"{trigger}, {words}" if words else trigger)
+            called = ", ".join(filter(None, (trigger, words)))
+            if not called:
+                left_out.append(f"{name}: has no caption")
+                continue
+            found[name] = StylePicture(path, called, row.get("split") == TEST)
     if len(found) < LEAST_TRAINED + LEAST_HELD_OUT:
         least = LEAST_TRAINED + LEAST_HELD_OUT
         raise ValueError(f"{folder} has {len(found)} pictures that can be read: give at least {least}")
@@ -66,17 +73,44 @@ def read_pictures(folder: Path, language: str, trigger: str) -> tuple[list[Style
 
 
 def split(pictures: Sequence[StylePicture]) -> tuple[list[StylePicture], list[StylePicture]]:
-    """Pictures to train on and pictures to measure on, chosen by their names, whatever their order."""
+    """Pictures to train on and pictures to measure on, chosen by their names, whatever their order.
+
+    Of a data set with test rows of its own these are measured on, and none is trained on. Raises ValueError where too
+    few are left to train on.
+    """
     ordered = sorted(pictures, key=lambda each: hashlib.sha256(each.path.name.encode()).hexdigest())
+    if len(tested := [each for each in ordered if each.test]) >= LEAST_HELD_OUT:
+        trained = [each for each in ordered if not each.test]
+        if len(trained) < LEAST_TRAINED:
+            raise ValueError(
+                f"{len(trained)} of {len(ordered)} pictures are no test rows: give at least {LEAST_TRAINED}"
+            )
+        return trained, tested[:MOST_HELD_OUT]
+    ordered = [each for each in ordered if not each.test]
     count = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(ordered))))
     return ordered[count:], ordered[:count]
 
 
-class StyleLesson:
-    """Batches of disturbed latents with their captions, and the held-out error; everything is encoded once."""
+@dataclass(frozen=True)
+class Captions:
+    """What the U-Net is told of n texts, of which many may be the same: `places` (n,) of the distinct ones."""
 
-    def __init__(self, base: StyleBase, pictures: Sequence[StylePicture], batch: int) -> None:
+    distinct: TextConditioning
+    places: torch.Tensor
+
+    def rows(self, picked: torch.Tensor) -> TextConditioning:
+        return self.distinct.rows(self.places[picked])
+
+
+class StyleLesson:
+    """Batches of disturbed latents with their captions, and the held-out error; everything is encoded once.
+
+    `most`: train on so many pictures only.
+    """
+
+    def __init__(self, base: StyleBase, pictures: Sequence[StylePicture], batch: int, most: int | None = None) -> None:
         trained, self.held_out = split(pictures)
+        trained = trained[:most]
         self.base, self.batch = base, batch
         self.count = len(trained)
         self._latents = _encoded(base, trained, mirrored=True)  # (2, n, c, h, w)
@@ -94,15 +128,22 @@ class StyleLesson:
         noisy, timesteps, goal = self.base.disturb(self._latents[flips, picked], generator)
         return {"loss": (self.base.predict(noisy, timesteps, conditioning) - goal).square().mean()}
 
-    @torch.no_grad()
     def errors(self) -> torch.Tensor:
         """The error on each held-out picture (n,), the same noise and times at every call."""
+        return self._errors(self._held_latents, self._held_conditioning)
+
+    def trained_errors(self) -> torch.Tensor:
+        """The same on the first pictures that are trained on, as many as may be held out."""
+        return self._errors(self._latents[0, :MOST_HELD_OUT], self._conditioning)
+
+    @torch.no_grad()
+    def _errors(self, latents: torch.Tensor, conditioning: Captions) -> torch.Tensor:
         generator = torch.Generator().manual_seed(0)
-        found = torch.zeros(len(self.held_out))
+        found = torch.zeros(len(latents))
         for _ in range(NOISES):
-            for rows in torch.arange(len(self.held_out)).split(BATCH):
-                noisy, timesteps, goal = self.base.disturb(self._held_latents[rows], generator)
-                output = self.base.predict(noisy, timesteps, self._held_conditioning.rows(rows))
+            for rows in torch.arange(len(latents)).split(BATCH):
+                noisy, timesteps, goal = self.base.disturb(latents[rows], generator)
+                output = self.base.predict(noisy, timesteps, conditioning.rows(rows))
                 found[rows] += (output - goal).square().flatten(1).mean(dim=1).cpu() / NOISES
         return found
 
@@ -136,11 +177,11 @@ def _encoded(base: StyleBase, pictures: Sequence[StylePicture], mirrored: bool) 
     return torch.stack([torch.cat(rows) for rows in views])
 
 
-def _conditioned(base: StyleBase, texts: Sequence[str]) -> TextConditioning:
-    """What the U-Net is told of many texts, each different one encoded once."""
+def _conditioned(base: StyleBase, texts: Sequence[str]) -> Captions:
+    """What the U-Net is told of many texts, each different one encoded and kept once."""
     distinct = list(dict.fromkeys(texts))
     parts = [base.condition(distinct[start : start + BATCH]) for start in range(0, len(distinct), BATCH)]
     pooled = [part.pooled for part in parts if part.pooled is not None]
     whole = TextConditioning(torch.cat([part.hidden for part in parts]), torch.cat(pooled) if pooled else None)
     places = {text: i for i, text in enumerate(distinct)}
-    return whole.rows(torch.tensor([places[text] for text in texts]))
+    return Captions(whole, torch.tensor([places[text] for text in texts]))

@@ -11,12 +11,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("train", help="train the pattern generator, or go on with the one that ships")
     parser.add_argument("folder", type=Path, nargs="?", help="FOLDER/<category>/*.png: one's own cloth (default: none)")
     parser.add_argument("--fabric", type=Path, help="close-ups with labels.tsv (file_name, pattern) as well")
-    parser.add_argument("--drawn", type=int, default=300, help="drawn tiles a category (default %(default)s, 0: none)")
+    parser.add_argument("--drawn", type=int, default=300, help="drawn repeats a category (default %(default)s, 0: none)")
     parser.add_argument("--minutes", type=float, default=60, help="how long (default %(default)s)")
     parser.add_argument("--steps", type=int, default=6000, help="at most (default %(default)s)")
-    parser.add_argument("--batch", type=int, default=28)
+    parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--start", type=Path, help="begin with the generator of this folder, e.g. checkpoints/textile")
+    parser.add_argument("--start", type=Path, help="begin with the decoder of this folder, e.g. checkpoints/textile")
     parser.add_argument("--runs", type=Path, help="where cloth and state lie (default: RUNS_DIR, else runs)")
     parser.add_argument("--out", type=Path, required=True, help="where generator.safetensors goes")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (0: all)")
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         make_cloth(runs / "textile-cloth", source)
     settings = TrainerSettings(
         steps=arguments.steps, minutes=arguments.minutes, finish=True, learning_rate=arguments.learning_rate, warmup=50,
-        ema=0.995, sample_every=200, cooldown=0.4,
+        ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
     training = PatternTraining(runs / "textile-generator", arguments.out, settings, arguments.batch, start=arguments.start)
     train_generator(training, open_cloth(runs / "textile-cloth"))

@@ -14,11 +14,10 @@ import numpy as np
 
 from textile.training import motifs
 from textile.training.torus import (
-    FILLS, OVER, SIDE, Mark, lattice, memberships, noise, scattered, shrunk, svg_of, turned, wandered,
+    FILLS, OVER, SIDE, Mark, lattice, memberships, noise, shrunk, svg_of, turned,
 )  # fmt: skip
 
 PIXELS = 64
-_TURNS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (1, -2))
 Drawer = Callable[[Random], np.ndarray]
 
 
@@ -26,8 +25,6 @@ def draw_cloth(category: str, seed: int, colors: int) -> np.ndarray:
     """One tile in `colors` (1 to 4) layers. Decided by its arguments."""
     rng = Random(f"cloth/{category}/{seed}")
     texels = _DRAWERS[category](rng) if category != "solid" else np.zeros((OVER * PIXELS, OVER * PIXELS, 3), np.float32)
-    if rng.random() < 0.5:
-        texels = texels[:, ::-1]
     shown = _merged(shrunk(np.ascontiguousarray(texels)), colors, category, rng)
     return np.rint(shown * 255).clip(0, 255).astype(np.uint8)
 
@@ -91,7 +88,7 @@ def _stripes(rng: Random) -> np.ndarray:
         ]
         bands.append((cuts[-1] * period, 0.08 * period, 1, 1.0))
     texels = memberships(_rects([(s + k * period, w, layer, o) for k in range(repeats) for s, w, layer, o in bands]), PIXELS)
-    turn = rng.choice(((1, 0), (1, 0), (0, 1), (0, 1), (1, 1), (2, 1))) if repeats < 3 else rng.choice(((1, 0), (0, 1)))
+    turn = rng.choice(((1, 0), (1, 0), (1, 0), (1, 1), (2, 1))) if repeats < 3 else (1, 0)
     return turned(texels, *turn)
 
 
@@ -127,14 +124,10 @@ def _checkered(rng: Random) -> np.ndarray:
 
 
 def _dots(rng: Random) -> np.ndarray:
-    if rng.random() < 0.7:
-        columns = rng.choice((1, 2, 2, 3, 4))
-        drop = columns % 2 == 0 and rng.random() < 0.6
-        rows = max(columns // 2, 1) if drop else columns
-        places, apart = lattice(columns, rows, drop, rng), SIDE / columns * (1.2 if drop else 1)
-    else:
-        apart = rng.uniform(24, 46)
-        places = scattered(rng, apart)
+    columns = rng.choice((1, 2, 2, 3, 4))
+    drop = columns % 2 == 0 and rng.random() < 0.6
+    rows = max(columns // 2, 1) if drop else columns
+    places, apart = lattice(columns, rows, drop, rng), SIDE / columns * (1.2 if drop else 1)
     radius, sizes = apart * rng.uniform(0.18, 0.42), rng.random() < 0.25
     ringed, second = rng.random() < 0.2, rng.random() < 0.4
     marks = []
@@ -161,56 +154,41 @@ def _zigzag(rng: Random) -> np.ndarray:
             points = [(k * step, top + (rise if k % 2 else 0)) for k in range(2 * waves + 1)]
             under = [(x, y + thick) for x, y in reversed(points)]
             body += f'<polygon points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points + under)}" fill="{FILLS[layer]}"/>'
-    return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (0, 1), (1, 1))))
+    return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1))))
 
 
-def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, upright: bool, filler: bool = True) -> np.ndarray:
-    """Motifs of `reach` units about their origin on a lattice or scattered, with small ones between them."""
-    scale = rng.uniform(1.7, 3.4)
-    size = reach * scale
-    few, content = rng.choice((1, 1, 2, 3)), [drawn(rng) for _ in range(3)]
-    if rng.random() < 0.65:
-        n = max(1, round(SIDE / (size * rng.uniform(2.1, 2.9))))
-        places = lattice(n, max(1, round(SIDE / (size * rng.uniform(2.1, 3.0))) // (2 - n % 2)), n % 2 == 0, rng, rng.choice((0.0, 0.0, 0.06)))
-        scale = min(scale, (0.5 if n == 1 else 0.62) * SIDE / n / reach)
-    else:
-        places = scattered(rng, size * rng.uniform(1.55, 2.2))
-    turn = rng.uniform(0, 360)
-    spread = 15 if upright else rng.choice((0, 25, 180))
-    marks = [
-        Mark(content[rng.randrange(few)], reach, x, y, (0 if upright else turn) + rng.uniform(-spread, spread),
-             scale * rng.uniform(0.85, 1.05), rng.random() < 0.5)
-        for x, y in places
-    ]  # fmt: skip
-    small = []
-    if filler and rng.random() < 0.6:
+def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, turns: tuple[float, ...]) -> np.ndarray:
+    """A motif of `reach` units in the middle, turned, and small ones in the corners; nothing crosses the edge."""
+    scale = rng.uniform(0.62, 1.0) * 42 / reach
+    marks = [Mark(drawn(rng), reach, 50, 50, rng.choice(turns), scale)]
+    kind = rng.random()
+    corners = ((14, 14), (86, 86), (86, 14), (14, 86))[: rng.choice((2, 4))]
+    if kind < 0.35 and scale * reach < 38:
         bit = motifs.filler(rng)
-        apart = size * rng.uniform(0.9, 1.2)
-        around = scattered(rng, apart, 30, taken=places)
-        small = [Mark(bit, 5, x, y, rng.uniform(0, 360), rng.uniform(0.7, 1.2) * max(scale / 2, 1)) for x, y in around]
-    texels = memberships(svg_of(small + marks), PIXELS)
-    if rng.random() < 0.4:
-        texels = wandered(texels, rng, rng.uniform(0.6, 2.0))
-    return turned(texels, *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1)))) if scale > 2.4 and not upright else texels
+        marks += [Mark(bit, 5, x, y, 0, rng.uniform(1.4, 2.0)) for x, y in corners]
+    elif kind < 0.5 and scale * reach < 32:
+        second = drawn(rng)
+        marks = [Mark(marks[0].content, reach, 50, 50, marks[0].turn, scale * 0.85)]
+        marks += [Mark(second, reach, x, y, rng.choice(turns), 13 / reach) for x, y in corners]
+    return memberships(svg_of(marks), PIXELS)
 
 
 def _cheetah(rng: Random) -> np.ndarray:
-    apart = rng.uniform(21, 42)
-    spotted = rng.random() < 0.25
+    columns = rng.choice((1, 2, 2, 3))
+    apart, spotted = SIDE / columns * 0.78, rng.random() < 0.25
     marks = []
-    for x, y in scattered(rng, apart):
-        mark = motifs.spot(rng, apart) if spotted else motifs.rosette(rng, apart)
+    for x, y in lattice(columns, columns, False, rng, 0.1):
+        mark = motifs.spot(rng, apart * 1.3) if spotted else motifs.rosette(rng, apart)
         marks.append(Mark(mark, apart * 0.7, x, y, rng.uniform(0, 360)))
-    if not spotted or rng.random() < 0.5:
-        near = [(mark.x, mark.y) for mark in marks]
-        for x, y in scattered(rng, apart * 0.62, taken=near):
-            marks.append(Mark(motifs.spot(rng, apart * 0.55), apart * 0.4, x, y, rng.uniform(0, 360)))
-    return wandered(memberships(svg_of(marks), PIXELS), rng, 1.2)
+    for x, y in lattice(columns, columns, False, rng, 0.1):
+        between = motifs.spot(rng, apart) if spotted or rng.random() < 0.4 else motifs.rosette(rng, apart * 0.85)
+        marks.append(Mark(between, apart * 0.7, x + SIDE / columns / 2, y + SIDE / columns / 2, rng.uniform(0, 360)))
+    return memberships(svg_of(marks), PIXELS)
 
 
 def _camouflage(rng: Random) -> np.ndarray:
     n = OVER * PIXELS
-    longest, rough, stretch = rng.uniform(1.0, 2.6), rng.uniform(3.4, 5.0), rng.choice((1.0, 1.0, 1.6, 2.2))
+    longest, rough, stretch = rng.uniform(1.0, 1.6), rng.uniform(4.4, 6.0), rng.choice((1.0, 1.0, 1.6, 2.2))
     digital = rng.random() < 0.2
     texels = np.zeros((n, n, 3), np.float32)
     for layer, share in ((0, rng.uniform(0.3, 0.45)), (2, rng.uniform(0.2, 0.35)), (1, rng.uniform(0.12, 0.25))):
@@ -221,7 +199,7 @@ def _camouflage(rng: Random) -> np.ndarray:
         shown = field > np.quantile(field, 1 - share)
         texels[shown] = 0
         texels[shown, layer] = 1
-    return turned(texels, *rng.choice(((1, 0), (0, 1))))
+    return texels
 
 
 def _dancheong(rng: Random) -> np.ndarray:
@@ -233,7 +211,7 @@ def _dancheong(rng: Random) -> np.ndarray:
     body = ""
     for row in range(rows) if share else ():
         bands, at = [], row * h
-        for layer in rng.sample([1, 3, 2, 0], 3) if row == 0 else last:
+        for layer in rng.choice(([1, 0, 3], [3, 0, 1], [1, 3, 2], [2, 1, 3])) if row == 0 else last:
             bands.append((at, share * h / 3.4, layer, 1.0))
             at += share * h / 3
         last = [band[2] for band in bands]
@@ -252,10 +230,10 @@ def _dancheong(rng: Random) -> np.ndarray:
 
 _DRAWERS: dict[str, Drawer] = {
     "stripes": _stripes, "checkered": _checkered, "dots": _dots, "zigzag": _zigzag,
-    "floral": lambda rng: _placed(rng, motifs.flower, 9, upright=False),
-    "leaves": lambda rng: _placed(rng, motifs.leaf, 11, upright=False, filler=False),
-    "paisley": lambda rng: _placed(rng, motifs.drop, 11, upright=False),
-    "cartoon": lambda rng: _placed(rng, motifs.character, 10, upright=True),
-    "cloud": lambda rng: _placed(rng, motifs.cloud, 14, upright=True),
+    "floral": lambda rng: _placed(rng, motifs.flower, 9.4, (0,)),
+    "leaves": lambda rng: _placed(rng, motifs.leaf, 11.5, (0, 35)),
+    "paisley": lambda rng: _placed(rng, motifs.drop, 11.5, (16,)),
+    "cartoon": lambda rng: _placed(rng, motifs.character, 11, (0,)),
+    "cloud": lambda rng: _placed(rng, motifs.cloud, 15, (0,)),
     "cheetah": _cheetah, "camouflage": _camouflage, "dancheong": _dancheong,
 }  # fmt: skip

@@ -55,7 +55,7 @@ def blob(rng: Random, radius: float, layer: int, rough: float = 0.22, flat: floa
 
 def flower(rng: Random) -> str:
     """Petals about a heart, some with leaves, some of two rings."""
-    number, long, wide = rng.choice((4, 5, 5, 6, 8, 10)), rng.uniform(6.2, 7.4), rng.uniform(0.8, 1.25)
+    number, long, wide = rng.choice((5, 5, 6, 8)), rng.uniform(6.2, 7.4), rng.uniform(0.8, 1.25)
     half = min(long * sin(pi / number) * wide, 4.6)
     form = rng.choice(("round", "pointed", "notched"))
     if form == "round":
@@ -66,11 +66,11 @@ def flower(rng: Random) -> str:
         petal = f"M0 0 C{-half * 1.6:.2f} {-long * 0.5:.2f} {-half * 1.2:.2f} {-long * 1.05:.2f} 0 {-long * 0.8:.2f} C{half * 1.2:.2f} {-long * 1.05:.2f} {half * 1.6:.2f} {-long * 0.5:.2f} 0 0Z"
     leaves = ""
     if rng.random() < 0.6:
-        turns = rng.sample((20, 80, 140, 200, 260, 320), rng.choice((1, 2, 2, 3)))
+        turns = rng.choice(((60, 240), (120, 240), (30, 150, 270)))
         leaves = "".join(path(_LEAF, 3, f"rotate({turn}) translate(0 -8) scale(0.42)") for turn in turns)
     inner = around(number, path(petal, 2, "scale(0.55)"), 180 / number) if rng.random() < 0.3 else ""
     heart = disc(0, 0, rng.uniform(1.5, 2.4), 2 if not inner else rng.choice((0, 3)))
-    return leaves + around(number, path(petal, 1), rng.uniform(0, 90)) + inner + heart
+    return leaves + around(number, path(petal, 1)) + inner + heart
 
 
 def leaf(rng: Random) -> str:

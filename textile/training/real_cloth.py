@@ -13,8 +13,8 @@ from random import Random
 
 import numpy as np
 from PIL import Image
-from scipy.cluster.vq import kmeans2
 from skimage.color import rgb2lab
+from sklearn.cluster import KMeans
 
 CATEGORY_OF_LABEL = {
     "checkered": "checkered", "dotted": "dots", "floral": "floral", "solid": "solid", "striped": "stripes",
@@ -89,7 +89,8 @@ def _layers(rgb: np.ndarray, colors: int, seed: int) -> tuple[np.ndarray, np.nda
     lab[..., 0] -= _blurred(lab[..., 0], 24.0) - lab[..., 0].mean()  # the lamp's light
     soft = np.stack([_blurred(lab[..., c], 2.0) for c in range(3)], axis=-1)
     flat = soft.reshape(-1, 3)
-    centers, labels = kmeans2(flat.astype(np.float64), colors, minit="++", seed=seed, missing="warn")
+    found = KMeans(colors, n_init=1, max_iter=20, random_state=seed).fit(flat)
+    centers, labels = found.cluster_centers_, found.labels_
     order = np.argsort(-np.bincount(labels, minlength=colors))
     centers = centers[order].astype(np.float32)
     distance = ((flat[:, None] - centers[None]) ** 2).sum(-1)

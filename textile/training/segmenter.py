@@ -154,7 +154,7 @@ def segmentation_losses(network: SegmentationNetwork, batch: GarmentBatch) -> Lo
     named = batch.kinds.any(dim=1)
     said = kinds[named].log_softmax(dim=1).masked_fill(~batch.kinds[named], -torch.inf).logsumexp(dim=1)
     kind = -said.mean()
-    return {"loss": 2 * pixels + overlap.mean() + 0.15 * kind, "pixels": pixels, "overlap": overlap.mean(), "kind": kind}
+    return {"loss": 2 * pixels + overlap.mean() + 0.3 * kind, "pixels": pixels, "overlap": overlap.mean(), "kind": kind}
 
 
 def train_segmenter(

@@ -72,25 +72,6 @@ def turned(texels: np.ndarray, a: int, b: int) -> np.ndarray:
     return result
 
 
-def wandered(texels: np.ndarray, rng: Random, most: float) -> np.ndarray:
-    """The tile with its lines moved by up to about `most` units, as by hand; its edges still meet."""
-    n = len(texels)
-    y, x = np.mgrid[0:n, 0:n].astype(np.float32)
-    moves = [_slow(n, rng) * np.float32(most * n / SIDE) for _ in range(2)]
-    result: np.ndarray = texels[(y + moves[0]).astype(int) % n, (x + moves[1]).astype(int) % n]
-    return result
-
-
-def _slow(n: int, rng: Random) -> np.ndarray:
-    """A few long waves on the torus, (n, n) float32 of about -1..1."""
-    y, x = np.mgrid[0:n, 0:n].astype(np.float32) * np.float32(2 * np.pi / n)
-    field = np.zeros((n, n), np.float32)
-    for _ in range(4):
-        down, right, phase = rng.randint(-3, 3), rng.randint(-3, 3), rng.uniform(0, 6.3)
-        field += np.sin(down * y + right * x + np.float32(phase))
-    return field / 2
-
-
 def noise(n: int, rng: Random, longest: int, roughness: float, stretch: float = 1.0) -> np.ndarray:
     """Random waves on the torus, (n, n) float32 of unit spread: power falls by `roughness` above `longest` waves."""
     y, x = np.meshgrid(np.fft.fftfreq(n) * n, np.fft.fftfreq(n) * n, indexing="ij")
@@ -110,18 +91,3 @@ def lattice(columns: int, rows: int, drop: bool, rng: Random, jitter: float = 0.
         for i in range(columns)
         for j in range(rows)
     ]  # fmt: skip
-
-
-def scattered(
-    rng: Random, apart: float, most: int = 80, taken: list[tuple[float, float]] | None = None
-) -> list[tuple[float, float]]:
-    """Random places on the torus that keep `apart` units from each other and from those taken."""
-    kept = list(taken or ())
-    first = len(kept)
-    for _ in range(most * 8):
-        x, y = rng.uniform(0, SIDE), rng.uniform(0, SIDE)
-        if all(min(abs(x - u), SIDE - abs(x - u)) ** 2 + min(abs(y - v), SIDE - abs(y - v)) ** 2 >= apart**2 for u, v in kept):
-            kept.append((x % SIDE, y % SIDE))
-            if len(kept) - first >= most:
-                break
-    return kept[first:]

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from apiflask import APIBlueprint
 from apiflask.fields import UploadFile
-from flask import Response, request
+from flask import Response, redirect, request
 from pydantic import BaseModel
 
 from demo.studio.carried import read_carried
@@ -39,6 +39,12 @@ SHOWN: schemas.Responses = {
 def get_image(image_id: str, asked: schemas.ImageQuery) -> Response:
     row, for_all = services().generations.image(viewer(), image_id)
     stage = "thumbnail" if asked.size == "thumbnail" else asked.stage
+    as_stored = not asked.format and asked.metadata == "all" and not asked.download and asked.scale == 1
+    program = request.headers.get("Sec-Fetch-Site") is None
+    if (link := services().uploads.link(row, viewer(), stage, as_stored, program)) is not None:
+        elsewhere: Response = redirect(link, 302, Response)  # type: ignore[assignment]  # werkzeug's hint is wider
+        elsewhere.headers["Cache-Control"] = "private, no-store"
+        return elsewhere
     file = services().uploads.read(
         row, viewer(), stage, asked.format, asked.metadata == "all", asked.download, asked.scale, asked.sheet
     )

@@ -1,4 +1,5 @@
 """How good pictures are, with intervals, always beside the pictures of a compared model on the same seeds.
+`python -m diffusion.metrics PICTURES` measures folders (`diffusion.metrics.folders`).
 
 In: two lists of pictures of the same requests, what was asked (scenes, prompts), a scorer. Out: `Comparison` rows.
 Attribute accuracy and all features come from the fashion scorer, which knows the drawn domain; Inception knows
@@ -179,8 +180,13 @@ def inception_analogue(probabilities: np.ndarray) -> float:
 
     Of few rows it is too small: `compare(..., biased=True)` corrects that.
     """
-    n, classes = probabilities.shape
+    _, classes = probabilities.shape
     _enough(probabilities, f"an Inception-Score analogue over {classes} classes", classes)
+    return inception_value(probabilities)
+
+
+def inception_value(probabilities: np.ndarray) -> float:
+    """The same of however few rows. Raises ValueError for rows that are no probabilities."""
     if np.any(probabilities < 0) or not np.allclose(probabilities.sum(1), 1, atol=1e-4):
         raise ValueError("probabilities must be rows of numbers from 0 that sum to 1")
     p = np.clip(probabilities, 1e-12, None)

@@ -1,0 +1,180 @@
+"""What does diffusion buy beside simpler models? `python -m benchmarks.baselines --cvae runs/cvae [--scenes 200]`
+
+In: held-out scenes with their captions, the checkpoint, a conditional VAE (`python -m diffusion.baselines.cvae train`).
+Out: one table over the same captions and seeds: attributes right by the reporting scorer, Fréchet distance of its
+features to true drawings of other scenes, diversity over seeds of one caption, sharpness, seconds a picture on this
+machine, and parameters of what draws (the text encoder aside); with `--grid`, a row of sample pictures for each line. A
+model that is not there is skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.drawn import SCENE_STREAM, rate, scores_of, true_drawing
+from diffusion.baselines.cvae import text_vectors
+from diffusion.baselines.cvae_network import ConditionalVae
+from diffusion.encoder import TextEncoder
+from diffusion.load import load_pipeline
+from diffusion.metrics import TooFewPictures, diversity, frechet_distance, sharpness
+from diffusion.pictures import from_pixels
+from diffusion.pipeline import DrawSettings, Shot, TwoStagePipeline
+from diffusion.training.lora import open_student
+from fashion.captions import caption
+from fashion.scene import Scene, scenes
+from fashion.scorer import Scorer
+
+SEEDS = 2  # pictures of each caption
+SHOWN = 6
+BATCH = 8
+SIDE = 256  # of the grid's pictures and of what is compared
+REFERENCE_STREAM = 93  # true drawings that no line is asked to draw
+Drawer = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One line: what draws captions with seeds, and how many numbers it has. `skipped`: why it is left out."""
+
+    name: str
+    draw: Drawer | None = None
+    parameters: int = 0
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A model's pictures of all captions, and seconds a picture (None: not measured)."""
+
+    model: Model
+    pictures: list[Image.Image]
+    seconds: float | None
+
+
+def models(options: argparse.Namespace) -> list[Model]:
+    """The lines of the table."""
+    pipeline = load_pipeline(options.checkpoint, dtype="float32")
+    stages = {role: stage.unet_parameters + stage.vae_parameters for role, stage in pipeline.stages.items()}
+    found = [_cvae(options.cvae, options.encoder), _dcgan()]
+    found.append(Model("base alone", _stages(pipeline, refine=False), stages["base"]))
+    if "refiner" in stages:
+        shared = pipeline.stages["base"].vae is pipeline.stages["refiner"].vae
+        both = sum(stages.values()) - (pipeline.stages["base"].vae_parameters if shared else 0)
+        found.append(Model("base and refiner", _stages(pipeline, refine=True), both))
+    return found
+
+
+def _stages(pipeline: TwoStagePipeline, refine: bool) -> Drawer:
+    def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+        shots = [Shot(prompt, seed=seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+        return pipeline.draw(shots, DrawSettings(refine=refine)).images
+
+    return draw
+
+
+def _cvae(folder: Path | None, encoder: Path) -> Model:
+    name = "conditional VAE"
+    if folder is None:
+        return Model(name, skipped="no --cvae: train one with python -m diffusion.baselines.cvae train")
+    model, student = ConditionalVae.load(folder), open_student(encoder)
+    return Model(name, _vae_drawer(model, student), sum(each.numel() for each in model.parameters()))
+
+
+def _vae_drawer(model: ConditionalVae, student: TextEncoder) -> Drawer:
+    return lambda prompts, seeds: from_pixels(model.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
+
+
+def _dcgan() -> Model:
+    if find_spec("textile") is None:
+        return Model("DCGAN", skipped="textile/ is not in this checkout")
+    return Model("DCGAN", skipped="textile/ draws fabric patterns and takes no caption of a garment")
+
+
+def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:
+    """A model's pictures, and the median of seconds a picture over its batches, the first (which warms up) aside."""
+    assert model.draw is not None
+    pictures, times = list[Image.Image](), []
+    for start in range(0, len(prompts), BATCH):
+        began = time.perf_counter()
+        pictures += model.draw(prompts[start : start + BATCH], seeds[start : start + BATCH])
+        times.append((time.perf_counter() - began) / len(prompts[start : start + BATCH]))
+    return Line(model, pictures, float(np.median(times[1:] or times)))
+
+
+def row(line: Line, asked: Sequence[Scene], scorer: Scorer, reference: np.ndarray) -> str:
+    """One line of the table; pictures are compared at one size."""
+    pictures = [each.resize((SIDE, SIDE), Image.Resampling.BICUBIC) for each in line.pictures]
+    scores, vectors = scores_of(scorer, asked, pictures), scorer.vectors(pictures)
+    each, low, high = rate(scores, "each", asked)
+    whole = rate(scores, "all", asked)[0]
+    try:
+        far = f"{frechet_distance(vectors, reference):.2f}"
+    except TooFewPictures:
+        far = f"needs {vectors.shape[1] + 1} pictures"
+    apart = diversity(vectors.reshape(-1, SEEDS, vectors.shape[1])).mean()
+    seconds = "-" if line.seconds is None else f"{line.seconds:.3f}"
+    parameters = f"{line.model.parameters / 1e6:.2f} M" if line.model.parameters else "-"
+    return (f"| {line.model.name} | {each:.1f} ({low:.1f} to {high:.1f}) | {whole:.1f} | {far} | {apart:.4f} | "
+            f"{sharpness(pictures).mean():.1f} | {seconds} | {parameters} |")  # fmt: skip
+
+
+def grid(lines: Sequence[Line], path: Path) -> None:
+    """A row of the first pictures of different captions for each line, in the order of the table."""
+    columns = min(SHOWN, len(lines[0].pictures) // SEEDS)
+    sheet = Image.new("RGB", (columns * SIDE, len(lines) * SIDE), "white")
+    for y, line in enumerate(lines):
+        for x, picture in enumerate(line.pictures[: SHOWN * SEEDS : SEEDS]):
+            sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC), (x * SIDE, y * SIDE))
+    sheet.save(path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    torch.set_num_threads(options.threads)
+    scorer = Scorer.load(options.checkpoint / "scorers")
+    asked = [scene for scene in scenes(SCENE_STREAM, options.scenes, "held_out", 1) for _ in range(SEEDS)]
+    prompts = [caption(scene, "en", seed=i // SEEDS).text for i, scene in enumerate(asked)]
+    others = list(scenes(REFERENCE_STREAM, max(options.scenes * SEEDS, options.reference), "held_out", 1))
+    reference = scorer.vectors(list(map(true_drawing, others)))
+    lines, skipped = [], []
+    for model in models(options):
+        if model.draw is None:
+            skipped.append(f"{model.name}: skipped, {model.skipped}")
+        else:
+            lines.append(drawn(model, prompts, range(len(prompts))))
+    lines.append(Line(Model("true drawings"), list(map(true_drawing, asked)), None))
+    print(f"{options.scenes} held-out captions, {SEEDS} seeds each; {len(others)} true drawings of other scenes\n")
+    print("| model | attributes right, % | garments all right, % | Fréchet distance | diversity | sharpness | "
+          "s a picture | parameters |\n|---|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+    for line in lines:
+        print(row(line, asked, scorer, reference))
+    print("\n".join(["", *skipped]))
+    if options.grid:
+        grid(lines, options.grid)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints"))
+    parser.add_argument("--encoder", type=Path, default=Path("checkpoints/korean"), help="of the conditional VAE")
+    parser.add_argument("--cvae", type=Path, help="a folder that python -m diffusion.baselines.cvae train wrote")
+    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--reference", type=int, default=0, help="true drawings (default: as many as pictures)")
+    parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG or JPEG)")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

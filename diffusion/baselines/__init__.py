@@ -1,0 +1,1 @@
+"""Simpler models that the diffusion pipeline is measured beside; no job kind asks for them."""
