@@ -22,7 +22,7 @@ def test_the_tab_says_so_and_a_pattern_of_ones_own_is_put_on_what_is_painted(wor
     enter(page)
     expect(page.locator(".fabric-make .note")).to_contain_text("무늬를 만들 수 없어요")
     expect(page.locator("[data-key=make]")).to_have_count(0)
-    page.set_input_files("[data-key=bring]", {"name": "a.png", "mimeType": "image/png", "buffer": photo((90, 200))})
+    page.set_input_files("[data-key=bring]", {"name": "a.png", "mimeType": "image/png", "buffer": photo((160, 240))})
     expect(page.locator(".swatch")).to_have_count(1)
     page.set_input_files("[data-key=photo]", {"name": "b.png", "mimeType": "image/png", "buffer": photo()})
     expect(page.locator(".fabric-brush .note")).to_contain_text("붓으로 칠해 주세요")
