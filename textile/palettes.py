@@ -160,7 +160,20 @@ _PALETTES: dict[str, tuple[str, ...]] = {
         "d8e4e8 2e5c68 7ea6a0 f8f8f4",
         "3a222c c69678 8c5454 e8d0b6",
     ),
-    "solid": tuple(
-        "a83436 20305c 3e624e cea054 7a5e4a e8decc 3a3c42 94aabe ce8c92 785484 c4683c b0baa0 28282c f4f2ec".split()
+    "solid": (
+        "a83436",
+        "20305c",
+        "3e624e",
+        "cea054",
+        "7a5e4a",
+        "e8decc",
+        "3a3c42",
+        "94aabe",
+        "ce8c92",
+        "785484",
+        "c4683c",
+        "b0baa0",
+        "28282c",
+        "f4f2ec",
     ),
 }

@@ -2,7 +2,7 @@
 
 In: a CSV with Class Name, URL, Original Width, Original Height, Crop X, Crop Y, Crop Width, Crop Height, Scales, and a
 folder with the pictures that a person has fetched. Out: FOLDER/<class>/<row>-<scale>-<turn>.png, 224 × 224: every
-scale in twelve turns of 30°. Nothing is downloaded. Ref: lstearns86/clothing-pattern-dataset (Medeiros et al., ASSETS 2017).
+scale in twelve turns of 30°. Nothing is downloaded. Ref: lstearns86/clothing-pattern-dataset, ASSETS 2017.
 """
 
 from __future__ import annotations

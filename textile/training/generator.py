@@ -31,12 +31,14 @@ _PHOTOS = 0.04  # of the tiles of a category that has any: close-ups are rough
 
 @dataclass(frozen=True)
 class PatternTraining:
-    """`batch` repeats a step. `start`: a folder with a generator whose code of blocks and decoder to begin with."""
+    """`batch` repeats a step; `fitted` of a category the mixture is fitted to. `start`: a folder with a generator whose
+    code of blocks and decoder to begin with."""
 
     runs: Path
     out: Path
     settings: TrainerSettings
     batch: int = 24
+    fitted: int = 1400
     start: Path | None = None
 
 
@@ -74,7 +76,7 @@ class ClothBatches:
         return tile, int(self.cloth.colors[row])
 
 
-def fit_mixture(network: PatternNetwork, batches: ClothBatches, each: int = 1400) -> None:
+def fit_mixture(network: PatternNetwork, batches: ClothBatches, each: int) -> None:
     """Fit components of whole repeats, forms and their directions, to the codes of cloth."""
     kinds = len(batches.present)
     parts = [batches.at(10**6 + step, kinds * 20) for step in range(-(-each // 20))]
@@ -148,9 +150,7 @@ def pattern_losses(network: PatternNetwork, batch: ClothBatch, step: int) -> Los
 
 
 @torch.no_grad()
-def leave_out_blurred_forms(
-    network: PatternNetwork, batches: ClothBatches, share: float = 0.3, steps: int = 60
-) -> None:
+def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, steps: int, share: float = 0.3) -> None:
     """Give no share to the `share` of a category's forms from which its drawings are painted worst: where several kinds
     of cloth fell into one form, its middle is a blur."""
     shape = network.shape
@@ -193,9 +193,11 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
         network.decoder.load_state_dict(begun.decoder.state_dict())
         network.code.load_state_dict(begun.code.state_dict())
     else:
-        held = network.code.fit(torch.cat([batches.at(10**6 + step, 260).maps for step in range(6)]))
+        held = network.code.fit(
+            torch.cat([batches.at(10**6 + step, 260).maps for step in range(-(-training.fitted // 240))])
+        )
         logger.info("%d components hold %.1f %% of the variance of blocks", network.shape.code, 100 * held)
-    fit_mixture(network, batches)
+    fit_mixture(network, batches, training.fitted)
     fit_weaves(network, cloth)
     network.decoder.to(memory_format=torch.channels_last)
 
@@ -207,7 +209,7 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
 
     result = Trainer(network, losses, training.settings, training.runs, on_sample=on_sample).run()
     network.load_state_dict(result.average)
-    leave_out_blurred_forms(network.eval(), batches)
+    leave_out_blurred_forms(network.eval(), batches, -(-training.fitted // 24))
     generator = PatternGenerator(network)
     generator.save(training.out, {"step": result.step, "losses": result.losses})
     logger.info("wrote %s at step %d: %s", training.out, result.step, json.dumps(result.losses))
