@@ -1,6 +1,6 @@
 """Fabric: are patterns what was asked for, in the colours asked for, each another one, seamless; are masks right.
 
-    python -m benchmarks.textile --checkpoint checkpoints --fabric ../shared/data/fabric --photos ../shared/data/garment_photos
+    python -m benchmarks.textile --fabric ../shared/data/fabric --photos ../shared/data/garment_photos
     python -m benchmarks.textile --grid runs/patterns.png          # 13 categories × 9 seeds, to look at
 
 The classifier was trained apart (benchmarks.textile_classifier). Rows of drawn and photographed cloth say what it makes
@@ -66,8 +66,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 def pattern_tables(makers: dict[str, Maker], judge: Judge, each: int, fabric: Path | None) -> str:
     """One table of categories, one of everything else."""
     weaves = weave_bank()
-    cloth = {id: np.stack([drawn_cloth(n, UNSEEN_SEED + i, weaves) for i in range(each)]) for n, id in enumerate(CATEGORY_IDS)}
-    made = {name: {id: make(id, None, range(_FIRST_SEED, _FIRST_SEED + each)) for id in CATEGORY_IDS} for name, make in makers.items()}
+    cloth = {
+        id: np.stack([drawn_cloth(n, UNSEEN_SEED + i, weaves) for i in range(each)])
+        for n, id in enumerate(CATEGORY_IDS)
+    }
+    made = {
+        name: {id: make(id, None, range(_FIRST_SEED, _FIRST_SEED + each)) for id in CATEGORY_IDS}
+        for name, make in makers.items()
+    }
     real = _photographed_right(judge, fabric)
     head = ["category", *makers, "drawn cloth", "photographed cloth", *(f"distance, {name}" for name in makers)]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
@@ -78,15 +84,31 @@ def pattern_tables(makers: dict[str, Maker], judge: Judge, each: int, fabric: Pa
         shares = [distance_share(made[name][one.id], cloth[one.id], judge) for name in makers]
         for name, share in zip(makers, shares, strict=True):
             spread[name].append(share)
-        cells = [one.id, *(f"{100 * x:.0f} %" for x in (*right, true)), real.get(one.id, "-"), *(f"{100 * x:.0f} %" for x in shares)]
+        cells = [
+            one.id,
+            *(f"{100 * x:.0f} %" for x in (*right, true)),
+            real.get(one.id, "-"),
+            *(f"{100 * x:.0f} %" for x in shares),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     rows = ["", "| measure | " + " | ".join((*makers, "drawn cloth")) + " |", "|---|" + "---:|" * (len(makers) + 1)]
-    recognised = [np.mean([(judge.see(made[name][id])[0] == n).mean() for n, id in enumerate(CATEGORY_IDS)]) for name in makers]
+    recognised = [
+        np.mean([(judge.see(made[name][id])[0] == n).mean() for n, id in enumerate(CATEGORY_IDS)]) for name in makers
+    ]
     true = np.mean([(judge.see(cloth[id])[0] == n).mean() for n, id in enumerate(CATEGORY_IDS)])
     rows.append(_row("recognised, mean", [f"{100 * x:.1f} %" for x in (*recognised, true)]))
-    rows.append(_row("palette asked for, CIEDE2000", [f"{palette_distance(make):.1f}" for make in makers.values()] + ["-"]))
-    rows.append(_row("distance between seeds beside cloth's", [f"{100 * np.mean(spread[name]):.0f} %" for name in makers] + ["100 %"]))
-    seams = [seam(np.concatenate(list(made[name].values()))) for name in makers] + [seam(np.concatenate(list(cloth.values())))]
+    rows.append(
+        _row("palette asked for, CIEDE2000", [f"{palette_distance(make):.1f}" for make in makers.values()] + ["-"])
+    )
+    rows.append(
+        _row(
+            "distance between seeds beside cloth's",
+            [f"{100 * np.mean(spread[name]):.0f} %" for name in makers] + ["100 %"],
+        )
+    )
+    seams = [seam(np.concatenate(list(made[name].values()))) for name in makers] + [
+        seam(np.concatenate(list(cloth.values())))
+    ]
     rows.append(_row("difference across the edge beside inside", [f"{x:.2f}" for x in seams]))
     return "\n".join(lines + rows)
 
@@ -172,7 +194,9 @@ def write_grid(make: Maker, path: Path, columns: int = 9) -> None:
         tiles = make(id, None, range(columns))
         side = tiles.shape[1]
         shown = np.tile(tiles, (1, 2, 2, 1))[:, : side * 3 // 2, : side * 3 // 2]
-        rows.append(np.concatenate([np.pad(tile, ((0, 4), (0, 4), (0, 0)), constant_values=255) for tile in shown], axis=1))
+        rows.append(
+            np.concatenate([np.pad(tile, ((0, 4), (0, 4), (0, 0)), constant_values=255) for tile in shown], axis=1)
+        )
     Image.fromarray(np.concatenate(rows)).save(path)
 
 

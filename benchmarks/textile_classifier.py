@@ -27,7 +27,7 @@ from fashion.drawing.textures import Grain, lay, pattern_tile
 from fashion.lexicon import COLORS
 from textile.categories import CATEGORY_IDS
 from textile.palettes import choose, painted
-from textile.patterns import laid_out
+from textile.patterns import begun_anywhere, laid_out
 from textile.training.cloth_set import weave_bank
 from textile.training.drawn_cloth import draw_cloth
 from textile.training.real_cloth import photos
@@ -48,7 +48,11 @@ class ClothClassifier(nn.Module):
         widths = (3, 24, 40, 64, 96)
         layers: list[nn.Module] = []
         for a, b in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(a, b, 5 if a == 3 else 3, stride=2, padding=2 if a == 3 else 1), nn.BatchNorm2d(b), nn.ReLU()]
+            layers += [
+                nn.Conv2d(a, b, 5 if a == 3 else 3, stride=2, padding=2 if a == 3 else 1),
+                nn.BatchNorm2d(b),
+                nn.ReLU(),
+            ]
             if b > 24:
                 layers += [nn.Conv2d(b, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU()]
         self.body = nn.Sequential(*layers)
@@ -75,13 +79,17 @@ class Judge:
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there: python -m benchmarks.textile_classifier --fabric FOLDER")
         network = ClothClassifier()
-        network.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()})
+        network.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+        )
         return cls(network.eval().requires_grad_(False))
 
     @torch.inference_mode()
     def see(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Category numbers (n,) and features (n, 96) of pictures (n, 128, 128, 3) uint8."""
-        features = torch.cat([self.network.features(_shown(part)) for part in np.array_split(pictures, -(-len(pictures) // 64))])
+        features = torch.cat(
+            [self.network.features(_shown(part)) for part in np.array_split(pictures, -(-len(pictures) // 64))]
+        )
         return self.network.name(features).argmax(dim=1).numpy(), features.numpy()
 
 
@@ -93,7 +101,7 @@ def drawn_cloth(number: int, seed: int, weaves: np.ndarray) -> np.ndarray:
     repeat = torch.cat([(1 - layers.sum(dim=0, keepdim=True)).clamp(0, 1), layers])
     shown = laid_out((repeat + 1e-4).log(), choice.layout).softmax(dim=0).permute(1, 2, 0).numpy()
     light = weaves[choice.weave] if choice.weave < len(weaves) else np.zeros_like(weaves[0])
-    return painted(shown, choice.strength * np.tile(light, (2, 2)), choice.palette)
+    return begun_anywhere(painted(shown, choice.strength * np.tile(light, (2, 2)), choice.palette), seed)
 
 
 def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:
@@ -102,7 +110,9 @@ def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:
     tile = pattern_tile(CATEGORY_IDS[number], color.id, int(rng.integers(2)), 1.0)
     if tile is None:
         return np.full((_SIDE, _SIDE, 3), color.rgb, np.uint8)
-    grain = Grain(float(rng.choice((0, 0, 0, 90, rng.uniform(-30, 30)))), float(rng.uniform(0.9, 2.2)), *rng.uniform(0, 99, 2))
+    grain = Grain(
+        float(rng.choice((0, 0, 0, 90, rng.uniform(-30, 30)))), float(rng.uniform(0.9, 2.2)), *rng.uniform(0, 99, 2)
+    )
     y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)
     a, b, c, d, e, f = grain.affine()
     return lay(tile, (a * x + b * y + c).ravel(), (d * x + e * y + f).ravel()).reshape(_SIDE, _SIDE, 3)
@@ -122,7 +132,8 @@ class ClothPictures:
     def __init__(self, fabric: Path, each: int) -> None:
         weaves = weave_bank()
         self.drawn = np.stack([
-            np.stack([drawn_cloth(number, FIRST_SEED + i, weaves) for i in range(each)]) for number in range(len(CATEGORY_IDS))
+            np.stack([drawn_cloth(number, FIRST_SEED + i, weaves) for i in range(each)])
+            for number in range(len(CATEGORY_IDS))
         ])  # fmt: skip
         self.photos = [photo for photo in photos(fabric) if photo.split == "classifier"]
 
@@ -180,7 +191,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    pictures, network = ClothPictures(options.fabric, options.each), ClothClassifier().to(memory_format=torch.channels_last)
+    pictures, network = (
+        ClothPictures(options.fabric, options.each),
+        ClothClassifier().to(memory_format=torch.channels_last),
+    )
 
     def losses(step: int) -> dict[str, Tensor]:
         shown, numbers = pictures.at(step)
@@ -191,7 +205,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = TrainerSettings(steps=4000, minutes=options.minutes, finish=True, learning_rate=2e-3, ema=0.98)
     result = Trainer(network, losses, settings, options.runs).run()
     network.load_state_dict(result.average)
-    save_file({name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}, options.out / FILE)
+    save_file(
+        {
+            name: (value.half() if value.is_floating_point() else value).contiguous()
+            for name, value in network.state_dict().items()
+        },
+        options.out / FILE,
+    )
     facts = {"step": result.step, "losses": result.losses, "drawn_tiles_a_category": options.each}
     (options.out / "cloth.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 

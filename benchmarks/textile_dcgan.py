@@ -34,7 +34,11 @@ class Generator(nn.Module):
         super().__init__()
         self.category = nn.Embedding(len(CATEGORY_IDS), NZ)
         widths = (8 * WIDTH, 4 * WIDTH, 2 * WIDTH, WIDTH)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(2 * NZ, widths[0], 4, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(True)]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(2 * NZ, widths[0], 4, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(True),
+        ]
         for a, b in zip(widths, widths[1:], strict=False):
             layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
         self.body = nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1), nn.Tanh())
@@ -52,7 +56,11 @@ class Discriminator(nn.Module):
         widths = (4, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)
         layers: list[nn.Module] = []
         for a, b in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b) if a > 4 else nn.Identity(), nn.LeakyReLU(0.2, True)]
+            layers += [
+                nn.Conv2d(a, b, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(b) if a > 4 else nn.Identity(),
+                nn.LeakyReLU(0.2, True),
+            ]
         self.body = nn.Sequential(*layers, nn.Conv2d(8 * WIDTH, 1, 4))
 
     def forward(self, pictures: Tensor, category: Tensor) -> Tensor:
@@ -92,7 +100,10 @@ def train(cloth: ClothSet, minutes: float, batch: int, out: Path) -> int:
         fake = generator(torch.randn(batch, NZ), category)
         steps[1].zero_grad()
         true, false = discriminator(real, category), discriminator(fake.detach(), category)
-        (F.binary_cross_entropy_with_logits(true, torch.ones_like(true)) + F.binary_cross_entropy_with_logits(false, torch.zeros_like(false))).backward()
+        (
+            F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
+            + F.binary_cross_entropy_with_logits(false, torch.zeros_like(false))
+        ).backward()
         steps[1].step()
         steps[0].zero_grad()
         said = discriminator(fake, category)

@@ -73,11 +73,15 @@ def mask_rows(weights: Path, photos: Path | None, held: bool, scenes: int) -> li
     rows = ["| masks | IoU | least | kind right | GrabCut |", "|---|---:|---:|---:|---:|"]
     drawn = list(drawn_overlaps(segmenter, scenes))
     overlaps = [one for one, _ in drawn]
-    rows.append(f"| {scenes} drawn scenes | {np.mean(overlaps):.3f} | {np.min(overlaps):.2f} | {np.mean([k for _, k in drawn]):.0%} | - |")
+    rows.append(f"| {scenes} drawn scenes | {_cells(overlaps, [kind for _, kind in drawn])} | - |")
     for part in ("seen", "held") if held else ("seen",) if photos else ():
         assert photos is not None
         found = list(photo_overlaps(segmenter, photos, part))
         overlaps = [one for _, one, _ in found]
         cut = grab_cut_overlap(photos, part)
-        rows.append(f"| {len(found)} photos, {part} | {np.mean(overlaps):.3f} | {np.min(overlaps):.2f} | {np.mean([k for *_, k in found]):.0%} | {cut:.3f} |")
+        rows.append(f"| {len(found)} photos, {part} | {_cells(overlaps, [kind for *_, kind in found])} | {cut:.3f} |")
     return rows
+
+
+def _cells(overlaps: list[float], kinds: list[bool]) -> str:
+    return f"{np.mean(overlaps):.3f} | {np.min(overlaps):.2f} | {np.mean(kinds):.0%}"

@@ -39,7 +39,7 @@ def test_missing_weights_name_the_file_and_the_command(tmp_path: Path) -> None:
 def test_a_mask_has_its_pictures_size(segmenter: GarmentSegmenter, mode: str, size: tuple[int, int]) -> None:
     found = segmenter.mask(Image.new("RGB", size, (200, 40, 60)).convert(mode))
     assert found.mask.shape == (size[1], size[0]) and found.mask.dtype == np.float32
-    assert 0 <= found.mask.min() and found.mask.max() <= 1
+    assert found.mask.min() >= 0 and found.mask.max() <= 1
     assert found.kind in GARMENT_BY_ID and 0 <= found.confidence <= 1
 
 

@@ -95,7 +95,9 @@ def test_a_training_goes_on_exactly_and_writes_a_generator(tmp_path: Path) -> No
 
     def train(name: str, steps: int, minutes: float | None = None) -> PatternGenerator:
         settings = TrainerSettings(steps=steps, minutes=minutes, ema=0.5)
-        return train_generator(PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4), cloth)
+        return train_generator(
+            PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4, fitted=40), cloth
+        )
 
     at_once = train("whole", 3)
     train("parts", 3, minutes=1e-6)  # one step

@@ -1,4 +1,4 @@
-"""python -m textile pattern | mask | apply | prepare | train | train-masks: fabric patterns, garments' masks, and both together."""
+"""python -m textile pattern | mask | apply | prepare | train | train-masks: fabric patterns, masks, both together."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
     rng = Random(f"palette/{id}/{seed}")
     weave = rng.choice(_USUAL_WEAVES.get(id, (0, 1, 1, 2, 5, 6, 6)))
     if asked is None:
-        palette = rng.choice(_PALETTES.get(id, _COMMON))
+        palette = _near(rng.choice(_PALETTES.get(id, _COMMON)), rng)
         kept = rng.choice((2, 3, 3, 4)) if id not in _WHOLE else 4
         palette = palette[: min(kept, len(palette))]
     elif len(asked) == 1 and most > 1:
@@ -72,6 +72,18 @@ def painted(shown: np.ndarray, light: np.ndarray, palette: Sequence[RGB]) -> np.
     return np.rint(rgb).clip(0, 255).astype(np.uint8)
 
 
+def _near(written: str, rng: Random) -> tuple[RGB, ...]:
+    """The colours of a palette, each a little lighter, darker or warmer."""
+    colors = []
+    for text in written.split():
+        light, warm = rng.uniform(-9, 9), rng.uniform(-5, 5)
+        red, green, blue = (
+            level + light + way * warm for level, way in zip(bytes.fromhex(text), (1, 0, -1), strict=True)
+        )
+        colors.append(tuple(min(max(round(level), 0), 255) for level in (red, green, blue)))
+    return tuple((color[0], color[1], color[2]) for color in colors)
+
+
 def _mixed(color: RGB, other: RGB, share: float) -> RGB:
     r, g, b = (round(x + (y - x) * share) for x, y in zip(color, other, strict=True))
     return r, g, b
@@ -80,8 +92,13 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
 _USUAL_LAYOUTS = ("straight", "straight", "straight", "large")
 _TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "large")
 _LAYOUTS = {
-    "floral": _TOSSED, "leaves": _TOSSED, "paisley": _TOSSED, "cartoon": ("drop", "drop", "mirrored", "straight", "large"),
-    "cloud": ("drop", "drop", "mirrored", "straight", "large"), "camouflage": ("large",), "cheetah": ("straight", "large"),
+    "floral": _TOSSED,
+    "leaves": _TOSSED,
+    "paisley": _TOSSED,
+    "cartoon": ("drop", "drop", "mirrored", "straight", "large"),
+    "cloud": ("drop", "drop", "mirrored", "straight", "large"),
+    "camouflage": ("large",),
+    "cheetah": ("straight", "large"),
 }
 _ON_LIGHT = {"floral", "leaves", "cartoon", "cloud", "paisley", "dots", "stripes"}
 _WHOLE = {"dancheong", "camouflage"}  # whose colours belong together
@@ -89,50 +106,74 @@ _USUAL_WEAVES: dict[str, tuple[int, ...]] = {
     "solid": (1, 2, 3, 4, 5, 6, 6, 6), "checkered": (1, 2, 2, 5, 6), "camouflage": (0, 2, 1), "zigzag": (0, 1, 3, 3),
     "dancheong": (0, 0, 5), "cheetah": (0, 0, 1),
 }  # fmt: skip
-# fmt: off
-_COMMON: tuple[tuple[RGB, ...], ...] = (
-    ((246, 240, 226), (32, 58, 112), (208, 68, 56), (226, 168, 66)),
-    ((28, 38, 78), (244, 236, 220), (214, 92, 70), (126, 168, 190)),
-    ((236, 222, 208), (168, 72, 60), (66, 92, 84), (218, 164, 96)),
-    ((38, 72, 66), (238, 226, 200), (208, 138, 64), (160, 190, 160)),
-    ((250, 246, 240), (40, 44, 52), (196, 60, 68), (150, 156, 164)),
-    ((122, 30, 52), (246, 226, 210), (214, 152, 84), (64, 16, 34)),
-    ((206, 222, 232), (40, 80, 130), (250, 250, 246), (240, 160, 130)),
-    ((244, 212, 214), (178, 58, 92), (252, 246, 240), (108, 140, 108)),
-    ((62, 66, 74), (232, 228, 220), (226, 178, 74), (140, 148, 156)),
-    ((218, 226, 204), (66, 104, 74), (248, 244, 230), (222, 142, 96)),
-    ((250, 236, 196), (216, 108, 52), (70, 118, 126), (150, 50, 50)),
-    ((226, 214, 234), (96, 66, 136), (252, 248, 250), (234, 150, 160)),
+# colours that suit a category, ground first
+_COMMON = (
+    "f6f0e2 203a70 d04438 e2a842",
+    "1c264e f4ecdc d65c46 7ea8be",
+    "ecded0 a8483c 425c54 daa460",
+    "264842 eee2c8 d08a40 a0bea0",
+    "faf6f0 282c34 c43c44 969ca4",
+    "7a1e34 f6e2d2 d69854 401022",
+    "cedee8 285082 fafaf6 f0a082",
+    "f4d4d6 b23a5c fcf6f0 6c8c6c",
+    "3e424a e8e4dc e2b24a 8c949c",
+    "dae2cc 42684a f8f4e6 de8e60",
+    "faecc4 d86c34 46767e 963232",
+    "e2d6ea 604288 fcf8fa ea96a0",
 )
-_PALETTES: dict[str, tuple[tuple[RGB, ...], ...]] = {
+_PALETTES: dict[str, tuple[str, ...]] = {
     "camouflage": (
-        ((128, 122, 84), (70, 78, 48), (44, 40, 34), (176, 164, 124)), ((196, 178, 138), (146, 118, 78), (94, 74, 52), (224, 208, 172)),
-        ((108, 118, 126), (62, 70, 80), (34, 38, 46), (168, 174, 178)), ((88, 104, 70), (52, 66, 42), (122, 96, 60), (30, 34, 26)),
-        ((120, 150, 170), (60, 90, 120), (32, 48, 74), (190, 205, 212)), ((214, 168, 172), (168, 104, 118), (104, 60, 78), (240, 214, 212)),
+        "807a54 464e30 2c2822 b0a47c",
+        "c4b28a 92764e 5e4a34 e0d0ac",
+        "6c767e 3e4650 22262e a8aeb2",
+        "586846 34422a 7a603c 1e221a",
+        "7896aa 3c5a78 20304a becdd4",
+        "d6a8ac a86876 683c4e f0d6d4",
     ),
     "cheetah": (
-        ((218, 178, 122), (44, 30, 22), (176, 118, 62), (90, 60, 36)), ((236, 216, 182), (58, 42, 34), (196, 150, 98), (110, 80, 58)),
-        ((224, 222, 218), (40, 40, 44), (168, 166, 164), (90, 90, 94)), ((238, 196, 190), (96, 34, 52), (206, 130, 130), (130, 60, 76)),
-        ((196, 132, 66), (30, 22, 18), (140, 80, 36), (60, 40, 26)),
+        "dab27a 2c1e16 b0763e 5a3c24",
+        "ecd8b6 3a2a22 c49662 6e503a",
+        "e0deda 28282c a8a6a4 5a5a5e",
+        "eec4be 602234 ce8282 823c4c",
+        "c48442 1e1612 8c5024 3c281a",
     ),
     "dancheong": (
-        ((28, 110, 92), (200, 54, 46), (240, 232, 214), (238, 186, 62)), ((244, 238, 222), (38, 128, 100), (202, 58, 50), (240, 188, 64)),
-        ((34, 72, 138), (214, 66, 54), (244, 240, 226), (242, 194, 70)), ((176, 44, 42), (34, 122, 98), (244, 236, 218), (238, 184, 60)),
-        ((22, 88, 84), (232, 120, 60), (246, 238, 220), (40, 84, 160)),
+        "1c6e5c c8362e f0e8d6 eeba3e",
+        "f4eede 268064 ca3a32 f0bc40",
+        "22488a d64236 f4f0e2 f2c246",
+        "b02c2a 227a62 f4ecda eeb83c",
+        "165854 e8783c f6eedc 2854a0",
     ),
     "cloud": (
-        ((126, 172, 206), (250, 250, 248), (86, 132, 176), (236, 206, 150)), ((38, 56, 96), (236, 232, 220), (120, 146, 186), (208, 170, 96)),
-        ((236, 228, 212), (120, 152, 170), (250, 248, 242), (200, 110, 90)), ((164, 196, 190), (248, 246, 238), (96, 142, 138), (222, 158, 120)),
-        ((228, 196, 204), (252, 248, 246), (182, 124, 146), (150, 170, 190)), ((122, 30, 44), (238, 214, 170), (190, 120, 90), (70, 16, 28)),
+        "7eacce fafaf8 5684b0 ecce96",
+        "263860 ece8dc 7892ba d0aa60",
+        "ece4d4 7898aa faf8f2 c86e5a",
+        "a4c4be f8f6ee 608e8a de9e78",
+        "e4c4cc fcf8f6 b67c92 96aabe",
+        "7a1e2c eed6aa be785a 46101c",
     ),
     "leaves": (
-        ((242, 238, 222), (52, 102, 66), (140, 168, 112), (206, 150, 84)), ((30, 58, 48), (154, 190, 138), (232, 224, 196), (206, 140, 80)),
-        ((226, 232, 214), (86, 128, 92), (248, 246, 236), (48, 76, 60)), ((244, 224, 196), (168, 92, 48), (208, 150, 76), (104, 68, 44)),
-        ((216, 228, 232), (46, 92, 104), (126, 166, 160), (248, 248, 244)), ((58, 34, 44), (198, 150, 120), (140, 84, 84), (232, 208, 182)),
+        "f2eede 346642 8ca870 ce9654",
+        "1e3a30 9abe8a e8e0c4 ce8c50",
+        "e2e8d6 56805c f8f6ec 304c3c",
+        "f4e0c4 a85c30 d0964c 68442c",
+        "d8e4e8 2e5c68 7ea6a0 f8f8f4",
+        "3a222c c69678 8c5454 e8d0b6",
     ),
-    "solid": tuple((color,) for color in (
-        (168, 52, 54), (32, 48, 92), (62, 98, 78), (206, 160, 84), (122, 94, 74), (232, 222, 204), (58, 60, 66), (148, 170, 190),
-        (206, 140, 146), (120, 84, 132), (196, 104, 60), (176, 186, 160), (40, 40, 44), (244, 242, 236),
-    )),
+    "solid": (
+        "a83436",
+        "20305c",
+        "3e624e",
+        "cea054",
+        "7a5e4a",
+        "e8decc",
+        "3a3c42",
+        "94aabe",
+        "ce8c92",
+        "785484",
+        "c4683c",
+        "b0baa0",
+        "28282c",
+        "f4f2ec",
+    ),
 }
-# fmt: on

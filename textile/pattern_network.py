@@ -1,10 +1,10 @@
 """The networks of a pattern: codes of whole repeats, a mixture that numbers are drawn from, and a decoder that paints.
 
 One repeat of a pattern is maps of 64 px: how much of layers 1 to 3 a pixel shows, the rest is ground. Blocks of 8 × 8
-pixels are coded by their principal components, (40, 8, 8) a repeat. The codes of a category are a mixture of forms, each
-a mean and four directions in which its cloth varies (mixture of probabilistic principal components, Tipping & Bishop
-1999), so that 100 random numbers make a new one. A decoder with circular padding, which is told the category, paints
-the layers; the light of the weave is a sum of components of photographed cloth, or a repeating weave.
+pixels are coded by their principal components, (40, 8, 8) a repeat. The codes of a category are a mixture of forms,
+each a mean and four directions in which its cloth varies (mixture of probabilistic principal components, Tipping &
+Bishop 1999), so that 100 random numbers make a new one. A decoder with circular padding, told the category, paints the
+layers; the light of the weave is a sum of components of photographed cloth, or a repeating weave.
 """
 
 from __future__ import annotations

@@ -75,14 +75,18 @@ class PatternGenerator:
         number = CATEGORY_IDS.index(category_of(category).id)
         asked = None if palette is None else checked_palette(tuple(palette))
         choices = [choose(category, asked, seed) for seed in seeds]
-        tiles = [self._tiles(number, choices[i : i + _BATCH], seeds[i : i + _BATCH]) for i in range(0, len(seeds), _BATCH)]
+        tiles = [
+            self._tiles(number, choices[i : i + _BATCH], seeds[i : i + _BATCH]) for i in range(0, len(seeds), _BATCH)
+        ]
         return sheets(np.concatenate(tiles), size)
 
     def maps(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Memberships (n, 128, 128, 4) and the light of the weave in units of L* (n, 128, 128) of one category."""
         z = torch.cat([torch.randn((1, NZ), generator=torch.Generator().manual_seed(seed % 2**63)) for seed in seeds])
         category = torch.full((len(seeds),), number)
-        form = torch.tensor([self._form(number, choice.layers, seed) for choice, seed in zip(choices, seeds, strict=True)])
+        form = torch.tensor(
+            [self._form(number, choice.layers, seed) for choice, seed in zip(choices, seeds, strict=True)]
+        )
         weave = torch.tensor([choice.weave for choice in choices])
         strength = torch.tensor([choice.strength for choice in choices])
         with torch.inference_mode():
@@ -102,7 +106,14 @@ class PatternGenerator:
 
     def _tiles(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
-        return np.stack([painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)])
+        tiles = [painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)]
+        return np.stack([begun_anywhere(tile, seed) for tile, seed in zip(tiles, seeds, strict=True)])
+
+
+def begun_anywhere(tile: np.ndarray, seed: int) -> np.ndarray:
+    """The tile begun at a place that the seed chooses: its edges meet, so that it may begin anywhere."""
+    rng = Random(f"place/{seed}")
+    return np.roll(tile, (rng.randrange(len(tile)), rng.randrange(len(tile))), (0, 1))
 
 
 def flipped(repeat: Tensor, flip: str) -> Tensor:
@@ -130,7 +141,7 @@ def laid_out(repeat: Tensor, layout: str) -> Tensor:
 
 
 def enlarged(logits: Tensor) -> Tensor:
-    """A repeat (n, c, h, w) at twice its size, its edges still meeting; layers stay as sharp, as logits are enlarged."""
+    """A repeat (n, c, h, w) at twice its size, its edges still meeting; layers stay sharp, as logits are enlarged."""
     padded = F.pad(logits, (4, 4, 4, 4), mode="circular")
     return F.interpolate(padded, scale_factor=2.0, mode="bicubic", align_corners=False)[:, :, 8:-8, 8:-8]
 

@@ -1,8 +1,8 @@
 """Rebuild pictures of cloth from a table in the form of the clothing-pattern data set.
 
 In: a CSV with Class Name, URL, Original Width, Original Height, Crop X, Crop Y, Crop Width, Crop Height, Scales, and a
-folder with the pictures that a person has fetched. Out: FOLDER/<class>/<name>-<scale>-<turn>.png, 224 × 224: every scale
-in twelve turns of 30°. Nothing is downloaded. Ref: lstearns86/clothing-pattern-dataset (Medeiros et al., ASSETS 2017).
+folder with the pictures that a person has fetched. Out: FOLDER/<class>/<row>-<scale>-<turn>.png, 224 × 224: every
+scale in twelve turns of 30°. Nothing is downloaded. Ref: lstearns86/clothing-pattern-dataset, ASSETS 2017.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _row(path: Path, number: int, row: Mapping[str, str | None]) -> CropRow:
     try:
         scales = tuple(float(scale) for scale in (row["Scales"] or "").split(";"))
     except ValueError:
-        raise ValueError(f"{path}, row {number}: Scales is {row['Scales']!r}: write numbers with ; between them") from None
+        raise ValueError(
+            f"{path}, row {number}: Scales is {row['Scales']!r}: write numbers with ; between them"
+        ) from None
     original = (whole("Original Width"), whole("Original Height"))
     crop = (whole("Crop X"), whole("Crop Y"), whole("Crop Width"), whole("Crop Height"))
     if min(*original, *crop[2:], *scales) <= 0:

@@ -19,7 +19,9 @@ _PLAIN = re.compile(
     r"(원단|천|옷감|패브릭|직물|패턴|텍스타일|무늬|벽지|타일|fabric|cloth|textile|tile|print|motif)s?(으로|로|을|를|이|가|에|의)?",
     re.IGNORECASE,
 )
-_GROUND = re.compile(r"(?:바탕|배경|ground|background)(?:색)?(?:에다가|에다|에는|에|으로|은|의|이고|위에)?", re.IGNORECASE)
+_GROUND = re.compile(
+    r"(?:바탕|배경|ground|background)(?:색)?(?:에다가|에다|에는|에|으로|은|의|이고|위에)?", re.IGNORECASE
+)
 _SHADES = {
     "연한": 0.45, "밝은": 0.35, "옅은": 0.45, "연": 0.45, "light": 0.4, "pale": 0.5,
     "진한": -0.35, "짙은": -0.4, "어두운": -0.45, "진": -0.35, "dark": -0.4, "deep": -0.35,

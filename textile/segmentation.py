@@ -79,7 +79,9 @@ class GarmentSegmenter:
         if min(picture.size) < LEAST_SIDE:
             raise ValueError(f"the picture is {picture.width} × {picture.height} px: give at least {LEAST_SIDE} a side")
         rgb, opaque = over_grey(picture)
-        small = np.asarray(rgb.resize((INPUT, INPUT), Image.Resampling.BOX if max(rgb.size) > INPUT else Image.Resampling.BICUBIC))
+        small = np.asarray(
+            rgb.resize((INPUT, INPUT), Image.Resampling.BOX if max(rgb.size) > INPUT else Image.Resampling.BICUBIC)
+        )
         likely, kinds = found_in(self.network, small)
         mask = at_full_size(likely, rgb)
         if opaque is not None:

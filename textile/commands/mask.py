@@ -26,9 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     from textile.ternaus import TernausSegmenter
 
     segmenter = (
-        TernausSegmenter.load(arguments.ternaus)
-        if arguments.ternaus
-        else GarmentSegmenter.load(arguments.weights)
+        TernausSegmenter.load(arguments.ternaus) if arguments.ternaus else GarmentSegmenter.load(arguments.weights)
     )
     found = segmenter.mask(open_picture(arguments.picture, background=None))
     if not found.share:

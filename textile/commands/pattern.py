@@ -13,11 +13,15 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "checkpoints" / "textile"
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the command."""
-    parser = commands.add_parser("pattern", help="make patterns: a category, or a sentence such as 파란 바탕에 흰 물방울")
+    parser = commands.add_parser(
+        "pattern", help="make patterns: a category, or a sentence such as 파란 바탕에 흰 물방울"
+    )
     parser.add_argument("sentence", help="a category or a sentence, Korean or English")
     parser.add_argument("-n", type=int, default=9, help="how many (default %(default)s)")
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="where they go (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first; pattern i has seed + i (default %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first; pattern i has seed + i (default %(default)s)"
+    )
     parser.add_argument("--size", type=int, default=128, help="pixels: 128 is the tile, more a sheet of tiles")
     parser.add_argument("--palette", help="1 to 4 colours, the ground first: 1c5cce,f6f6f3")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the trained weights")

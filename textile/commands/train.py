@@ -11,7 +11,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("train", help="train the pattern generator, or go on with the one that ships")
     parser.add_argument("folder", type=Path, nargs="?", help="FOLDER/<category>/*.png: one's own cloth (default: none)")
     parser.add_argument("--fabric", type=Path, help="close-ups with labels.tsv (file_name, pattern) as well")
-    parser.add_argument("--drawn", type=int, default=300, help="drawn repeats a category (default %(default)s, 0: none)")
+    parser.add_argument(
+        "--drawn", type=int, default=300, help="drawn repeats a category (default %(default)s, 0: none)"
+    )
     parser.add_argument("--minutes", type=float, default=60, help="how long (default %(default)s)")
     parser.add_argument("--steps", type=int, default=6000, help="at most (default %(default)s)")
     parser.add_argument("--batch", type=int, default=24)
@@ -41,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
         steps=arguments.steps, minutes=arguments.minutes, finish=True, learning_rate=arguments.learning_rate, warmup=50,
         ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
-    training = PatternTraining(runs / "textile-generator", arguments.out, settings, arguments.batch, start=arguments.start)
+    training = PatternTraining(
+        runs / "textile-generator", arguments.out, settings, arguments.batch, start=arguments.start
+    )
     train_generator(training, open_cloth(runs / "textile-cloth"))
     print(f"wrote {arguments.out}: python -m textile pattern checkered --checkpoint {arguments.out.parent}")

@@ -37,7 +37,16 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     runs = arguments.runs or runs_folder()
     pool = open_pool(arguments.pool or runs / "pool", arguments.pictures)
-    left_out = frozenset(name for part in json.loads(arguments.left_out.read_text("utf-8")).values() if isinstance(part, dict) for name in part) if arguments.left_out else frozenset()
+    left_out = (
+        frozenset(
+            name
+            for part in json.loads(arguments.left_out.read_text("utf-8")).values()
+            if isinstance(part, dict)
+            for name in part
+        )
+        if arguments.left_out
+        else frozenset()
+    )
     first = runs / "textile-photos.npz"
     if not first.exists():
         cut_photos(arguments.photos, arguments.most, left_out).save(first)

@@ -41,7 +41,7 @@ class ClothSet:
 
 @dataclass(frozen=True)
 class ClothSource:
-    """Where cloth comes from: `drawn` tiles a category, `fabric` close-ups with labels.tsv, `own` folders by category."""
+    """Where cloth comes from: `drawn` repeats each, `fabric` close-ups with labels.tsv, `own` folders by category."""
 
     drawn: int
     fabric: Path | None = None
@@ -84,14 +84,20 @@ def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
 
 def _photographed(source: ClothSource) -> list[tuple[Path, str]]:
     """Pictures and their categories: close-ups of the split, and all of one's own."""
-    found = [(photo.path, photo.category) for photo in photos(source.fabric) if photo.split == source.split] if source.fabric else []
+    found = (
+        [(photo.path, photo.category) for photo in photos(source.fabric) if photo.split == source.split]
+        if source.fabric
+        else []
+    )
     if source.own is None:
         return found
     names = {word.lower(): id for id in CATEGORY_IDS for word in (id, *category_words(id), *LABELS.get(id, ()))}
     for folder in sorted(path for path in source.own.iterdir() if path.is_dir()):
         if (id := names.get(folder.name.lower())) is None:
             raise ValueError(f"{folder}: {folder.name!r} names no category: use {', '.join(CATEGORY_IDS)}")
-        pictures = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+        pictures = (
+            path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+        )
         found += [(path, id) for path in pictures]
     return found
 

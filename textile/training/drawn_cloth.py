@@ -14,7 +14,16 @@ import numpy as np
 
 from textile.training import motifs
 from textile.training.torus import (
-    FILLS, OVER, SIDE, Mark, lattice, memberships, noise, shrunk, svg_of, turned,
+    FILLS,
+    OVER,
+    SIDE,
+    Mark,
+    lattice,
+    memberships,
+    noise,
+    shrunk,
+    svg_of,
+    turned,
 )  # fmt: skip
 
 PIXELS = 64
@@ -66,7 +75,10 @@ def _sett(rng: Random, opacity: float) -> list[tuple[float, float, int, float]]:
     if rng.random() < 0.8:
         thin, off = rng.uniform(0.02, 0.07) * period, rng.uniform(0.0, 0.2) * period
         layer = rng.choice((2, 3, 3))
-        bands += [(off, thin, layer, min(1.0, opacity + 0.3)), (period - off - thin, thin, layer, min(1.0, opacity + 0.3))]
+        bands += [
+            (off, thin, layer, min(1.0, opacity + 0.3)),
+            (period - off - thin, thin, layer, min(1.0, opacity + 0.3)),
+        ]
     return [(start + k * period, width, layer, share) for k in range(repeats) for start, width, layer, share in bands]
 
 
@@ -87,7 +99,9 @@ def _stripes(rng: Random) -> np.ndarray:
             for a, b, layer in zip(cuts[:-1], cuts[1:], rng.sample([1, 3, 2, 1, 2, 3], len(cuts) - 1), strict=True)
         ]
         bands.append((cuts[-1] * period, 0.08 * period, 1, 1.0))
-    texels = memberships(_rects([(s + k * period, w, layer, o) for k in range(repeats) for s, w, layer, o in bands]), PIXELS)
+    texels = memberships(
+        _rects([(s + k * period, w, layer, o) for k in range(repeats) for s, w, layer, o in bands]), PIXELS
+    )
     turn = rng.choice(((1, 0), (1, 0), (1, 0), (1, 1), (2, 1))) if repeats < 3 else (1, 0)
     return turned(texels, *turn)
 
@@ -153,7 +167,9 @@ def _zigzag(rng: Random) -> np.ndarray:
             top, thick = (row + start) * height, share * height
             points = [(k * step, top + (rise if k % 2 else 0)) for k in range(2 * waves + 1)]
             under = [(x, y + thick) for x, y in reversed(points)]
-            body += f'<polygon points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points + under)}" fill="{FILLS[layer]}"/>'
+            body += (
+                f'<polygon points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points + under)}" fill="{FILLS[layer]}"/>'
+            )
     return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1))))
 
 
@@ -209,20 +225,20 @@ def _dancheong(rng: Random) -> np.ndarray:
     share = rng.choice((0.0, 0.16, 0.22, 0.3))
     drop = share == 0.0 and n == 2
     body = ""
+    order = rng.choice(([1, 0, 3], [3, 0, 1], [1, 3, 2], [2, 1, 3]))
     for row in range(rows) if share else ():
-        bands, at = [], row * h
-        for layer in rng.choice(([1, 0, 3], [3, 0, 1], [1, 3, 2], [2, 1, 3])) if row == 0 else last:
-            bands.append((at, share * h / 3.4, layer, 1.0))
-            at += share * h / 3
-        last = [band[2] for band in bands]
-        body += _rects(bands, upright=False)
+        third = share * h / 3
+        body += _rects([(row * h + k * third, 0.9 * third, layer, 1.0) for k, layer in enumerate(order)], upright=False)
     medallion = motifs.lotus(rng)
     size = min(w, h * (1 - share)) / 2 * rng.uniform(0.8, 0.98)
     marks = [
-        Mark(medallion, 10, x + w / 2, y + h * (share + (1 - share) / 2), 0, size / 10) for x, y in lattice(n, rows, drop, rng)
+        Mark(medallion, 10, x + w / 2, y + h * (share + (1 - share) / 2), 0, size / 10)
+        for x, y in lattice(n, rows, drop, rng)
     ]
     corner = motifs.lotus(rng) if rng.random() < 0.6 else motifs.diamond(rng)
-    small = [Mark(corner, 10, x, y + h * (share + (1 - share) / 2), 0, size / 24) for x, y in lattice(n, rows, drop, rng)]
+    small = [
+        Mark(corner, 10, x, y + h * (share + (1 - share) / 2), 0, size / 24) for x, y in lattice(n, rows, drop, rng)
+    ]
     if drop:
         small = []
     return memberships(body + svg_of(small + marks), PIXELS)

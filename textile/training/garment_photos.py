@@ -54,7 +54,12 @@ def cut_photos(folder: Path, most: int, left_out: frozenset[str]) -> GarmentPhot
             if row["file_name"] not in left_out:
                 rows.setdefault(row["garment"], []).append(row["file_name"])
     queues = [sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest()) for names in rows.values()]
-    chosen = [(label, queue[i]) for i in range(max(map(len, queues))) for label, queue in zip(rows, queues, strict=True) if i < len(queue)]
+    chosen = [
+        (label, queue[i])
+        for i in range(max(map(len, queues)))
+        for label, queue in zip(rows, queues, strict=True)
+        if i < len(queue)
+    ]
     pictures, masks, labels, names, agreed = [], [], [], [], []
     for number, (label, name) in enumerate(chosen[:most]):
         picture = np.asarray(Image.open(folder / name).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX))

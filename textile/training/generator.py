@@ -31,13 +31,14 @@ _PHOTOS = 0.04  # of the tiles of a category that has any: close-ups are rough
 
 @dataclass(frozen=True)
 class PatternTraining:
-    """`batch` repeats a step. `start`: a folder with a generator whose decoder to begin with, where `runs` has no state
-    yet."""
+    """`batch` repeats a step; `fitted` of a category the mixture is fitted to. `start`: a folder with a generator whose
+    code of blocks and decoder to begin with."""
 
     runs: Path
     out: Path
     settings: TrainerSettings
     batch: int = 24
+    fitted: int = 1400
     start: Path | None = None
 
 
@@ -75,11 +76,10 @@ class ClothBatches:
         return tile, int(self.cloth.colors[row])
 
 
-def fit_mixture(network: PatternNetwork, batches: ClothBatches, each: int = 1400) -> float:
-    """Fit code, components, forms and their directions; returns the share of the variance of cloth that blocks keep."""
+def fit_mixture(network: PatternNetwork, batches: ClothBatches, each: int) -> None:
+    """Fit components of whole repeats, forms and their directions, to the codes of cloth."""
     kinds = len(batches.present)
     parts = [batches.at(10**6 + step, kinds * 20) for step in range(-(-each // 20))]
-    held = network.code.fit(torch.cat([part.maps for part in parts[:6]]))
     codes = torch.cat([network.code.encode(part.maps).flatten(1) for part in parts])
     category, colors = (torch.cat([getattr(part, name) for part in parts]) for name in ("category", "colors"))
     mixture = network.mixture
@@ -90,7 +90,6 @@ def fit_mixture(network: PatternNetwork, batches: ClothBatches, each: int = 1400
     told = mixture.components(codes)
     for number in batches.present:
         _fit_forms(network, number, told[category == number], colors[category == number])
-    return held
 
 
 def _fit_forms(network: PatternNetwork, number: int, told: Tensor, colors: Tensor) -> None:
@@ -112,7 +111,9 @@ def _fit_forms(network: PatternNetwork, number: int, told: Tensor, colors: Tenso
             mixture.factors[number, form, :rank].copy_(spread[:, None] * directions[:rank])
     mixture.share[number].zero_()
     for colored in range(5):
-        found = np.bincount(labels[(colors == colored).numpy()] if (colors == colored).any() else labels, minlength=shape.forms)
+        found = np.bincount(
+            labels[(colors == colored).numpy()] if (colors == colored).any() else labels, minlength=shape.forms
+        )
         mixture.share[number, colored].copy_(torch.from_numpy(found / found.sum()))
 
 
@@ -125,7 +126,9 @@ def fit_weaves(network: PatternNetwork, cloth: ClothSet) -> None:
     light = (torch.from_numpy(cloth.light.astype(np.float32)) - 128) / 2  # units of L*
     light = light.flatten(1) - light.flatten(1).mean(dim=1, keepdim=True)
     light = light * (4.0 / light.std(dim=1, keepdim=True)).clamp(max=1)
-    turned = torch.cat([light.unflatten(1, (PIXELS, PIXELS)).roll((k * 5, k * 11), (1, 2)).flatten(1) for k in range(4)])
+    turned = torch.cat(
+        [light.unflatten(1, (PIXELS, PIXELS)).roll((k * 5, k * 11), (1, 2)).flatten(1) for k in range(4)]
+    )
     torch.manual_seed(0)
     count = min(network.shape.threads, len(turned) - 1)
     _, sizes, vectors = torch.svd_lowrank(turned, q=count, niter=4)
@@ -147,7 +150,7 @@ def pattern_losses(network: PatternNetwork, batch: ClothBatch, step: int) -> Los
 
 
 @torch.no_grad()
-def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, share: float = 0.3, steps: int = 60) -> None:
+def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, steps: int, share: float = 0.3) -> None:
     """Give no share to the `share` of a category's forms from which its drawings are painted worst: where several kinds
     of cloth fell into one form, its middle is a blur."""
     shape = network.shape
@@ -170,7 +173,9 @@ def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, shar
             total = network.mixture.share[number, colored].sum()
             best = torch.zeros(shape.forms)
             best[mean[number].argmin()] = 1
-            network.mixture.share[number, colored] = network.mixture.share[number, colored] / total if total > 0 else best
+            network.mixture.share[number, colored] = (
+                network.mixture.share[number, colored] / total if total > 0 else best
+            )
 
 
 def layer_error(painted: Tensor, maps: Tensor) -> Tensor:
@@ -184,10 +189,16 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
     torch.manual_seed(0)
     batches, network = ClothBatches(cloth), PatternNetwork()
     if training.start:
-        network.decoder.load_state_dict(PatternGenerator.load(training.start).network.decoder.state_dict())
-    held = fit_mixture(network, batches)
+        begun = PatternGenerator.load(training.start).network
+        network.decoder.load_state_dict(begun.decoder.state_dict())
+        network.code.load_state_dict(begun.code.state_dict())
+    else:
+        held = network.code.fit(
+            torch.cat([batches.at(10**6 + step, 260).maps for step in range(-(-training.fitted // 240))])
+        )
+        logger.info("%d components hold %.1f %% of the variance of blocks", network.shape.code, 100 * held)
+    fit_mixture(network, batches, training.fitted)
     fit_weaves(network, cloth)
-    logger.info("%d components hold %.1f %% of the variance of blocks", network.shape.code, 100 * held)
     network.decoder.to(memory_format=torch.channels_last)
 
     def losses(step: int) -> Losses:
@@ -198,7 +209,7 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
 
     result = Trainer(network, losses, training.settings, training.runs, on_sample=on_sample).run()
     network.load_state_dict(result.average)
-    leave_out_blurred_forms(network.eval(), batches)
+    leave_out_blurred_forms(network.eval(), batches, -(-training.fitted // 24))
     generator = PatternGenerator(network)
     generator.save(training.out, {"step": result.step, "losses": result.losses})
     logger.info("wrote %s at step %d: %s", training.out, result.step, json.dumps(result.losses))

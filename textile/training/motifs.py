@@ -1,6 +1,6 @@
 """The motifs of drawn cloth as SVG about an origin: flowers, leaves, drops, characters, clouds, rosettes, lotuses.
 
-They reach about 10 units. A fill names a layer: 1 the motif, 2 what lies inside it, 3 what lies beside it, 0 the ground.
+They reach about 10 units. A fill names a layer: 1 the motif, 2 what lies inside it, 3 what lies beside it, 0 ground.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def path(d: str, layer: int, change: str = "") -> str:
 
 
 def line(d: str, layer: int, width: float) -> str:
-    return f'<path d="{d}" fill="none" stroke="{FILLS[layer]}" stroke-width="{width:.2f}" stroke-linecap="round" stroke-linejoin="round"/>'
+    ends = 'stroke-linecap="round" stroke-linejoin="round"'
+    return f'<path d="{d}" fill="none" stroke="{FILLS[layer]}" stroke-width="{width:.2f}" {ends}/>'
 
 
 def loop(points: list[Point], layer: int) -> str:
@@ -50,20 +51,30 @@ def around(number: int, content: str, start: float = 0.0) -> str:
 def blob(rng: Random, radius: float, layer: int, rough: float = 0.22, flat: float = 1.0) -> str:
     number = rng.choice((6, 7, 8))
     reach = [radius * rng.uniform(1 - rough, 1 + rough) for _ in range(number)]
-    return loop([(r * cos(2 * pi * k / number), flat * r * sin(2 * pi * k / number)) for k, r in enumerate(reach)], layer)
+    return loop(
+        [(r * cos(2 * pi * k / number), flat * r * sin(2 * pi * k / number)) for k, r in enumerate(reach)], layer
+    )
+
+
+# of a petal: how far its handles reach sideways and up, at the heart and at the tip, and where the tip is
+_PETALS = (
+    (1.3, 0.4, 1.1, 1.0, 1.0),
+    (1.5, 0.35, 1.0, 0.75, 1.0),
+    (1.6, 0.5, 1.2, 1.05, 0.8),
+)  # round, pointed, notched
+
+
+def _petal(wide: float, low: float, shoulder: float, high: float, tip: float, half: float, long: float) -> str:
+    a, b, c, d = half * wide, -long * low, half * shoulder, -long * high
+    left = f"M0 0 C{-a:.2f} {b:.2f} {-c:.2f} {d:.2f} 0 {-long * tip:.2f}"
+    return f"{left} C{c:.2f} {d:.2f} {a:.2f} {b:.2f} 0 0Z"
 
 
 def flower(rng: Random) -> str:
     """Petals about a heart, some with leaves, some of two rings."""
     number, long, wide = rng.choice((5, 5, 6, 8)), rng.uniform(6.2, 7.4), rng.uniform(0.8, 1.25)
     half = min(long * sin(pi / number) * wide, 4.6)
-    form = rng.choice(("round", "pointed", "notched"))
-    if form == "round":
-        petal = f"M0 0 C{-half * 1.3:.2f} {-long * 0.4:.2f} {-half * 1.1:.2f} {-long:.2f} 0 {-long:.2f} C{half * 1.1:.2f} {-long:.2f} {half * 1.3:.2f} {-long * 0.4:.2f} 0 0Z"
-    elif form == "pointed":
-        petal = f"M0 0 C{-half * 1.5:.2f} {-long * 0.35:.2f} {-half:.2f} {-long * 0.75:.2f} 0 {-long:.2f} C{half:.2f} {-long * 0.75:.2f} {half * 1.5:.2f} {-long * 0.35:.2f} 0 0Z"
-    else:
-        petal = f"M0 0 C{-half * 1.6:.2f} {-long * 0.5:.2f} {-half * 1.2:.2f} {-long * 1.05:.2f} 0 {-long * 0.8:.2f} C{half * 1.2:.2f} {-long * 1.05:.2f} {half * 1.6:.2f} {-long * 0.5:.2f} 0 0Z"
+    petal = _petal(*rng.choice(_PETALS), half, long)
     leaves = ""
     if rng.random() < 0.6:
         turns = rng.choice(((60, 240), (120, 240), (30, 150, 270)))
@@ -89,14 +100,17 @@ def leaf(rng: Random) -> str:
         for k in range(pairs):
             y, scale = -5 + k * 14 / pairs, rng.uniform(0.36, 0.5)
             for side, layer in ((-1, 1), (1, rng.choice((1, 3)))):
-                out += path(_LEAF, layer, f"translate(0 {y:.1f}) rotate({side * turn:.0f}) translate(0 -4.4) scale({scale:.2f})")
+                out += path(
+                    _LEAF, layer, f"translate(0 {y:.1f}) rotate({side * turn:.0f}) translate(0 -4.4) scale({scale:.2f})"
+                )
         return out
     if form == "palm":
         out = line("M0 -9 L0 11", 1, 1.0)
         for k in range(6):
             y, reach = -8 + 2.8 * k, (2.5 + 7.5 * sin(pi * (k + 1) / 7)) / 10
             for side in (-1, 1):
-                out += path(_LEAF, 1, f"translate(0 {y + 2:.1f}) rotate({side * 58}) translate(0 {-8 * reach:.1f}) scale(0.24 {0.85 * reach:.2f})")
+                place = f"translate(0 {y + 2:.1f}) rotate({side * 58}) translate(0 {-8 * reach:.1f})"
+                out += path(_LEAF, 1, f"{place} scale(0.24 {0.85 * reach:.2f})")
         return out
     fan = "M0 6 C-4 2 -9 1 -10 -3 C-8 -7 -4 -8 -0.6 -7 L0 -3 L0.6 -7 C4 -8 8 -7 10 -3 C9 1 4 2 0 6 Z"
     ribs = "".join(line(f"M0 5 L{x} -5", 2, 0.5) for x in (-6, -3, 3, 6))
@@ -111,11 +125,25 @@ def drop(rng: Random) -> str:
     out += path(_DROP, layers[1], f"translate(0.4 1.6) scale({rng.uniform(0.36, 0.46):.2f})")
     kind = rng.random()
     if kind < 0.4:
-        out += around(5, f'<g transform="translate(0 -1.5)">{disc(0, 0, 0.85, layers[0])}</g>').replace("rotate", "translate(0.3 2.4) rotate")
+        out += around(5, f'<g transform="translate(0 -1.5)">{disc(0, 0, 0.85, layers[0])}</g>').replace(
+            "rotate", "translate(0.3 2.4) rotate"
+        )
     elif kind < 0.7:
         out += disc(0.4, 2.4, 1.1, 3)
     if rng.random() < 0.5:
-        beads = ((-8.6, -2), (-9.4, 2), (-8.6, 6), (-5.6, 9.6), (-1.4, 10.8), (3, 10.2), (6.8, 7.6), (9, 3.6), (9.6, -0.6), (8.8, -5), (6.4, -8.8))
+        beads = (
+            (-8.6, -2),
+            (-9.4, 2),
+            (-8.6, 6),
+            (-5.6, 9.6),
+            (-1.4, 10.8),
+            (3, 10.2),
+            (6.8, 7.6),
+            (9, 3.6),
+            (9.6, -0.6),
+            (8.8, -5),
+            (6.4, -8.8),
+        )
         out += "".join(disc(x, y, 0.8, 3) for x, y in beads)
     elif rng.random() < 0.4:
         out = path(_DROP, 3, "scale(1.14)") + out
@@ -128,22 +156,34 @@ def character(rng: Random) -> str:
     eye, ink = rng.uniform(0.9, 1.4), 2
     face, y = disc(0, 0.8, 7.4, 1, rng.uniform(0.86, 1.0)), 0.0
     if form == "bear":
-        face = disc(-5.6, -5.2, 3, 1) + disc(5.6, -5.2, 3, 1) + disc(-5.6, -5.2, 1.5, 3) + disc(5.6, -5.2, 1.5, 3) + face
+        face = (
+            disc(-5.6, -5.2, 3, 1) + disc(5.6, -5.2, 3, 1) + disc(-5.6, -5.2, 1.5, 3) + disc(5.6, -5.2, 1.5, 3) + face
+        )
     elif form == "cat":
         face = path("M-7 -1 L-6.6 -9 L-1 -5.6 Z M7 -1 L6.6 -9 L1 -5.6 Z", 1) + face
     elif form == "rabbit":
-        face = disc(-3, -8, 2, 1, 2.3) + disc(3, -8, 2, 1, 2.3) + disc(-3, -8, 0.9, 3, 3) + disc(3, -8, 0.9, 3, 3) + face
+        face = (
+            disc(-3, -8, 2, 1, 2.3) + disc(3, -8, 2, 1, 2.3) + disc(-3, -8, 0.9, 3, 3) + disc(3, -8, 0.9, 3, 3) + face
+        )
     elif form == "chick":
         face += path("M-1.6 1.4 L1.6 1.4 L0 3.6 Z", 3) + path("M0 -6 L-1.6 -9.4 L0 -8 L1.6 -9.4 Z", 3)
     elif form == "star":
-        points = [(9.6 * cos(pi * k / 5 - pi / 2) * (1 if k % 2 == 0 else 0.56), 9.6 * sin(pi * k / 5 - pi / 2) * (1 if k % 2 == 0 else 0.56)) for k in range(10)]
+        points = [
+            (
+                9.6 * cos(pi * k / 5 - pi / 2) * (1 if k % 2 == 0 else 0.56),
+                9.6 * sin(pi * k / 5 - pi / 2) * (1 if k % 2 == 0 else 0.56),
+            )
+            for k in range(10)
+        ]
         face, y = path("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points) + "Z", 1), 0.4
     elif form == "heart":
         face, y = path(_HEART, 1, "scale(1.6)"), -1.6
     else:
         face = path("M-7 9 L-7 -1 C-7 -11 7 -11 7 -1 L7 9 L4.6 6.4 L2.4 9 L0 6.4 L-2.4 9 L-4.6 6.4 Z", 1)
     eyes = disc(-2.7, y - 0.6, eye, ink) + disc(2.7, y - 0.6, eye, ink)
-    mouth = "" if form == "chick" else line(f"M-1.9 {y + 2.4} Q0 {y + rng.uniform(3.6, 5.2):.1f} 1.9 {y + 2.4}", ink, 0.9)
+    mouth = (
+        "" if form == "chick" else line(f"M-1.9 {y + 2.4} Q0 {y + rng.uniform(3.6, 5.2):.1f} 1.9 {y + 2.4}", ink, 0.9)
+    )
     cheeks = disc(-4.6, y + 2, 1.2, 3, 0.7) + disc(4.6, y + 2, 1.2, 3, 0.7) if rng.random() < 0.5 else ""
     return face + cheeks + eyes + mouth
 
@@ -152,11 +192,22 @@ def cloud(rng: Random) -> str:
     """A cloud of the Korean kind with swirls and a tail, or a soft one of round parts."""
     if rng.random() < 0.6:
         swirl = 2 if rng.random() < 0.6 else 0
-        rings = "".join(line(_spiral(x, y, r, way), swirl, 0.95) for x, y, r, way in ((-6.6, 2.6, 2.6, 1), (-1.6, -0.4, 3.1, 1), (5.2, -0.8, 2.9, -1)))
+        rings = "".join(
+            line(_spiral(x, y, r, way), swirl, 0.95)
+            for x, y, r, way in ((-6.6, 2.6, 2.6, 1), (-1.6, -0.4, 3.1, 1), (5.2, -0.8, 2.9, -1))
+        )
         edge = path(_CLOUD, 3, "scale(1.13)") if rng.random() < 0.3 else ""
         return edge + path(_CLOUD, 1) + rings
-    parts = [(-7, 2, rng.uniform(3, 4)), (-2, -1.5, rng.uniform(4.4, 5.6)), (4.4, 0, rng.uniform(3.6, 4.8)), (8.6, 2.8, rng.uniform(2.4, 3.2))]
-    out = "".join(disc(x, y, r, 1) for x, y, r in parts) + f'<rect x="-10" y="1.6" width="21" height="4.4" rx="2.2" fill="{FILLS[1]}"/>'
+    parts = [
+        (-7, 2, rng.uniform(3, 4)),
+        (-2, -1.5, rng.uniform(4.4, 5.6)),
+        (4.4, 0, rng.uniform(3.6, 4.8)),
+        (8.6, 2.8, rng.uniform(2.4, 3.2)),
+    ]
+    out = (
+        "".join(disc(x, y, r, 1) for x, y, r in parts)
+        + f'<rect x="-10" y="1.6" width="21" height="4.4" rx="2.2" fill="{FILLS[1]}"/>'
+    )
     if rng.random() < 0.5:
         out += line("M-5 3.2 Q-1 1 3 3.2 Q5 4 7 3", 2, 0.9)
     return out

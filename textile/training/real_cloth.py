@@ -70,7 +70,11 @@ def _meeting(array: np.ndarray, rng: Random) -> np.ndarray:
         small = array[:, ::2, :].mean(axis=2) - array.mean()
         starts = range(0, max(length // 4, 1), 3)
         best = min(
-            (float(np.abs(small[s : s + _OVERLAP] - small[s + w : s + w + _OVERLAP]).mean()) * rng.uniform(0.9, 1.1), s, w)
+            (
+                float(np.abs(small[s : s + _OVERLAP] - small[s + w : s + w + _OVERLAP]).mean()) * rng.uniform(0.9, 1.1),
+                s,
+                w,
+            )
             for s in starts
             for w in range(length // 2, length - s - _OVERLAP, 2)
         )

@@ -61,7 +61,9 @@ class GarmentBatches:
         shown = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         wanted = torch.from_numpy(np.stack(masks).astype(np.float32) / 255)[:, None]
         sure = 1 - (2 * (wanted - 0.5).abs() < 0.4).float()  # where two cuts differ, nothing is learnt
-        return GarmentBatch(shown.contiguous(memory_format=torch.channels_last), wanted, sure, torch.from_numpy(np.stack(kinds)))
+        return GarmentBatch(
+            shown.contiguous(memory_format=torch.channels_last), wanted, sure, torch.from_numpy(np.stack(kinds))
+        )
 
     def _drawn(self, rng: np.random.Generator, pasted: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         index = np.array([rng.integers(len(self.pool))])
@@ -87,7 +89,11 @@ class GarmentBatches:
         empty = np.zeros((INPUT, INPUT), np.uint8)
         if rng.random() < 0.3:
             noise = rng.normal(0, rng.choice((0.0, 6.0, 50.0)), (INPUT, INPUT, 3))
-            return np.clip(rng.integers(0, 256, 3) + noise, 0, 255).astype(np.uint8), empty, np.zeros(len(GARMENTS), bool)
+            return (
+                np.clip(rng.integers(0, 256, 3) + noise, 0, 255).astype(np.uint8),
+                empty,
+                np.zeros(len(GARMENTS), bool),
+            )
         return self._ground(rng), empty, np.zeros(len(GARMENTS), bool)
 
     def _ground(self, rng: np.random.Generator) -> np.ndarray:
@@ -100,9 +106,16 @@ class GarmentBatches:
     def _over_ground(self, picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The garment on a photographed ground, with a soft edge and, half of the time, a shadow."""
         ground = self._ground(rng).astype(np.float32)
-        soft = np.asarray(Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0))), np.float32)[..., None] / 255
+        soft = (
+            np.asarray(Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0))), np.float32)[
+                ..., None
+            ]
+            / 255
+        )
         if rng.random() < 0.5:
-            shadow = Image.fromarray(np.roll(mask, tuple(rng.integers(-4, 5, 2)), (0, 1))).filter(ImageFilter.GaussianBlur(3))
+            shadow = Image.fromarray(np.roll(mask, tuple(rng.integers(-4, 5, 2)), (0, 1))).filter(
+                ImageFilter.GaussianBlur(3)
+            )
             ground *= 1 - rng.uniform(0.1, 0.5) * np.asarray(shadow, np.float32)[..., None] / 255
         return (picture * soft + ground * (1 - soft)).astype(np.uint8)
 
