@@ -43,7 +43,7 @@ test-long: $(VENV)/.dev  ## run the long proofs: hundreds of kills and damages, 
 test-quick: $(VENV)/.dev  ## run the tests that take seconds
 	$(TESTED) "not slow and not browser and not openvino"
 
-PACKAGES := hangul jobspec index training fashion pictures ko_clip diffusion demo
+PACKAGES := hangul jobspec index training fashion pictures ko_clip diffusion textile demo
 
 lint: $(VENV)/.dev lint-js  ## check style, types and dead code
 	$(PY) -m ruff check .

@@ -48,7 +48,7 @@ ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
         "diffusion.training.*", "diffusion.metrics", "diffusion.metrics.*", "diffusion.baselines.*", "diffusion.report",
         "diffusion.edit_metrics",
     ),
-    ("textile", "training"): ("textile.training.*", "textile.*_training"),
+    ("textile", "training"): ("textile.training.*", "textile.commands.train*"),
 }  # fmt: skip
 
 

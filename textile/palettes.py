@@ -19,7 +19,7 @@ _CREAM, _WHITE, _INK = (246, 240, 226), (250, 249, 246), (38, 36, 44)
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClothChoice:
     """What one pattern is made with: its colours, ground first; how many layers they fill; the number of its weave;
     how strong it is, in units of L*; how repeats are laid on a tile (`textile.patterns.laid_out`)."""
 
@@ -31,7 +31,7 @@ class Choice:
     flip: str  # "x", "y", "t" for transposed, any of them in turn
 
 
-def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
+def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> ClothChoice:
     """The choice for a category, a checked palette or None, and a seed. Raises ValueError for an unknown category."""
     most = category(id).colors
     rng = Random(f"palette/{id}/{seed}")
@@ -47,7 +47,9 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> Choice:
         palette = asked
     palette = palette[:most]
     strength = rng.uniform(2.5, 5.5) if id == "solid" else rng.uniform(0.8, 2.6)
-    return Choice(palette, len(palette), weave, strength, rng.choice(_LAYOUTS.get(id, _USUAL_LAYOUTS)), _flip(id, rng))
+    return ClothChoice(
+        palette, len(palette), weave, strength, rng.choice(_LAYOUTS.get(id, _USUAL_LAYOUTS)), _flip(id, rng)
+    )
 
 
 def _flip(id: str, rng: Random) -> str:

@@ -21,7 +21,7 @@ from torch import Tensor
 from textile.categories import CATEGORY_IDS, RGB, checked_palette, checked_sizes
 from textile.categories import category as category_of
 from textile.missing import WeightsMissing
-from textile.palettes import Choice, choose, painted
+from textile.palettes import ClothChoice, choose, painted
 from textile.pattern_network import NZ, PIXELS, PatternNetwork, PatternShape
 
 GENERATOR_FILE = "generator.safetensors"
@@ -80,7 +80,7 @@ class PatternGenerator:
         ]
         return sheets(np.concatenate(tiles), size)
 
-    def maps(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def maps(self, number: int, choices: Sequence[ClothChoice], seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Memberships (n, 128, 128, 4) and the light of the weave in units of L* (n, 128, 128) of one category."""
         z = torch.cat([torch.randn((1, NZ), generator=torch.Generator().manual_seed(seed % 2**63)) for seed in seeds])
         category = torch.full((len(seeds),), number)
@@ -104,7 +104,7 @@ class PatternGenerator:
         shares = self.network.mixture.share[number, colors].tolist()
         return Random(f"form/{number}/{seed}").choices(range(len(shares)), weights=shares)[0]
 
-    def _tiles(self, number: int, choices: Sequence[Choice], seeds: Sequence[int]) -> np.ndarray:
+    def _tiles(self, number: int, choices: Sequence[ClothChoice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
         tiles = [painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)]
         return np.stack([begun_anywhere(tile, seed) for tile, seed in zip(tiles, seeds, strict=True)])
