@@ -27,7 +27,6 @@ from ko_clip.train import quiet_libraries
 from training.command import run_command
 
 if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
-    from PIL import Image
     from transformers import MarianMTModel, PreTrainedTokenizerBase
 
     from ko_clip.encoder import PromptEncoder
@@ -62,15 +61,18 @@ class PictureClip:
             return text_vectors(self._clip, ids).numpy()
 
     def pictures(self, paths: Sequence[Path]) -> np.ndarray:
-        """(n, p) float32. Raises ValueError naming a picture that cannot be read."""
+        """(n, p) float32. Raises UnreadablePicture or PictureTooLarge where one cannot be read."""
         import torch
 
         from ko_clip.contrastive import image_vectors
+        from pictures import open_picture
 
         rows = []
         with torch.inference_mode():
             for start in range(0, len(paths), ENCODED):
-                levels = np.stack([self._preprocessing.crop(_opened(path)) for path in paths[start : start + ENCODED]])
+                levels = np.stack(
+                    [self._preprocessing.crop(open_picture(path)) for path in paths[start : start + ENCODED]]
+                )
                 rows.append(image_vectors(self._clip, self._preprocessing.pixels(levels)).numpy())
         return np.concatenate(rows)
 
@@ -227,17 +229,6 @@ def _has_pictures(folder: Path) -> bool:
     from ko_clip.opening import read_settings
 
     return read_settings(folder / "config.json").get("model_type") == "clip"
-
-
-def _opened(path: Path) -> Image.Image:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture.copy()
-    except OSError as error:
-        raise ValueError(f"{path} is no picture that can be read ({error}): download it again") from error
 
 
 def _number(text: str | None) -> float | str:

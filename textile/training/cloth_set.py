@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from PIL import Image
 
+from pictures import open_picture
 from textile.categories import CATEGORY_IDS
 from textile.requests import category_words
 from textile.training.drawn_cloth import PIXELS, draw_cloth
@@ -65,13 +65,13 @@ def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
             rows.append((number, colors, -1))
         logger.info("drew tiles of %s", id)
     for i, (path, id) in enumerate(_photographed(source)):
-        with Image.open(path) as picture:
-            for cut in range(_REAL_CUTS):
-                colors = 1 if id == "solid" else 2 + (i + cut) % 3
-                tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors, PIXELS)
-                rows.append((CATEGORY_IDS.index(id), colors, len(light)))
-                layers.append(tile)
-                light.append(shade)
+        picture = open_picture(path)
+        for cut in range(_REAL_CUTS):
+            colors = 1 if id == "solid" else 2 + (i + cut) % 3
+            tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors, PIXELS)
+            rows.append((CATEGORY_IDS.index(id), colors, len(light)))
+            layers.append(tile)
+            light.append(shade)
     if not rows:
         raise ValueError("there is no cloth to learn from: name a folder with pictures, or draw some (--drawn 300)")
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pictures import open_picture
+
 logger = logging.getLogger(__name__)
 SIDE = 128
 _FRAMES = (0.03, 0.09)  # of the side: what lies outside is ground for certain
@@ -62,7 +64,7 @@ def cut_photos(folder: Path, most: int, left_out: frozenset[str]) -> GarmentPhot
     ]
     pictures, masks, labels, names, agreed = [], [], [], [], []
     for number, (label, name) in enumerate(chosen[:most]):
-        picture = np.asarray(Image.open(folder / name).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX))
+        picture = np.asarray(open_picture(folder / name).resize((SIDE, SIDE), Image.Resampling.BOX))
         first, second = (grab_cut(picture, frame) for frame in _FRAMES)
         together = (first & second).sum() / max((first | second).sum(), 1)
         pictures.append(picture)
