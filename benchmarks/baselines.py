@@ -94,7 +94,7 @@ def _vae_drawer(model: ConditionalVae, student: TextEncoder) -> Drawer:
 
 
 def _dcgan() -> Model:
-    """The ancestor's network draws cloth by its category; its line stands in benchmarks.textile."""
+    """An ancestor's network draws cloth by its category: its line is in benchmarks.textile."""
     return Model("DCGAN", skipped="benchmarks.textile_dcgan draws cloth by category and takes no caption of a garment")
 
 
