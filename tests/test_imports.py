@@ -45,7 +45,7 @@ ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
     ("diffusion", "fashion"): (
         "diffusion.training.*", "diffusion.metrics", "diffusion.report", "diffusion.edit_metrics",
     ),
-    ("textile", "training"): ("textile.training.*", "textile.*_training"),
+    ("textile", "training"): ("textile.training.*", "textile.commands.train*"),
 }  # fmt: skip
 
 
