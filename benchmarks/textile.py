@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from benchmarks.textile_dcgan import load_reference
 
         makers["DCGAN reference"] = load_reference(options.dcgan)
-    judge = Judge.load(options.checkpoint / "scorers")
+    judge = Judge.load(options.checkpoint / "textile")
     print(pattern_tables(makers, judge, options.each, options.fabric), "\n")
     print("\n".join(mask_rows(options.checkpoint / "textile", options.photos, options.held, options.drawn)), "\n")
     print(f"| time, {options.threads} threads | seconds |\n|---|---:|")

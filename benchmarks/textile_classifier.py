@@ -3,7 +3,7 @@
     python -m benchmarks.textile_classifier --fabric ../shared/data/fabric --minutes 8
 
 In: tiles drawn from seeds that no generator trains on, the prints of the drawn domain as its garments wear them, and
-the close-ups of the classifier's split. Out: `checkpoints/scorers/cloth.safetensors`. It tells the thirteen categories
+the close-ups of the classifier's split. Out: `checkpoints/textile/cloth.safetensors`. It tells the thirteen categories
 of a picture of 128 px and gives a vector of features, (n, 96), for distances between pictures.
 """
 
@@ -185,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--each", type=int, default=100, help="drawn tiles of a category (default %(default)s)")
     parser.add_argument("--runs", type=Path, default=runs_folder() / "textile-classifier")
-    parser.add_argument("--out", type=Path, default=Path("checkpoints/scorers"))
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/textile"))
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

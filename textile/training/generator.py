@@ -150,7 +150,7 @@ def pattern_losses(network: PatternNetwork, batch: ClothBatch, step: int) -> Los
 
 
 @torch.no_grad()
-def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, steps: int, share: float = 0.3) -> None:
+def leave_out_blurred_forms(network: PatternNetwork, batches: ClothBatches, steps: int, share: float = 0.4) -> None:
     """Give no share to the `share` of a category's forms from which its drawings are painted worst: where several kinds
     of cloth fell into one form, its middle is a blur."""
     shape = network.shape
