@@ -52,7 +52,9 @@ class PatternGenerator:
             network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
         except RuntimeError as error:
             raise ValueError(f"{path} does not have the shape that {settings} names: train it again") from error
-        return cls(network.eval().requires_grad_(False).to(memory_format=torch.channels_last))
+        network.eval().requires_grad_(False)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hint knows no memory_format
+        return cls(network)
 
     def save(self, folder: Path, facts: Mapping[str, object]) -> None:
         """Write the weights as float16, their shape and what was measured."""

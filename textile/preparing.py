@@ -86,8 +86,8 @@ def variations(picture: Image.Image, row: CropRow) -> Iterator[tuple[float, int,
     cut in proportion."""
     across, down = picture.width / row.original[0], picture.height / row.original[1]
     left, top, width, height = row.crop
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
-    cut = picture.convert("RGB").crop(tuple(round(side) for side in box))
+    box = (round(left * across), round(top * down), round((left + width) * across), round((top + height) * down))
+    cut = picture.convert("RGB").crop(box)
     for scale in row.scales:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         scaled = cut.resize(size, Image.Resampling.LANCZOS)

@@ -95,5 +95,5 @@ def grab_cut(picture: np.ndarray, frame: float, sure: np.ndarray | None = None) 
     cv2.setRNGSeed(1)
     models = np.zeros((2, 1, 65))
     bgr = np.ascontiguousarray(picture[..., ::-1])
-    cv2.grabCut(bgr, state, None, models[0], models[1], 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(bgr, state, None, models[0], models[1], 4, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]  # without a frame
     return (state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)

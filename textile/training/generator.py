@@ -199,7 +199,7 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
         logger.info("%d components hold %.1f %% of the variance of blocks", network.shape.code, 100 * held)
     fit_mixture(network, batches, training.fitted)
     fit_weaves(network, cloth)
-    network.decoder.to(memory_format=torch.channels_last)
+    network.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hint knows no memory_format
 
     def losses(step: int) -> Losses:
         return pattern_losses(network, batches.at(step, training.batch), step)

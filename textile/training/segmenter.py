@@ -179,7 +179,7 @@ def train_segmenter(
     network = SegmentationNetwork()
     if start is not None:
         network.load_state_dict(start)
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hint knows no memory_format
 
     def on_sample(step: int, average: Mapping[str, Tensor]) -> None:
         GarmentSegmenter(network).save(out, {"step": step})
