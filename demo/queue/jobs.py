@@ -161,7 +161,7 @@ class JobQueue:
         relayed = {id for id, pictures in previews.items() if pictures and self._relay.keep_previews(id, pictures)}
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
-            for job in session.scalars(select(Generation).where(*mine)):
+            for job in session.scalars(select(Generation).where(*mine).order_by(Generation.id).with_for_update()):
                 pictures = previews.get(job.id, ())
                 shown = len(pictures) or (job.progress or {}).get("previews", 0)
                 version = progress["done"] if pictures else (job.progress or {}).get("version", 0)
