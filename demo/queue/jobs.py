@@ -144,7 +144,8 @@ class JobQueue:
             with self._database.write() as session:
                 mine = (Generation.id.in_(ids), Generation.status == "running", Generation.worker == self.worker)
                 lease = time.time() + self._settings.lease_seconds
-                session.execute(update(Generation).where(*mine).values(lease_until=lease))
+                free = select(Generation.id).where(*mine).with_for_update(skip_locked=True)
+                session.execute(update(Generation).where(Generation.id.in_(free)).values(lease_until=lease))
 
     def still_running(self, jobs: Sequence[Generation]) -> set[str]:
         """The ids of those jobs that are still this worker's (not cancelled, not deleted, not taken away)."""
@@ -161,7 +162,8 @@ class JobQueue:
         relayed = {id for id, pictures in previews.items() if pictures and self._relay.keep_previews(id, pictures)}
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
-            for job in session.scalars(select(Generation).where(*mine)):
+            free = select(Generation).where(*mine).with_for_update(skip_locked=True)  # waits for nobody: no deadlock
+            for job in session.scalars(free):
                 pictures = previews.get(job.id, ())
                 shown = len(pictures) or (job.progress or {}).get("previews", 0)
                 version = progress["done"] if pictures else (job.progress or {}).get("version", 0)

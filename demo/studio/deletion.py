@@ -148,6 +148,8 @@ class Deletion:
     def _erase(self, session: Session, rows: Sequence[Generation], images: Sequence[Image]) -> Receipt:
         """Delete rows in the caller's transaction; files and vectors go to trash and receipt."""
         ids = [row.id for row in rows]
+        locked = select(Generation).where(Generation.id.in_(ids)).order_by(Generation.id).with_for_update()
+        rows = list(session.scalars(locked.execution_options(populate_existing=True)))  # no worker ends one meanwhile
         mine = list(session.scalars(select(Image).where(Image.generation_id.in_(ids)))) + list(images)
         receipt = Receipt(
             id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[],

@@ -139,7 +139,7 @@ class Generations:
     def cancel(self, viewer: Viewer, generation_id: str) -> Generation:
         """End an own job now; what is being drawn for it is thrown away. Raises not_found, already_finished."""
         with self.database.write() as session:
-            row = find(session, viewer, generation_id, own=True)
+            row = find(session, viewer, generation_id, own=True, lock=True)
             if row.status in ENDED:
                 raise ServiceError("already_finished")
             jobs.end(session, row, "cancelled")
@@ -151,7 +151,7 @@ class Generations:
         Raises not_found, publishing_rejected.
         """
         with self.database.write() as session:
-            row = find(session, viewer, generation_id, own=True)
+            row = find(session, viewer, generation_id, own=True, lock=True)
             if visibility == "public":
                 check_publishing(row)
             row.visibility = visibility
@@ -221,11 +221,11 @@ def _parent_state(session: Session, viewer: Viewer, row: Image) -> tuple[str, Im
     return ("private" if there else "deleted"), None
 
 
-def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False) -> Generation:
+def find(session: Session, viewer: Viewer, generation_id: str, own: bool = False, lock: bool = False) -> Generation:
     """The row if this person may see it (with `own`: if it is theirs). Raises ServiceError not_found, as if it did not
-    exist.
+    exist. `lock`: as it is now, and nobody else changes or deletes it before the caller commits.
     """
-    row = session.get(Generation, generation_id)
+    row = session.get(Generation, generation_id, with_for_update=lock or None, populate_existing=lock)
     if row is None or not visible_to(viewer, row) or (own and not viewer.owns(row.owner_id)):
         raise ServiceError("not_found")
     return row
