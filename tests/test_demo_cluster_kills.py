@@ -199,6 +199,8 @@ def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: st
         wait(lambda heard=heard: len(listener.heard) > heard + 1)
     stop.set()
     listener.check()
+    for thread in threads:
+        thread.join(PATIENCE)
     for person in people:
         for id in person.promised:
             assert person.client.until_end(id)["status"] == "succeeded"
