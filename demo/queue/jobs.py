@@ -195,6 +195,15 @@ class JobQueue:
                     row.attempt -= 1
                     requeue(session, row)
 
+    def try_again(self, jobs: Iterable[Generation]) -> None:
+        """Let jobs wait again after a failure that is nobody's fault; the third time they fail."""
+        with self._database.write() as session:
+            for job in jobs:
+                if (row := self.own(session, job)) and row.attempt >= MAX_ATTEMPTS:
+                    end(session, row, "failed", {"code": "database_busy"})
+                elif row:
+                    requeue(session, row)
+
 
 def _note_service(session: Session, jobs: Sequence[Generation], turn: int) -> None:
     """Write down when these people and addresses were served; of addresses only waiting jobs remember it."""

@@ -62,6 +62,17 @@ def stored_error(error: dict[str, Any] | None) -> dict[str, str] | None:
     return error and {"code": error["code"], "message": message(error["code"], error.get("values"))}
 
 
+GIVEN_UP = ("40P01", "40001")  # of PostgreSQL: a deadlock, a transaction that would have to be serial
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the same may well succeed in a moment: a busy database, or one of two transactions that waited for each
+    other and was given up.
+    """
+    known = from_failure(error)
+    return known is not None and known.code == "database_busy"
+
+
 def from_failure(error: BaseException) -> ServiceError | None:
     """The refusal that a failure of disk or database amounts to; None when it is our own mistake."""
     if isinstance(error, ServiceError):
@@ -78,7 +89,7 @@ def from_failure(error: BaseException) -> ServiceError | None:
         text = str(error.orig).lower()
         if "full" in text:
             return ServiceError("disk_full")
-        if "locked" in text or "busy" in text:
+        if "locked" in text or "busy" in text or getattr(error.orig, "sqlstate", "") in GIVEN_UP:
             return ServiceError("database_busy")
         if any(sign in text for sign in DAMAGE):
             return ServiceError("database_damaged", detail=text)

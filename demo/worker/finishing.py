@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ import numpy as np
 from demo.queue import jobs
 from demo.queue.jobs import JobQueue
 from demo.store.database import Database
-from demo.store.errors import from_failure
+from demo.store.errors import from_failure, is_busy
 from demo.store.remote import StorageAway
 from demo.store.space import Space
 from demo.store.storage import Storage
@@ -27,6 +28,7 @@ from demo.studio.visibility import is_public
 from jobspec import SEEDS, Result, ResultPicture
 
 logger = logging.getLogger(__name__)
+BUSY_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)  # seconds between attempts to commit
 AWAY_SECONDS, AGAIN_SECONDS = 180.0, 2.0  # how long a picture waits for a store that is away, and between attempts
 
 
@@ -83,7 +85,7 @@ class Finisher:
         try:
             for position, picture in enumerate(result.pictures):
                 rows.append(self._store_patiently(job, result, picture, position))
-            committed = self._commit(job, result, rows, time.perf_counter() - started)
+            committed = self._commit_patiently(job, result, rows, time.perf_counter() - started)
         except Exception as error:
             self._remove(rows)
             known = from_failure(error)
@@ -126,6 +128,18 @@ class Finisher:
             media_type="image/png", recipe=picture.recipe, source_type=source_type, files=files,
             bytes=sum(file["bytes"] for file in files.values()),
         )  # fmt: skip
+
+    def _commit_patiently(self, job: Generation, result: Result, rows: list[Image], seconds: float) -> bool:
+        """The commit, again where the database was busy or gave up one of two that waited for each other."""
+        for pause in BUSY_PAUSES:
+            try:
+                return self._commit(job, result, rows, seconds)
+            except Exception as error:
+                if not is_busy(error):
+                    raise
+                logger.warning("job %s waits to be ended: %s", job.id, error)
+            time.sleep(pause * (0.5 + random.random()))
+        return self._commit(job, result, rows, seconds)
 
     def _commit(self, job: Generation, result: Result, rows: list[Image], seconds: float) -> bool:
         encoder_id = self._searcher.require().encoder_id

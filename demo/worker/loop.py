@@ -26,7 +26,7 @@ from demo.queue.wake import open_wake
 from demo.queue.weights import Weights
 from demo.store import request_id
 from demo.store.database import Database
-from demo.store.errors import ServiceError, from_failure
+from demo.store.errors import ServiceError, from_failure, is_busy
 from demo.store.installation import belong_together
 from demo.store.settings import Settings
 from demo.store.space import Space
@@ -232,6 +232,9 @@ class Worker:
     def _fail(self, batch: Sequence[Generation], error: Exception) -> None:
         """One bad job must not take others of its batch with it: what failed together is run alone once."""
         logger.warning("%s failed: %s", batch[0].kind, error, exc_info=not isinstance(error, ValueError))
+        if is_busy(error):  # nobody's fault: they wait again
+            self._queue.try_again(batch)
+            return
         if len(batch) == 1:
             known = from_failure(error)
             if known is None and isinstance(error, ValueError):  # what this checkpoint cannot do, in words
@@ -300,7 +303,12 @@ class _Run:
             previews[job.id].append(pictures.preview(picture))
         step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
                 "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
-        self._queue.report([job.id for job in self._batch], step, previews)
+        try:
+            self._queue.report([job.id for job in self._batch], step, previews)
+        except Exception as error:
+            if not is_busy(error):
+                raise
+            logger.warning("a step is not told: %s", error)  # the next one is
 
     def cancelled(self) -> bool:
         """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
