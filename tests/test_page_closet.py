@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_world import World, drawn, expect, generations, open_neighbourhood
+from page_world import World, drawn, expect, generations, open_neighbourhood, until
 from playwright.sync_api import Page
 from test_page_own import close_toasts
 
@@ -177,6 +177,7 @@ def test_a_picture_is_published_with_a_caption_and_its_page_is_shared(page: Page
     expect(page.locator("#ask")).to_be_hidden()
     page.evaluate("Object.defineProperty(navigator, 'share', {value: undefined})")
     page.locator("#viewer [data-key=share]").click()
+    until(page, f"navigator.clipboard.readText().then((text) => text.startsWith('{world.server.url}'))")
     link = page.evaluate("navigator.clipboard.readText()")
     friend = world.person()
     friend.goto(link)

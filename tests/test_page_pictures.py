@@ -109,6 +109,7 @@ def test_the_prompt_stays_out_of_the_file_if_one_likes(page: Page, viewer: objec
 def test_a_link_fills_the_page_to_draw_the_same_and_no_server_sees_it(page: Page, viewer: object, world: World) -> None:
     picture = generations(page)[0]["images"][0]
     viewer.get_by_role("button", name="링크 복사").click()
+    until(page, "navigator.clipboard.readText().then((text) => text.includes('#draw?'))")
     link = page.evaluate("navigator.clipboard.readText()")
     assert "#draw?" in link and "?" not in link.split("#")[0]
     other = world.person()
