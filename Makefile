@@ -31,7 +31,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 run: $(VENV)/.run  ## serve the studio on 127.0.0.1:5000 (PORT=… moves it) with the checkpoint that ships
 	exec $(PY) -m demo serve
 
-TESTED := $(PY) -m pytest -q -n $(PROCESSES) --dist loadfile -m
+# in the order of the files' names: by the number of their tests the few long ones would come last, on one process
+TESTED := $(PY) -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m
 
 test: $(VENV)/.dev  ## run every test but the long proofs
 	$(TESTED) "not slow and not openvino"

@@ -182,7 +182,7 @@ class Listener:
             assert kinds[-1] != "done" or "image" in kinds, heard
 
 
-@pytest.mark.parametrize("name", ["web", "worker"])
+@pytest.mark.parametrize("name", ["web", pytest.param("worker", marks=pytest.mark.slow)])
 def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: str) -> None:
     """Every process of a kind ends in turn (SIGTERM), as an upgrade does it; another takes over."""
     cluster.studio.environment["FAKE_STEP_SECONDS"] = "0.05"
