@@ -16,14 +16,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
-from transformers import (
-    AltCLIPModel,
-    AutoTokenizer,
-    CLIPModel,
-    CLIPTextModelWithProjection,
-    PreTrainedModel,
-    VisionTextDualEncoderModel,
-)
 
 from ko_clip.encoder import PromptEncoder
 from ko_clip.model import KoClipModel
@@ -33,11 +25,12 @@ from ko_clip.weights import parse_weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedModel
 
 SLOTS = 77  # of a CLIP's text tower; shorter where the tower has fewer positions
-KINDS: dict[str, type[PreTrainedModel]] = {
-    "clip": CLIPModel, "clip_text_model": CLIPTextModelWithProjection, "altclip": AltCLIPModel,
-    "vision-text-dual-encoder": VisionTextDualEncoderModel,
+KINDS = {  # of transformers' models, by model_type; imported where one is opened, since a student needs none of them
+    "clip": "CLIPModel", "clip_text_model": "CLIPTextModelWithProjection", "altclip": "AltCLIPModel",
+    "vision-text-dual-encoder": "VisionTextDualEncoderModel",
 }  # fmt: skip
 _IDENTITY = ("*.safetensors", "*.json", "*.txt", "*.model")
 
@@ -77,13 +70,15 @@ class ExistingClip:
             known = ", ".join((KoClipModel.config_class.model_type, *KINDS))
             raise ValueError(f"{folder} holds a model of type {kind!r}: an encoder is one of {known}")
         variant = weights_files(folder)[1] or None  # no pickles
+        import transformers
+
         with quietly(), naming(folder):
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            opened = KINDS[kind].from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            opened = getattr(transformers, KINDS[kind]).from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True,
                 variant=variant, ignore_mismatched_sizes=True,
             )  # fmt: skip
-        model, found = cast(tuple[PreTrainedModel, dict[str, object]], opened)  # with its loading info
+        model, found = cast("tuple[PreTrainedModel, dict[str, object]]", opened)  # with its loading info
         check_whole(model, found, folder)
         settings = model.config.to_dict()
         vocabulary = settings.get("text_config", settings)["vocab_size"]
@@ -115,7 +110,7 @@ class ExistingClip:
             return np.zeros((0, self.search_dim), dtype=np.float32)
         given = self._given(prompts)
         with self._lock:
-            if isinstance(self.model, CLIPTextModelWithProjection):
+            if not hasattr(self.model, "get_text_features"):  # a text tower alone
                 pooled = self.model(**given).text_embeds
             else:
                 found = self.model.get_text_features(**given)  # type: ignore[operator]  # of every kind but the tower

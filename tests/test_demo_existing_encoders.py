@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from demo_client import Studio, wait_for
 from PIL import Image
 from test_ko_clip_existing import clip_folder, sentence_folder
@@ -27,7 +28,10 @@ def opened(settings: Settings) -> Studio:
     return studio
 
 
-def test_it_draws_and_searches_and_a_new_search_encoder_reads_the_old_prompts(tmp_path: Path) -> None:
+def test_it_draws_and_searches_and_a_new_search_encoder_reads_the_old_prompts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.worker.drawing.os.cpu_count", lambda: 1)  # bytes depend on torch's threads
     checkpoint = write_stable_diffusion(tmp_path / "sd", sizes=Sizes(text_width=WIDTH, text_heads=2))
     settings = Settings(
         data_dir=tmp_path / "data", starter="", checkpoint=str(checkpoint), encoder=str(clip_folder(tmp_path / "ko"))

@@ -6,7 +6,6 @@ that the colours asked for are those that are seen.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,17 +14,15 @@ from random import Random
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from textile.categories import CATEGORY_IDS, RGB, checked_palette, checked_sizes
 from textile.categories import category as category_of
-from textile.missing import WeightsMissing
 from textile.palettes import ClothChoice, choose, painted
 from textile.pattern_network import NZ, PIXELS, PatternNetwork, PatternShape
+from textile.weights import open_weights, save_weights
 
 GENERATOR_FILE = "generator.safetensors"
-SETTINGS_FILE = "generator.json"
 TILE = 128  # pixels of a tile's side
 TEMPERATURE = 0.8  # of the numbers: 1 shows rare cloth as often as cloth is rare
 SHARPNESS = {"camouflage": 5.0, "checkered": 1.4}  # of the layers' edges; 2 for the others
@@ -42,27 +39,15 @@ class PatternGenerator:
     def load(cls, folder: Path | str) -> PatternGenerator:
         """Open `folder`/generator.safetensors. Raises WeightsMissing that says how to train it, ValueError for weights
         of another shape."""
-        path = Path(folder) / GENERATOR_FILE
-        settings = path.with_name(SETTINGS_FILE)
-        if not path.exists() or not settings.exists():
-            raise WeightsMissing(path, "python -m textile train FOLDER")
-        shape = json.loads(settings.read_text(encoding="utf-8"))["shape"]
-        network = PatternNetwork(PatternShape(**shape))
-        try:
-            network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-        except RuntimeError as error:
-            raise ValueError(f"{path} does not have the shape that {settings} names: train it again") from error
-        network.eval().requires_grad_(False)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hint knows no memory_format
-        return cls(network)
+
+        def build(facts: dict) -> PatternNetwork:
+            return PatternNetwork(PatternShape(**facts["shape"]))
+
+        return cls(open_weights(Path(folder) / GENERATOR_FILE, "python -m textile train FOLDER", build))
 
     def save(self, folder: Path, facts: Mapping[str, object]) -> None:
         """Write the weights as float16, their shape and what was measured."""
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().half().contiguous() for name, value in self.network.state_dict().items()}
-        save_file(weights, folder / GENERATOR_FILE)
-        text = json.dumps({"shape": asdict(self.network.shape), **facts}, indent=1) + "\n"
-        (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        save_weights(self.network, folder / GENERATOR_FILE, {"shape": asdict(self.network.shape), **facts})
 
     def sample(
         self, category: str, palette: Sequence[RGB] | None, seeds: Sequence[int], size: int = TILE

@@ -6,7 +6,6 @@ picture's own edges and size.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from scipy.ndimage import uniform_filter
 
 from fashion.lexicon import GARMENTS
-from textile.missing import WeightsMissing
 from textile.segmentation_network import INPUT, SegmentationNetwork
+from textile.weights import open_weights, save_weights
 
 SEGMENTER_FILE = "segmenter.safetensors"
-SETTINGS_FILE = "segmenter.json"
 LEAST_SIDE = 16
 _GUIDED = 384  # the longer side at which the guided filter is fitted
 _LEAST_SHARE = 0.01  # of the picture: less is taken for nothing
@@ -50,27 +47,15 @@ class GarmentSegmenter:
     def load(cls, folder: Path | str) -> GarmentSegmenter:
         """Open `folder`/segmenter.safetensors. Raises WeightsMissing that says how to train it, ValueError for weights
         of another shape."""
-        path = Path(folder) / SEGMENTER_FILE
-        settings = path.with_name(SETTINGS_FILE)
-        if not path.exists() or not settings.exists():
-            raise WeightsMissing(path, "python -m textile train-masks PHOTOS")
-        widths = tuple(json.loads(settings.read_text(encoding="utf-8"))["widths"])
-        network = SegmentationNetwork(widths)
-        try:
-            network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-        except RuntimeError as error:
-            raise ValueError(f"{path} does not have the shape that {settings} names: train it again") from error
-        network.eval().requires_grad_(False)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hint knows no memory_format
-        return cls(network)
+
+        def build(facts: dict) -> SegmentationNetwork:
+            return SegmentationNetwork(tuple(facts["widths"]))
+
+        return cls(open_weights(Path(folder) / SEGMENTER_FILE, "python -m textile train-masks PHOTOS", build))
 
     def save(self, folder: Path, facts: Mapping[str, object]) -> None:
         """Write the weights as float16, their widths and what was measured."""
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().half().contiguous() for name, value in self.network.state_dict().items()}
-        save_file(weights, folder / SEGMENTER_FILE)
-        text = json.dumps({"widths": self.network.widths, **facts}, indent=1) + "\n"
-        (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        save_weights(self.network, folder / SEGMENTER_FILE, {"widths": self.network.widths, **facts})
 
     def mask(self, image: Image.Image | np.ndarray) -> GarmentMask:
         """The garment of a picture of any size and mode; what is transparent is ground.
