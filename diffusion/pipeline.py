@@ -33,7 +33,7 @@ from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, tim
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
 from diffusion.threads import one_thread
-from jobspec import StyleUse
+from jobspec import Shapes, StyleUse
 from jobspec.prompts import AsTyped, PromptReader
 
 __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
@@ -101,6 +101,11 @@ class TwoStagePipeline:
     def upscale(self) -> float:
         """How much larger a refined picture's side is than the base's; 1 without a refiner."""
         return self.stages["refiner"].size / self.stages["base"].size if "refiner" in self.stages else 1.0
+
+    @property
+    def shapes(self) -> Shapes:
+        """Which frames the base draws for people."""
+        return self.stages["base"].shapes
 
     def styles(self) -> list[str]:
         """Names of the LoRA styles that can be asked for."""
@@ -226,10 +231,10 @@ class TwoStagePipeline:
     ) -> torch.Tensor:  # fmt: skip
         stage = self.stages["base"]
         run.check()
-        latents = noise_of(stage, plan.size, generators)
+        latents = noise_of(stage, plan.frame, generators)
         schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength, generators)
         if plan.vary:
-            pixels = torch.cat([to_pixels(shot.source, plan.size) for shot in shots if shot.source is not None])
+            pixels = torch.cat([to_pixels(shot.source, plan.frame) for shot in shots if shot.source is not None])
             latents = schedule.noised(stage.encode(pixels, run.check), latents)
         return run.stage(stage, latents, schedule, conditioning, plan.guidance_scale)
 
@@ -237,12 +242,12 @@ class TwoStagePipeline:
         self, pixels: torch.Tensor, plan: Plan, conditioning: Conditioning, generators: list[torch.Generator],
         run: StageRun,
     ) -> torch.Tensor:  # fmt: skip
-        """The base's pixels (n, 3, s, s), larger and drawn on by the refiner."""
+        """The base's pixels (n, 3, h, w), larger and drawn on by the refiner."""
         stage = self.stages["refiner"]
-        larger = enlarged(pixels, plan.refined_size)
+        larger = enlarged(pixels, plan.refined_frame)
         latents = stage.encode(larger, run.check)
         schedule = make_schedule(stage.scheduler, plan.refiner_scheduler, plan.refine_steps, plan.refine_strength)
-        latents = schedule.noised(latents, noise_of(stage, plan.refined_size, generators))
+        latents = schedule.noised(latents, noise_of(stage, plan.refined_frame, generators))
         refined = run.stage(stage, latents, schedule, conditioning, plan.refiner_guidance)
         return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 

@@ -20,6 +20,7 @@ from diffusion.schedulers import (
 )
 from diffusion.stage import Stage
 from jobspec import StyleUse
+from jobspec.frame import Frame
 
 FALLBACK_STEPS = 25
 FALLBACK_STRENGTH = 0.3
@@ -34,7 +35,7 @@ class Plan:
     steps_asked: int
     base_steps: int
     guidance_scale: float
-    size: int
+    frame: Frame
     scheduler: str
     vary: bool
     strength: float
@@ -42,7 +43,7 @@ class Plan:
     style: str | None
     style_weight: float
     refine: bool
-    refined_size: int = 0
+    refined_frame: Frame = Frame(0, 0)
     refine_steps: int = 0
     refine_strength: float = FALLBACK_STRENGTH
     refiner_scheduler: str = ""
@@ -56,7 +57,7 @@ class Plan:
         return DrawSettings(
             steps=self.steps_asked,
             guidance_scale=self.guidance_scale,
-            size=self.size,
+            size=self.frame.width if self.frame.is_square else None,
             refine=self.refine,
             refine_strength=self.refine_strength,
             scheduler=self.scheduler,
@@ -66,6 +67,8 @@ class Plan:
             refine_steps=self.refine_steps or None,
             refine_guidance=self.refiner_guidance if self.refine else None,
             styles=self.styles,
+            width=None if self.frame.is_square else self.frame.width,
+            height=None if self.frame.is_square else self.frame.height,
         )
 
     @property
@@ -77,17 +80,17 @@ class Plan:
         """Real steps per stage."""
         return {"base": self.base_steps} | ({"refiner": self.refine_steps} if self.refine else {})
 
-    def side(self, stage: Stage) -> int:
-        return self.size if stage.role == "base" else self.refined_size
+    def frame_of(self, stage: Stage) -> Frame:
+        return self.frame if stage.role == "base" else self.refined_frame
 
     def step_work(self, stage: Stage, pictures: int, guided: bool) -> float:
         """Work of one step: U-Net parameters × latent cells × pictures (twice with guidance)."""
-        cells = (self.side(stage) // stage.factor) ** 2
-        return stage.unet_parameters * cells * pictures * (2 if guided else 1)
+        cells = self.frame_of(stage).cells(stage.factor)
+        return stage.unet_parameters * cells.pixels * pictures * (2 if guided else 1)
 
     def decode_work(self, stage: Stage, pictures: int) -> float:
         """Work of decoding: decoder parameters × pixels, most of its layers being at the full size."""
-        return stage.vae_parameters * self.side(stage) ** 2 * pictures / 2
+        return stage.vae_parameters * self.frame_of(stage).pixels * pictures / 2
 
     def work(self, stages: Mapping[str, Stage], pictures: int) -> dict[str, float]:
         """All the work of this plan by part."""
@@ -125,14 +128,14 @@ def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -
     steps = settings.steps or base.defaults.steps or FALLBACK_STEPS
     scheduler = settings.scheduler or default_scheduler(base.scheduler)
     build_scheduler(base.scheduler, scheduler)
-    size = settings.size or base.size
-    base.check_size(size)
+    frame = Frame(*(side or settings.size or base.size for side in (settings.height, settings.width)))
+    base.check_frame(frame)
     guidance = base.defaults.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
     plan = Plan(
         steps_asked=steps,
         base_steps=real_steps(steps, settings.strength) if vary else steps,
         guidance_scale=guidance,
-        size=size,
+        frame=frame,
         scheduler=scheduler,
         vary=vary,
         strength=settings.strength if vary else 1.0,
@@ -155,8 +158,8 @@ def _scheduler_warnings(base: Stage, asked: str | None, used: str) -> tuple[Draw
 
 def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSettings) -> Plan:
     base, refiner = stages["base"], stages["refiner"]
-    size = round(plan.size * refiner.size / base.size)
-    refiner.check_size(size)
+    frame = plan.frame.times(refiner.size / base.size)
+    refiner.check_frame(frame)
     usual = refiner.defaults.strength or FALLBACK_STRENGTH
     strength = settings.refine_strength or usual
     # The few steps of a distilled base say nothing of how many its refiner needs.
@@ -166,7 +169,7 @@ def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSetting
     guidance = settings.refine_guidance
     return replace(
         plan,
-        refined_size=size,
+        refined_frame=frame,
         refine_steps=steps,
         refine_strength=strength,
         refiner_scheduler=plan.scheduler if allowed else default_scheduler(refiner.scheduler),

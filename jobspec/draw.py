@@ -11,6 +11,7 @@ from jobspec.fields import (
     GuidanceScale,
     PictureId,
     RefineStrength,
+    Side,
     Steps,
     Strength,
     StyleName,
@@ -43,14 +44,20 @@ class Draw(Job):
         default_factory=list,
         description="LoRA styles with a weight each, drawn together; <lora:NAME:WEIGHT> in the prompt adds one.",
     )
+    width: Side | None = Field(
+        default=None, description="Pixels across that the base draws, where the checkpoint draws other shapes."
+    )
+    height: Side | None = Field(default=None, description="The same from top to bottom.")
 
     def batch_key(self) -> str:
         """A style's weight tells nothing where there is no style."""
         shared = [getattr(self, name) for name in self.BATCH]
-        more = [[each.name, each.weight] for each in self.styles]
-        return json.dumps(
-            [self.BATCH_AS or self.kind, *(shared if self.style else [*shared[:-1], None]), *([more] if more else [])]
-        )
+        more: list[object] = []
+        if self.styles:
+            more.append([[each.name, each.weight] for each in self.styles])
+        if self.width or self.height:
+            more.append({"width": self.width, "height": self.height})
+        return json.dumps([self.BATCH_AS or self.kind, *(shared if self.style else [*shared[:-1], None]), *more])
 
     @model_validator(mode="before")
     @classmethod

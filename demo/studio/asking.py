@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from demo.studio.guessing import Guesser
 from demo.studio.masks import require_mask_size
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
+from demo.studio.sizes import settled_size
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
@@ -141,6 +142,7 @@ class Asking:
         drawn: dict[str, object] = {}
         if isinstance(asked, Draw):
             drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
+            drawn |= settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)
 
@@ -148,6 +150,11 @@ class Asking:
         for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
+
+    def _source_recipe(self, viewer: Viewer, asked: Draw) -> Mapping[str, object] | None:
+        """How the picture that a job varies was drawn; None where there is none, or it was not drawn here."""
+        parent = asked.parent()
+        return None if parent is None else drawn_recipe(self._generations.image(viewer, parent)[0].recipe)
 
     def _settled_edit(self, viewer: Viewer, asked: Edit) -> Edit:
         """An edit with its new prompt and its noise's seed; what cannot be edited is refused before it waits."""
@@ -223,6 +230,7 @@ class Asking:
 
 
 def _digest(asked: Job) -> str:
-    """What tells one request from another. Without styles it is what it was before there were any."""
-    left_out = {"styles"} if isinstance(asked, Draw) and not asked.styles else set()
+    """What tells one request from another. Without styles and sizes it is what it was before there were any."""
+    later = ("styles", "width", "height")
+    left_out = {name for name in later if isinstance(asked, Draw) and not getattr(asked, name)}
     return hashlib.sha256(asked.model_dump_json(exclude=left_out).encode()).hexdigest()
