@@ -15,7 +15,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.parts import Autoencoder
-from jobspec.frame import Frame
+from jobspec import PictureSize
 
 ENGINES = ("torch", "openvino", "auto")
 
@@ -26,7 +26,7 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
-    def takes(self, frame: Frame) -> bool:
+    def takes(self, size: PictureSize) -> bool:
         """Whether pictures of this height and width can be run."""
         ...
 
@@ -57,7 +57,7 @@ class TorchEngine:
         self.unet, self.vae = unet, vae
         self.device = torch.device("cpu")
 
-    def takes(self, frame: Frame) -> bool:
+    def takes(self, size: PictureSize) -> bool:
         return True
 
     def predict(

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 
-from jobspec.frame import Frame
+from jobspec import PictureSize
 
 
-def to_pixels(image: Image.Image, frame: Frame) -> torch.Tensor:
-    """A picture as (1, 3, h, w): upright, transparency over white, cropped to the frame's shape from its middle."""
-    fitted = ImageOps.fit(flat(image), (frame.width, frame.height), Image.Resampling.LANCZOS)
+def to_pixels(image: Image.Image, size: PictureSize) -> torch.Tensor:
+    """A picture as (1, 3, h, w): upright, transparency over white, cropped to the size's shape from its middle."""
+    fitted = ImageOps.fit(flat(image), (size.width, size.height), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.asarray(fitted, dtype=np.float32) / 255)  # (h, w, 3)
     return pixels.permute(2, 0, 1)[None].contiguous()
 
@@ -31,9 +31,9 @@ def from_pixels(pixels: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(each) for each in levels]
 
 
-def enlarged(pixels: torch.Tensor, frame: Frame) -> torch.Tensor:
-    """Pixels (n, 3, h, w) as large as `frame`, as a refiner is given them."""
-    return F.interpolate(pixels, size=tuple(frame), mode="bicubic", antialias=False).clamp(0, 1)
+def enlarged(pixels: torch.Tensor, size: PictureSize) -> torch.Tensor:
+    """Pixels (n, 3, h, w) as large as `size`, as a refiner is given them."""
+    return F.interpolate(pixels, size=tuple(size), mode="bicubic", antialias=False).clamp(0, 1)
 
 
 def color_fixed(pixels: torch.Tensor, source: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -104,7 +104,7 @@ class TwoStagePipeline:
 
     @property
     def shapes(self) -> Shapes:
-        """Which frames the base draws for people."""
+        """Which sizes the base draws for people."""
         return self.stages["base"].shapes
 
     def styles(self) -> list[str]:
@@ -231,10 +231,10 @@ class TwoStagePipeline:
     ) -> torch.Tensor:  # fmt: skip
         stage = self.stages["base"]
         run.check()
-        latents = noise_of(stage, plan.frame, generators)
+        latents = noise_of(stage, plan.size, generators)
         schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength, generators)
         if plan.vary:
-            pixels = torch.cat([to_pixels(shot.source, plan.frame) for shot in shots if shot.source is not None])
+            pixels = torch.cat([to_pixels(shot.source, plan.size) for shot in shots if shot.source is not None])
             latents = schedule.noised(stage.encode(pixels, run.check), latents)
         return run.stage(stage, latents, schedule, conditioning, plan.guidance_scale)
 
@@ -244,10 +244,10 @@ class TwoStagePipeline:
     ) -> torch.Tensor:  # fmt: skip
         """The base's pixels (n, 3, h, w), larger and drawn on by the refiner."""
         stage = self.stages["refiner"]
-        larger = enlarged(pixels, plan.refined_frame)
+        larger = enlarged(pixels, plan.refined_size)
         latents = stage.encode(larger, run.check)
         schedule = make_schedule(stage.scheduler, plan.refiner_scheduler, plan.refine_steps, plan.refine_strength)
-        latents = schedule.noised(latents, noise_of(stage, plan.refined_frame, generators))
+        latents = schedule.noised(latents, noise_of(stage, plan.refined_size, generators))
         refined = run.stage(stage, latents, schedule, conditioning, plan.refiner_guidance)
         return color_fixed(refined, larger.to(refined), plan.color_fix) if plan.color_fix else refined
 

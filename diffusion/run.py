@@ -19,7 +19,7 @@ from diffusion.schedulers import Schedule
 from diffusion.stage import Between, BrokenPicture, Conditioning, Stage, Watch
 from diffusion.threads import one_thread
 from diffusion.weights import is_finite
-from jobspec.frame import Frame
+from jobspec import PictureSize
 
 OnStep = Callable[[Progress], None]
 Asked = Callable[[], bool]
@@ -125,7 +125,7 @@ def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str
     drawing = [stages[role] for role in plan.steps()]
     try:
         for stage in drawing:
-            stage.choose_engine(plan.frame_of(stage), changed=bool(plan.all_styles) and stage.role == "base")
+            stage.choose_engine(plan.size_of(stage), changed=bool(plan.all_styles) and stage.role == "base")
         with one_thread(all(stage.engine is not stage.torch for stage in drawing)):
             yield {stage.role: stage.engine.name for stage in drawing}
     finally:
@@ -133,9 +133,9 @@ def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str
             stage.engine = stage.torch
 
 
-def noise_of(stage: Stage, frame: Frame, generators: Sequence[torch.Generator]) -> torch.Tensor:
+def noise_of(stage: Stage, size: PictureSize, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Each picture's own noise, (n, c, h, w), drawn on the CPU whatever the device."""
-    shape = (1, *stage.latent_shape(frame))
+    shape = (1, *stage.latent_shape(size))
     return torch.cat([torch.randn(shape, generator=each) for each in generators]).to(stage.device)
 
 

@@ -21,7 +21,7 @@ from diffusion.preview import PreviewMap
 from diffusion.schedulers import Schedule
 from diffusion.specs import StageDefaults
 from diffusion.weights import is_finite
-from jobspec import Frame, Shapes
+from jobspec import PictureSize, Shapes
 
 AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
@@ -90,11 +90,11 @@ class Stage:
     def device(self, device: torch.device) -> None:
         self.torch.device = device
 
-    def choose_engine(self, frame: Frame, *, changed: bool) -> None:
-        """Run the next draw by the compiled engine where there is one for pictures of `frame`; `changed`: the torch
+    def choose_engine(self, size: PictureSize, *, changed: bool) -> None:
+        """Run the next draw by the compiled engine where there is one for pictures of `size`; `changed`: the torch
         module's weights are not the checkpoint's (a style is merged)."""
         compiled = self.compiled
-        self.engine = compiled if compiled is not None and not changed and compiled.takes(frame) else self.torch
+        self.engine = compiled if compiled is not None and not changed and compiled.takes(size) else self.torch
 
     @contextmanager
     def by_torch(self) -> Iterator[None]:
@@ -105,16 +105,16 @@ class Stage:
         finally:
             self.engine = chosen
 
-    def check_frame(self, frame: Frame) -> None:
+    def check_size(self, size: PictureSize) -> None:
         """Raise ValueError for a side that the U-Net cannot halve often enough, or a shape that it has not learnt."""
-        for side in frame:
+        for side in size:
             if side % self.unit:
                 raise ValueError(f"the {self.role} cannot draw {side} pixels: give a multiple of {self.unit}")
-        if self.shapes.squares_only and not frame.is_square:
-            raise ValueError(f"this checkpoint draws squares only, {frame} was asked for: give one side for both")
+        if self.shapes.squares_only and not size.is_square:
+            raise ValueError(f"this checkpoint draws squares only, {size} was asked for: give one side for both")
 
-    def latent_shape(self, frame: Frame) -> tuple[int, int, int]:
-        return self.unet.config["in_channels"], *frame.cells(self.factor)
+    def latent_shape(self, size: PictureSize) -> tuple[int, int, int]:
+        return self.unet.config["in_channels"], *size.cells(self.factor)
 
     @cached_property
     def preview(self) -> PreviewMap:

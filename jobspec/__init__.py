@@ -7,17 +7,16 @@ library only.
 
 from __future__ import annotations
 
-from jobspec.draw import Draw, Vary
+from jobspec.draw import Draw, PictureSize, Shapes, Vary
 from jobspec.edit import Edit, Form, Replacement
 from jobspec.fabric import Apply, Pattern
 from jobspec.fields import SEEDS, bounds
-from jobspec.frame import Frame, Shapes
 from jobspec.job import ID, KINDS, AnyJob, Job, of_row, parse, register, removed, schema
 from jobspec.running import BatchStep, Cancelled, Order, Result, ResultPicture, Runner, Warned
 from jobspec.styles import StyleUse, take_tags
 
 __all__ = [
-    "ID", "KINDS", "SEEDS", "AnyJob", "Apply", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Frame", "Job",
-    "Order", "Pattern", "Replacement", "Result", "ResultPicture", "Runner", "Shapes", "StyleUse", "Vary", "Warned",
-    "bounds", "of_row", "parse", "register", "removed", "schema", "take_tags",
+    "ID", "KINDS", "SEEDS", "AnyJob", "Apply", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order",
+    "Pattern", "PictureSize", "Replacement", "Result", "ResultPicture", "Runner", "Shapes", "StyleUse", "Vary",
+    "Warned", "bounds", "of_row", "parse", "register", "removed", "schema", "take_tags",
 ]  # fmt: skip

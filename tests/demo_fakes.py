@@ -30,7 +30,7 @@ from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
 from index import IndexOptions, PromptIndex
-from jobspec import Frame, Runner, Shapes
+from jobspec import PictureSize, Runner, Shapes
 from testing.fabric import BandGenerator, PaintSegmenter
 
 DIM = 64
@@ -119,7 +119,7 @@ class FakePipeline:
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
         self.settings.append(settings)
-        gate, small = self._gates.popleft() if self._gates else None, Frame.square(32)
+        gate, small = self._gates.popleft() if self._gates else None, PictureSize.square(32)
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
         for stage in stages:
@@ -138,8 +138,8 @@ class FakePipeline:
                     _wait_for(Path(os.environ["SEEN"]))
                 if cancelled and cancelled():
                     raise Cancelled
-        frame = Frame(settings.height or 64, settings.width or 64)
-        images = [_picture(shot, frame.times(2 if refine else 1)) for shot in shots]
+        size = PictureSize(settings.height or 64, settings.width or 64)
+        images = [_picture(shot, size.times(2 if refine else 1)) for shot in shots]
         styles = [each.model_dump() for each in settings.styles]
         made = {"checkpoint": self.checkpoint_id, "settings": {"style": settings.style, "styles": styles}}
         made["settings"] |= {"width": settings.width, "height": settings.height} if settings.width else {}
@@ -149,7 +149,7 @@ class FakePipeline:
             | made
             for shot in shots
         ]
-        base = [_picture(shot, frame) for shot in shots] if refine else images
+        base = [_picture(shot, size) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
 
@@ -168,9 +168,9 @@ def _wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def _picture(shot: Shot, frame: Frame) -> Image.Image:
+def _picture(shot: Shot, size: PictureSize) -> Image.Image:
     digest = hashlib.md5(f"{shot.drawn_prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
-    return Image.new("RGB", (frame.width, frame.height), tuple(digest[:3]))
+    return Image.new("RGB", (size.width, size.height), tuple(digest[:3]))
 
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:

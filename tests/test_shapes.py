@@ -17,7 +17,7 @@ from PIL import Image
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, TwoStagePipeline, shots_for
 from diffusion.recipe import read_settings
-from jobspec import Draw, Frame, Shapes
+from jobspec import Draw, PictureSize, Shapes
 from testing.random_checkpoint import write_checkpoint, write_manifest, write_sdxl_refiner, write_stable_diffusion
 
 FAST = DrawSettings(steps=2, refine_steps=1, width=32, height=48)
@@ -41,17 +41,19 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def test_upright_and_lying_frames_have_about_the_pixels_of_the_square() -> None:
     offered = Shapes(512, 64).offered()
-    assert offered["portrait"] == Frame(height=640, width=448) and offered["landscape"] == Frame(448, 640)
-    assert Shapes(1024, 64).offered()["portrait"] == Frame(1280, 832)
+    assert offered["portrait"] == PictureSize(height=640, width=448) and offered["landscape"] == PictureSize(448, 640)
+    assert Shapes(1024, 64).offered()["portrait"] == PictureSize(1280, 832)
     assert list(Shapes(128, 16, squares_only=True).offered()) == ["square"]
 
 
 def test_a_frame_is_taken_by_its_unit_its_pixels_and_what_the_checkpoint_has_learnt() -> None:
     shapes = Shapes(512, 64)
-    assert shapes.takes(Frame(768, 512)) and shapes.takes(Frame(512, 1024))
-    assert not shapes.takes(Frame(513, 512)) and not shapes.takes(Frame(1024, 1024))
-    assert not Shapes(512, 64, squares_only=True).takes(Frame(768, 512))
-    assert shapes.near(Frame(1536, 1024)) == Frame(640, 448) and shapes.near(Frame(768, 512)) == Frame(768, 512)
+    assert shapes.takes(PictureSize(768, 512)) and shapes.takes(PictureSize(512, 1024))
+    assert not shapes.takes(PictureSize(513, 512)) and not shapes.takes(PictureSize(1024, 1024))
+    assert not Shapes(512, 64, squares_only=True).takes(PictureSize(768, 512))
+    assert shapes.near(PictureSize(1536, 1024)) == PictureSize(640, 448) and shapes.near(
+        PictureSize(768, 512)
+    ) == PictureSize(768, 512)
 
 
 def test_both_stages_draw_the_frame_and_a_recipe_draws_it_again(pipeline: TwoStagePipeline) -> None:

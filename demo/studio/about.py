@@ -133,7 +133,7 @@ class About:
         )
 
     def _shapes(self) -> list[dict[str, object]]:
-        """The frames that a form offers; nothing before a worker has said what it draws."""
+        """The sizes that a form offers; nothing before a worker has said what it draws."""
         shapes = self._readiness.shapes()
         offered = {} if shapes is None else shapes.offered()
         return [{"name": name, "width": each.width, "height": each.height} for name, each in offered.items()]

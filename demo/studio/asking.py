@@ -26,12 +26,11 @@ from demo.studio.guessing import Guesser
 from demo.studio.masks import require_mask_size
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Found, Searcher
-from demo.studio.sizes import settled_size
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
 from demo.studio.weights import weights_of
-from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, Warned, take_tags
+from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, PictureSize, Shapes, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -142,7 +141,7 @@ class Asking:
         drawn: dict[str, object] = {}
         if isinstance(asked, Draw):
             drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
-            drawn |= settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
+            drawn |= _settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)
 
@@ -227,6 +226,38 @@ class Asking:
             used = {"owner_id": row.owner_id, "key": key, "body_digest": digest, "generation_id": row.id}
             session.add(Idempotency(**used, created_at=time.time()))
         jobs.line_up(session, row, place)
+
+
+def _settled_size(job: Draw, source: Mapping[str, object] | None, shapes: Shapes | None) -> dict[str, int | None]:
+    """Width and height of a job, both null for the checkpoint's own square; of a variation, those of its source's
+    recipe where nothing is asked. Nothing is checked before a worker has said what it draws.
+
+    Raises ServiceError size_square, size_unfit.
+    """
+    asked = job.width, job.height
+    if asked == (None, None):
+        settings = source.get("settings") if source is not None else None
+        drawn = (settings.get("width"), settings.get("height")) if isinstance(settings, Mapping) else (None, None)
+        width, height = drawn if isinstance(drawn[0], int) and isinstance(drawn[1], int) else (None, None)
+        if shapes is None or width is None or not shapes.takes(PictureSize(height, width)):
+            return {"width": None, "height": None}
+        return {"width": width, "height": height}
+    if shapes is None:
+        return {"width": job.width, "height": job.height}
+    size = PictureSize(job.height or shapes.side, job.width or shapes.side)
+    if not shapes.takes(size):
+        raise _size_refused(size, shapes, "height" if job.width is None else "width")
+    own = size == shapes.own
+    return {"width": None if own else size.width, "height": None if own else size.height}
+
+
+def _size_refused(size: PictureSize, shapes: Shapes, field: str) -> ServiceError:
+    if shapes.squares_only:
+        return ServiceError("size_square", field, got=str(size), side=str(shapes.side))
+    offered = ", ".join(map(str, shapes.offered().values()))
+    return ServiceError(
+        "size_unfit", field, got=str(size), unit=str(shapes.unit), most=f"{shapes.most_pixels:,}", offered=offered
+    )
 
 
 def _digest(asked: Job) -> str:

@@ -118,7 +118,7 @@ class Readiness:
         return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
 
     def shapes(self) -> Shapes | None:
-        """Which frames the checkpoint draws; None before its worker has said so."""
+        """Which sizes the checkpoint draws; None before its worker has said so."""
         given = self.facts().get("shapes")
         return None if given is None else Shapes(given["side"], given["unit"], bool(given["squares_only"]))
 

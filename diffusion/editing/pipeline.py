@@ -32,7 +32,7 @@ from diffusion.request import DrawSettings
 from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
 from diffusion.stage import Conditioning, Stage, Watch
-from jobspec.frame import Frame
+from jobspec import PictureSize
 from pictures import squared, unsquared
 
 OWN_STRENGTH, STRENGTH = 1.0, 0.9  # of noise that an edit begins with: pictures drawn here, others
@@ -149,7 +149,7 @@ def _drawn(
     watch = run.watch(stage, work.schedule, plan.guidance_scale)
     if how.method == "cycle":
         settings = CycleSettings(plan.strength, plan.guidance_scale)
-        noise = partial(noise_of, stage, plan.frame, generators)
+        noise = partial(noise_of, stage, plan.size, generators)
         latents = cycle(stage, work.schedule, work.clean, work.source, work.target, settings, noise, watch)
     elif how.method == "flow":
         latents = flow_edit(stage, work.schedule, work.clean, work.new, work.mask, work.source, work.target,
@@ -164,11 +164,11 @@ def _begun(
     generators: list[torch.Generator], run: StageRun,
 ) -> _Work:  # fmt: skip
     """Latents, noise and masks of the edits."""
-    pixels = torch.cat([to_pixels(each.source, plan.frame) for each in edits])
+    pixels = torch.cat([to_pixels(each.source, plan.size) for each in edits])
     clean = stage.encode(pixels, run.check)
-    new = noise_of(stage, plan.frame, generators)
+    new = noise_of(stage, plan.size, generators)
     seeds = [each.seed if each.source_seed is None else each.source_seed for each in edits]
-    own = noise_of(stage, plan.frame, [torch.Generator("cpu").manual_seed(seed) for seed in seeds])
+    own = noise_of(stage, plan.size, [torch.Generator("cpu").manual_seed(seed) for seed in seeds])
     schedule = make_schedule(stage.scheduler, plan.scheduler, plan.base_steps, plan.strength, generators)
     source, target = conditionings[0]["base"], conditionings[1]["base"]
     look = make_schedule(stage.scheduler, plan.scheduler, plan.steps_asked)
@@ -203,7 +203,7 @@ def _redrawn(stage: Stage, work: _Work, guidance: float, watch: Watch) -> torch.
 def _pasted(edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Drawn pixels (n, 3, s, s) where they count, the sources' own elsewhere, with a soft edge."""
     side = drawn.shape[-1]
-    sources = torch.cat([to_pixels(each.source, Frame.square(side)) for each in edits])
+    sources = torch.cat([to_pixels(each.source, PictureSize.square(side)) for each in edits])
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
     return soft * drawn.cpu() + (1 - soft) * sources

@@ -33,7 +33,7 @@ from demo.web.compat.fields import check_refused, header_of, told, wrong
 from demo.web.compat.waiting import answer_later
 from demo.web.current import is_loopback, owner, services, viewer
 from demo.web.problems import invalid
-from jobspec import SEEDS, Draw, Edit, Frame, Job, Vary
+from jobspec import SEEDS, Draw, Edit, Job, PictureSize, Vary
 
 SMALLEST_STRENGTH = 0.01
 blueprint = APIBlueprint("a1111", __name__, url_prefix="/sdapi/v1", tag="AUTOMATIC1111")
@@ -233,10 +233,10 @@ def _drawn(asked: DrawRequest) -> dict[str, object]:
     return fields
 
 
-def _size(asked: DrawRequest) -> Frame | None:
+def _size(asked: DrawRequest) -> PictureSize | None:
     """The size at which pictures are given; None as drawn."""
     sides = [side for side in (asked.height, asked.width) if side]
-    return Frame(sides[0], sides[-1]) if sides else None
+    return PictureSize(sides[0], sides[-1]) if sides else None
 
 
 def _job(kind: type[Job], asked: DrawRequest, fields: Mapping[str, object]) -> Job:

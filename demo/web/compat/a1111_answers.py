@@ -15,7 +15,7 @@ from demo.studio import parameters
 from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web.compat.rendering import Rendered, converted, ended, render
-from jobspec import Frame
+from jobspec import PictureSize
 
 MODEL = parameters.PROGRAM
 SAMPLER = "DPM++ 2M"
@@ -26,7 +26,7 @@ IDLE = {
 
 
 def pictures(
-    services: Services, viewer: Viewer, generation_id: str, asked: Mapping[str, object], size: Frame | None
+    services: Services, viewer: Viewer, generation_id: str, asked: Mapping[str, object], size: PictureSize | None
 ) -> Response:
     """The pictures of a job, base64 PNG; none of one that was interrupted. Raises ServiceError for one that failed."""
     try:

@@ -20,7 +20,7 @@ from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web import present
 from demo.web.compat.rendering import converted, ended, render, size_at
-from jobspec import Frame
+from jobspec import PictureSize
 
 PARAMS = {"source_image": "image", "file": "image", "mask_image": "mask"}  # our fields by their names there
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -31,7 +31,7 @@ class Delivery:
     """How pictures are given: `size` in pixels (None: as drawn); `link` makes an address in place of bytes."""
 
     format: str = "png"
-    size: Frame | None = None
+    size: PictureSize | None = None
     link: Callable[[str], str] | None = None
 
 

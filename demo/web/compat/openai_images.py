@@ -36,7 +36,7 @@ from demo.web.compat.rendering import render
 from demo.web.compat.waiting import Followed, answer_later, events_later
 from demo.web.current import owner, services
 from demo.web.problems import invalid
-from jobspec import Draw, Edit, Frame, Job, Vary
+from jobspec import Draw, Edit, Job, PictureSize, Vary
 
 MODEL = "geuryeojwo"
 MOST_PICTURES = 4  # in one edit
@@ -186,7 +186,7 @@ def _delivery(asked: Pictures) -> answers.Delivery:
     )
 
 
-def _size(asked: Pictures) -> Frame | None:
+def _size(asked: Pictures) -> PictureSize | None:
     """The size that is asked for. Raises ServiceError for one that is no square, where only squares are drawn."""
     if asked.size in (None, "auto"):
         return None
@@ -196,7 +196,7 @@ def _size(asked: Pictures) -> Frame | None:
     shapes = services().readiness.shapes()
     if width != height and (shapes is None or shapes.squares_only):
         raise wrong("size", "square_only")
-    return Frame(height, width)
+    return PictureSize(height, width)
 
 
 def _shape(asked: Pictures) -> dict[str, object]:

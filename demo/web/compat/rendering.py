@@ -14,7 +14,7 @@ from demo.studio import pictures
 from demo.studio.services import Services
 from demo.studio.views import Shown
 from demo.studio.visibility import Viewer
-from jobspec import Frame
+from jobspec import PictureSize
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def ended(services: Services, viewer: Viewer, generation_id: str) -> Shown:
     return services.generations.show(row, viewer)
 
 
-def render(services: Services, viewer: Viewer, image_id: str, format: str, wanted: Frame | None) -> Rendered:
+def render(services: Services, viewer: Viewer, image_id: str, format: str, wanted: PictureSize | None) -> Rendered:
     """A picture as it leaves the service, at the size of `size_at`. Raises ServiceError."""
     row, _ = services.generations.image(viewer, image_id)
     file = services.uploads.read(row, viewer, "final", format, metadata=True, download=True)
@@ -52,7 +52,7 @@ def render(services: Services, viewer: Viewer, image_id: str, format: str, wante
     return Rendered(row, data, width, height)
 
 
-def size_at(row: Image, wanted: Frame | None) -> tuple[int, int]:
+def size_at(row: Image, wanted: PictureSize | None) -> tuple[int, int]:
     """Width and height at which a picture is given: as drawn where nothing is wanted; what is wanted of a picture that
     stands or lies as that does; else its longer side as long as the longer one that is wanted.
     """
