@@ -42,6 +42,7 @@ from diffusion.request import DrawSettings
 from fashion.drawing import draw, draw_masks
 from fashion.scene import Scene
 from fashion.scorer import Scorer
+from jobspec import PictureSize
 
 ATTRIBUTES = {
     "one garment": ("garment", "color", "pattern", "sleeve", "hem", "all"),
@@ -148,13 +149,15 @@ def color_fixes_table(pipeline: TwoStagePipeline, scorer: Scorer, groups: Mappin
 def _color_fixed(what: DrawnSet, sigma: float) -> list[Image.Image]:
     fixed = []
     for base, final in zip(what.base, what.final, strict=True):
-        fixed += from_pixels(color_fixed(to_pixels(final, final.width), _enlarged(base, final), sigma))
+        fixed += from_pixels(
+            color_fixed(to_pixels(final, PictureSize.square(final.width)), _enlarged(base, final), sigma)
+        )
     return fixed
 
 
 def _enlarged(base: Image.Image, final: Image.Image) -> torch.Tensor:
     """The base's picture as pixels (1, 3, s, s) of the final one's size, as the refiner was given it."""
-    return enlarged(to_pixels(base, base.width), final.width)
+    return enlarged(to_pixels(base, PictureSize.square(base.width)), PictureSize.square(final.width))
 
 
 def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:

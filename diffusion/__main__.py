@@ -100,6 +100,8 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         steps=given.steps,
         guidance_scale=given.guidance_scale,
         size=given.size,
+        width=given.width,
+        height=given.height,
         refine=not given.no_refine,
         refine_strength=given.refine_strength,
         scheduler=given.scheduler,
@@ -195,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int)
     add("--guidance-scale", type=float)
     add("--size", type=int, help="side of the base picture in pixels")
+    add("--width", type=int, help="its width, where it is to be no square")
+    add("--height", type=int, help="its height")
     add("--no-refine", action="store_true")
     add("--refine-strength", type=float)
     add("--scheduler")

@@ -15,6 +15,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.parts import Autoencoder
+from jobspec import PictureSize
 
 ENGINES = ("torch", "openvino", "auto")
 
@@ -25,8 +26,8 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
-    def takes(self, size: int) -> bool:
-        """Whether pictures of this side (px) can be run."""
+    def takes(self, size: PictureSize) -> bool:
+        """Whether pictures of this height and width can be run."""
         ...
 
     def predict(
@@ -39,11 +40,11 @@ class Engine(Protocol):
         ...
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
-        """Unscaled latents (1, c, h, w) of a picture (1, 3, s, s) in -1..1."""
+        """Unscaled latents (1, c, h, w) of a picture (1, 3, h, w) in -1..1."""
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """A picture (1, 3, s, s) on the CPU, from unscaled latents (1, c, h, w)."""
+        """A picture (1, 3, h, w) on the CPU, from unscaled latents (1, c, h, w)."""
         ...
 
 
@@ -56,7 +57,7 @@ class TorchEngine:
         self.unet, self.vae = unet, vae
         self.device = torch.device("cpu")
 
-    def takes(self, size: int) -> bool:
+    def takes(self, size: PictureSize) -> bool:
         return True
 
     def predict(

@@ -65,7 +65,8 @@ def load_pipeline(
 ) -> EditingPipeline:
     """Open a checkpoint for drawing.
 
-    `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed.
+    `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed. One with
+    a domain has learnt squares of it and draws no other shape.
     `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large checkpoints on a
     small device. `attention`: "sdpa" or "xformers". `engine`: "torch"; "openvino" (on a CPU: graphs are converted and
     compiled before this returns, and kept in `engine_cache`); "auto" (torch draws at once, OpenVINO as soon as its
@@ -89,7 +90,7 @@ def load_pipeline(
     if device.type == "cpu" and not low_memory:
         keep_freed_memory()
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
-    opened = {role: _open_stage(stage, dtype, where, memo) for role, stage in spec.stages.items()}
+    opened = {role: _open_stage(stage, dtype, where, memo, bool(spec.domain)) for role, stage in spec.stages.items()}
     encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)
     for each in opened.values():
         each.device = device
@@ -149,11 +150,13 @@ class _Once:
         return self._opened[key]  # type: ignore[return-value]
 
 
-def _open_stage(spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once) -> Stage:
+def _open_stage(
+    spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once, squares_only: bool = False
+) -> Stage:
     unet = memo("unet", spec.folder("unet"), lambda: _open_unet(spec.folder("unet"), dtype, device))
     vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, device))
     scheduler = scheduler_config(spec.folder("scheduler"))
-    return Stage(spec.role, unet, vae, scheduler, spec.defaults, spec.size, spec.zeros_for_empty)
+    return Stage(spec.role, unet, vae, scheduler, spec.defaults, spec.size, spec.zeros_for_empty, squares_only)
 
 
 def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:

@@ -31,6 +31,7 @@ from diffusion.openvino_graphs import (
     without_telemetry,
 )
 from diffusion.precision import dtype_name
+from jobspec import PictureSize
 
 if TYPE_CHECKING:
     import openvino
@@ -74,8 +75,8 @@ class OpenVinoEngine:
             graph = core.compile_model(folder / f"{role}-{network}.xml", "CPU", settings)
             self._requests[network] = graph.create_infer_request()
 
-    def takes(self, size: int) -> bool:
-        return size == self._size
+    def takes(self, size: PictureSize) -> bool:
+        return size == PictureSize.square(self._size)
 
     def predict(
         self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, added: Mapping[str, torch.Tensor] | None,

@@ -30,6 +30,7 @@ import torch
 from filelock import FileLock
 
 from diffusion.weights import sha256_file
+from jobspec import PictureSize
 
 if TYPE_CHECKING:
     from diffusion.pipeline import TwoStagePipeline
@@ -184,7 +185,7 @@ def build(pipeline: TwoStagePipeline, folder: Path) -> None:
 def examples(stage: Stage, network: str, rows: int) -> tuple[torch.Tensor, ...]:
     """Tensors as `network` of a stage is given them, by a fixed seed."""
     generator = torch.Generator().manual_seed(0)
-    channels, side, _ = stage.latent_shape(stage.size)
+    channels, side, _ = stage.latent_shape(PictureSize.square(stage.size))
 
     def noise(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=generator)

@@ -1,4 +1,4 @@
-"""Between PIL pictures and pixel tensors (n, 3, s, s), float32 in 0..1."""
+"""Between PIL pictures and pixel tensors (n, 3, h, w), float32 in 0..1."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
 
+from jobspec import PictureSize
 
-def to_pixels(image: Image.Image, size: int) -> torch.Tensor:
-    """A picture as (1, 3, size, size): upright, transparency over white, cropped to a square from its middle."""
-    square = ImageOps.fit(flat(image), (size, size), Image.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255)  # (size, size, 3)
+
+def to_pixels(image: Image.Image, size: PictureSize) -> torch.Tensor:
+    """A picture as (1, 3, h, w): upright, transparency over white, cropped to the size's shape from its middle."""
+    fitted = ImageOps.fit(flat(image), (size.width, size.height), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.asarray(fitted, dtype=np.float32) / 255)  # (h, w, 3)
     return pixels.permute(2, 0, 1)[None].contiguous()
 
 
@@ -24,18 +26,18 @@ def flat(image: Image.Image) -> Image.Image:
 
 
 def from_pixels(pixels: torch.Tensor) -> list[Image.Image]:
-    """Pixels (n, 3, s, s) as RGB pictures."""
+    """Pixels (n, 3, h, w) as RGB pictures."""
     levels = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [Image.fromarray(each) for each in levels]
 
 
-def enlarged(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    """Pixels (n, 3, s, s) at `size`, as a refiner is given them."""
-    return F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=False).clamp(0, 1)
+def enlarged(pixels: torch.Tensor, size: PictureSize) -> torch.Tensor:
+    """Pixels (n, 3, h, w) as large as `size`, as a refiner is given them."""
+    return F.interpolate(pixels, size=tuple(size), mode="bicubic", antialias=False).clamp(0, 1)
 
 
 def color_fixed(pixels: torch.Tensor, source: torch.Tensor, sigma: float) -> torch.Tensor:
-    """`pixels` with the low frequencies of `source`, both (n, 3, s, s): what a Gaussian of `sigma` pixels leaves of
+    """`pixels` with the low frequencies of `source`, both (n, 3, h, w): what a Gaussian of `sigma` pixels leaves of
     either is exchanged, so that what is broad stays while lines change.
 
     Ref: Wang et al. 2024, arXiv:2305.07015, who exchange a wavelet's lowest band.

@@ -33,7 +33,7 @@ from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, tim
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Conditioning, Stage
 from diffusion.threads import one_thread
-from jobspec import StyleUse
+from jobspec import Shapes, StyleUse
 from jobspec.prompts import AsTyped, PromptReader
 
 __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "Shot", "TwoStagePipeline", "shots_for"]
@@ -101,6 +101,11 @@ class TwoStagePipeline:
     def upscale(self) -> float:
         """How much larger a refined picture's side is than the base's; 1 without a refiner."""
         return self.stages["refiner"].size / self.stages["base"].size if "refiner" in self.stages else 1.0
+
+    @property
+    def shapes(self) -> Shapes:
+        """Which sizes the base draws for people."""
+        return self.stages["base"].shapes
 
     def styles(self) -> list[str]:
         """Names of the LoRA styles that can be asked for."""
@@ -237,7 +242,7 @@ class TwoStagePipeline:
         self, pixels: torch.Tensor, plan: Plan, conditioning: Conditioning, generators: list[torch.Generator],
         run: StageRun,
     ) -> torch.Tensor:  # fmt: skip
-        """The base's pixels (n, 3, s, s), larger and drawn on by the refiner."""
+        """The base's pixels (n, 3, h, w), larger and drawn on by the refiner."""
         stage = self.stages["refiner"]
         larger = enlarged(pixels, plan.refined_size)
         latents = stage.encode(larger, run.check)

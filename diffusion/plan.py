@@ -19,7 +19,7 @@ from diffusion.schedulers import (
     scheduler_names,
 )
 from diffusion.stage import Stage
-from jobspec import StyleUse
+from jobspec import PictureSize, StyleUse
 
 FALLBACK_STEPS = 25
 FALLBACK_STRENGTH = 0.3
@@ -34,7 +34,7 @@ class Plan:
     steps_asked: int
     base_steps: int
     guidance_scale: float
-    size: int
+    size: PictureSize
     scheduler: str
     vary: bool
     strength: float
@@ -42,7 +42,7 @@ class Plan:
     style: str | None
     style_weight: float
     refine: bool
-    refined_size: int = 0
+    refined_size: PictureSize = PictureSize(0, 0)
     refine_steps: int = 0
     refine_strength: float = FALLBACK_STRENGTH
     refiner_scheduler: str = ""
@@ -56,7 +56,7 @@ class Plan:
         return DrawSettings(
             steps=self.steps_asked,
             guidance_scale=self.guidance_scale,
-            size=self.size,
+            size=self.size.width if self.size.is_square else None,
             refine=self.refine,
             refine_strength=self.refine_strength,
             scheduler=self.scheduler,
@@ -66,6 +66,8 @@ class Plan:
             refine_steps=self.refine_steps or None,
             refine_guidance=self.refiner_guidance if self.refine else None,
             styles=self.styles,
+            width=None if self.size.is_square else self.size.width,
+            height=None if self.size.is_square else self.size.height,
         )
 
     @property
@@ -77,17 +79,17 @@ class Plan:
         """Real steps per stage."""
         return {"base": self.base_steps} | ({"refiner": self.refine_steps} if self.refine else {})
 
-    def side(self, stage: Stage) -> int:
+    def size_of(self, stage: Stage) -> PictureSize:
         return self.size if stage.role == "base" else self.refined_size
 
     def step_work(self, stage: Stage, pictures: int, guided: bool) -> float:
         """Work of one step: U-Net parameters × latent cells × pictures (twice with guidance)."""
-        cells = (self.side(stage) // stage.factor) ** 2
-        return stage.unet_parameters * cells * pictures * (2 if guided else 1)
+        cells = self.size_of(stage).cells(stage.factor)
+        return stage.unet_parameters * cells.pixels * pictures * (2 if guided else 1)
 
     def decode_work(self, stage: Stage, pictures: int) -> float:
         """Work of decoding: decoder parameters × pixels, most of its layers being at the full size."""
-        return stage.vae_parameters * self.side(stage) ** 2 * pictures / 2
+        return stage.vae_parameters * self.size_of(stage).pixels * pictures / 2
 
     def work(self, stages: Mapping[str, Stage], pictures: int) -> dict[str, float]:
         """All the work of this plan by part."""
@@ -125,7 +127,7 @@ def make_plan(stages: Mapping[str, Stage], settings: DrawSettings, vary: bool) -
     steps = settings.steps or base.defaults.steps or FALLBACK_STEPS
     scheduler = settings.scheduler or default_scheduler(base.scheduler)
     build_scheduler(base.scheduler, scheduler)
-    size = settings.size or base.size
+    size = PictureSize(*(side or settings.size or base.size for side in (settings.height, settings.width)))
     base.check_size(size)
     guidance = base.defaults.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
     plan = Plan(
@@ -155,7 +157,7 @@ def _scheduler_warnings(base: Stage, asked: str | None, used: str) -> tuple[Draw
 
 def _with_refiner(plan: Plan, stages: Mapping[str, Stage], settings: DrawSettings) -> Plan:
     base, refiner = stages["base"], stages["refiner"]
-    size = round(plan.size * refiner.size / base.size)
+    size = plan.size.times(refiner.size / base.size)
     refiner.check_size(size)
     usual = refiner.defaults.strength or FALLBACK_STRENGTH
     strength = settings.refine_strength or usual

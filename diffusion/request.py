@@ -24,12 +24,14 @@ RANGES: dict[str, tuple[float, float]] = {
         "guidance_scale": fields.GuidanceScale,
         "refine_guidance": fields.GuidanceScale,
         "size": fields.Side,
+        "width": fields.Side,
+        "height": fields.Side,
         "refine_strength": fields.RefineStrength,
         "strength": fields.Strength,
         "style_weight": fields.StyleWeight,
     }.items()
 }
-WHOLE = ("steps", "refine_steps", "size")
+WHOLE = ("steps", "refine_steps", "size", "width", "height")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ class Shot:
 class DrawSettings:
     """What all shots of one batch share; None means the checkpoint's default.
 
-    `steps`: base steps. `size`: side of the base picture in pixels (a refined one is larger by the
-    checkpoint's upscale). `refine_steps`: real refiner steps; None and no default: int(steps *
-    refine_strength). `guidance_scale` is the base's, `refine_guidance` the refiner's. `style`: a LoRA's name, `styles`
-    more of them, each with its own weight (from a recipe they may come as a list of dictionaries).
-    `strength`: how much of a source picture is drawn anew (vary).
+    `steps`: base steps. `width`, `height`: of the base picture in pixels (a refined one is larger by the checkpoint's
+    upscale); `size`: the side of a square, and what stands for either where it is None. `refine_steps`: real refiner
+    steps; None and no default: int(steps * refine_strength). `guidance_scale` is the base's, `refine_guidance` the
+    refiner's. `style`: a LoRA's name, `styles` more of them, each with its own weight (from a recipe they may come as
+    a list of dictionaries). `strength`: how much of a source picture is drawn anew (vary).
     Raises ValueError naming the value and what is allowed.
     """
 
@@ -82,6 +84,8 @@ class DrawSettings:
     refine_steps: int | None = None
     refine_guidance: float | None = None
     styles: tuple[StyleUse, ...] = ()
+    width: int | None = None
+    height: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "styles", tuple(map(_style_use, self.styles)))

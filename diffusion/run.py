@@ -19,6 +19,7 @@ from diffusion.schedulers import Schedule
 from diffusion.stage import Between, BrokenPicture, Conditioning, Stage, Watch
 from diffusion.threads import one_thread
 from diffusion.weights import is_finite
+from jobspec import PictureSize
 
 OnStep = Callable[[Progress], None]
 Asked = Callable[[], bool]
@@ -49,7 +50,7 @@ class StageRun:
         self, stage: Stage, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning, guidance: float,
         between: Between = lambda _, latents: latents,
     ) -> torch.Tensor:  # fmt: skip
-        """Denoise and decode, telling and asking after each step; returns pixels (n, 3, s, s)."""
+        """Denoise and decode, telling and asking after each step; returns pixels (n, 3, h, w)."""
         watch = self.watch(stage, schedule, guidance)
         latents = stage.denoise(latents.to(stage.device), schedule, conditioning, guidance, watch, between)
         return self.decode(stage, latents, schedule, conditioning)
@@ -70,7 +71,7 @@ class StageRun:
     def decode(
         self, stage: Stage, latents: torch.Tensor, schedule: Schedule, conditioning: Conditioning
     ) -> torch.Tensor:
-        """Pixels (n, 3, s, s) of latents; of broken ones the cause is said."""
+        """Pixels (n, 3, h, w) of latents; of broken ones the cause is said."""
         try:
             pixels = stage.decode(latents, self.check)
         except BrokenPicture as error:
@@ -124,7 +125,7 @@ def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str
     drawing = [stages[role] for role in plan.steps()]
     try:
         for stage in drawing:
-            stage.choose_engine(plan.side(stage), changed=bool(plan.all_styles) and stage.role == "base")
+            stage.choose_engine(plan.size_of(stage), changed=bool(plan.all_styles) and stage.role == "base")
         with one_thread(all(stage.engine is not stage.torch for stage in drawing)):
             yield {stage.role: stage.engine.name for stage in drawing}
     finally:
@@ -132,7 +133,7 @@ def chosen_engines(stages: Mapping[str, Stage], plan: Plan) -> Iterator[dict[str
             stage.engine = stage.torch
 
 
-def noise_of(stage: Stage, size: int, generators: Sequence[torch.Generator]) -> torch.Tensor:
+def noise_of(stage: Stage, size: PictureSize, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Each picture's own noise, (n, c, h, w), drawn on the CPU whatever the device."""
     shape = (1, *stage.latent_shape(size))
     return torch.cat([torch.randn(shape, generator=each) for each in generators]).to(stage.device)

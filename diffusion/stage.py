@@ -1,6 +1,6 @@
 """One stage: a U-Net, an autoencoder, a schedule, and the arithmetic between pixels, latents and noise.
 
-Pixels are (n, 3, s, s) float32 in 0..1; latents (n, c, s/f, s/f) float32. Only the two networks run in the
+Pixels are (n, 3, h, w) float32 in 0..1; latents (n, c, h/f, w/f) float32. Only the two networks run in the
 chosen dtype: noise, guidance and the solver stay in float32.
 """
 
@@ -21,6 +21,7 @@ from diffusion.preview import PreviewMap
 from diffusion.schedulers import Schedule
 from diffusion.specs import StageDefaults
 from diffusion.weights import is_finite
+from jobspec import PictureSize, Shapes
 
 AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
@@ -59,6 +60,7 @@ class Stage:
         defaults: StageDefaults,
         size: int | None = None,
         zeros_for_empty: bool = False,
+        squares_only: bool = False,
     ) -> None:
         self.role = role
         self.unet = unet
@@ -72,6 +74,7 @@ class Stage:
         self.factor = 2 ** (len(widths) - 1)
         self.size = size or int(unet.config["sample_size"]) * self.factor
         self.unit = self.factor * 2 ** (len(unet.config["block_out_channels"]) - 1)
+        self.shapes = Shapes(self.size, self.unit, squares_only)
         self.unet_parameters = sum(each.numel() for each in unet.parameters())
         self.vae_parameters = sum(each.numel() for each in vae.parameters())
         self.pictures_at_once: int | None = None  # None: all of a batch in one call of the U-Net
@@ -87,7 +90,7 @@ class Stage:
     def device(self, device: torch.device) -> None:
         self.torch.device = device
 
-    def choose_engine(self, size: int, *, changed: bool) -> None:
+    def choose_engine(self, size: PictureSize, *, changed: bool) -> None:
         """Run the next draw by the compiled engine where there is one for pictures of `size`; `changed`: the torch
         module's weights are not the checkpoint's (a style is merged)."""
         compiled = self.compiled
@@ -102,13 +105,16 @@ class Stage:
         finally:
             self.engine = chosen
 
-    def check_size(self, size: int) -> None:
-        """Raise ValueError for a side that the U-Net cannot halve often enough."""
-        if size % self.unit:
-            raise ValueError(f"the {self.role} cannot draw {size} pixels: give a multiple of {self.unit}")
+    def check_size(self, size: PictureSize) -> None:
+        """Raise ValueError for a side that the U-Net cannot halve often enough, or a shape that it has not learnt."""
+        for side in size:
+            if side % self.unit:
+                raise ValueError(f"the {self.role} cannot draw {side} pixels: give a multiple of {self.unit}")
+        if self.shapes.squares_only and not size.is_square:
+            raise ValueError(f"this checkpoint draws squares only, {size} was asked for: give one side for both")
 
-    def latent_shape(self, size: int) -> tuple[int, int, int]:
-        return self.unet.config["in_channels"], size // self.factor, size // self.factor
+    def latent_shape(self, size: PictureSize) -> tuple[int, int, int]:
+        return self.unet.config["in_channels"], *size.cells(self.factor)
 
     @cached_property
     def preview(self) -> PreviewMap:
@@ -127,7 +133,7 @@ class Stage:
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, check: Check = lambda: None) -> torch.Tensor:
-        """Pictures (n, 3, s, s) on the CPU, from latents, one at a time as well. Raises BrokenPicture."""
+        """Pictures (n, 3, h, w) on the CPU, from latents, one at a time as well. Raises BrokenPicture."""
         scale, shift = self._scaling()
         pixels = torch.cat(_each(self.engine.decode, latents / scale + shift, check))
         if not is_finite(pixels):
@@ -202,13 +208,13 @@ class Stage:
         """
         config = self.unet.config
         count = (config["projection_class_embeddings_input_dim"] - pooled_width) // config["addition_time_embed_dim"]
-        side = x.shape[-1] * self.factor
+        size = [side * self.factor for side in x.shape[-2:]]  # height, width
         if count == 6:
-            return torch.tensor([[side, side, 0, 0, side, side]] * len(x), dtype=torch.float32)
+            return torch.tensor([[*size, 0, 0, *size]] * len(x), dtype=torch.float32)
         scores = [AESTHETIC] * len(x)
         if guided:
             scores[: len(x) // 2] = [self.defaults.negative_aesthetic] * (len(x) // 2)
-        return torch.tensor([[side, side, 0, 0, score] for score in scores], dtype=torch.float32)
+        return torch.tensor([[*size, 0, 0, score] for score in scores], dtype=torch.float32)
 
     def _parts(self, n: int) -> Iterator[slice]:
         size = self.pictures_at_once or n

@@ -7,7 +7,7 @@ library only.
 
 from __future__ import annotations
 
-from jobspec.draw import Draw, Vary
+from jobspec.draw import Draw, PictureSize, Shapes, Vary
 from jobspec.edit import Edit, Form, Replacement
 from jobspec.fabric import Apply, Pattern
 from jobspec.fields import SEEDS, bounds
@@ -17,6 +17,6 @@ from jobspec.styles import StyleUse, take_tags
 
 __all__ = [
     "ID", "KINDS", "SEEDS", "AnyJob", "Apply", "BatchStep", "Cancelled", "Draw", "Edit", "Form", "Job", "Order",
-    "Pattern", "Replacement", "Result", "ResultPicture", "Runner", "StyleUse", "Vary", "Warned", "bounds", "of_row",
-    "parse", "register", "removed", "schema", "take_tags",
+    "Pattern", "PictureSize", "Replacement", "Result", "ResultPicture", "Runner", "Shapes", "StyleUse", "Vary",
+    "Warned", "bounds", "of_row", "parse", "register", "removed", "schema", "take_tags",
 ]  # fmt: skip

@@ -1,9 +1,10 @@
-"""Draw pictures from words, and vary a picture: the two kinds that the two-stage pipeline runs."""
+"""Draw pictures from words, and vary a picture: the two kinds that the two-stage pipeline runs; and in which sizes."""
 
 from __future__ import annotations
 
 import json
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,7 @@ from jobspec.fields import (
     GuidanceScale,
     PictureId,
     RefineStrength,
+    Side,
     Steps,
     Strength,
     StyleName,
@@ -19,6 +21,84 @@ from jobspec.fields import (
 )
 from jobspec.job import Job, register
 from jobspec.styles import StyleUses, take_tags
+
+PORTRAIT = 2 / 3  # width beside height of the upright shape that people are offered
+MOST = 2  # times as many pixels as the checkpoint's own square that a request may ask for
+
+
+class PictureSize(NamedTuple):
+    """Height and width in pixels, in the order of a tensor's last two dimensions."""
+
+    height: int
+    width: int
+
+    @classmethod
+    def square(cls, side: int) -> PictureSize:
+        return cls(side, side)
+
+    @property
+    def is_square(self) -> bool:
+        return self.height == self.width
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    @property
+    def turned(self) -> PictureSize:
+        """The same lying down, or standing up."""
+        return PictureSize(self.width, self.height)
+
+    def times(self, factor: float) -> PictureSize:
+        """The size enlarged, each side rounded to a pixel."""
+        return PictureSize(round(self.height * factor), round(self.width * factor))
+
+    def cells(self, factor: int) -> PictureSize:
+        """Height and width in latents of an autoencoder of this factor."""
+        return PictureSize(self.height // factor, self.width // factor)
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}"
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Which sizes a checkpoint's base draws for people: `side` pixels square and, unless `squares_only`, all whose
+    sides are multiples of `unit` and that have at most `MOST` times as many pixels.
+    """
+
+    side: int
+    unit: int
+    squares_only: bool = False
+
+    @property
+    def own(self) -> PictureSize:
+        return PictureSize.square(self.side)
+
+    @property
+    def most_pixels(self) -> int:
+        return MOST * self.own.pixels
+
+    def offered(self) -> dict[str, PictureSize]:
+        """What a form offers by name: a square, and upright and lying sizes of about as many pixels."""
+        if self.squares_only:
+            return {"square": self.own}
+        sides = self.side * PORTRAIT**-0.5, self.side * PORTRAIT**0.5
+        upright = PictureSize(*(max(self.unit, round(each / self.unit) * self.unit) for each in sides))
+        return {"square": self.own, "portrait": upright, "landscape": upright.turned}
+
+    def takes(self, size: PictureSize) -> bool:
+        if size == self.own:
+            return True
+        whole = not any(side % self.unit for side in size)
+        return whole and not self.squares_only and size.pixels <= self.most_pixels
+
+    def near(self, size: PictureSize) -> PictureSize:
+        """The size itself where it is taken, else the one that is offered in its orientation."""
+        if self.takes(size):
+            return size
+        name = "square" if size.is_square else "portrait" if size.height > size.width else "landscape"
+        return self.offered().get(name, self.own)
 
 
 @register
@@ -43,14 +123,20 @@ class Draw(Job):
         default_factory=list,
         description="LoRA styles with a weight each, drawn together; <lora:NAME:WEIGHT> in the prompt adds one.",
     )
+    width: Side | None = Field(
+        default=None, description="Pixels across that the base draws, where the checkpoint draws other shapes."
+    )
+    height: Side | None = Field(default=None, description="The same from top to bottom.")
 
     def batch_key(self) -> str:
         """A style's weight tells nothing where there is no style."""
         shared = [getattr(self, name) for name in self.BATCH]
-        more = [[each.name, each.weight] for each in self.styles]
-        return json.dumps(
-            [self.BATCH_AS or self.kind, *(shared if self.style else [*shared[:-1], None]), *([more] if more else [])]
-        )
+        more: list[object] = []
+        if self.styles:
+            more.append([[each.name, each.weight] for each in self.styles])
+        if self.width or self.height:
+            more.append({"width": self.width, "height": self.height})
+        return json.dumps([self.BATCH_AS or self.kind, *(shared if self.style else [*shared[:-1], None]), *more])
 
     @model_validator(mode="before")
     @classmethod

@@ -30,7 +30,7 @@ from diffusion.reading import read_shots
 from diffusion.request import DrawSettings, Shot
 from fashion.reader import FashionReader
 from index import IndexOptions, PromptIndex
-from jobspec import Runner
+from jobspec import PictureSize, Runner, Shapes
 from testing.fabric import BandGenerator, PaintSegmenter
 
 DIM = 64
@@ -91,6 +91,7 @@ class FakePipeline:
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
+    shapes = Shapes(64, 16, squares_only="FAKE_SHAPES" not in os.environ)
 
     def __init__(self, step_seconds: float = 0.02, refines: bool = True) -> None:
         self.step_seconds, self.refines = step_seconds, refines
@@ -118,7 +119,7 @@ class FakePipeline:
         shots = read_shots(shots, FashionReader())
         self.batches.append(list(shots))
         self.settings.append(settings)
-        gate = self._gates.popleft() if self._gates else None
+        gate, small = self._gates.popleft() if self._gates else None, PictureSize.square(32)
         refine = settings.refine and self.refines
         stages = ("base", "refiner") if refine else ("base",)
         for stage in stages:
@@ -131,22 +132,24 @@ class FakePipeline:
                 if any("crash" in shot.prompt for shot in shots):
                     raise RuntimeError("asked to crash")
                 if on_step:
-                    on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, 32) for shot in shots]))
+                    on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, small) for shot in shots]))
                 assert gate is None or gate.wait(GATE_SECONDS)
                 if (stage, step) == (stages[-1], 1) and any("wait" in shot.prompt for shot in shots):
                     _wait_for(Path(os.environ["SEEN"]))
                 if cancelled and cancelled():
                     raise Cancelled
-        images = [_picture(shot, 128 if refine else 64) for shot in shots]
+        size = PictureSize(settings.height or 64, settings.width or 64)
+        images = [_picture(shot, size.times(2 if refine else 1)) for shot in shots]
         styles = [each.model_dump() for each in settings.styles]
         made = {"checkpoint": self.checkpoint_id, "settings": {"style": settings.style, "styles": styles}}
+        made["settings"] |= {"width": settings.width, "height": settings.height} if settings.width else {}
         recipes = [
             {"prompt": shot.prompt, "negative_prompt": shot.negative_prompt, "seed": shot.seed}
             | {"drawn_prompt": shot.drawn_prompt, "drawn_negative_prompt": shot.drawn_negative}
             | made
             for shot in shots
         ]
-        base = [_picture(shot, 64) for shot in shots] if refine else images
+        base = [_picture(shot, size) for shot in shots] if refine else images
         return FakeDrawing(images, base, recipes, {"encode": 0.0, "base": 0.1, "refiner": 0.1},
                            ["flag" in shot.prompt for shot in shots])  # fmt: skip
 
@@ -165,9 +168,9 @@ def _wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def _picture(shot: Shot, size: int) -> Image.Image:
+def _picture(shot: Shot, size: PictureSize) -> Image.Image:
     digest = hashlib.md5(f"{shot.drawn_prompt}|{shot.seed}|{shot.source is not None}".encode()).digest()
-    return Image.new("RGB", (size, size), tuple(digest[:3]))
+    return Image.new("RGB", (size.width, size.height), tuple(digest[:3]))
 
 
 def fake_services(settings: Settings, encoder_id: str = "fake-1") -> object:

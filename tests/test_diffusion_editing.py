@@ -22,6 +22,7 @@ from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import read_settings
 from diffusion.schedulers import clean_and_noise, make_schedule
 from diffusion.stage import Conditioning
+from jobspec import PictureSize
 from testing.random_checkpoint import write_checkpoint, write_stable_diffusion
 
 FAST = DrawSettings(steps=4, refine_steps=1)
@@ -154,7 +155,7 @@ def test_cyclediffusion_is_diffusers_arithmetic(stable: EditingPipeline) -> None
     stage, settings = stable.stages["base"], CycleSettings()
     schedule = make_schedule(stage.scheduler, "ddim", 8, 0.8)
     generator = torch.Generator().manual_seed(0)
-    clean = torch.randn(2, *stage.latent_shape(stage.size), generator=generator)
+    clean = torch.randn(2, *stage.latent_shape(PictureSize.square(stage.size)), generator=generator)
     hidden = torch.randn(3, 2, 77, stage.unet.config["cross_attention_dim"], generator=generator)
     source, target = (Conditioning(each, hidden[2]) for each in hidden[:2])
     with torch.inference_mode():

@@ -18,6 +18,7 @@ from diffusion.plan import make_plan
 from diffusion.recipe import png_bytes, read_recipe, read_settings
 from diffusion.schedulers import build_scheduler, make_schedule, real_steps
 from diffusion.stage import Conditioning
+from jobspec import PictureSize
 from testing.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 
 FAST = DrawSettings(steps=2, refine_steps=1)
@@ -214,7 +215,7 @@ def test_a_callback_that_raises_stops_the_draw(pipeline: TwoStagePipeline) -> No
 def test_vary_keeps_more_of_the_source_at_low_strength(pipeline: TwoStagePipeline) -> None:
     source = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 40, 3), dtype=np.uint8))
     stage = pipeline.stages["base"]
-    clean = stage.encode(to_pixels(source, 32))
+    clean = stage.encode(to_pixels(source, PictureSize.square(32)))
     far = []
     for strength in (0.25, 1.0):
         schedule = make_schedule(stage.scheduler, "euler", 4, strength)
@@ -329,7 +330,9 @@ def test_refines_what_the_stock_sdxl_refiner_refines(tmp_path: Path) -> None:
     write_sdxl_refiner(tmp_path / "xl")
     ours = load_pipeline(f"{tmp_path / 'sd'}+{tmp_path / 'xl'}", dtype="float32")
     stage = ours.stages["refiner"]
-    pixels = to_pixels(Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)), 64)
+    pixels = to_pixels(
+        Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)), PictureSize.square(64)
+    )
     latents = stage.encode(pixels)
     stock = StableDiffusionXLImg2ImgPipeline.from_pretrained(tmp_path / "xl")
     stock.set_progress_bar_config(disable=True)

@@ -99,6 +99,7 @@ def test_a_draw_without_settings_is_the_checkpoints_own(pipeline: TwoStagePipeli
     drawing = pipeline.draw([Shot("a coat", seed=2)])
     own = dict(vars(pipeline.default_settings))
     assert own.pop("styles") == ()  # none is left out of a recipe
+    assert (own.pop("width"), own.pop("height")) == (None, None)  # of a square, too
     assert drawing.recipes[0]["settings"] == own
     assert drawing.warnings == ()
 

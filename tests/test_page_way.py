@@ -29,6 +29,7 @@ def test_a_new_person_draws_downloads_and_finds_the_picture_again(world: World) 
     page.click("#notice-ok")
     expect(page.locator("#notice")).to_be_hidden()
     expect(page.locator("#prompt")).to_be_focused()
+    expect(page.locator("#shapes")).to_be_hidden()  # the checkpoint draws squares alone
 
     page.keyboard.type("빨간 체크무늬 원")
     expect(page.locator("#similar-title")).to_have_text("비슷한 그림")

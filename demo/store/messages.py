@@ -95,6 +95,14 @@ REFUSALS: dict[str, Sentence] = {
         "마스크({got})와 그림({wanted})의 크기가 달라요. 그림과 같은 크기로 올려 주세요.",
         "The mask is {got}, its picture is {wanted}: upload a mask of the picture's size.",
     ),
+    "size_square": Sentence(
+        "{got} 크기로는 그릴 수 없어요. 이 모델은 {side}×{side} 정사각형만 그려요. 크기를 빼고 보내 주세요.",
+        "{got} cannot be drawn: this checkpoint draws squares of {side}×{side} only. Leave width and height out.",
+    ),
+    "size_unfit": Sentence(
+        "{got} 크기로는 그릴 수 없어요. 가로와 세로는 {unit}의 배수, 넓이는 {most}픽셀까지예요. 예: {offered}",
+        "{got} cannot be drawn: width and height are multiples of {unit}, at most {most} pixels in all: {offered}.",
+    ),
     "pattern_nothing": Sentence(
         "어떤 무늬인지 알려 주세요. 종류(category)를 고르거나 문장(prompt)으로 적어 주세요.",
         "Say which pattern: choose a category, or describe it (prompt).",
@@ -262,6 +270,7 @@ REASONS: dict[str, Sentence] = {
     "square_only": Sentence(
         "auto나 16x16에서 2048x2048까지의 정사각형만 돼요", "Input should be auto, or a square from 16x16 to 2048x2048"
     ),
+    "size_range": Sentence("auto나 16x16에서 2048x2048까지만 돼요", "Input should be auto, or from 16x16 to 2048x2048"),
     "mask_alpha": Sentence("투명한 곳이 있는 PNG여야 해요", "Input should be a PNG with transparent pixels"),
     "four_at_most": Sentence("그림은 네 장까지예요", "Input should be at most four pictures"),
     "one_when_streamed": Sentence(

@@ -60,6 +60,7 @@ class Models:
     checkpoint: dict[str, object]
     encoder: dict[str, object]
     defaults: dict[str, object]
+    shapes: list[dict[str, object]]
 
 
 class About:
@@ -128,7 +129,14 @@ class About:
                 "made_for": getattr(encoder, "made_for", None),
             },
             defaults=drawn.get("defaults", {}),
+            shapes=self._shapes(),
         )
+
+    def _shapes(self) -> list[dict[str, object]]:
+        """The sizes that a form offers; nothing before a worker has said what it draws."""
+        shapes = self._readiness.shapes()
+        offered = {} if shapes is None else shapes.offered()
+        return [{"name": name, "width": each.width, "height": each.height} for name, each in offered.items()]
 
     def _limits(self) -> dict[str, object]:
         """What is allowed; `ranges`: of every field of every kind of job, from jobspec."""

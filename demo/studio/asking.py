@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -30,7 +30,7 @@ from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
 from demo.studio.weights import weights_of
-from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, Warned, take_tags
+from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, PictureSize, Shapes, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
 
@@ -141,6 +141,7 @@ class Asking:
         drawn: dict[str, object] = {}
         if isinstance(asked, Draw):
             drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
+            drawn |= _settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)
 
@@ -148,6 +149,11 @@ class Asking:
         for field, image_id in asked.source_pictures().items():
             if not self._generations.sees_image(viewer, image_id):
                 raise ServiceError("unknown_source_image", field)
+
+    def _source_recipe(self, viewer: Viewer, asked: Draw) -> Mapping[str, object] | None:
+        """How the picture that a job varies was drawn; None where there is none, or it was not drawn here."""
+        parent = asked.parent()
+        return None if parent is None else drawn_recipe(self._generations.image(viewer, parent)[0].recipe)
 
     def _settled_edit(self, viewer: Viewer, asked: Edit) -> Edit:
         """An edit with its new prompt and its noise's seed; what cannot be edited is refused before it waits."""
@@ -222,7 +228,40 @@ class Asking:
         jobs.line_up(session, row, place)
 
 
+def _settled_size(job: Draw, source: Mapping[str, object] | None, shapes: Shapes | None) -> dict[str, int | None]:
+    """Width and height of a job, both null for the checkpoint's own square; of a variation, those of its source's
+    recipe where nothing is asked. Nothing is checked before a worker has said what it draws.
+
+    Raises ServiceError size_square, size_unfit.
+    """
+    asked = job.width, job.height
+    if asked == (None, None):
+        settings = source.get("settings") if source is not None else None
+        drawn = (settings.get("width"), settings.get("height")) if isinstance(settings, Mapping) else (None, None)
+        width, height = drawn if isinstance(drawn[0], int) and isinstance(drawn[1], int) else (None, None)
+        if shapes is None or width is None or not shapes.takes(PictureSize(height, width)):
+            return {"width": None, "height": None}
+        return {"width": width, "height": height}
+    if shapes is None:
+        return {"width": job.width, "height": job.height}
+    size = PictureSize(job.height or shapes.side, job.width or shapes.side)
+    if not shapes.takes(size):
+        raise _size_refused(size, shapes, "height" if job.width is None else "width")
+    own = size == shapes.own
+    return {"width": None if own else size.width, "height": None if own else size.height}
+
+
+def _size_refused(size: PictureSize, shapes: Shapes, field: str) -> ServiceError:
+    if shapes.squares_only:
+        return ServiceError("size_square", field, got=str(size), side=str(shapes.side))
+    offered = ", ".join(map(str, shapes.offered().values()))
+    return ServiceError(
+        "size_unfit", field, got=str(size), unit=str(shapes.unit), most=f"{shapes.most_pixels:,}", offered=offered
+    )
+
+
 def _digest(asked: Job) -> str:
-    """What tells one request from another. Without styles it is what it was before there were any."""
-    left_out = {"styles"} if isinstance(asked, Draw) and not asked.styles else set()
+    """What tells one request from another. Without styles and sizes it is what it was before there were any."""
+    later = ("styles", "width", "height")
+    left_out = {name for name in later if isinstance(asked, Draw) and not getattr(asked, name)}
     return hashlib.sha256(asked.model_dump_json(exclude=left_out).encode()).hexdigest()

@@ -24,7 +24,7 @@ OURS, A1111, COMFYUI, INVOKEAI, FOOOCUS = "geuryeojwo", "a1111", "comfyui", "inv
 SEED: TypeAdapter[int] = TypeAdapter(Seed)
 STEPS: TypeAdapter[int] = TypeAdapter(Steps)
 LONGEST_SHOWN = 200  # characters of what was left out
-OUR_SETTINGS = ("steps", "guidance_scale", "refine", "refine_strength")
+OUR_SETTINGS = ("steps", "guidance_scale", "refine", "refine_strength", "width", "height")
 Known = Callable[[str], bool]
 
 

@@ -93,13 +93,17 @@ class Lists:
         with self._database.read() as session:
             _require_collection(session, viewer, wanted)
         ids = self._near(viewer, wanted, moment, conditions)
-        with self._database.read() as session:
-            rows = session.execute(_columns(viewer, moment).where(*conditions, Generation.id.in_(ids))).all()
         place = {id: i for i, id in enumerate(ids)}
-        rows = sorted(rows, key=lambda row: (place[row[0].generation_id], row[0].position))
-        following = write_place([start + limit]) if len(rows) > start + limit else None
-        shown = [_one(row, viewer) for row in rows[start : start + limit]]
-        return Pictures(shown, following, None if cursor else len(rows))
+        listed = _columns(viewer, moment).where(*conditions)
+        keys = listed.with_only_columns(Image.id, Image.generation_id, Image.position, maintain_column_froms=True)
+        with self._database.read() as session:
+            every = session.execute(keys.where(Generation.id.in_(ids))).all()
+            here = sorted(every, key=lambda key: (place[key.generation_id], key.position))[start : start + limit]
+            turn = {key.id: i for i, key in enumerate(here)}
+            rows = session.execute(listed.where(Image.id.in_(turn))).all()
+        following = write_place([start + limit]) if len(every) > start + limit else None
+        shown = [_one(row, viewer) for row in sorted(rows, key=lambda row: turn[row[0].id])]
+        return Pictures(shown, following, None if cursor else len(every))
 
     def _near(
         self, viewer: Viewer, wanted: Wanted, moment: SQLColumnExpression[Any], conditions: list[ColumnElement[bool]]

@@ -19,6 +19,7 @@ from demo.store.storage import Storage
 from demo.store.tables import WorkerRow
 from demo.studio.searching import Searcher
 from demo.studio.weights import weights_of
+from jobspec import Shapes
 
 HEARD_SECONDS = 0.2  # how long a ready worker is believed without another look; any other state is looked up
 ROLES = {
@@ -37,6 +38,7 @@ class WorkerFacts(TypedDict, total=False):
     domain: str
     drafts: bool
     kinds: list[str]
+    shapes: dict[str, int]  # the fields of `jobspec.Shapes`
     segments: bool  # whether it finds garments in pictures
 
 
@@ -114,6 +116,11 @@ class Readiness:
         """What the worker said of its runners once they were open: checkpoint_id, defaults, domain, drafts, kinds."""
         worker = self.worker()
         return cast("WorkerFacts", worker.detail) if worker is not None and worker.state == "ready" else {}
+
+    def shapes(self) -> Shapes | None:
+        """Which sizes the checkpoint draws; None before its worker has said so."""
+        given = self.facts().get("shapes")
+        return None if given is None else Shapes(given["side"], given["unit"], bool(given["squares_only"]))
 
     def domain(self) -> str:
         """The checkpoint's domain: the worker knows once it is open; before, its manifest tells."""

@@ -51,6 +51,8 @@ STATUS: dict[str, int] = {
     "edit_word_twice": 422,
     "edit_source_prompt": 422,
     "edit_mask_size": 422,
+    "size_square": 422,
+    "size_unfit": 422,
     "pattern_nothing": 422,
     "patterns_missing": 503,
     "apply_target": 422,

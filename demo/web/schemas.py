@@ -308,10 +308,17 @@ class Styles(Answer):
     styles: list[Style]
 
 
+class OfferedShape(Answer):
+    name: Literal["square", "portrait", "landscape"]
+    width: int
+    height: int
+
+
 class Models(Answer):
     checkpoint: dict
     encoder: dict
     defaults: dict
+    shapes: list[OfferedShape] = Field(description="Shapes that the base draws; empty before a worker has opened it.")
 
 
 class About(Answer):

@@ -24,6 +24,13 @@ export interface Picture {
   likes: number;
 }
 
+/** A shape that the checkpoint draws, as a form offers it. */
+export interface OfferedShape {
+  name: "square" | "portrait" | "landscape";
+  width: number;
+  height: number;
+}
+
 /** A picture of a list. */
 export interface Item extends Picture {
   prompt: string;
@@ -120,6 +127,8 @@ export interface Generation {
   guidance_scale: number | null;
   refine: boolean;
   refine_strength: number | null;
+  width?: number | null;
+  height?: number | null;
   style: string | null;
   style_weight: number;
   styles: StyleUse[];
@@ -276,6 +285,8 @@ export interface Settings {
   guidance_scale?: number | null;
   refine?: boolean;
   refine_strength?: number | null;
+  width?: number | null;
+  height?: number | null;
   style?: string | null;
   style_weight?: number | null;
   styles?: StyleUse[];
@@ -351,7 +362,7 @@ interface Answers {
   "/closet": Closet;
   "/fabric": Fabric;
   "/styles": { styles: StyleOffer[] };
-  "/models": { defaults: Partial<Facts["defaults"]> };
+  "/models": { defaults: Partial<Facts["defaults"]>; shapes: OfferedShape[] };
 }
 
 /** The element that a tag with classes makes: "button.quiet.small" a button. */

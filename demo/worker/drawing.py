@@ -19,7 +19,7 @@ from demo.worker.safety import with_safety_checker
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot, shots_for
-from jobspec import Draw, Edit, Job, Order, Result, ResultPicture, Warned
+from jobspec import Draw, Edit, Job, Order, Result, ResultPicture, Shapes, Warned
 
 if TYPE_CHECKING:
     from diffusion.editing.request import EditSettings, EditShot
@@ -56,6 +56,9 @@ class Pipeline(Protocol):
     def domain(self) -> str: ...
 
     @property
+    def shapes(self) -> Shapes: ...
+
+    @property
     def default_settings(self) -> DrawSettings: ...
 
     def style_cards(self) -> list[StyleCard]: ...
@@ -87,6 +90,7 @@ class DrawRunner:
                 for card in self.pipeline.style_cards()
             ],
             "domain": self.pipeline.domain,
+            "shapes": vars(self.pipeline.shapes),
             "device": self._device,
         }
 

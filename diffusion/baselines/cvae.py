@@ -26,6 +26,7 @@ from diffusion.pictures import from_pixels, to_pixels
 from diffusion.precision import choose_device
 from diffusion.training.lora import open_student
 from diffusion.training.lora_lesson import COLUMNS, StylePicture, read_pictures, split
+from jobspec import PictureSize
 from pictures import UnreadablePicture, open_picture
 from training.command import run_command
 from training.folders import runs_folder
@@ -177,7 +178,7 @@ def _levels(pictures: Sequence[StylePicture], size: int, path: Path) -> np.ndarr
         levels = np.lib.format.open_memmap(path, "w+", np.uint8, (len(pictures), 3, size, size))
         for place, shown in enumerate(tqdm(pictures, unit="picture", desc=path.stem, disable=None)):
             try:
-                pixels = to_pixels(open_picture(shown.path), size)[0]
+                pixels = to_pixels(open_picture(shown.path), PictureSize.square(size))[0]
             except UnreadablePicture as error:
                 raise ValueError(f"{shown.path.name} cannot be read ({error}): leave it out of the metadata") from error
             levels[place] = pixels.mul(255).round().byte().numpy()

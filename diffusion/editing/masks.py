@@ -20,6 +20,7 @@ from diffusion.editing.levels import at
 from diffusion.pictures import to_pixels
 from diffusion.schedulers import Schedule
 from diffusion.stage import Conditioning, Stage
+from jobspec import PictureSize
 
 LOOK = 0.6  # noise level (0 clean, 1 noise alone) at which the texts are compared
 FINE = 2  # a layer counts whose cells are at most so many times as wide as the latents', twice as wide each way
@@ -62,7 +63,9 @@ def cut(maps: torch.Tensor, widened: int) -> torch.Tensor:
 
 def painted(masks: Sequence[Image.Image], side: int) -> torch.Tensor:
     """Masks of people (white may change) as (n, 1, side, side), cropped as their pictures are."""
-    return torch.cat([(to_pixels(each, side).mean(1, keepdim=True) >= 0.5).float() for each in masks])
+    return torch.cat(
+        [(to_pixels(each, PictureSize.square(side)).mean(1, keepdim=True) >= 0.5).float() for each in masks]
+    )
 
 
 def area(mask: torch.Tensor) -> float:

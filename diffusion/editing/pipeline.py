@@ -32,6 +32,7 @@ from diffusion.request import DrawSettings
 from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
 from diffusion.stage import Conditioning, Stage, Watch
+from jobspec import PictureSize
 from pictures import squared, unsquared
 
 OWN_STRENGTH, STRENGTH = 1.0, 0.9  # of noise that an edit begins with: pictures drawn here, others
@@ -73,10 +74,10 @@ def _edit(
     pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
     on_step: OnStep | None, cancelled: Asked | None,
 ) -> Drawing:  # fmt: skip
-    how = _settled(how, pipeline.stages["base"], edits)
     flats = [flat(each.source) for each in edits]
-    edits = [replace(each, source=squared(source), mask=each.mask and squared(each.mask))
-             for each, source in zip(edits, flats, strict=True)]  # fmt: skip
+    edits = [_squared(each, source) for each, source in zip(edits, flats, strict=True)]
+    settings = replace(settings, width=None, height=None)
+    how = _settled(how, pipeline.stages["base"], edits)
     shots = [each.target() for each in edits]
     plan = _planned(pipeline, edits, settings, how)
     warnings = (*plan.warnings, *pipeline.text_warnings(shots, plan))
@@ -95,6 +96,12 @@ def _edit(
     ]
     images, bases = (_shaped(from_pixels(_pasted(edits, each, kept)), flats) for each in (final, drawn))
     return Drawing(images, bases, recipes, timings, plan.steps(), warnings)
+
+
+def _squared(each: EditShot, source: Image.Image) -> EditShot:
+    """An edit over the square that a network draws. The noise of a picture that was no square is not that of one."""
+    seed = each.source_seed if source.width == source.height else None
+    return replace(each, source=squared(source), mask=each.mask and squared(each.mask), source_seed=seed)
 
 
 def default_method(stage: Stage) -> str:
@@ -196,7 +203,7 @@ def _redrawn(stage: Stage, work: _Work, guidance: float, watch: Watch) -> torch.
 def _pasted(edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Drawn pixels (n, 3, s, s) where they count, the sources' own elsewhere, with a soft edge."""
     side = drawn.shape[-1]
-    sources = torch.cat([to_pixels(each.source, side) for each in edits])
+    sources = torch.cat([to_pixels(each.source, PictureSize.square(side)) for each in edits])
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
     return soft * drawn.cpu() + (1 - soft) * sources

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from diffusion.pictures import to_pixels
 from diffusion.training.lora_base import StyleBase, TextConditioning
 from fashion.dataset import METADATA, TEST, read_metadata
+from jobspec import PictureSize
 from pictures import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
@@ -169,7 +170,7 @@ def _encoded(base: StyleBase, pictures: Sequence[StylePicture], mirrored: bool) 
     views: list[list[torch.Tensor]] = [[], []] if mirrored else [[]]
     for shown in tqdm(pictures, unit="picture", desc="encoding", disable=None):
         try:
-            pixels = to_pixels(open_picture(shown.path), base.stage.size)
+            pixels = to_pixels(open_picture(shown.path), PictureSize.square(base.stage.size))
         except UnreadablePicture as error:
             raise ValueError(f"{shown.path.name} cannot be read ({error}): leave it out of {METADATA}") from error
         for view, rows in zip((pixels, pixels.flip(-1)), views, strict=False):

@@ -33,7 +33,7 @@ from demo.web.compat.fields import check_refused, header_of, told, wrong
 from demo.web.compat.waiting import answer_later
 from demo.web.current import is_loopback, owner, services, viewer
 from demo.web.problems import invalid
-from jobspec import SEEDS, Draw, Edit, Job, Vary
+from jobspec import SEEDS, Draw, Edit, Job, PictureSize, Vary
 
 SMALLEST_STRENGTH = 0.01
 blueprint = APIBlueprint("a1111", __name__, url_prefix="/sdapi/v1", tag="AUTOMATIC1111")
@@ -218,6 +218,10 @@ def _drawn(asked: DrawRequest) -> dict[str, object]:
         "prompt": asked.prompt, "negative_prompt": asked.negative_prompt or "", "steps": asked.steps,
         "guidance_scale": asked.cfg_scale, "n": (asked.batch_size or 1) * (asked.n_iter or 1),
     }  # fmt: skip
+    size, shapes = _size(asked), services().readiness.shapes()
+    if size is not None and not size.is_square and shapes is not None and not shapes.squares_only:
+        drawn = shapes.near(size)
+        fields |= {"width": drawn.width, "height": drawn.height}
     if asked.seed is not None and asked.seed >= 0:
         fields["seed"] = asked.seed % SEEDS
     words = {style.name for style in services().about.styles() if style.kind == "prompt"}
@@ -227,6 +231,12 @@ def _drawn(asked: DrawRequest) -> dict[str, object]:
         elif name:
             fields["styles"] = [*fields.get("styles", []), {"name": name}]  # type: ignore[misc]  # a list of ours
     return fields
+
+
+def _size(asked: DrawRequest) -> PictureSize | None:
+    """The size at which pictures are given; None as drawn."""
+    sides = [side for side in (asked.height, asked.width) if side]
+    return PictureSize(sides[0], sides[-1]) if sides else None
 
 
 def _job(kind: type[Job], asked: DrawRequest, fields: Mapping[str, object]) -> Job:
@@ -241,8 +251,8 @@ def _answer(asked: DrawRequest, job: Job) -> Response:
     everything, who = services(), owner()
     made = everything.asking.ask(who, job)
     id, echo = made.shown.generation.id, asked.model_dump(mode="json")
-    side = max(asked.width or 0, asked.height or 0) or None
-    response = answer_later([id], lambda: answers.pictures(everything, who, id, echo, side), None)
+    size = _size(asked)
+    response = answer_later([id], lambda: answers.pictures(everything, who, id, echo, size), None)
     response.headers.update(told(asked, *(asked.model_extra or {})))
     return response
 

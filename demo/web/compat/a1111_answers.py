@@ -15,6 +15,7 @@ from demo.studio import parameters
 from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web.compat.rendering import Rendered, converted, ended, render
+from jobspec import PictureSize
 
 MODEL = parameters.PROGRAM
 SAMPLER = "DPM++ 2M"
@@ -25,7 +26,7 @@ IDLE = {
 
 
 def pictures(
-    services: Services, viewer: Viewer, generation_id: str, asked: Mapping[str, object], side: int | None
+    services: Services, viewer: Viewer, generation_id: str, asked: Mapping[str, object], size: PictureSize | None
 ) -> Response:
     """The pictures of a job, base64 PNG; none of one that was interrupted. Raises ServiceError for one that failed."""
     try:
@@ -35,7 +36,7 @@ def pictures(
             raise
         images = ()
     row = services.generations.get(viewer, generation_id, own=True)
-    made = [render(services, viewer, image.id, "png", side) for image in images]
+    made = [render(services, viewer, image.id, "png", size) for image in images]
     sent = [base64.b64encode(one.data).decode() for one in made] if asked.get("send_images") is not False else []
     echo = {name: value for name, value in asked.items() if name not in ("init_images", "mask")}
     info = json.dumps(_info(row, made, services.about.models().checkpoint.get("id")), ensure_ascii=False)

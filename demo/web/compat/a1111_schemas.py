@@ -15,7 +15,7 @@ from jobspec.fields import MAX_TEXT
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Names = Annotated[list[str], Field(max_length=16)]
-SIDE = "pictures are resized: their longer side to the longer of both"
+SIDE = "drawn in that shape where the checkpoint draws others than squares; then resized, at most to the longer of both"
 
 
 class DrawRequest(BaseModel):

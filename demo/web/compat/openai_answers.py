@@ -20,6 +20,7 @@ from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web import present
 from demo.web.compat.rendering import converted, ended, render, size_at
+from jobspec import PictureSize
 
 PARAMS = {"source_image": "image", "file": "image", "mask_image": "mask"}  # our fields by their names there
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -27,10 +28,10 @@ ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_
 
 @dataclass(frozen=True)
 class Delivery:
-    """How pictures are given: `side` in pixels (None: as drawn); `link` makes an address in place of bytes."""
+    """How pictures are given: `size` in pixels (None: as drawn); `link` makes an address in place of bytes."""
 
     format: str = "png"
-    side: int | None = None
+    size: PictureSize | None = None
     link: Callable[[str], str] | None = None
 
 
@@ -120,7 +121,7 @@ def _entry(services: Services, viewer: Viewer, image: Image, form: Delivery) -> 
         width, height = size_at(row, None)
         entry["url"] = form.link(image.id)
     else:
-        seen = render(services, viewer, image.id, form.format, form.side)
+        seen = render(services, viewer, image.id, form.format, form.size)
         row, width, height = seen.row, seen.width, seen.height
         entry["b64_json"] = base64.b64encode(seen.data).decode()
     recipe = row.recipe or {}

@@ -36,7 +36,7 @@ from demo.web.compat.rendering import render
 from demo.web.compat.waiting import Followed, answer_later, events_later
 from demo.web.current import owner, services
 from demo.web.problems import invalid
-from jobspec import Draw, Edit, Job, Vary
+from jobspec import Draw, Edit, Job, PictureSize, Vary
 
 MODEL = "geuryeojwo"
 MOST_PICTURES = 4  # in one edit
@@ -55,7 +55,7 @@ def generate(asked: GenerateRequest) -> Response:
         raise wrong(unknown[0], "extra_forbidden")
     style = None if asked.style in STYLES_ELSEWHERE else asked.style
     check_refused(asked)
-    job = _job(Draw, asked, {"prompt": asked.prompt, "style": style}, strict=True)
+    job = _job(Draw, asked, {"prompt": asked.prompt, "style": style, **_shape(asked)}, strict=True)
     further = ("style",) if asked.style and style is None else ()
     return _answer(asked, [lambda: job], "image_generation", further)
 
@@ -177,19 +177,35 @@ def _last(waiting: Followed, id: str, form: answers.Delivery, kind: str) -> str:
 
 def _delivery(asked: Pictures) -> answers.Delivery:
     """Raises ServiceError for a size that nothing here has."""
-    format = getattr(asked, "output_format", None) or "png"
-    side = None
-    if asked.size not in (None, "auto"):
-        width, height = map(int, str(asked.size).split("x"))
-        if width != height or not 16 <= width <= 2048:
-            raise wrong("size", "square_only")
-        side = width
+    format, size = getattr(asked, "output_format", None) or "png", _size(asked)
     if asked.response_format != "url":
-        return answers.Delivery(format, side)
+        return answers.Delivery(format, size)
     everything, owner_id, root = services(), owner().known_id, request.url_root
     return answers.Delivery(
-        format, side, lambda id: f"{root}v1/images/files/{everything.owners.link(owner_id, id)}?format={format}"
+        format, size, lambda id: f"{root}v1/images/files/{everything.owners.link(owner_id, id)}?format={format}"
     )
+
+
+def _size(asked: Pictures) -> PictureSize | None:
+    """The size that is asked for. Raises ServiceError for one that is no square, where only squares are drawn."""
+    if asked.size in (None, "auto"):
+        return None
+    width, height = map(int, str(asked.size).split("x"))
+    if not all(16 <= side <= 2048 for side in (width, height)):
+        raise wrong("size", "size_range")
+    shapes = services().readiness.shapes()
+    if width != height and (shapes is None or shapes.squares_only):
+        raise wrong("size", "square_only")
+    return PictureSize(height, width)
+
+
+def _shape(asked: Pictures) -> dict[str, object]:
+    """The width and height to draw at for a size that stands or lies; nothing for a square."""
+    size, shapes = _size(asked), services().readiness.shapes()
+    if size is None or size.is_square or shapes is None:
+        return {}
+    drawn = shapes.near(size)
+    return {"width": drawn.width, "height": drawn.height}
 
 
 def _edit(asked: EditRequest, data: bytes, mask: bytes | None) -> Job:
@@ -211,7 +227,7 @@ def _vary(asked: VariationRequest, data: bytes) -> Job:
     prompt = asked.prompt or _shown(source, data)
     if not prompt:
         raise ServiceError("edit_source_prompt", "prompt")
-    return _job(Vary, asked, {"prompt": prompt, "source_image": source.id})
+    return _job(Vary, asked, {"prompt": prompt, "source_image": source.id, **_shape(asked)})
 
 
 def _digest(asked: Pictures, *files: Sequence[bytes | None]) -> str:

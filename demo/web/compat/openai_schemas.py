@@ -13,7 +13,7 @@ from demo.web.compat.fields import ignored, refused, taken
 from demo.web.schemas import Query
 from jobspec.fields import MAX_TEXT, Count
 
-Size = Annotated[str, Field(pattern=r"^(auto|\d{2,4}x\d{2,4})$", description="auto, or a square such as 256x256.")]
+Size = Annotated[str, Field(pattern=r"^(auto|\d{2,4}x\d{2,4})$", description="auto, or WIDTHxHEIGHT such as 256x256.")]
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 ANY = "one checkpoint draws; `geuryeojwo` names it"
 
@@ -28,7 +28,10 @@ class Pictures(BaseModel):
     response_format: Annotated[
         Literal["b64_json", "url"] | None, taken("`url`: a link that works for an hour, without a token")
     ] = None
-    size: Annotated[Size | None, taken("a square; what is drawn is resized to it; `auto`: as drawn")] = None
+    size: Annotated[
+        Size | None,
+        taken("a square, or another shape where the checkpoint draws it; what is drawn is resized; `auto`: as drawn"),
+    ] = None
     user: Annotated[str | None, ignored("the token says whose it is")] = None
 
 

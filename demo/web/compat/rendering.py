@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 
 from PIL import Image as Picture
+from PIL import ImageOps
 
 from demo.store.errors import ServiceError
 from demo.store.tables import Image
@@ -13,6 +14,7 @@ from demo.studio import pictures
 from demo.studio.services import Services
 from demo.studio.views import Shown
 from demo.studio.visibility import Viewer
+from jobspec import PictureSize
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,28 @@ def ended(services: Services, viewer: Viewer, generation_id: str) -> Shown:
     return services.generations.show(row, viewer)
 
 
-def render(services: Services, viewer: Viewer, image_id: str, format: str, side: int | None) -> Rendered:
-    """A picture as it leaves the service; `side`: of its longer side, None as drawn. Raises ServiceError."""
+def render(services: Services, viewer: Viewer, image_id: str, format: str, wanted: PictureSize | None) -> Rendered:
+    """A picture as it leaves the service, at the size of `size_at`. Raises ServiceError."""
     row, _ = services.generations.image(viewer, image_id)
     file = services.uploads.read(row, viewer, "final", format, metadata=True, download=True)
-    width, height = size_at(row, side)
+    width, height = size_at(row, wanted)
     if (width, height) == (row.width, row.height):
         return Rendered(row, file.data, width, height)
-    drawn = pictures.decode(file.data).resize((width, height), Picture.Resampling.LANCZOS)
+    drawn = ImageOps.fit(pictures.decode(file.data), (width, height), Picture.Resampling.LANCZOS)
     recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
     data = pictures.encode(drawn, pictures.FORMATS[format], row.source_type, recipe)
     return Rendered(row, data, width, height)
 
 
-def size_at(row: Image, side: int | None) -> tuple[int, int]:
-    """Width and height at which a picture is given."""
-    if side is None:
+def size_at(row: Image, wanted: PictureSize | None) -> tuple[int, int]:
+    """Width and height at which a picture is given: as drawn where nothing is wanted; what is wanted of a picture that
+    stands or lies as that does; else its longer side as long as the longer one that is wanted.
+    """
+    if wanted is None:
         return row.width, row.height
-    scale = side / max(row.width, row.height)
+    if not wanted.is_square and (row.width - row.height) * (wanted.width - wanted.height) > 0:
+        return wanted.width, wanted.height
+    scale = max(wanted) / max(row.width, row.height)
     return max(1, round(row.width * scale)), max(1, round(row.height * scale))
 
 

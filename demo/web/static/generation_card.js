@@ -49,6 +49,7 @@ export function generationCard(first) {
       places.dataset.n = String(count);
       places.replaceChildren(...tiles);
     }
+    places.style.setProperty("--shape", g.width && g.height ? `${g.width} / ${g.height}` : "1");
     tiles.forEach((tile, i) => show(tile, g, i));
   };
   update(first);

@@ -29,6 +29,8 @@ export const SETTINGS = [
   "style",
   "style_weight",
   "strength",
+  "width",
+  "height",
 ];
 
 /** What the kinds of the fabric tab are made again from. @type {Record<string, string[]>} */

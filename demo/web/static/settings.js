@@ -32,6 +32,9 @@ let strength = STRENGTH.generated;
 let moved = false; // the person chose the strength
 /** @type {{id: string, kind: string, label: string}[]} */
 let styles = [];
+/** @type {import("../types").OfferedShape[]} shapes that the checkpoint draws; none before they have arrived */
+let shapes = [];
+let wanted = { width: null, height: null }; // of a recipe, until they have
 
 /** Take up the draft of this tab, and listen. */
 export function begin() {
@@ -60,6 +63,8 @@ export function body() {
   if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), SEED.exclusiveMaximum - 1);
   if (fields.get("style")) asked.style = fields.get("style");
   for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
+  const shape = shapes.find((s) => s.name === fields.get("shape"));
+  if (shape && shape.name !== "square") Object.assign(asked, { width: shape.width, height: shape.height });
   if (source) Object.assign(asked, { source_image: source.id, strength });
   return asked;
 }
@@ -70,6 +75,8 @@ const plain = () => ({
   seed: null,
   refine: defaults.refine,
   style: "",
+  width: null,
+  height: null,
   negative_prompt: "",
   visibility: "private",
   ...Object.fromEntries(SLIDES.map((s) => [s, null])),
@@ -90,6 +97,7 @@ export function set(values, picture) {
     if (values[name] && [...field(name)].some((/** @type {any} */ o) => o.value === String(values[name])))
       field(name).value = String(values[name]);
   if (refines && values.refine !== undefined) field("refine").checked = values.refine;
+  if (values.width !== undefined || values.height !== undefined) shaped({ width: values.width ?? null, height: values.height ?? null });
   for (const name of SLIDES) {
     if (values[name] === undefined) continue;
     if (values[name] === null) chosen.delete(name);
@@ -99,6 +107,14 @@ export function set(values, picture) {
   if (picture !== undefined) attach(picture);
   if (values.prompt !== undefined) prompt.dispatchEvent(new Event("input", { bubbles: true }));
   else render();
+}
+
+/** @param {{width: number | null, height: number | null}} size  of a recipe: the shape of its orientation is chosen */
+function shaped(size) {
+  wanted = size;
+  const long = (size.height ?? 0) - (size.width ?? 0);
+  const name = long > 0 ? "portrait" : long < 0 ? "landscape" : "square";
+  for (const input of one("#shapes").querySelectorAll("input")) input.checked = input.value === name;
 }
 
 /** @param {string} name @returns {boolean} whether the slider means anything now */
@@ -144,6 +160,7 @@ function render() {
 async function styled() {
   try {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
+    offer(models.shapes);
     const select = one("#style");
     const wanted = select.value || select.dataset.wanted;
     styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
@@ -157,6 +174,16 @@ async function styled() {
     if (error instanceof Problem && error.code === "offline") connection.back().then(styled);
     else complain(error);
   }
+}
+
+/** @param {import("../types").OfferedShape[]} offered  a choice of one is none */
+function offer(offered) {
+  shapes = offered;
+  const place = one("#shapes");
+  place.hidden = offered.length < 2;
+  for (const { name } of place.hidden ? [] : offered)
+    place.append(h("label", {}, h("input", { type: "radio", name: "shape", value: name }), h("span", {}, w(`shape.${name}`))));
+  shaped(wanted);
 }
 
 /** @param {string} id @returns {string} what people call a drawing style: 수묵화 for ink_wash */

@@ -1,0 +1,49 @@
+"""The page where the checkpoint draws other shapes than squares, and where it does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from page_world import World, drawn, expect, generations, open_world
+
+pytestmark = pytest.mark.browser
+SHOTS = os.environ.get("SHOTS")  # a folder for screenshots
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("shapes"), 0.02, FAKE_SHAPES="any") as world:
+        yield world
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_an_upright_picture_is_chosen_drawn_shown_whole_and_drawn_again(world: World, width: int) -> None:
+    page = world.person(width)
+    if width < 1080:
+        page.click("#more summary")
+    expect(page.locator("#shapes")).to_be_visible()
+    page.check("#shapes input[value=portrait]")
+    card = drawn(page, "빨간 원피스")
+    made = generations(page)[0]
+    assert (made["width"], made["height"]) == (48, 80)
+    assert made["images"][0]["height"] > made["images"][0]["width"]
+    box = card.locator(".tile").first.bounding_box()
+    assert box["height"] / box["width"] == pytest.approx(80 / 48, rel=0.02)
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/shapes-{width}.png", full_page=True)
+    page.reload()
+    expect(page.locator("#shapes input[value=portrait]")).to_be_checked()  # of the draft
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.errors == []
+    world.leave()
+
+
+def test_a_link_chooses_the_shape_of_its_picture(world: World) -> None:
+    page = world.person(path="#draw?prompt=코트&width=80&height=48")
+    expect(page.locator("#shapes input[value=landscape]")).to_be_checked()
+    page.click("#more summary")
+    page.click("#reset")
+    expect(page.locator("#shapes input[value=square]")).to_be_checked()
+    world.leave()
