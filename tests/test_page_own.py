@@ -155,7 +155,7 @@ def test_taking_a_prompt_takes_no_seed_wherever_it_is_taken(page: Page) -> None:
 
 
 def test_a_style_is_called_by_its_name(page: Page) -> None:
-    page.select_option("#style", "ink_wash")
+    page.check("#styles input[value=ink_wash]")
     drawn(page, "검은 갓").locator(".tile").first.click()
     page.locator("#viewer summary").click()
     expect(page.locator("#viewer dl")).to_contain_text("수묵화")

@@ -267,6 +267,7 @@ export interface StyleOffer {
   example: string;
   base: string;
   sha256: string;
+  cell: number | null;
 }
 
 /** A LoRA style and how strongly a picture is drawn with it. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from demo.web import schemas
+from demo.web import present, schemas
 from demo.web.current import services
 
 blueprint = APIBlueprint("about", __name__, url_prefix="/api/v1", tag="What can be drawn")
@@ -21,7 +21,9 @@ def get_about() -> dict:
 @blueprint.output(schemas.Styles)
 @blueprint.doc(summary="Styles")
 def list_styles() -> dict:
-    return {"styles": [vars(style) for style in services().about.styles()]}
+    cells = present.word_cells()
+    styles = services().about.styles()
+    return {"styles": [vars(style) | {"cell": cells.get(f"style {style.name}")} for style in styles]}
 
 
 @blueprint.get("/models")

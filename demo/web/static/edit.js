@@ -3,6 +3,7 @@
  * picture is first looked at; which words can be changed, and into what, the service says (/images/ID/words).
  */
 import { Problem, call, explain, get } from "./api.js";
+import { cellOf } from "./cells.js";
 import { fill, h, icon, walk } from "./dom.js";
 import { fieldsForm } from "./fields.js";
 import { swap } from "./generation_card.js";
@@ -17,8 +18,6 @@ import { w } from "./words.js";
  * @typedef {import("./panel.js").View} View
  */
 
-const SHEET = `url(${new URL("word_pictures.webp", import.meta.url).href})`;
-const [COLUMNS, SIDE] = [10, 48]; // of the sheet: cells in a row, pixels of a cell as it is shown
 const MODES = ["words", "sentence", "fields"];
 let mode = "words";
 let count = 1;
@@ -281,11 +280,7 @@ function editor(view, picture) {
 
 /** @param {Alternative} each  a swatch of a colour, a cell of the sheet, or nothing */
 function thumbnail(each) {
-  if (each.rgb) return h("span.cell", { vars: { "background-color": each.rgb } });
-  if (each.cell === null) return h("span.cell");
-  const [x, y] = [each.cell % COLUMNS, Math.floor(each.cell / COLUMNS)];
-  const place = `${-SIDE * x}px ${-SIDE * y}px`;
-  return h("span.cell", { vars: { "background-image": SHEET, "background-position": place } });
+  return each.rgb ? h("span.cell", { vars: { "background-color": each.rgb } }) : cellOf(each.cell);
 }
 
 /** @param {string} text @param {string} label @param {(text: string) => unknown} send @param {string} [hint] */

@@ -2,6 +2,7 @@
  * What is set in the form: the body of a request and back, sliders that rest until touched, the picture to start from, the draft.
  */
 import { Problem, connection, get } from "./api.js";
+import { cellOf } from "./cells.js";
 import { crop } from "./crop.js";
 import { h, icon, one } from "./dom.js";
 import { alt } from "./pictures.js";
@@ -34,7 +35,9 @@ let moved = false; // the person chose the strength
 let styles = [];
 /** @type {import("../types").OfferedShape[]} shapes that the checkpoint draws; none before they have arrived */
 let shapes = [];
-let wanted = { width: null, height: null }; // of a recipe, until they have
+/** @type {{width: number | null, height: number | null}} of a recipe, until they have */
+let wanted = { width: null, height: null };
+let wantedStyle = ""; // likewise
 
 /** Take up the draft of this tab, and listen. */
 export function begin() {
@@ -90,8 +93,8 @@ const plain = () => ({
 export function set(values, picture) {
   const field = (/** @type {string} */ name) => /** @type {any} */ (form.elements.namedItem(name));
   if (values.prompt !== undefined) prompt.value = values.prompt;
-  if (values.style) one("#style").dataset.wanted = values.style; // the styles may not have arrived yet
-  for (const name of ["negative_prompt", "seed", "style"])
+  if (values.style !== undefined) choose(values.style ?? "");
+  for (const name of ["negative_prompt", "seed"])
     if (values[name] !== undefined) field(name).value = values[name] ?? "";
   for (const name of ["n", "visibility"])
     if (values[name] && [...field(name)].some((/** @type {any} */ o) => o.value === String(values[name])))
@@ -120,7 +123,7 @@ function shaped(size) {
 /** @param {string} name @returns {boolean} whether the slider means anything now */
 function used(name) {
   if (name === "refine_strength") return refines && /** @type {any} */ (form.elements.namedItem("refine")).checked;
-  if (name === "style_weight") return styles.some((s) => s.id === one("#style").value && s.kind === "lora");
+  if (name === "style_weight") return styles.some((s) => s.id === new FormData(form).get("style") && s.kind === "lora");
   return true;
 }
 
@@ -161,19 +164,26 @@ async function styled() {
   try {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
     offer(models.shapes);
-    const select = one("#style");
-    const wanted = select.value || select.dataset.wanted;
     styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
-    select.append(
-      ...styles.map((s) => h("option", { value: s.id }, s.label)),
+    one("#styles").append(
+      ...offered.styles.map((s) =>
+        h("label", {}, cellOf(s.cell), s.label[lang], h("input", { type: "radio", name: "style", value: s.name })),
+      ),
     );
-    select.value = styles.some((s) => s.id === wanted) ? wanted : "";
+    choose(wantedStyle);
     for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
     render();
   } catch (error) {
     if (error instanceof Problem && error.code === "offline") connection.back().then(styled);
     else complain(error);
   }
+}
+
+/** @param {string} style  by its id; one that is not there, or not yet, is none */
+function choose(style) {
+  wantedStyle = style;
+  const there = styles.some((s) => s.id === style) ? style : "";
+  for (const input of one("#styles").querySelectorAll("input")) input.checked = input.value === there;
 }
 
 /** @param {import("../types").OfferedShape[]} offered  a choice of one is none */
