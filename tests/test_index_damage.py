@@ -153,7 +153,7 @@ def test_a_damaged_index_answers_and_is_rebuilt(ground: Ground, seed: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(2 * 3_600)
 def test_five_hundred_damaged_files(ground: Ground) -> None:
     damages = Counter[str]()
     for seed in range(1_000, 1_500):
