@@ -54,6 +54,33 @@ def test_a_worker_takes_only_jobs_of_its_weights(tmp_path: Path) -> None:
         each.close()
 
 
+def test_fabric_is_made_by_workers_with_its_weights_whatever_they_draw_with(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "generator.json").write_text(f'{{"trained": "{name}"}}')
+    studio = open_studio(tmp_path, worker=False, textile=str(tmp_path / "one"))
+    body = {"kind": "pattern", "category": "stripes", "n": 1}
+    first, second = (studio.person().post("/generations", body).json["id"] for _ in range(2))
+    drawn = studio.person().draw("코트", n=1)["id"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text('{"stages": {"base": {}}, "domain": "fashion", "trained": 2}')
+    other_checkpoint = {"checkpoint": str(tmp_path / "other")}
+    workers = [
+        fake_worker(studio.settings.model_copy(update=update))
+        for update in (other_checkpoint, {"textile": str(tmp_path / "two")}, {})
+    ]
+    assert all(worker._open() for worker in workers)
+    assert workers[0].work_once() and workers[0].work_once() and not workers[0].work_once()
+    assert states(studio, first, second, drawn) == ["succeeded", "succeeded", "queued"]
+    third = studio.person().post("/generations", body).json["id"]
+    assert workers[1].work_once() and not workers[1].work_once()
+    assert states(studio, drawn, third) == ["succeeded", "queued"]
+    workers[2]._weights.fabric = ""  # as where no runner of fabric could be opened
+    assert not workers[2].work_once()
+    for each in (*workers, studio):
+        each.close()
+
+
 def states(studio: Studio, *ids: str) -> list[str]:
     with studio.services.database.read() as session:
         return [session.get_one(Generation, id).status for id in ids]
@@ -92,6 +119,13 @@ def test_weights_are_the_same_wherever_a_folder_lies_and_others_once_it_was_trai
     (tmp_path / "b" / "model_index.json").write_text('{"trained": 2}')
     assert weights_of(str(tmp_path / "a")) != weights_of(str(tmp_path / "b"))
     assert weights_of("someone/model") == weights_of("someone/model") != weights_of("someone/other")
+    below = tmp_path / "styles" / "d"  # where a folder lies says nothing of what is in it
+    below.mkdir(parents=True)
+    (below / "model_index.json").write_text("{}")
+    before = weights_of(str(below))
+    (below / "model.safetensors").write_bytes(b"1234")
+    os.utime(below / "model_index.json", ns=(1, 1))
+    assert weights_of(str(below)) != before
 
 
 def test_a_request_id_goes_from_the_request_into_the_workers_log(

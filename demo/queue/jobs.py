@@ -157,20 +157,26 @@ class JobQueue:
             attempts = {job.id: job.attempt for job in jobs}
             return {id for id, attempt in session.execute(query) if attempts[id] == attempt}
 
-    def report(self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]) -> None:
-        """Write one step of a batch: progress, event and the pictures so far."""
+    def report(
+        self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]
+    ) -> set[str]:  # fmt: skip
+        """Write one step of a batch: progress, event and the pictures so far. Returns the ids of those jobs that are
+        still this worker's, but for one that somebody else is just changing.
+        """
         relayed = {id for id, pictures in previews.items() if pictures and self._relay.keep_previews(id, pictures)}
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
-            free = select(Generation).where(*mine).with_for_update(skip_locked=True)  # waits for nobody: no deadlock
-            for job in session.scalars(free):
-                pictures = previews.get(job.id, ())
-                shown = len(pictures) or (job.progress or {}).get("previews", 0)
-                version = progress["done"] if pictures else (job.progress or {}).get("version", 0)
-                job.progress = progress | {"previews": shown, "version": version}
-                for position, data in enumerate(pictures if job.id not in relayed else ()):
-                    session.merge(Preview(generation_id=job.id, position=position, data=data))
-                events.append(session, job.id, "progress", job.progress)
+            free = select(Generation.id, Generation.progress).where(*mine)
+            rows = session.execute(free.with_for_update(skip_locked=True)).all()  # waits for nobody: no deadlock
+            for id, before in rows:
+                pictures, before = previews.get(id, ()), before or {}
+                shown = len(pictures) or before.get("previews", 0)
+                version = progress["done"] if pictures else before.get("version", 0)
+                told = progress | {"previews": shown, "version": version}
+                for position, data in enumerate(pictures if id not in relayed else ()):
+                    session.merge(Preview(generation_id=id, position=position, data=data))
+                events.append(session, id, ("progress", told), progress=told)
+            return {id for id, _ in rows}
 
     def own(self, session: Session, job: Generation) -> Generation | None:
         """The row of a job if this worker may still end it, in a writing session."""
@@ -237,7 +243,7 @@ def requeue(session: Session, row: Generation) -> None:
     """Put a running job back, to be drawn from its beginning with the same seed."""
     row.status, row.worker, row.lease_until, row.progress = "queued", None, None, None
     session.execute(delete(Preview).where(Preview.generation_id == row.id))
-    events.append(session, row.id, "queued")
+    events.append(session, row.id, ("queued", {}))
 
 
 def end(session: Session, row: Generation, status: str, error: dict[str, Any] | None = None) -> None:
@@ -248,8 +254,8 @@ def end(session: Session, row: Generation, status: str, error: dict[str, Any] | 
     row.worker = row.lease_until = row.progress = row.address = None
     session.execute(delete(Preview).where(Preview.generation_id == row.id))
     events.drop_progress(session, row.id)
+    entries: list[events.Entry] = []
     if status == "succeeded":
         images = select(Image.id).where(Image.generation_id == row.id).order_by(Image.position)
-        for image_id in session.scalars(images):
-            events.append(session, row.id, "image", {"id": image_id})
-    events.append(session, row.id, {"succeeded": "done"}.get(status, status))
+        entries += (("image", {"id": image_id}) for image_id in session.scalars(images))
+    events.append(session, row.id, *entries, ({"succeeded": "done"}.get(status, status), {}))

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from sqlalchemy import select
 
 from demo.queue import jobs
 from demo.queue.jobs import JobQueue
 from demo.store.database import Database
-from demo.store.errors import from_failure, is_busy
+from demo.store.errors import from_failure, is_away, is_busy
 from demo.store.remote import StorageAway
 from demo.store.space import Space
 from demo.store.storage import Storage
@@ -87,14 +88,26 @@ class Finisher:
                 rows.append(self._store_patiently(job, result, picture, position))
             committed = self._commit_patiently(job, result, rows, time.perf_counter() - started)
         except Exception as error:
+            if self._are_kept(rows):
+                return
             self._remove(rows)
             known = from_failure(error)
             if known is None:
                 logger.exception("job %s cannot be stored", job.id)
             self._queue.fail(job, known.code if known else "draw_failed")
             return
-        if not committed:
+        if not committed and not self._are_kept(rows):
             self._remove(rows)
+
+    def _are_kept(self, rows: Sequence[Image]) -> bool:
+        """Whether the pictures' rows are in the database: the answer to a commit may be lost where the server dies.
+
+        Raises what the database raises; files without rows are found later and removed, rows without files are not
+        mended by anybody.
+        """
+        with self._database.look() as session:
+            ids = [row.id for row in rows]
+            return bool(ids) and session.scalar(select(Image.id).where(Image.id.in_(ids)).limit(1)) is not None
 
     def _store_patiently(self, job: Generation, result: Result, picture: ResultPicture, position: int) -> Image:
         """Write one picture's files; while the store is away the drawn picture waits, for as long as its job is ours.
@@ -130,16 +143,20 @@ class Finisher:
         )  # fmt: skip
 
     def _commit_patiently(self, job: Generation, result: Result, rows: list[Image], seconds: float) -> bool:
-        """The commit, again where the database was busy or gave up one of two that waited for each other."""
-        for pause in BUSY_PAUSES:
+        """The commit, again where the database was busy or gave up one of two that waited for each other, and for as
+        long as its server is away.
+        """
+        deadline, pauses = time.monotonic() + AWAY_SECONDS, iter(BUSY_PAUSES)
+        while True:
             try:
                 return self._commit(job, result, rows, seconds)
             except Exception as error:
-                if not is_busy(error):
+                away = is_away(error) and time.monotonic() < deadline
+                pause = AGAIN_SECONDS if away else next(pauses, None)
+                if pause is None or not is_busy(error):
                     raise
                 logger.warning("job %s waits to be ended: %s", job.id, error)
             time.sleep(pause * (0.5 + random.random()))
-        return self._commit(job, result, rows, seconds)
 
     def _commit(self, job: Generation, result: Result, rows: list[Image], seconds: float) -> bool:
         encoder_id = self._searcher.require().encoder_id

@@ -26,7 +26,7 @@ from demo.queue.wake import open_wake
 from demo.queue.weights import Weights
 from demo.store import request_id
 from demo.store.database import Database
-from demo.store.errors import ServiceError, from_failure, is_busy
+from demo.store.errors import ServiceError, from_failure, is_away, is_busy
 from demo.store.installation import belong_together
 from demo.store.settings import Settings
 from demo.store.space import Space
@@ -37,7 +37,7 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
 from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
-from demo.studio.weights import weights_of
+from demo.studio.weights import FABRIC, fabric_weights, weights_of
 from demo.worker.drafts import Drafter, draws_drafts
 from demo.worker.finishing import Finisher, Finishing
 from demo.worker.runners import MISSING, facts_of
@@ -46,6 +46,7 @@ from jobspec import BatchStep, Cancelled, Order, Runner
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
 REPORT_SECONDS = 0.25  # steps faster than this share a report
+SEEN_SECONDS = 0.05  # for so long what a report found is not asked again
 OPEN_AGAIN_SECONDS = 5.0
 STALL_SECONDS = 900.0  # without a step, in which a run counts as hung and its lease is not renewed
 
@@ -63,9 +64,9 @@ class Worker:
     ) -> None:  # fmt: skip
         self._settings, self._database, self._storage = settings, database, storage
         self._searcher, self._open_runners = searcher, open_runners
-        self._relay, self._weights = (
-            open_relay(settings),
-            Weights(database, weights_of(settings.checkpoint), settings.lease_seconds),
+        self._relay = open_relay(settings)
+        self._weights = Weights(
+            database, weights_of(settings.checkpoint), settings.lease_seconds, fabric=fabric_weights(settings)
         )
         database.tell = self._relay.tell
         self._queue = JobQueue(database, settings, new_identity(), self._relay, self._weights)
@@ -173,6 +174,7 @@ class Worker:
                 logger.warning("no checkpoint to draw with: %s", problem)
             self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
+        self._weights.fabric = fabric_weights(self._settings) if any(kind in self._runners for kind in FABRIC) else ""
         facts = facts_of(self._runners)
         self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
         facts["drafts"] = draws_drafts(self._settings, facts) and self._desk.open()
@@ -183,7 +185,7 @@ class Worker:
         return True
 
     def _publish(self, state: str, detail: dict) -> None:
-        self._state = (state, detail | {"weights": self._weights.own})
+        self._state = (state, detail | self._weights.told())
         state, detail = self._state
         row = WorkerRow(name=self._queue.worker, state=state, detail=detail, heartbeat=time.time())
         with self._database.write() as session:
@@ -289,8 +291,9 @@ class _Run:
     def __init__(self, queue: JobQueue, batch: list[Generation], stop: threading.Event) -> None:
         self._queue, self._batch, self._stop = queue, batch, stop
         self._jobs = [job for job in batch for _ in range(job.n)]  # of each picture
-        self._reported = self._asked = 0.0
+        self._reported = 0.0
         self._done = 0
+        self._seen = float("-inf")  # when a report found that a job is still to be drawn
 
     def on_step(self, progress: BatchStep) -> None:
         self._done += 1
@@ -304,7 +307,8 @@ class _Run:
         step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
                 "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
         try:
-            self._queue.report([job.id for job in self._batch], step, previews)
+            if self._queue.report([job.id for job in self._batch], step, previews):
+                self._seen = time.perf_counter()
         except Exception as error:
             if not is_busy(error):
                 raise
@@ -314,4 +318,11 @@ class _Run:
         """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
         if self._stop.is_set():
             raise Stopping
-        return not self._queue.still_running(self._batch)
+        if time.perf_counter() - self._seen < SEEN_SECONDS:
+            return False
+        try:
+            return not self._queue.still_running(self._batch)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            return False  # it is drawn on, and stored once the database is there again
