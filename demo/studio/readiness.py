@@ -70,6 +70,7 @@ class Readiness:
             return worker
         with self._database.look() as session:
             rows = list(session.scalars(select(WorkerRow)))
+        self._heard = {row.name: self._heard[row.name] for row in rows if row.name in self._heard}
         alive = [row for row in rows if self._speaks(row)]
         own = weights_of(self._settings.checkpoint)
         mine = [row for row in alive if row.detail.get("weights", own) == own]  # an earlier version names none
