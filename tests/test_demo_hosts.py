@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 from demo_client import Person, Studio, open_studio, wait_for
 from demo_fakes import fake_services, fake_worker
+from sqlalchemy.exc import DBAPIError
 
+import demo.store.database
 from demo.ops import supervisor
 from demo.ops.commands import main
 from demo.ops.logs import JsonLines
+from demo.queue.jobs import lose
 from demo.queue.weights import Weights
 from demo.store import request_id
 from demo.store.database import Database, open_database
 from demo.store.installation import installation_id
 from demo.store.settings import Settings, SettingsError
 from demo.store.storage import Storage
-from demo.store.tables import Generation, RateCount, WorkerRow
+from demo.store.tables import Generation, Owner, RateCount, WorkerRow, next_turn
 from demo.studio.weights import weights_of
 from demo.web.app import create_app
 from demo.web.rates_sql import DatabaseCounters
@@ -292,3 +295,40 @@ def test_processes_that_open_a_new_postgresql_at_once_agree_on_one_installation(
             database.close()
     finally:
         server.close()
+
+
+def test_a_process_that_hangs_in_a_transaction_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends its session and so frees the turn of the queue; a job that it holds is passed over until then."""
+    server = PostgresServer()
+    server.start()
+    try:
+        monkeypatch.setattr(demo.store.database, "IDLE_IN_TRANSACTION_SECONDS", 2)
+        settings = Settings(data_dir=tmp_path, database_url=server.database("studio"))
+        hung, other = open_database(settings), open_database(settings)
+        with other.write() as session:
+            session.add(Owner(id="o", created_at=0.0, served_turn=0))
+            session.add(Generation(**running_job("job")))
+        begun = []
+        with pytest.raises(DBAPIError), hung.write() as session:
+            session.get_one(Generation, "job", with_for_update=True)
+            next_turn(session)
+            with other.write() as beside:
+                assert not lose(beside, "job", "gone:1:a", 1, 5.0), "it is passed over"
+            with other.write() as beside:
+                begun.append(next_turn(beside))
+        assert begun, "the turn was had while the other hung"
+        with other.write() as session:
+            assert lose(session, "job", "gone:1:a", 1, 5.0)
+        hung.close()
+        other.close()
+    finally:
+        server.close()
+
+
+def running_job(id: str) -> dict[str, object]:
+    return {"id": id, "owner_id": "o", "created_at": 0.0, "status": "running", "kind": "draw", "prompt": "코트",
+            "prompt_key": "코트", "n": 1, "seed": 1, "spec": {}, "visibility": "private", "hidden": False,
+            "batch_key": "b", "encoder_id": "e", "index_id": "i", "attempt": 1, "worker": "gone:1:a",
+            "lease_until": 5.0, "turn": 1, "timings": {}, "warnings": []}  # fmt: skip

@@ -227,8 +227,10 @@ def take_back(session: Session, dead_worker: str) -> int:
 
 
 def lose(session: Session, id: str, worker: str | None, attempt: int, lease: float | None) -> bool:
-    """Take a job from a worker, if it is as it was seen: same worker, attempt and lease; the third time it fails."""
-    row = session.get(Generation, id, with_for_update=True, populate_existing=True)
+    """Take a job from a worker, if it is as it was seen: same worker, attempt and lease; the third time it fails. One
+    that somebody is just changing is left to the next look: whoever hangs there must not keep all others waiting.
+    """
+    row = session.get(Generation, id, with_for_update={"skip_locked": True}, populate_existing=True)
     if row is None or row.status != "running" or (row.worker, row.attempt, row.lease_until) != (worker, attempt, lease):
         return False
     logger.warning("job %s lost its worker %s in attempt %d", row.id, worker, attempt)
