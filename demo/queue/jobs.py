@@ -100,13 +100,15 @@ class JobQueue:
         self._database, self._settings, self.worker = database, settings, worker
         self._relay, self._weights = relay or NoRelay(), weights
         self.usual_guidance: float | None = None  # of the checkpoint, once it is known
+        self._took = False  # whether the last claim had jobs: then more wait, as a rule, and nobody looks first
 
     def claim(self) -> list[Generation]:
         """Take the next batch: same batch key, at most `batch` pictures, twice as many of those without guidance (a
         guided one takes two rows of the network); empty when nothing waits.
         """
-        if not self.any_waits():
+        if not self._took and not self.any_waits():
             return []
+        self._took = False
         with self._database.write() as session:
             turn = next_turn(session)  # first: another worker that claims waits until this is committed
             taken = self._weights.taken() if self._weights else None
@@ -123,7 +125,8 @@ class JobQueue:
                 job.started_at = now
                 job.timings = job.timings | {"queue": round(max(0.0, now - job.created_at), 4)}
             _note_service(session, jobs, turn)
-            return jobs
+        self._took = True
+        return jobs
 
     def _most_pictures(self, head: Generation) -> int:
         scale = head.spec.get("guidance_scale") or self.usual_guidance

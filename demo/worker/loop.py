@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +27,7 @@ from demo.queue.wake import open_wake
 from demo.queue.weights import Weights
 from demo.store import request_id
 from demo.store.database import Database
-from demo.store.errors import ServiceError, from_failure, is_away, is_busy
+from demo.store.errors import ServiceError, from_failure, is_busy
 from demo.store.installation import belong_together
 from demo.store.settings import Settings
 from demo.store.space import Space
@@ -41,18 +42,13 @@ from demo.studio.weights import FABRIC, fabric_weights, weights_of
 from demo.worker.drafts import Drafter, draws_drafts
 from demo.worker.finishing import Finisher, Finishing
 from demo.worker.runners import MISSING, facts_of
+from demo.worker.telling import Stopping, Telling
 from jobspec import BatchStep, Cancelled, Order, Runner
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
-REPORT_SECONDS = 0.25  # steps faster than this share a report
-SEEN_SECONDS = 0.05  # for so long what a report found is not asked again
 OPEN_AGAIN_SECONDS = 5.0
 STALL_SECONDS = 900.0  # without a step, in which a run counts as hung and its lease is not renewed
-
-
-class Stopping(Exception):
-    """The worker was asked to end while it draws: its jobs go back to the queue."""
 
 
 class Worker:
@@ -74,6 +70,7 @@ class Worker:
         self._wake = open_wake(settings)
         self._space = Space(settings, database, storage)
         self._styles = Styles(database)
+        self._beside = ThreadPoolExecutor(1, "telling")
         self._finishing = Finishing(Finisher(database, storage, searcher, self._queue, self._space))
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
@@ -108,6 +105,7 @@ class Worker:
                 self._stop.wait(1.0)
         self._wake.close()
         self._finishing.wait()
+        self._beside.shutdown()
         self._desk.close()
         beat.join(timeout=BEAT_SECONDS * 2)
         with self._database.write() as session:
@@ -214,14 +212,14 @@ class Worker:
         if not orders:
             return
         rows = [row for row, _ in orders]
-        run = _Run(self._queue, rows, self._stop)
+        telling = Telling(self._queue, rows, self._stop, self._beside)
 
         def on_step(progress: BatchStep) -> None:
             self._moved = time.monotonic()
-            run.on_step(progress)
+            telling.on_step(progress)
 
         try:
-            results = self._runners[rows[0].kind].run([order for _, order in orders], on_step, run.cancelled)
+            results = self._runners[rows[0].kind].run([order for _, order in orders], on_step, telling.cancelled)
         except Cancelled:
             return  # all of them were cancelled
         except Stopping:
@@ -283,46 +281,3 @@ class Worker:
         if row is None:
             raise ServiceError("source_gone")
         return pictures.decode(self._storage.read(row.files["final"])).convert("RGB"), row.recipe
-
-
-class _Run:
-    """One draw's callbacks: reports steps, asks whether anybody still waits."""
-
-    def __init__(self, queue: JobQueue, batch: list[Generation], stop: threading.Event) -> None:
-        self._queue, self._batch, self._stop = queue, batch, stop
-        self._jobs = [job for job in batch for _ in range(job.n)]  # of each picture
-        self._reported = 0.0
-        self._done = 0
-        self._seen = float("-inf")  # when a report found that a job is still to be drawn
-
-    def on_step(self, progress: BatchStep) -> None:
-        self._done += 1
-        now = time.perf_counter()
-        if progress.step not in (1, progress.steps) and now - self._reported < REPORT_SECONDS:
-            return
-        self._reported = now
-        previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
-        for job, picture in zip(self._jobs, progress.previews(), strict=False):  # none where pictures are judged
-            previews[job.id].append(pictures.preview(picture))
-        step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
-                "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
-        try:
-            if self._queue.report([job.id for job in self._batch], step, previews):
-                self._seen = time.perf_counter()
-        except Exception as error:
-            if not is_busy(error):
-                raise
-            logger.warning("a step is not told: %s", error)  # the next one is
-
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
-        if self._stop.is_set():
-            raise Stopping
-        if time.perf_counter() - self._seen < SEEN_SECONDS:
-            return False
-        try:
-            return not self._queue.still_running(self._batch)
-        except Exception as error:
-            if not is_away(error):
-                raise
-            return False  # it is drawn on, and stored once the database is there again
