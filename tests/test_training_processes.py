@@ -5,6 +5,7 @@ of them writes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -99,11 +100,13 @@ def distance(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> 
     return sum(float((value.double() - others[name].double()).square().sum()) for name, value in some.items()) ** 0.5
 
 
-def check(world: Path, folder: str) -> None:
-    """Two processes are far nearer to one with twice the batch than one with the same batch is; legs change nothing."""
+def check(world: Path, folder: str, most: float) -> None:
+    """Two processes are far nearer to one with twice the batch than one with the same batch is (`most`: of that
+    distance); legs change nothing.
+    """
     whole = weights(world / "whole" / folder)
     two, alone = weights(world / "two" / folder), weights(world / "alone" / folder)
-    assert distance(two, whole) < 0.05 * distance(alone, whole)
+    assert distance(two, whole) < most * distance(alone, whole)
     legs = weights(world / "legs" / folder)
     assert all(torch.equal(value, two[name]) for name, value in legs.items())
 
@@ -122,10 +125,13 @@ def test_two_processes_train_the_base_as_one_with_twice_the_batch(world: Path) -
         patch.setattr(base, "SHAPE", base.SHAPE)
         train_base(world, "whole", 2 * BATCH)
         train_base(world, "alone", BATCH)
-    check(world, "base")
+    check(world, "base", most=0.25)  # sums in another order, which bfloat16 and Muon make larger
     assert (world / "two/checkpoints/base/diffusion_pytorch_model.safetensors").is_file()
-    log = (world / "two/base/log.jsonl").read_text().splitlines()
-    assert len(log) == len((world / "whole/base/log.jsonl").read_text().splitlines())
+    logs = [(world / run / "base/log.jsonl").read_text().splitlines() for run in ("two", "whole")]
+    assert len(logs[0]) == len(logs[1]), "one process writes"
+    two, whole = (json.loads(log[-1]) for log in logs)
+    for name in ("loss", "drawn", "map"):
+        assert two[name] == pytest.approx(whole[name], rel=5e-3)
 
 
 @pytest.mark.slow
@@ -149,7 +155,7 @@ def test_two_machines_train_a_lora_as_one_process_with_twice_the_batch(world: Pa
     assert not any("WRITTEN" in each for each in said), said
     train_lora(world, "whole", 2 * BATCH)
     train_lora(world, "alone", BATCH)
-    check(world, "")
+    check(world, "", most=0.05)
     assert (world / "two/stripes.safetensors").read_bytes() == (world / "legs/stripes.safetensors").read_bytes()
 
 
