@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from demo_client import open_studio
+from demo_fakes import fake_services
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
+from demo.ops import processes
 from demo.store.errors import from_failure
+from demo.store.settings import Settings
+from demo.studio import opening
 
 
 class GivenUp(Exception):
@@ -99,3 +103,41 @@ def test_postgresqls_errors_are_known_by_their_codes_not_by_the_values_that_they
 ) -> None:
     known = from_failure(kind("INSERT", None, Quoting(text, sqlstate)))
     assert (known and known.code) == code
+
+
+def test_what_is_prepared_at_the_start_waits_for_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = open_studio(tmp_path, worker=False)
+    services, really, answers = fake_services(studio.settings), opening.bring_in, [LOST, BUSY[0]]
+    monkeypatch.setattr(opening, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "bring_in", lambda made: _raised(answers.pop()) if answers else really(made))
+    done = []
+    monkeypatch.setattr(opening, "read_words", lambda *_: done.append(1) or 0)
+    opening.warm_up(services)
+    assert done == [1] and answers == [], "tried again until it was done"
+    services.close()
+    studio.close()
+
+
+class Idle:
+    """A worker that has nothing to do."""
+
+    def stop(self) -> None: ...
+
+    def run(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended with a page of traceback, to be started again and again."""
+    monkeypatch.setattr(processes, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(processes, "on_end", lambda _stop: None)
+    monkeypatch.setattr(processes.os, "nice", lambda _more: 0)
+    monkeypatch.setattr(processes.os, "umask", lambda _mode: 0)
+    answers = [LOST, LOST]
+    settings = Settings(data_dir=tmp_path)
+    assert processes.run_worker(settings, None, lambda _: _raised(answers.pop()) if answers else Idle()) == 0
+    with pytest.raises(IntegrityError):
+        processes.run_worker(settings, None, lambda _: _raised(IntegrityError("INSERT", None, Quoting("x", "23505"))))
