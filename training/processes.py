@@ -73,7 +73,10 @@ def has_bfloat16(cuda: bool) -> bool:
 
 def prepared(model: nn.Module, accelerator: Accelerator) -> nn.Module:
     """What to call in the place of `model`, so that several processes share its gradients; one process calls itself."""
-    return model if accelerator.num_processes == 1 else accelerator.prepare_model(model)
+    if accelerator.num_processes == 1:
+        return model
+    shared: nn.Module = accelerator.prepare_model(model)
+    return shared
 
 
 @contextmanager
@@ -87,4 +90,7 @@ def one_writes_first(accelerator: Accelerator) -> Iterator[None]:
 
 def mean_over_processes(value: Tensor, accelerator: Accelerator) -> Tensor:
     """The mean of one value of each process."""
-    return value if accelerator.num_processes == 1 else accelerator.reduce(value, "mean")
+    if accelerator.num_processes == 1:
+        return value
+    mean: Tensor = accelerator.reduce(value, "mean")
+    return mean

@@ -77,9 +77,9 @@ def is_busy(error: BaseException) -> bool:
 
 def is_away(error: BaseException) -> bool:
     """Whether a database server was lost, as by a restart. What was being committed then may have been, or not."""
-    if not isinstance(error, DBAPIError) or not hasattr(error.orig, "sqlstate"):  # SQLite's errors have no such code
+    code = getattr(getattr(error, "orig", None), "sqlstate", "")  # "": SQLite's errors have none
+    if not isinstance(error, DBAPIError) or code == "":
         return False
-    code = error.orig.sqlstate
     lost = code is None and isinstance(error, OperationalError)  # the driver says so itself, not the server
     return error.connection_invalidated or lost or str(code).startswith(AWAY)
 

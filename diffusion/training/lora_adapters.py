@@ -54,7 +54,8 @@ class Adapters(nn.Module):
 
     def forward(self, *inputs: object, **options: object) -> UNet2DConditionOutput:
         """Call the U-Net: what several processes share gradients through has the factors alone as its parameters."""
-        return self.unet(*inputs, **options)
+        said: UNet2DConditionOutput = self.unet(*inputs, **options)
+        return said
 
     def check_base(self) -> None:
         """Raise RuntimeError where anything but the factors has changed."""
