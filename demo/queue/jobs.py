@@ -27,6 +27,7 @@ from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_tur
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
+REMEMBERED = 4  # waiting jobs of an address that remember when it was served: some may be cancelled
 
 
 @cache
@@ -123,6 +124,7 @@ class JobQueue:
                 job.status, job.worker, job.attempt = "running", self.worker, job.attempt + 1
                 job.lease_until = now + self._settings.lease_seconds
                 job.started_at = now
+                job.address_turn = turn if job.address else job.address_turn
                 job.timings = job.timings | {"queue": round(max(0.0, now - job.created_at), 4)}
             _note_service(session, jobs, turn)
         self._took = True
@@ -215,11 +217,16 @@ class JobQueue:
 
 
 def _note_service(session: Session, jobs: Sequence[Generation], turn: int) -> None:
-    """Write down when these people and addresses were served; of addresses only waiting jobs remember it."""
+    """Write down when these people and addresses were served; of addresses a few waiting jobs remember it, as the
+    order takes the latest turn of all of them.
+    """
     session.execute(update(Owner).where(Owner.id.in_({job.owner_id for job in jobs})).values(served_turn=turn))
-    if addresses := {job.address for job in jobs if job.address}:
-        here = (Generation.address.in_(addresses), Generation.status.in_(("queued", "running")))
-        session.execute(update(Generation).where(*here).values(address_turn=turn))
+    for address in {job.address for job in jobs if job.address}:
+        next_ones = (
+            select(Generation.id).where(Generation.address == address, Generation.status == "queued")
+            .order_by(Generation.turn).limit(REMEMBERED)
+        )  # fmt: skip
+        session.execute(update(Generation).where(Generation.id.in_(next_ones)).values(address_turn=turn))
 
 
 def take_back(session: Session, dead_worker: str) -> int:
