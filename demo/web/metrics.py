@@ -18,7 +18,7 @@ from demo.studio.readiness import Readiness
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 STAGES = ("encode", "search", "queue", "base", "refiner", "store")
 RECENT = 100  # generations that the stage means are taken over
-SHARE = 20  # counts are kept for so many times the time that counting took
+MANY, KEPT_SECONDS = 100_000, 60.0  # so many generations are counted once in a while
 
 
 class Metrics:
@@ -68,12 +68,12 @@ class Metrics:
         yield _family("studio_stage_seconds", f"Mean of the last {RECENT} generations", ("stage",), means)
 
     def _counted(self, session: Session) -> Sequence[tuple[str, int]]:
-        """How many generations have each status; where there are millions, of a while ago: counting reads them all."""
+        """How many generations have each status; where there are many, of a moment ago: counting reads them all."""
         if time.monotonic() >= self._count_at:
-            began = time.monotonic()
             counts = session.execute(select(Generation.status, func.count()).group_by(Generation.status)).all()
-            now = time.monotonic()
-            self._counts, self._count_at = [(status, number) for status, number in counts], now + SHARE * (now - began)
+            self._counts = [(status, number) for status, number in counts]
+            many = sum(number for _, number in self._counts) >= MANY
+            self._count_at = time.monotonic() + KEPT_SECONDS if many else float("-inf")
         return self._counts
 
     def _worker_up(self) -> int:

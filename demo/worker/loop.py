@@ -105,7 +105,6 @@ class Worker:
                 self._stop.wait(1.0)
         self._wake.close()
         self._finishing.wait()
-        self._beside.shutdown()
         self._desk.close()
         beat.join(timeout=BEAT_SECONDS * 2)
         with self._database.write() as session:
@@ -113,6 +112,7 @@ class Worker:
 
     def close(self) -> None:
         """Let go of the database; the last process that does leaves it whole, without a log beside it."""
+        self._beside.shutdown()
         self._relay.close()
         self._database.close()
 
