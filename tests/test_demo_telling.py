@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from demo.worker import telling
-from demo.worker.telling import Stopping, Telling
+from demo.worker import finishing
+from demo.worker.finishing import Stopping, Telling
 
 STEPS = 8
 
@@ -48,7 +48,7 @@ def step(number: int) -> SimpleNamespace:
 
 
 def test_steps_that_are_quick_wait_for_no_report(begun: Callable[[Queue], Telling], monkeypatch) -> None:
-    monkeypatch.setattr(telling, "REPORT_SECONDS", 60.0)  # every step is quick, on any machine
+    monkeypatch.setattr(finishing, "REPORT_SECONDS", 60.0)  # every step is quick, on any machine
     queue = Queue()
     run = begun(queue)
     for number in range(1, STEPS):
@@ -64,7 +64,7 @@ def test_steps_that_are_quick_wait_for_no_report(begun: Callable[[Queue], Tellin
 def test_a_cancellation_is_known_at_the_next_step_where_steps_are_slow(
     begun: Callable[[Queue], Telling], monkeypatch
 ) -> None:
-    monkeypatch.setattr(telling, "REPORT_SECONDS", 0.0)  # every step is slow
+    monkeypatch.setattr(finishing, "REPORT_SECONDS", 0.0)  # every step is slow
     queue = Queue()
     queue.answers.set()
     run = begun(queue)
@@ -78,7 +78,7 @@ def test_a_cancellation_is_known_at_the_next_step_where_steps_are_slow(
 
 def test_what_a_report_found_is_believed_from_its_beginning(begun: Callable[[Queue], Telling], monkeypatch) -> None:
     """Drawing may stand for long after a step: then it is asked anew."""
-    monkeypatch.setattr(telling, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(finishing, "REPORT_SECONDS", 0.05)
     queue = Queue()
     queue.answers.set()
     run = begun(queue)

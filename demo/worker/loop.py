@@ -40,9 +40,8 @@ from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
 from demo.studio.weights import FABRIC, fabric_weights, weights_of
 from demo.worker.drafts import Drafter, draws_drafts
-from demo.worker.finishing import Finisher, Finishing
+from demo.worker.finishing import Finisher, Finishing, Stopping, Telling
 from demo.worker.runners import MISSING, facts_of
-from demo.worker.telling import Stopping, Telling
 from jobspec import BatchStep, Cancelled, Order, Runner
 
 logger = logging.getLogger(__name__)
