@@ -9,6 +9,8 @@ import random
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +133,7 @@ class Listener:
 
     def __init__(self, person: Busy, stop: threading.Event) -> None:
         self._person, self._stop = person, stop
+        self._deadline = float("inf")  # until everything was drawn: on a slow machine the last jobs wait for long
         self.heard: dict[str, list[tuple[int, str]]] = {}
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -147,19 +150,23 @@ class Listener:
 
     def _to_the_end(self, id: str) -> None:
         heard = self.heard.setdefault(id, [])
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+        while time.monotonic() < self._deadline:
+            try:
                 for number, kind in self._events(id, heard[-1][0] if heard else 0):
                     if number > 0:
                         heard.append((number, kind))
+            except urllib.error.HTTPError as error:
+                if error.code == 404 and id not in self._person.promised:  # deleted by the person
+                    del self.heard[id]
+                    return
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+            else:
                 if heard and heard[-1][1] in ("done", "failed", "cancelled"):
                     return
             time.sleep(0.05)
 
     def _events(self, id: str, last: int) -> Iterator[tuple[int, str]]:
-        import urllib.request
-
         url = f"{self._person.client.url}/api/v1/generations/{id}/events"
         request = urllib.request.Request(url, headers={"Last-Event-ID": str(last)})
         with self._person.client._open.open(request, timeout=30) as reply:
@@ -173,7 +180,10 @@ class Listener:
 
     def check(self) -> None:
         """Numbers never go back, every stream that was followed came to an end, and no picture's event is missing."""
-        self._thread.join(PATIENCE)
+        for id in list(self._person.promised):
+            self._person.client.until_end(id)
+        self._deadline = time.monotonic() + PATIENCE
+        self._thread.join(PATIENCE + 60)
         assert not self._thread.is_alive()
         for heard in self.heard.values():
             numbers = [number for number, _ in heard]

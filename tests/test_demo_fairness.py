@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from demo.queue.fairness import QueueLimits, Waiting, fair_order
-from demo.queue.jobs import JobQueue
+from demo.queue.jobs import REMEMBERED, JobQueue
 from demo.store.tables import Generation
 
 
@@ -146,6 +146,20 @@ def test_turns_of_an_address_are_remembered_by_its_waiting_jobs(tmp_path: Path) 
         drawn.append(claimed.id)
     assert [id in mine for id in drawn] == [False, True, False, True, False, True]
     assert set(drawn) <= {*crowd, *mine}
+    studio.close()
+
+
+def test_a_claim_changes_few_rows_however_many_wait_from_its_address(tmp_path: Path) -> None:
+    studio = open_studio(tmp_path, worker=False, proxies=1, allowed_hosts="studio.kr", batch=1)
+    for _ in range(20):
+        ask(studio.person(), "203.0.113.7")
+    queue = JobQueue(studio.services.database, studio.settings, "a worker")
+    for claims in (1, 2):
+        (claimed,) = queue.claim()
+        with studio.services.database.read() as session:
+            turns = session.scalars(select(Generation.address_turn).where(Generation.address_turn > 0)).all()
+        assert turns.count(max(turns)) == 1 + REMEMBERED and len(turns) <= claims + REMEMBERED
+        assert claimed.address_turn == max(turns)
     studio.close()
 
 

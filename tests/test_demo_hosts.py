@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 from demo_client import Person, Studio, open_studio, wait_for
 from demo_fakes import fake_services, fake_worker
+from sqlalchemy.exc import DBAPIError
 
+import demo.store.database
 from demo.ops import supervisor
 from demo.ops.commands import main
 from demo.ops.logs import JsonLines
+from demo.queue.jobs import lose
 from demo.queue.weights import Weights
 from demo.store import request_id
 from demo.store.database import Database, open_database
 from demo.store.installation import installation_id
 from demo.store.settings import Settings, SettingsError
 from demo.store.storage import Storage
-from demo.store.tables import Generation, RateCount, WorkerRow
+from demo.store.tables import Generation, Owner, RateCount, WorkerRow, next_turn
 from demo.studio.weights import weights_of
 from demo.web.app import create_app
 from demo.web.rates_sql import DatabaseCounters
@@ -51,6 +54,33 @@ def test_a_worker_takes_only_jobs_of_its_weights(tmp_path: Path) -> None:
     assert not first._queue.any_waits() and second.work_once()
     assert states(studio, mine, theirs) == ["succeeded", "succeeded"]
     for each in (first, second, other, studio):
+        each.close()
+
+
+def test_fabric_is_made_by_workers_with_its_weights_whatever_they_draw_with(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "generator.json").write_text(f'{{"trained": "{name}"}}')
+    studio = open_studio(tmp_path, worker=False, textile=str(tmp_path / "one"))
+    body = {"kind": "pattern", "category": "stripes", "n": 1}
+    first, second = (studio.person().post("/generations", body).json["id"] for _ in range(2))
+    drawn = studio.person().draw("코트", n=1)["id"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text('{"stages": {"base": {}}, "domain": "fashion", "trained": 2}')
+    other_checkpoint = {"checkpoint": str(tmp_path / "other")}
+    workers = [
+        fake_worker(studio.settings.model_copy(update=update))
+        for update in (other_checkpoint, {"textile": str(tmp_path / "two")}, {})
+    ]
+    assert all(worker._open() for worker in workers)
+    assert workers[0].work_once() and not workers[0].work_once(), "both in one batch"
+    assert states(studio, first, second, drawn) == ["succeeded", "succeeded", "queued"]
+    third = studio.person().post("/generations", body).json["id"]
+    assert workers[1].work_once() and not workers[1].work_once()
+    assert states(studio, drawn, third) == ["succeeded", "queued"]
+    workers[2]._weights.fabric = ""  # as where no runner of fabric could be opened
+    assert not workers[2].work_once()
+    for each in (*workers, studio):
         each.close()
 
 
@@ -92,6 +122,13 @@ def test_weights_are_the_same_wherever_a_folder_lies_and_others_once_it_was_trai
     (tmp_path / "b" / "model_index.json").write_text('{"trained": 2}')
     assert weights_of(str(tmp_path / "a")) != weights_of(str(tmp_path / "b"))
     assert weights_of("someone/model") == weights_of("someone/model") != weights_of("someone/other")
+    below = tmp_path / "styles" / "d"  # where a folder lies says nothing of what is in it
+    below.mkdir(parents=True)
+    (below / "model_index.json").write_text("{}")
+    before = weights_of(str(below))
+    (below / "model.safetensors").write_bytes(b"1234")
+    os.utime(below / "model_index.json", ns=(1, 1))
+    assert weights_of(str(below)) != before
 
 
 def test_a_request_id_goes_from_the_request_into_the_workers_log(
@@ -258,3 +295,41 @@ def test_processes_that_open_a_new_postgresql_at_once_agree_on_one_installation(
             database.close()
     finally:
         server.close()
+
+
+def test_a_process_that_hangs_in_a_transaction_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends its session and so frees the turn of the queue; a job that it holds is passed over until then."""
+    server = PostgresServer()
+    server.start()
+    try:
+        monkeypatch.setattr(demo.store.database, "IDLE_IN_TRANSACTION_SECONDS", 2)
+        settings = Settings(data_dir=tmp_path, database_url=server.database("studio"))
+        hung, other = open_database(settings), open_database(settings)
+        with other.write() as session:
+            session.add(Owner(id="o", created_at=0.0, served_turn=0))
+            session.flush()
+            session.add(Generation(**running_job("job")))
+        begun = []
+        with pytest.raises(DBAPIError), hung.write() as session:
+            session.get_one(Generation, "job", with_for_update=True)
+            next_turn(session)
+            with other.write() as beside:
+                assert not lose(beside, "job", "gone:1:a", 1, 5.0), "it is passed over"
+            with other.write() as beside:
+                begun.append(next_turn(beside))
+        assert begun, "the turn was had while the other hung"
+        with other.write() as session:
+            assert lose(session, "job", "gone:1:a", 1, 5.0)
+        hung.close()
+        other.close()
+    finally:
+        server.close()
+
+
+def running_job(id: str) -> dict[str, object]:
+    return {"id": id, "owner_id": "o", "created_at": 0.0, "status": "running", "kind": "draw", "prompt": "코트",
+            "prompt_key": "코트", "n": 1, "seed": 1, "spec": {}, "visibility": "private", "hidden": False,
+            "batch_key": "b", "encoder_id": "e", "index_id": "i", "attempt": 1, "worker": "gone:1:a",
+            "lease_until": 5.0, "turn": 1, "timings": {}, "warnings": []}  # fmt: skip

@@ -151,41 +151,6 @@ def test_a_deletion_that_is_committed_is_answered_though_the_database_is_busy_th
     studio.close()
 
 
-class GivenUp(Exception):
-    """What PostgreSQL's driver raises for the transaction that is given up."""
-
-    sqlstate = "40P01"
-
-
-BUSY = (
-    OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked")),
-    OperationalError("UPDATE", None, GivenUp("two transactions wait for each other")),
-)
-
-
-@pytest.mark.parametrize("busy", BUSY)
-def test_a_busy_database_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: OperationalError) -> None:
-    """Neither while steps are told nor while what was drawn is committed; where drawing itself meets it, again."""
-    from demo.queue.jobs import JobQueue
-    from demo.worker.finishing import Finisher
-
-    def twice(owner: type, name: str) -> None:
-        really, left = getattr(owner, name), [busy, busy]
-        monkeypatch.setattr(owner, name, lambda *given: _raised(left.pop()) if left else really(*given))
-
-    twice(Finisher, "_commit")
-    twice(JobQueue, "report")
-    twice(JobQueue, "still_running")
-    studio = open_studio(tmp_path)
-    person = studio.person()
-    assert [person.finished(f"코트 {number}", n=1)["status"] for number in range(3)] == ["succeeded"] * 3
-    studio.close()
-
-
-def _raised(error: Exception) -> None:
-    raise error
-
-
 def test_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext

@@ -20,7 +20,7 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 
 
 def documents() -> Iterator[tuple[str, dict]]:
-    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml*")):  # the example of a secret, too
         for document in yaml.safe_load_all(path.read_text()):
             yield path.name, document
 
@@ -68,10 +68,24 @@ def test_systemd_accepts_the_units(unit: Path, tmp_path: Path) -> None:
 def test_only_settings_that_are_there_are_set() -> None:
     known = {name.upper() for name in Settings.model_fields} | FOREIGN
     named: set[str] = set()
-    for path in sorted(DEPLOY.rglob("*.y*ml")) + sorted(DEPLOY.rglob("*.example")) + UNITS:
+    for path in sorted(DEPLOY.rglob("*.y*ml*")) + sorted(DEPLOY.rglob("*.example")) + UNITS:
         text = path.read_text()
         named |= set(re.findall(r"^\s*(?:- \{name: )?([A-Z][A-Z0-9_]{3,})(?:=|: |,)", text, flags=re.MULTILINE))
         for line in re.findall(r"^Environment=(.*)$", text, flags=re.MULTILINE):
             named |= {pair.partition("=")[0] for pair in line.split()}
     unknown = {name for name in named - known if not name.startswith("AWS_")}
     assert named >= {"DATABASE_URL", "QUEUE_URL", "INDEX_URL", "STORAGE_URL", "WORKERS"} and unknown == set()
+
+
+def test_the_example_of_a_secret_is_left_out_where_the_folder_is_applied() -> None:
+    """kubectl apply -f FOLDER reads what ends in .yaml, .yml or .json: an empty secret would replace the filled one."""
+    applied = [path for path in (DEPLOY / "kubernetes").iterdir() if path.suffix in (".yaml", ".yml", ".json")]
+    kinds = [one["kind"] for path in applied for one in yaml.safe_load_all(path.read_text())]
+    assert "Deployment" in kinds and "Secret" not in kinds
+
+
+def test_no_image_holds_secrets_history_or_what_trainings_leave() -> None:
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    assert {".git", ".venv", "data", "runs", "deploy/*.env"} <= set(ignored)
+    kept = (DEPLOY.parent / ".gitignore").read_text().splitlines()
+    assert {"/deploy/compose.env", "/deploy/kubernetes/secret.yaml"} <= set(kept)

@@ -9,25 +9,27 @@ import argparse
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.folders import runs_folder
-from training.processes import has_bfloat16
+from training.processes import ONE_PROCESS, Share, has_bfloat16, open_accelerator, share_of
 from training.schedule import TrainerSettings
 
 
 @dataclass(frozen=True)
 class Run:
-    """`folder` holds the resumable state, `part` the float16 weights that ship."""
+    """`folder` holds the resumable state, `part` the float16 weights that ship, `share` is this process's of a step."""
 
     folder: Path
     part: Path
     device: torch.device
     bfloat16: bool
+    share: Share = ONE_PROCESS
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -89,3 +91,9 @@ def open_run(options: argparse.Namespace, name: str, part: str | None = None) ->
         torch.backends.cuda.matmul.allow_tf32 = True
         return Run(options.runs / name, options.checkpoints / part, torch.device("cuda"), True)
     return Run(options.runs / name, options.checkpoints / part, torch.device("cpu"), has_bfloat16(cuda=False))
+
+
+def open_processes(run: Run) -> tuple[Run, Accelerator]:
+    """The processes that the command was started as; the run on this one's device, with its share of every batch."""
+    accelerator = open_accelerator(cpu=run.device.type == "cpu")
+    return replace(run, device=accelerator.device, share=share_of(accelerator)), accelerator

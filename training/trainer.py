@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from training.average import MovingAverage
 from training.budget import TimeBudget
 from training.optimizers import NamedOptimizers, OptimizerSettings
-from training.processes import open_accelerator
+from training.processes import mean_over_processes, open_accelerator
 from training.schedule import TrainerSettings
 from training.state import STATE_FILE, Figures, TrainingProgress, TrainingState, read_state, write_state
 from training.training_log import TrainingLog
@@ -82,6 +82,7 @@ class Trainer:
         """Train until the schedule or the leg ends, at least one step; writes the state."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
+        self._check_alike()
         self.model.train()
         main, first = self.accelerator.is_main_process, self.step
         with (
@@ -164,9 +165,7 @@ class Trainer:
 
     def _reduced(self, losses: Losses) -> dict[str, float]:
         """The means over all processes."""
-        if self.accelerator.num_processes > 1:
-            losses = {name: self.accelerator.reduce(value, "mean") for name, value in losses.items()}
-        return {name: float(value) for name, value in losses.items()}
+        return {name: float(mean_over_processes(value, self.accelerator)) for name, value in losses.items()}
 
     def _sample(self, log: TrainingLog) -> None:
         if self._on_sample is None or not self.accelerator.is_main_process:
@@ -184,6 +183,17 @@ class Trainer:
             model, average = dict(self.model.state_dict()), self.average.weights
             write_state(self.folder / STATE_FILE, TrainingState(progress, model, average, self.optimizers.moments()))
         self.accelerator.wait_for_everyone()
+
+    def _check_alike(self) -> None:
+        """Raise ValueError where this process went on from another step than the main one: it saw another folder."""
+        if self.accelerator.num_processes == 1:
+            return
+        step = torch.tensor([self.step], device=self.accelerator.device)
+        if (self.accelerator.gather(step) != step).any():
+            raise ValueError(
+                f"processes stand at different steps, this one at {self.step}: let all machines share {self.folder}, "
+                "or copy the main one's state there"
+            )
 
     def _resume(self) -> None:
         """Go on from the state; steps planned for these minutes stay, so that a killed run ends where it would have."""

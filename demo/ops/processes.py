@@ -1,6 +1,6 @@
 """The two children of the supervisor: the process that answers HTTP, and the worker process.
 
-Neither ends, to be started again and again, because the database is damaged: both say so, and wait for another one.
+Neither ends, to be started again and again, because the database is damaged or away: both say so, and wait for it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from demo.ops.signals import on_end
 from demo.ops.supervisor import follow_parent
-from demo.store.errors import ServiceError, message
+from demo.store.errors import ServiceError, from_failure, is_away, message
 from demo.store.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ def run_web(settings: Settings, fd: int, parent: int | None, make: Callable | No
     os.umask(0o077)
     try:
         services = (make or open_services)(settings)
-    except ServiceError as error:
-        return _serve_damage(settings, fd, error)
+    except (ServiceError, DBAPIError) as error:
+        return _serve_damage(settings, fd, _refusal(error))
     logs = _log_in_a_thread()
     app, stop = create_app(settings, services), threading.Event()
     opening = services.warm_up()
@@ -97,15 +99,24 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
     while worker is None:
         try:
             worker = (make or make_worker)(settings)
-        except ServiceError as error:
+        except (ServiceError, DBAPIError) as error:
+            known = _refusal(error)
             if not warned:
-                logger.error("%s", message(error.code, error.values))
+                logger.error("%s", message(known.code, known.values))
             warned = True
             time.sleep(LOOK_AGAIN)
     on_end(worker.stop)
     worker.run()
     worker.close()
     return 0
+
+
+def _refusal(error: ServiceError | DBAPIError) -> ServiceError:
+    """What is said while the database is damaged or away. Raises an error that is neither."""
+    known = from_failure(error)
+    if known is None or not (isinstance(error, ServiceError) or is_away(error)):
+        raise error
+    return known
 
 
 def _serve_damage(settings: Settings, fd: int, error: ServiceError) -> int:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,15 +26,22 @@ TICK_SECONDS = 1.0
 LEAST_SECONDS = 0.02  # between two looks, however much others write
 LATE = 100  # PostgreSQL numbers rows before they commit: so many numbers back are looked at again
 Hear = Callable[[Sequence[Event]], None]
+Entry = tuple[str, dict[str, Any]]  # what kind of event, and what it tells
 
 
-def append(session: Session, generation_id: str, kind: str, data: dict[str, object] | None = None) -> None:
-    """Add one event in the caller's transaction, under the generation's next number."""
-    counting = update(Generation).where(Generation.id == generation_id).values(event_count=Generation.event_count + 1)
+def append(session: Session, generation_id: str, *entries: Entry, **columns: object) -> None:
+    """Add events in the caller's transaction, under the generation's next numbers; `columns` of its row change with
+    that in one statement.
+    """
+    count = Generation.event_count + len(entries)
+    counting = update(Generation).where(Generation.id == generation_id).values(event_count=count, **columns)
     counting = counting.returning(Generation.event_count).execution_options(synchronize_session=False)
-    number = session.scalar(counting) or 1
+    last = session.scalar(counting) or len(entries)
     session.info[NEWS] = True
-    session.add(Event(generation_id=generation_id, number=number, kind=kind, data=data or {}))
+    session.add_all(
+        Event(generation_id=generation_id, number=number, kind=kind, data=data)
+        for number, (kind, data) in enumerate(entries, last - len(entries) + 1)
+    )
 
 
 def begin(session: Session, generation_id: str, kind: str) -> int:

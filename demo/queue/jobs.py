@@ -27,6 +27,7 @@ from demo.store.tables import ENDED, Generation, Image, Owner, Preview, next_tur
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
+REMEMBERED = 4  # waiting jobs of an address that remember when it was served: some may be cancelled
 
 
 @cache
@@ -100,13 +101,15 @@ class JobQueue:
         self._database, self._settings, self.worker = database, settings, worker
         self._relay, self._weights = relay or NoRelay(), weights
         self.usual_guidance: float | None = None  # of the checkpoint, once it is known
+        self._took = False  # whether the last claim had jobs: then more wait, as a rule, and nobody looks first
 
     def claim(self) -> list[Generation]:
         """Take the next batch: same batch key, at most `batch` pictures, twice as many of those without guidance (a
         guided one takes two rows of the network); empty when nothing waits.
         """
-        if not self.any_waits():
+        if not self._took and not self.any_waits():
             return []
+        self._took = False
         with self._database.write() as session:
             turn = next_turn(session)  # first: another worker that claims waits until this is committed
             taken = self._weights.taken() if self._weights else None
@@ -121,9 +124,11 @@ class JobQueue:
                 job.status, job.worker, job.attempt = "running", self.worker, job.attempt + 1
                 job.lease_until = now + self._settings.lease_seconds
                 job.started_at = now
+                job.address_turn = turn if job.address else job.address_turn
                 job.timings = job.timings | {"queue": round(max(0.0, now - job.created_at), 4)}
             _note_service(session, jobs, turn)
-            return jobs
+        self._took = True
+        return jobs
 
     def _most_pictures(self, head: Generation) -> int:
         scale = head.spec.get("guidance_scale") or self.usual_guidance
@@ -157,20 +162,26 @@ class JobQueue:
             attempts = {job.id: job.attempt for job in jobs}
             return {id for id, attempt in session.execute(query) if attempts[id] == attempt}
 
-    def report(self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]) -> None:
-        """Write one step of a batch: progress, event and the pictures so far."""
+    def report(
+        self, job_ids: Iterable[str], progress: dict[str, Any], previews: Mapping[str, Sequence[bytes]]
+    ) -> set[str]:  # fmt: skip
+        """Write one step of a batch: progress, event and the pictures so far. Returns the ids of those jobs that are
+        still this worker's, but for one that somebody else is just changing.
+        """
         relayed = {id for id, pictures in previews.items() if pictures and self._relay.keep_previews(id, pictures)}
         with self._database.write() as session:
             mine = (Generation.id.in_(list(job_ids)), Generation.status == "running", Generation.worker == self.worker)
-            free = select(Generation).where(*mine).with_for_update(skip_locked=True)  # waits for nobody: no deadlock
-            for job in session.scalars(free):
-                pictures = previews.get(job.id, ())
-                shown = len(pictures) or (job.progress or {}).get("previews", 0)
-                version = progress["done"] if pictures else (job.progress or {}).get("version", 0)
-                job.progress = progress | {"previews": shown, "version": version}
-                for position, data in enumerate(pictures if job.id not in relayed else ()):
-                    session.merge(Preview(generation_id=job.id, position=position, data=data))
-                events.append(session, job.id, "progress", job.progress)
+            free = select(Generation.id, Generation.progress).where(*mine)
+            rows = session.execute(free.with_for_update(skip_locked=True)).all()  # waits for nobody: no deadlock
+            for id, before in rows:
+                pictures, before = previews.get(id, ()), before or {}
+                shown = len(pictures) or before.get("previews", 0)
+                version = progress["done"] if pictures else before.get("version", 0)
+                told = progress | {"previews": shown, "version": version}
+                for position, data in enumerate(pictures if id not in relayed else ()):
+                    session.merge(Preview(generation_id=id, position=position, data=data))
+                events.append(session, id, ("progress", told), progress=told)
+            return {id for id, _ in rows}
 
     def own(self, session: Session, job: Generation) -> Generation | None:
         """The row of a job if this worker may still end it, in a writing session."""
@@ -206,11 +217,16 @@ class JobQueue:
 
 
 def _note_service(session: Session, jobs: Sequence[Generation], turn: int) -> None:
-    """Write down when these people and addresses were served; of addresses only waiting jobs remember it."""
+    """Write down when these people and addresses were served; of addresses a few waiting jobs remember it, as the
+    order takes the latest turn of all of them.
+    """
     session.execute(update(Owner).where(Owner.id.in_({job.owner_id for job in jobs})).values(served_turn=turn))
-    if addresses := {job.address for job in jobs if job.address}:
-        here = (Generation.address.in_(addresses), Generation.status.in_(("queued", "running")))
-        session.execute(update(Generation).where(*here).values(address_turn=turn))
+    for address in {job.address for job in jobs if job.address}:
+        next_ones = (
+            select(Generation.id).where(Generation.address == address, Generation.status == "queued")
+            .order_by(Generation.turn).limit(REMEMBERED)
+        )  # fmt: skip
+        session.execute(update(Generation).where(Generation.id.in_(next_ones)).values(address_turn=turn))
 
 
 def take_back(session: Session, dead_worker: str) -> int:
@@ -221,8 +237,10 @@ def take_back(session: Session, dead_worker: str) -> int:
 
 
 def lose(session: Session, id: str, worker: str | None, attempt: int, lease: float | None) -> bool:
-    """Take a job from a worker, if it is as it was seen: same worker, attempt and lease; the third time it fails."""
-    row = session.get(Generation, id, with_for_update=True, populate_existing=True)
+    """Take a job from a worker, if it is as it was seen: same worker, attempt and lease; the third time it fails. One
+    that somebody is just changing is left to the next look: whoever hangs there must not keep all others waiting.
+    """
+    row = session.get(Generation, id, with_for_update={"skip_locked": True}, populate_existing=True)
     if row is None or row.status != "running" or (row.worker, row.attempt, row.lease_until) != (worker, attempt, lease):
         return False
     logger.warning("job %s lost its worker %s in attempt %d", row.id, worker, attempt)
@@ -237,7 +255,7 @@ def requeue(session: Session, row: Generation) -> None:
     """Put a running job back, to be drawn from its beginning with the same seed."""
     row.status, row.worker, row.lease_until, row.progress = "queued", None, None, None
     session.execute(delete(Preview).where(Preview.generation_id == row.id))
-    events.append(session, row.id, "queued")
+    events.append(session, row.id, ("queued", {}))
 
 
 def end(session: Session, row: Generation, status: str, error: dict[str, Any] | None = None) -> None:
@@ -248,8 +266,8 @@ def end(session: Session, row: Generation, status: str, error: dict[str, Any] | 
     row.worker = row.lease_until = row.progress = row.address = None
     session.execute(delete(Preview).where(Preview.generation_id == row.id))
     events.drop_progress(session, row.id)
+    entries: list[events.Entry] = []
     if status == "succeeded":
         images = select(Image.id).where(Image.generation_id == row.id).order_by(Image.position)
-        for image_id in session.scalars(images):
-            events.append(session, row.id, "image", {"id": image_id})
-    events.append(session, row.id, {"succeeded": "done"}.get(status, status))
+        entries += (("image", {"id": image_id}) for image_id in session.scalars(images))
+    events.append(session, row.id, *entries, ({"succeeded": "done"}.get(status, status), {}))

@@ -33,6 +33,8 @@ LOOK_SECONDS = 0.002  # how often it looks meanwhile
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCKS = {"migration": 0x6772_6A77, "starter": 0x6772_6A78}  # of PostgreSQL's advisory locks: numbers of ours alone
 IDLE_SECONDS = 1.0  # a connection to PostgreSQL that rested for so long is asked whether it lives
+IDLE_IN_TRANSACTION_SECONDS = 60  # of a process that hangs: no transaction waits for anything but the database
+VANISHED_SECONDS, CONNECT_SECONDS = 30, 10
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 BACKUPS = "backups"
 NEWS = "news"  # in a session's `info`: what it commits is to be told to other processes (`Database.tell`)
@@ -249,7 +251,8 @@ def _upgrade_with_backup(database: Database, folder: Path) -> None:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_size=16, max_overflow=48, hide_parameters=True)
+        watched = _watched(url) if url.get_driver_name() in ("psycopg", "psycopg2") else {}
+        engine = create_engine(url, pool_size=16, max_overflow=48, hide_parameters=True, connect_args=watched)
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", _ping_idle)
         return engine
@@ -257,6 +260,23 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _watched(url: URL) -> dict[str, str | int]:
+    """Arguments of a connection to PostgreSQL. A process that hangs, or whose host vanishes, in the middle of a
+    transaction would hold its locks, such as the turn of the queue, for hours: the server ends its session. A server
+    that vanishes is noticed here.
+    """
+    idle, every, times = VANISHED_SECONDS // 2, VANISHED_SECONDS // 6, 3
+    there = {"idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s", "tcp_keepalives_idle": idle,
+             "tcp_keepalives_interval": every, "tcp_keepalives_count": times}  # fmt: skip
+    given = url.query.get("options", "")
+    options = [f"-c {name}={value}" for name, value in there.items()]
+    return {
+        "options": " ".join([*options, given if isinstance(given, str) else " ".join(given)]), "keepalives": 1,
+        "keepalives_idle": idle, "keepalives_interval": every, "keepalives_count": times,
+        "tcp_user_timeout": 1000 * VANISHED_SECONDS, "connect_timeout": CONNECT_SECONDS,
+    }  # fmt: skip
 
 
 def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from demo.store.messages import REFUSALS, WARNINGS, reason_of
@@ -62,15 +62,26 @@ def stored_error(error: dict[str, Any] | None) -> dict[str, str] | None:
     return error and {"code": error["code"], "message": message(error["code"], error.get("values"))}
 
 
-GIVEN_UP = ("40P01", "40001")  # of PostgreSQL: a deadlock, a transaction that would have to be serial
+# PostgreSQL's codes: a deadlock, a transaction that would have to be serial, a lock not had, too many connections
+GIVEN_UP = ("40P01", "40001", "55P03", "53300")
+AWAY = ("08", "57P")  # how codes begin where a connection was lost, or the server stops or starts
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether the same may well succeed in a moment: a busy database, or one of two transactions that waited for each
-    other and was given up.
+    """Whether the same may well succeed in a moment: a busy database, one of two transactions that waited for each
+    other and was given up, or a server that is away (`is_away`).
     """
     known = from_failure(error)
-    return known is not None and known.code == "database_busy"
+    return (known is not None and known.code == "database_busy") or is_away(error)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a database server was lost, as by a restart. What was being committed then may have been, or not."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", "")  # "": SQLite's errors have none
+    if not isinstance(error, DBAPIError) or code == "":
+        return False
+    lost = code is None and isinstance(error, OperationalError)  # the driver says so itself, not the server
+    return error.connection_invalidated or lost or str(code).startswith(AWAY)
 
 
 def from_failure(error: BaseException) -> ServiceError | None:
@@ -86,13 +97,27 @@ def from_failure(error: BaseException) -> ServiceError | None:
     if isinstance(error, UnicodeDecodeError) and b"malformed" in error.object:  # SQLite quotes what it found there
         return ServiceError("database_damaged", detail=error.object.decode("utf-8", "replace"))
     if isinstance(error, DatabaseError):
+        code = getattr(error.orig, "sqlstate", None)
+        if code is not None:
+            return _by_code(code, error)
         text = str(error.orig).lower()
         if "full" in text:
             return ServiceError("disk_full")
-        if "locked" in text or "busy" in text or getattr(error.orig, "sqlstate", "") in GIVEN_UP:
+        if "locked" in text or "busy" in text:
             return ServiceError("database_busy")
         if any(sign in text for sign in DAMAGE):
             return ServiceError("database_damaged", detail=text)
         if isinstance(error, OperationalError) or "readonly" in text or "read-only" in text:
             return ServiceError("storage_unavailable")
+    return None
+
+
+def _by_code(code: str, error: DatabaseError) -> ServiceError | None:
+    """PostgreSQL says by a code what went wrong; its text quotes values, which may say anything."""
+    if code in GIVEN_UP:
+        return ServiceError("database_busy")
+    if code == "53100":
+        return ServiceError("disk_full")
+    if isinstance(error, OperationalError) or code == "25006":  # 25006: a server that only reads
+        return ServiceError("storage_unavailable")
     return None

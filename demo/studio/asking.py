@@ -29,7 +29,7 @@ from demo.studio.searching import Found, Searcher
 from demo.studio.styles import Styles
 from demo.studio.views import Asked
 from demo.studio.visibility import Viewer, ensure_owner
-from demo.studio.weights import weights_of
+from demo.studio.weights import weights_for
 from jobspec import SEEDS, Apply, Draw, Edit, Job, Pattern, PictureSize, Shapes, Warned, take_tags
 
 SIMILAR = 8  # similar prompts in an answer
@@ -121,7 +121,7 @@ class Asking:
             prompt=job.main_text, prompt_key=prompts.search_key(job.main_text), n=job.n, seed=job.seed,
             spec=job.to_row(), visibility=job.visibility, hidden=False, batch_key=batch_as.batch_key(),
             index_id=new_id(), attempt=0, request_id=request_id.current(),
-            weights=weights_of(self._settings.checkpoint),
+            weights=weights_for(job.kind, self._settings),
             warnings=[vars(one) for one in self._warnings(asked, job)],
         )  # fmt: skip
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from demo.store.errors import is_busy
 from demo.store.tables import Generation
 from demo.studio.prompts import reader_for
 from demo.studio.searching import Searcher
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from demo.studio.services import Services
 
 logger = logging.getLogger(__name__)
+ATTEMPTS, AGAIN_SECONDS = 60, 5.0  # while the database is busy or away
 
 
 def warm_up(services: Services) -> None:
@@ -28,15 +31,25 @@ def warm_up(services: Services) -> None:
     services.searcher.open()
     if not services.searcher.ready:
         return
-    try:
-        bring_in(services)
-        count = embed_anew(services.searcher, services)
-        if count:
-            logger.info("%d prompts were embedded by the encoder in use", count)
-        while read_words(services.database, reader_for(services.readiness.domain())) == AT_ONCE:
-            pass
-    except Exception:
-        logger.exception("the starter gallery or the index could not be prepared")
+    for _ in range(ATTEMPTS):
+        try:
+            _prepare(services)
+            return
+        except Exception as error:
+            if not is_busy(error):
+                logger.exception("the starter gallery or the index could not be prepared")
+                return
+            logger.warning("the starter gallery and the index wait for the database: %s", error)
+        time.sleep(AGAIN_SECONDS)
+
+
+def _prepare(services: Services) -> None:
+    bring_in(services)
+    count = embed_anew(services.searcher, services)
+    if count:
+        logger.info("%d prompts were embedded by the encoder in use", count)
+    while read_words(services.database, reader_for(services.readiness.domain())) == AT_ONCE:
+        pass
 
 
 def embed_anew(searcher: Searcher, services: Services) -> int:

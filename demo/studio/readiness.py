@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,7 @@ class Readiness:
     ) -> None:
         self._settings, self._database, self._storage, self._searcher = settings, database, storage, searcher
         self._space = space or Space(settings, database, storage)
+        self._lock = threading.Lock()
         self._heard: dict[str, tuple[float, float]] = {}  # worker -> heartbeat, and when (monotonic) it was new
         self._known: tuple[float, WorkerRow | None] = (float("-inf"), None)  # until when, a worker that was ready
 
@@ -72,7 +74,9 @@ class Readiness:
             return worker
         with self._database.look() as session:
             rows = list(session.scalars(select(WorkerRow)))
-        alive = [row for row in rows if self._speaks(row)]
+        with self._lock:
+            self._heard = {row.name: self._heard[row.name] for row in rows if row.name in self._heard}
+            alive = [row for row in rows if self._speaks(row)]
         own = weights_of(self._settings.checkpoint)
         mine = [row for row in alive if row.detail.get("weights", own) == own]  # an earlier version names none
         worker = max(mine or alive, key=lambda row: (row.state == "ready", row.heartbeat), default=None)

@@ -137,9 +137,9 @@ class Streams:
         """Once a second: tell new places in the queue, and end streams whose generation is gone or has ended."""
         with self._generations.database.look() as session:
             found = session.execute(select(Generation.id, Generation.status).where(Generation.id.in_(ids))).all()
-        status = dict(found)
+        status, asked = dict(found), set(ids)
         with self._lock:
-            streams = [stream for stream in self._all if stream.generation_id in set(ids)]
+            streams = [stream for stream in self._all if stream.generation_id in asked]
         for stream in streams:
             now = status.get(stream.generation_id)
             if now is None:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -37,21 +38,16 @@ from demo.studio.readiness import missing_checkpoint
 from demo.studio.searching import Encoder, Searcher
 from demo.studio.styles import KnownStyle, Styles
 from demo.studio.visibility import Viewer, image_visible_to
-from demo.studio.weights import weights_of
+from demo.studio.weights import FABRIC, fabric_weights, weights_of
 from demo.worker.drafts import Drafter, draws_drafts
-from demo.worker.finishing import Finisher, Finishing
+from demo.worker.finishing import Finisher, Finishing, Stopping, Telling
 from demo.worker.runners import MISSING, facts_of
 from jobspec import BatchStep, Cancelled, Order, Runner
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
-REPORT_SECONDS = 0.25  # steps faster than this share a report
 OPEN_AGAIN_SECONDS = 5.0
 STALL_SECONDS = 900.0  # without a step, in which a run counts as hung and its lease is not renewed
-
-
-class Stopping(Exception):
-    """The worker was asked to end while it draws: its jobs go back to the queue."""
 
 
 class Worker:
@@ -63,9 +59,9 @@ class Worker:
     ) -> None:  # fmt: skip
         self._settings, self._database, self._storage = settings, database, storage
         self._searcher, self._open_runners = searcher, open_runners
-        self._relay, self._weights = (
-            open_relay(settings),
-            Weights(database, weights_of(settings.checkpoint), settings.lease_seconds),
+        self._relay = open_relay(settings)
+        self._weights = Weights(
+            database, weights_of(settings.checkpoint), settings.lease_seconds, fabric=fabric_weights(settings)
         )
         database.tell = self._relay.tell
         self._queue = JobQueue(database, settings, new_identity(), self._relay, self._weights)
@@ -73,6 +69,7 @@ class Worker:
         self._wake = open_wake(settings)
         self._space = Space(settings, database, storage)
         self._styles = Styles(database)
+        self._beside = ThreadPoolExecutor(1, "telling")
         self._finishing = Finishing(Finisher(database, storage, searcher, self._queue, self._space))
         self._runners: Mapping[str, Runner] = {}
         self._running: list[Generation] = []
@@ -114,6 +111,7 @@ class Worker:
 
     def close(self) -> None:
         """Let go of the database; the last process that does leaves it whole, without a log beside it."""
+        self._beside.shutdown()
         self._relay.close()
         self._database.close()
 
@@ -173,6 +171,7 @@ class Worker:
                 logger.warning("no checkpoint to draw with: %s", problem)
             self._publish("missing", {"code": "checkpoint_missing", "message": problem})
             return False
+        self._weights.fabric = fabric_weights(self._settings) if any(kind in self._runners for kind in FABRIC) else ""
         facts = facts_of(self._runners)
         self._styles.replace(KnownStyle(**style) for style in cast("list[dict[str, str]]", facts.pop("styles", [])))
         facts["drafts"] = draws_drafts(self._settings, facts) and self._desk.open()
@@ -183,7 +182,7 @@ class Worker:
         return True
 
     def _publish(self, state: str, detail: dict) -> None:
-        self._state = (state, detail | {"weights": self._weights.own})
+        self._state = (state, detail | self._weights.told())
         state, detail = self._state
         row = WorkerRow(name=self._queue.worker, state=state, detail=detail, heartbeat=time.time())
         with self._database.write() as session:
@@ -212,14 +211,14 @@ class Worker:
         if not orders:
             return
         rows = [row for row, _ in orders]
-        run = _Run(self._queue, rows, self._stop)
+        telling = Telling(self._queue, rows, self._stop, self._beside)
 
         def on_step(progress: BatchStep) -> None:
             self._moved = time.monotonic()
-            run.on_step(progress)
+            telling.on_step(progress)
 
         try:
-            results = self._runners[rows[0].kind].run([order for _, order in orders], on_step, run.cancelled)
+            results = self._runners[rows[0].kind].run([order for _, order in orders], on_step, telling.cancelled)
         except Cancelled:
             return  # all of them were cancelled
         except Stopping:
@@ -281,37 +280,3 @@ class Worker:
         if row is None:
             raise ServiceError("source_gone")
         return pictures.decode(self._storage.read(row.files["final"])).convert("RGB"), row.recipe
-
-
-class _Run:
-    """One draw's callbacks: reports steps, asks whether anybody still waits."""
-
-    def __init__(self, queue: JobQueue, batch: list[Generation], stop: threading.Event) -> None:
-        self._queue, self._batch, self._stop = queue, batch, stop
-        self._jobs = [job for job in batch for _ in range(job.n)]  # of each picture
-        self._reported = self._asked = 0.0
-        self._done = 0
-
-    def on_step(self, progress: BatchStep) -> None:
-        self._done += 1
-        now = time.perf_counter()
-        if progress.step not in (1, progress.steps) and now - self._reported < REPORT_SECONDS:
-            return
-        self._reported = now
-        previews: dict[str, list[bytes]] = {job.id: [] for job in self._batch}
-        for job, picture in zip(self._jobs, progress.previews(), strict=False):  # none where pictures are judged
-            previews[job.id].append(pictures.preview(picture))
-        step = {"stage": progress.stage, "step": progress.step, "steps": progress.steps, "done": self._done,
-                "seconds_left": round(progress.seconds_left, 2)}  # fmt: skip
-        try:
-            self._queue.report([job.id for job in self._batch], step, previews)
-        except Exception as error:
-            if not is_busy(error):
-                raise
-            logger.warning("a step is not told: %s", error)  # the next one is
-
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the batch any more. Raises Stopping when the worker is to end."""
-        if self._stop.is_set():
-            raise Stopping
-        return not self._queue.still_running(self._batch)

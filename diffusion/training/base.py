@@ -1,7 +1,8 @@
 """Train the base U-Net: 128-px pictures from the English CLIP's hidden states, by rectified flow in latents.
 
 In: drawn pictures with captions made anew at every step. Out: `checkpoints/base` (U-Net, scheduler). One caption in
-ten is left out for classifier-free guidance. Text tower and autoencoder stay as they ship.
+ten is left out for classifier-free guidance. Text tower and autoencoder stay as they ship. Several processes
+(`accelerate launch`, `torchrun`) train as one with the batches of all of them.
 Ref: the layout of Rombach et al. 2022, arXiv:2112.10752.
 """
 
@@ -39,7 +40,8 @@ from fashion.pool import open_pool
 from fashion.scene import Garment, Scene, permutation_outfits
 from training.command import run_command
 from training.parts import sample_grid, save_part, trained_part, warm_start
-from training.run import Run, add_training_options, open_run, trainer_settings
+from training.processes import mean_over_processes, one_writes_first, prepared
+from training.run import Run, add_training_options, open_processes, open_run, trainer_settings
 from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -116,14 +118,19 @@ class FlowLesson:
         self._chances = needs / needs.sum()
 
     def batch(self, step: int) -> FlowBatch:
+        """This process's rows of a step; what decides them is chosen for the rows of all processes."""
         rng = np.random.default_rng((29, step))
         generator = torch.Generator().manual_seed(step)
-        indexes = rng.choice(self.pictures, self.size, p=self._chances)
-        flips = rng.random(self.size) < 0.5
+        rows = self._run.share.all_rows(self.size)
+        own = self._run.share.own(rows)
+        indexes = rng.choice(self.pictures, rows, p=self._chances)
+        flips = rng.random(rows) < 0.5
+        dropped = rng.random(rows) < CAPTIONS_DROPPED
+        texts = ["" if dropped[n] else self.caption(indexes[n], step, n) for n in range(rows)[own]]
+        indexes, flips = indexes[own], flips[own]
         clean = self._latents.read(indexes, flips).to(self._run.device, memory_format=self._run.memory_format)
-        texts = ["" if rng.random() < CAPTIONS_DROPPED else self.caption(i, step, n) for n, i in enumerate(indexes)]
-        times = logit_normal_times(self.size, generator).to(self._run.device)
-        noise = torch.randn(clean.shape, generator=generator).to(self._run.device)
+        times = logit_normal_times(rows, generator)[own].to(self._run.device)
+        noise = torch.randn((rows, *clean.shape[1:]), generator=generator)[own].to(self._run.device)
         noisy, goal = disturb(clean, noise, times)
         with self._run.autocast():
             hidden = self._conditioning.base(texts)
@@ -149,12 +156,13 @@ def main(argv: list[str] | None = None) -> None:
     add_training_options(parser, steps=20_000, batch=32, learning_rate=2e-3)
     parser.add_argument("--need", action="store_true", help="meet oftener the patterns that are drawn badly")
     options = parser.parse_args(argv)
-    run = open_run(options, "base")
+    run, accelerator = open_processes(open_run(options, "base"))
     vae, conditioning = open_frozen(options.checkpoints, run)
     unet = fresh_unet(vae, conditioning)
     first_step = warm_start(unet, run)
-    learner = SceneMap(unet).to(run.device)
-    lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)
+    learner = prepared(SceneMap(unet).to(run.device), accelerator)
+    with one_writes_first(accelerator):
+        lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = lesson.batch(step)
@@ -164,7 +172,8 @@ def main(argv: list[str] | None = None) -> None:
         labels[batch.flips] = labels[batch.flips, :, ::-1]
         scenes = [lesson.pool.scene(int(i)) for i in batch.indexes]
         targets = map_targets(labels, scenes, cells=maps["kind"].shape[-1])
-        mapped = map_loss(maps, {field: goal.to(run.device) for field, goal in targets.items()})
+        on_device = {field: goal.to(run.device) for field, goal in targets.items()}
+        mapped = map_loss(maps, on_device, lambda count: mean_over_processes(count.float(), accelerator))
         drawn = lesson.error(prediction, batch)
         plain = (prediction.detach().float() - batch.goal).square().mean()
         return {"loss": drawn + MAP_SHARE * mapped, "drawn": drawn, "plain": plain, "map": mapped}
@@ -173,12 +182,15 @@ def main(argv: list[str] | None = None) -> None:
         save_sample(unet_of(average), vae, conditioning, run, step)
 
     trainer = Trainer(
-        learner, step_losses, trainer_settings(options), run.folder, first_step=first_step, on_sample=on_sample
-    )
+        learner, step_losses, trainer_settings(options), run.folder, accelerator=accelerator, first_step=first_step,
+        on_sample=on_sample,
+    )  # fmt: skip
     result = trainer.run()
     unet.load_state_dict(unet_of(result.average))
-    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("drawn", float("nan")), 5)})
-    DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
+    if accelerator.is_main_process:
+        loss = round(result.losses.get("drawn", float("nan")), 5)
+        save_part(unet, run.part, step=result.step, facts={"loss": loss})
+        DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
 
 
 def fresh_unet(vae: AutoencoderTiny, conditioning: TextTower) -> UNet2DConditionModel:

@@ -3,8 +3,9 @@
 In: an imagefolder (`python -m fashion prepare` makes one of a catalogue), a checkpoint of any layout. Out: in the run's
 folder the style (diffusers' form, or kohya's), its log, and a grid of the same held-out prompts and seeds without it
 (upper rows) and with it. Only the LoRA's tensors change. A killed run goes on exactly; started again with the same
-options it ends with the same bytes. Captions are Korean, through the student, or English, through the checkpoint's own
-encoder. A style that is no better than none on held-out pictures is written but not offered: exit status 3.
+options it ends with the same bytes. Several processes (`accelerate launch`, `torchrun`) train as one with the batches
+of all of them. Captions are Korean, through the student, or English, through the checkpoint's own encoder. A style that
+is no better than none on held-out pictures is written but not offered: exit status 3.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from accelerate import Accelerator
 
 from diffusion.encoder import TextEncoder
 from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, write_style
@@ -27,6 +29,7 @@ from training.command import run_command
 from training.folders import runs_folder
 from training.optimizers import OptimizerSettings
 from training.parts import sample_grid
+from training.processes import open_accelerator, prepared, share_of
 from training.schedule import TrainerSettings
 from training.trainer import Trainer, TrainingResult
 
@@ -69,14 +72,23 @@ class StyleOutcome:
     training: TrainingResult
 
 
-def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path) -> StyleOutcome:
-    """Train in `folder` and write `<name>.safetensors` there. Raises ValueError for data that cannot be trained on."""
+def train_style(
+    settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path,
+    accelerator: Accelerator | None = None,
+) -> StyleOutcome:  # fmt: skip
+    """Train in `folder` and write `<name>.safetensors` there. Raises ValueError for data that cannot be trained on.
+
+    `accelerator`: of the processes that train together, of which the main one writes (default: one process).
+    """
+    accelerator = accelerator or open_accelerator(cpu=base.stage.device.type == "cpu")
+    main = accelerator.is_main_process
     pictures, left_out = read_pictures(settings.data, settings.language, settings.trigger)
     for reason in left_out:
         logger.warning("left out: %s", reason)
-    lesson = StyleLesson(base, pictures, settings.batch)
-    without, before = lesson.errors(), _grid(base, lesson)
+    lesson = StyleLesson(base, pictures, settings.batch, share=share_of(accelerator))
+    without, before = lesson.errors(), _grid(base, lesson) if main else None
     adapters = Adapters(base.unet, settings.rank, settings.layers)
+    lesson.through = shared = prepared(adapters, accelerator)
     logger.info(
         "%d pictures to train on, %d held out; %d numbers are trained in %d tensors", lesson.count,
         len(lesson.held_out), sum(each.numel() for each in adapters.parameters()), len(adapters.factors),
@@ -86,7 +98,10 @@ def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSetti
         return {"error": float(lesson.errors().mean()), "error_without": float(without.mean())}
 
     optimizer = OptimizerSettings(training.learning_rate, kind="adamw", weight_decay=0.0)
-    trainer = Trainer(adapters, lesson.losses, training, folder, optimizers={"lora": optimizer}, on_sample=held_out)
+    trainer = Trainer(
+        shared, lesson.losses, training, folder, optimizers={"lora": optimizer}, accelerator=accelerator,
+        on_sample=held_out,
+    )  # fmt: skip
     result = trainer.run()
     adapters.load_state_dict(result.average)
     adapters.check_base()
@@ -98,10 +113,11 @@ def train_style(settings: StyleSettings, base: StyleBase, training: TrainerSetti
         "error_without": round(float(without.mean()), 6),
     }
     path = folder / f"{settings.name}.safetensors"
-    write_style(adapters, path, facts, settings.form)
-    after = _grid(base, lesson)
-    if before is not None and after is not None:
-        sample_grid(torch.cat([before, after]), folder / "before-after.png", columns=len(before))
+    if main:
+        write_style(adapters, path, facts, settings.form)
+        after = _grid(base, lesson)
+        if before is not None and after is not None:
+            sample_grid(torch.cat([before, after]), folder / "before-after.png", columns=len(before))
     return StyleOutcome(path, offered, float(with_style.mean()), float(without.mean()), result)
 
 
@@ -152,9 +168,13 @@ def _train(options: argparse.Namespace) -> int:
         save_minutes=1.0, seed=options.seed,
     )  # fmt: skip
     student = open_student(options.encoder) if settings.language == "ko" else None
-    base = open_base(options.checkpoint, student, options.device)
+    accelerator = open_accelerator(cpu=True if options.device == "cpu" else None)
+    device = str(accelerator.device) if accelerator.num_processes > 1 else options.device
+    base = open_base(options.checkpoint, student, device)
     folder = options.runs / f"lora-{settings.name}"
-    outcome = train_style(settings, base, training, folder)
+    outcome = train_style(settings, base, training, folder, accelerator)
+    if not accelerator.is_main_process:
+        return 0
     errors = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
     print(f"{outcome.path}: step {outcome.training.step}, {errors}")
     if outcome.offered:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel, UNet2DConditionOutput
 from peft import LoraConfig
 from safetensors.torch import save
 from torch import nn
@@ -51,6 +51,11 @@ class Adapters(nn.Module):
     @property
     def unet(self) -> UNet2DConditionModel:
         return self._unet[0]
+
+    def forward(self, *inputs: object, **options: object) -> UNet2DConditionOutput:
+        """Call the U-Net: what several processes share gradients through has the factors alone as its parameters."""
+        said: UNet2DConditionOutput = self.unet(*inputs, **options)
+        return said
 
     def check_base(self) -> None:
         """Raise RuntimeError where anything but the factors has changed."""

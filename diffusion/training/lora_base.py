@@ -14,6 +14,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from PIL import Image
+from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from diffusion.encoder import LENGTH, TextEncoder
@@ -69,13 +70,17 @@ class StyleBase:
             return TextConditioning(hidden.clone(), pooled.clone())
         return TextConditioning(self._encoder.base(list(texts)).detach().float().clone())
 
-    def predict(self, noisy: torch.Tensor, timesteps: torch.Tensor, conditioning: TextConditioning) -> torch.Tensor:
+    def predict(
+        self, noisy: torch.Tensor, timesteps: torch.Tensor, conditioning: TextConditioning,
+        through: nn.Module | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """What the U-Net says; `through`: what to call in its place, which calls it."""
         added = None
         if conditioning.pooled is not None:
             side = noisy.shape[-1] * self.stage.factor
             ids = torch.tensor([[side, side, 0, 0, side, side]] * len(noisy), dtype=noisy.dtype, device=noisy.device)
             added = {"text_embeds": conditioning.pooled, "time_ids": ids}
-        return self.unet(noisy, timesteps, conditioning.hidden, added_cond_kwargs=added).sample
+        return (through or self.unet)(noisy, timesteps, conditioning.hidden, added_cond_kwargs=added).sample
 
     def draw(self, texts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image] | None:
         """A picture of each text by the checkpoint's own settings, without a refiner; None where it cannot be drawn."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from diffusion.pictures import to_pixels
@@ -21,6 +22,7 @@ from diffusion.training.lora_base import StyleBase, TextConditioning
 from fashion.dataset import METADATA, TEST, read_metadata
 from jobspec import PictureSize
 from pictures import UnreadablePicture, open_picture
+from training.processes import ONE_PROCESS, Share
 
 logger = logging.getLogger(__name__)
 COLUMNS = {"ko": "text_ko", "en": "text"}
@@ -106,13 +108,18 @@ class Captions:
 class StyleLesson:
     """Batches of disturbed latents with their captions, and the held-out error; everything is encoded once.
 
-    `most`: train on so many pictures only.
+    `most`: train on so many pictures only. `share`: the rows of a batch that this process trains on. `through`: what is
+    called in the U-Net's place while it trains.
     """
 
-    def __init__(self, base: StyleBase, pictures: Sequence[StylePicture], batch: int, most: int | None = None) -> None:
+    def __init__(
+        self, base: StyleBase, pictures: Sequence[StylePicture], batch: int, most: int | None = None,
+        share: Share = ONE_PROCESS,
+    ) -> None:  # fmt: skip
         trained, self.held_out = split(pictures)
         trained = trained[:most]
-        self.base, self.batch = base, batch
+        self.base, self.batch, self._share = base, batch, share
+        self.through: nn.Module | None = None
         self.count = len(trained)
         self._latents = _encoded(base, trained, mirrored=True)  # (2, n, c, h, w)
         self._conditioning = _conditioned(base, [each.text for each in trained] + [""])  # the last one: no caption
@@ -121,13 +128,14 @@ class StyleLesson:
 
     def losses(self, step: int) -> Mapping[str, torch.Tensor]:
         """Mean squared error of the prediction on the batch of a step."""
-        generator = torch.Generator().manual_seed(step)
-        picked = torch.randint(self.count, (self.batch,), generator=generator)
-        flips = torch.randint(2, (self.batch,), generator=generator)
-        dropped = torch.rand(self.batch, generator=generator) < CAPTIONS_DROPPED
-        conditioning = self._conditioning.rows(torch.where(dropped, self.count, picked))
-        noisy, timesteps, goal = self.base.disturb(self._latents[flips, picked], generator)
-        return {"loss": (self.base.predict(noisy, timesteps, conditioning) - goal).square().mean()}
+        generator, rows = torch.Generator().manual_seed(step), self._share.all_rows(self.batch)
+        picked = torch.randint(self.count, (rows,), generator=generator)
+        flips = torch.randint(2, (rows,), generator=generator)
+        dropped = torch.rand(rows, generator=generator) < CAPTIONS_DROPPED
+        own = self._share.own(rows)
+        conditioning = self._conditioning.rows(torch.where(dropped, self.count, picked)[own])
+        noisy, timesteps, goal = (each[own] for each in self.base.disturb(self._latents[flips, picked], generator))
+        return {"loss": (self.base.predict(noisy, timesteps, conditioning, self.through) - goal).square().mean()}
 
     def errors(self) -> torch.Tensor:
         """The error on each held-out picture (n,), the same noise and times at every call."""

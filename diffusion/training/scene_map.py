@@ -8,7 +8,7 @@ Ref: representation alignment, Yu et al. 2024, arXiv:2410.06940, with the truth 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -61,6 +61,16 @@ def map_targets(labels: np.ndarray, batch: Sequence[Scene], cells: int) -> dict[
     return {field: torch.from_numpy(map_) for field, map_ in targets.items()}
 
 
-def map_loss(logits: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Mean cross-entropy per cell, of attributes over the garments' cells only, summed over the fields."""
-    return sum(F.cross_entropy(logits[field].float(), targets[field], ignore_index=IGNORED) for field in FIELDS)  # type: ignore[return-value]
+def map_loss(
+    logits: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor],
+    mean_count: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.float,
+) -> torch.Tensor:  # fmt: skip
+    """Mean cross-entropy per cell, of attributes over the garments' cells only, summed over the fields.
+
+    `mean_count`: the mean over all processes of a number of cells, so that the mean of their losses is that per cell.
+    """
+    return torch.stack([
+        F.cross_entropy(logits[field].float(), targets[field], ignore_index=IGNORED, reduction="sum")
+        / mean_count((targets[field] != IGNORED).sum())
+        for field in FIELDS
+    ]).sum()  # fmt: skip
