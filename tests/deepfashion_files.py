@@ -28,10 +28,11 @@ KINDS = ("Blouse", "Dress", "Tee")
 
 @dataclass
 class FakeDeepFashion:
-    """`count` rows: row i has colour i % 4 + 1, sleeve i % 3 + 1, category i % 3 + 1, gender i % 2; every fourth row is
-    tested on."""
+    """`count` rows: row i has colour i % 4 + 1, sleeve i % 3 + 1, category i % 3 + 1, gender i % 2; every `tested`-th
+    row is tested on, which is of one colour if that is a multiple of 4."""
 
     count: int = 24
+    tested: int = 4
     captions: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     codes: dict[str, np.ndarray] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class FakeDeepFashion:
 
     @property
     def test_ind(self) -> np.ndarray:
-        return np.arange(4, self.count + 1, 4)  # 1-based
+        return np.arange(self.tested, self.count + 1, self.tested)  # 1-based
 
     @property
     def train_ind(self) -> np.ndarray:
@@ -187,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", choices=("5", "7.3"), default="5")
     options = parser.parse_args(argv)
     options.folder.mkdir(parents=True)
-    data = FakeDeepFashion(options.count)
+    data = FakeDeepFashion(options.count, tested=5)
     (write_version_5 if options.version == "5" else write_version_7_3)(options.folder, data)
     write_pictures(options.folder / "G2.h5", [drawn(i) for i in range(data.count)], "mean")
 

@@ -182,6 +182,28 @@ def test_a_damaged_file_is_named_with_the_cure(
     assert name in message and "copy it again" in message
 
 
+def test_damage_that_hdf5_raises_anything_for_is_told_of_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = files(tmp_path / "data") / "G2.h5"
+    path.write_bytes(path.read_bytes().replace(b"HEAP", b"HOAP", 1))  # the heap of its names
+    message = refused(tmp_path / "data", tmp_path / "out", capsys)
+    assert "G2.h5 is damaged" in message and "copy it again" in message
+
+
+def test_a_file_whose_reader_ends_its_process_is_named_with_the_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is a stand-in that ends itself by a signal, as a crash does."""
+    source, stand_in = files(tmp_path / "data"), tmp_path / "stand-in" / "scipy"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "io.py").write_text("import os, signal\n\ndef whosmat(path):\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))
+    message = refused(source, tmp_path / "out", capsys)
+    assert "language_original.mat is damaged" in message and "copy it again" in message
+
+
 def test_pictures_that_are_no_numbers_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = files(tmp_path / "data")
     with h5py.File(source / "G2.h5", "r+") as file:
