@@ -14,34 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from fashion.scorer import Detection
 
 FEWEST = 50  # pictures under which a distribution's distance says nothing
 DRAWS = 1000
 DISTANCE_DRAWS = 100  # a Fréchet distance costs milliseconds, a mean microseconds
 
 
-class SeenGarment(Protocol):
-    """One garment that a scorer sees (fashion.scorer.Detection)."""
-
-    garment: str
-    color: str
-    pattern: str
-    sleeve: str | None
-    hem: str | None
-    mask: np.ndarray
-    confidence: float
-
-
 class AttributeScorer(Protocol):
     """What the metrics need of a scorer (fashion.scorer.Scorer): detections and feature vectors (n, d)."""
 
-    def detect(self, pictures: Sequence[Image.Image]) -> Sequence[Sequence[SeenGarment]]: ...
+    def detect(self, pictures: Sequence[Image.Image], /) -> Sequence[Sequence[Detection]]: ...
 
-    def vectors(self, pictures: Sequence[Image.Image]) -> np.ndarray: ...
+    def vectors(self, pictures: Sequence[Image.Image], /) -> np.ndarray: ...
 
 
 class TooFewPictures(ValueError):
@@ -194,7 +185,7 @@ def inception_value(probabilities: np.ndarray) -> float:
     return float(np.exp(divergence.mean()))
 
 
-def garment_probabilities(seen: Sequence[Sequence[SeenGarment]], garments: Sequence[str]) -> np.ndarray:
+def garment_probabilities(seen: Sequence[Sequence[Detection]], garments: Sequence[str]) -> np.ndarray:
     """Rows (n, K + 1) over garments and "none": each picture's surest detection with its confidence, the rest even."""
     place = {garment: i for i, garment in enumerate(garments)}
     rows = np.zeros((len(seen), len(garments) + 1))
