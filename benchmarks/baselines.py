@@ -22,17 +22,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks import baselines_dcgan
+from benchmarks import baselines_dcgan, dcgan
 from benchmarks.drawn import BATCH, SCENE_STREAM, rate, scores_of, true_drawing
 from diffusion.baselines.captioned import text_vectors
 from diffusion.baselines.cvae import FACTS
-from diffusion.baselines.cvae_network import ConditionalVae
+from diffusion.baselines.cvae_network import WEIGHTS, ConditionalVae
 from diffusion.encoder import TextEncoder
 from diffusion.load import load_pipeline
 from diffusion.metrics import TooFewPictures, diversity, frechet_distance, sharpness
 from diffusion.pictures import from_pixels
 from diffusion.pipeline import DrawSettings, Shot, TwoStagePipeline
 from diffusion.training.lora import open_student
+from diffusion.weights import sha256_file
 from fashion.captions import caption
 from fashion.scene import Scene, scenes
 from fashion.scorer import Scorer
@@ -98,7 +99,7 @@ def _cvae(folder: Path, student: TextEncoder) -> Model:
     def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         return from_pixels(model.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
 
-    return Model("conditional VAE", draw, _size(model), trained=_trained(folder / FACTS))
+    return Model("conditional VAE", draw, _size(model), trained=_trained(folder / FACTS, folder / WEIGHTS))
 
 
 def _dcgan(folder: Path, student: TextEncoder) -> Model:
@@ -110,17 +111,18 @@ def _dcgan(folder: Path, student: TextEncoder) -> Model:
     def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         return from_pixels(network.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
 
-    return Model("DCGAN", draw, _size(network), trained=_trained(folder / baselines_dcgan.FACTS))
+    return Model("DCGAN", draw, _size(network), trained=_trained(folder / baselines_dcgan.FACTS, folder / dcgan.FILE))
 
 
 def _size(network: torch.nn.Module) -> int:
     return sum(each.numel() for each in network.parameters())
 
 
-def _trained(path: Path) -> str:
-    """On what a model was trained, as its training wrote it down."""
+def _trained(path: Path, weights: Path) -> str:
+    """On what a model was trained, as its training wrote it down, and the id of its weights."""
     facts = json.loads(path.read_text("utf-8"))
-    return f"{facts['step']:,} steps on {facts['trained_on']:,} pictures of {facts['size']} px"
+    told = f"{facts['step']:,} steps on {facts['trained_on']:,} pictures of {facts['size']} px"
+    return f"{told}, weights {sha256_file(weights)[:12]}"
 
 
 def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:

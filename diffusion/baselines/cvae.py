@@ -76,12 +76,12 @@ class CvaeSettings:
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Of the network for this size: the usual ones, the finest left out for smaller pictures."""
+        """Of the network for this size: the usual ones, the coarsest left out for smaller pictures."""
         usual = CvaeShape.channels
         levels = (self.size // 4).bit_length() - 1
         if not 1 <= levels <= len(usual) or self.size != 4 * 2**levels:
             raise ValueError(f"size is {self.size}: use 8, 16, 32, 64 or 128")
-        return usual[-levels:]
+        return usual[:levels]
 
 
 class CvaeLesson:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FEWEST = 50  # pictures under which a distribution's distance says nothing
 DRAWS = 1000
+_BLOCK = 512  # rows whose products with all others are in memory at once
 DISTANCE_DRAWS = 100  # a Fréchet distance costs milliseconds, a mean microseconds
 
 
@@ -204,8 +205,8 @@ def diversity(vectors: np.ndarray) -> np.ndarray:
         raise TooFewPictures(f"diversity needs (prompts, seeds, d) with two seeds or more, not {vectors.shape}")
     units = vectors / np.clip(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12, None)
     seeds = vectors.shape[1]
-    cosine = units @ units.transpose(0, 2, 1)  # (prompts, seeds, seeds)
-    return 1 - (cosine.sum((1, 2)) - seeds) / (seeds * (seeds - 1))
+    cosines = np.square(units.sum(axis=1, dtype=np.float64)).sum(axis=1)  # of all pairs, one with itself included
+    return 1 - (cosines - seeds) / (seeds * (seeds - 1))
 
 
 def sharpness(pictures: Sequence[Image.Image]) -> np.ndarray:
@@ -242,10 +243,15 @@ def _enough(rows: np.ndarray, what: str, least: int) -> None:
 
 def _mean_kernel(x: np.ndarray, y: np.ndarray, counts: np.ndarray, others: np.ndarray) -> float:
     """Mean of (x·y/d + 1)³ over pairs of rows, each counted so often, but for row i with row i."""
-    pairs = np.outer(counts, others).astype(np.float64)  # (n, m)
-    if len(x) == len(y):
-        np.fill_diagonal(pairs, 0)
-    return float(np.sum(pairs * (x @ y.T / x.shape[1] + 1) ** 3) / pairs.sum())
+    total = number = 0.0
+    for start in range(0, len(x), _BLOCK):
+        here = slice(start, start + _BLOCK)
+        pairs = np.outer(counts[here], others).astype(np.float64)  # (block, m)
+        if len(x) == len(y):
+            np.fill_diagonal(pairs[:, here], 0)
+        total += float(np.sum(pairs * (x[here] @ y.T / x.shape[1] + 1) ** 3))
+        number += float(pairs.sum())
+    return total / number
 
 
 def _laplacian(levels: np.ndarray) -> np.ndarray:

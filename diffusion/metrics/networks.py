@@ -164,17 +164,20 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
 
 
 def _built(library: str, architecture: str, known: Mapping[str, object]) -> nn.Module:
-    """A network without weights; raises ValueError where its library is not installed or does not know it."""
+    """A network without weights; raises ValueError where its library cannot be imported or does not know it."""
     try:
         if library == "timm":
-            import timm
-
-            return timm.create_model(architecture, pretrained=False, **known)
-        from torchvision.models import get_model
-
-        return get_model(architecture, weights=None, **known)
-    except ImportError as error:
-        raise ValueError(f"{architecture} needs {library}, which is not installed: pip install {library}") from error
+            from timm import create_model as build
+        else:
+            from torchvision.models import get_model as build
+    except ModuleNotFoundError as error:
+        missing = error.name or library
+        raise ValueError(f"{architecture} needs {missing}, which is not installed: pip install {missing}") from error
+    except (ImportError, RuntimeError) as error:  # of another torch: "operator torchvision::nms does not exist"
+        raise ValueError(f"{library} cannot be imported beside torch {torch.__version__} ({error}): install the "
+                         "torchvision that was released for this torch, from the same index") from error  # fmt: skip
+    try:
+        return build(architecture, **({"pretrained": False} if library == "timm" else {"weights": None}), **known)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{library} knows no {architecture!r}: {error}") from error
 
