@@ -1,4 +1,4 @@
-"""What does diffusion buy beside simpler models? `python -m benchmarks.baselines [--scenes 150] [--grid FILE]`
+"""What does diffusion buy beside simpler models? `python -m benchmarks.baselines [--scenes 100] [--grid FILE]`
 
 In: held-out scenes with their captions, the checkpoint, a conditional VAE (`python -m diffusion.baselines.cvae train`),
 a DCGAN that is told captions (`python -m benchmarks.baselines_dcgan`).
@@ -48,7 +48,7 @@ Drawer = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
 
 @dataclass(frozen=True)
 class Model:
-    """One line: what draws captions with seeds, and how many numbers it has. `trained`: on what, where it is not the
+    """One line: what draws captions with seeds, and how many numbers it has. `trained`: how far, where it is not the
     checkpoint's; `skipped`: why it is left out.
     """
 
@@ -119,10 +119,10 @@ def _size(network: torch.nn.Module) -> int:
 
 
 def _trained(path: Path, weights: Path) -> str:
-    """On what a model was trained, as its training wrote it down, and the id of its weights."""
+    """Steps, pictures and the id of the weights, as cells of a table: how far a model was trained here."""
     facts = json.loads(path.read_text("utf-8"))
-    told = f"{facts['step']:,} steps on {facts['trained_on']:,} pictures of {facts['size']} px"
-    return f"{told}, weights {sha256_file(weights)[:12]}"
+    told = (f"{facts['step']:,}", f"{facts['trained_on']:,} of {facts['size']} px", sha256_file(weights)[:12])
+    return " | ".join(told)
 
 
 def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:
@@ -146,10 +146,10 @@ def row(line: Line, asked: Sequence[Scene], scorer: Scorer, reference: np.ndarra
         far = f"{frechet_distance(vectors, reference):.2f}"
     except TooFewPictures:
         far = f"needs {vectors.shape[1] + 1} pictures"
-    apart = diversity(vectors.reshape(-1, SEEDS, vectors.shape[1])).mean()
+    apart = f"{diversity(vectors.reshape(-1, SEEDS, vectors.shape[1])).mean():.4f}" if line.model.draw else "-"
     seconds = "-" if line.seconds is None else f"{line.seconds:.3f}"
     parameters = f"{line.model.parameters / 1e6:.2f} M" if line.model.parameters else "-"
-    return (f"| {line.model.name} | {each:.1f} ({low:.1f} to {high:.1f}) | {whole:.1f} | {far} | {apart:.4f} | "
+    return (f"| {line.model.name} | {each:.1f} ({low:.1f} to {high:.1f}) | {whole:.1f} | {far} | {apart} | "
             f"{sharpness(pictures).mean():.1f} | {seconds} | {parameters} |")  # fmt: skip
 
 
@@ -187,8 +187,10 @@ def main(argv: Sequence[str] | None = None) -> int:
           "s a picture | parameters |\n|---|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
     for line in lines:
         print(row(line, asked, scorer, reference))
-    told = [f"{line.model.name}: {line.model.trained}" for line in lines if line.model.trained]
-    print("\n".join(["", *told, *skipped]))
+    told = [f"| {line.model.name} | {line.model.trained} |" for line in lines if line.model.trained]
+    if told:
+        print("\n".join(["", "| trained here | steps | pictures | weights |", "|---|---:|---:|---|", *told]))
+    print("\n".join(["", *skipped]))
     if options.grid:
         grid(lines, options.grid)
     return 0
@@ -203,9 +205,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, made_by in (("cvae", "diffusion.baselines.cvae train"), ("dcgan", "benchmarks.baselines_dcgan")):
         usual = runs_folder() / name
         parser.add_argument(f"--{name}", type=Path, default=usual, help=f"what python -m {made_by} wrote ({usual})")
-    parser.add_argument("--scenes", type=int, default=150, help="captions (default %(default)s)")
+    parser.add_argument("--scenes", type=int, default=100, help="captions (default %(default)s)")
     parser.add_argument("--reference", type=int, default=0, help="true drawings (default: as many as pictures)")
-    parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG or JPEG)")
+    parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG, JPEG or WebP)")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

@@ -1,6 +1,6 @@
 """A DCGAN that is told captions, for its line in `benchmarks.baselines`: an ancestor's network on pictures of garments.
 
-    python -m benchmarks.baselines_dcgan --data data/drawn --minutes 10 --out runs/dcgan
+    python -m benchmarks.baselines_dcgan --data data/scenes-128 --minutes 10 --out runs/dcgan
 
 In: an imagefolder, this project's text encoder. Out: a folder with the generator and what it was trained on. Batch 64;
 the rest is `benchmarks.dcgan`.

@@ -77,7 +77,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ("textile",),
     ),
     "baselines": Benchmark(
-        ("benchmarks.baselines", "--scenes", "150", "--grid", "docs/images/baselines.webp", "--threads", "1"),
+        ("benchmarks.baselines", "--scenes", "100", "--grid", "docs/images/baselines.webp", "--threads", "1"),
         (*DRAWING, REPORTING, "korean"),
     ),
     "describing": Benchmark(("benchmarks.describing", "--pictures", "200"), ("scorers", "clip")),

@@ -209,7 +209,7 @@ def test_a_dcgan_is_trained_on_captions_and_drawn_with(
              "--batch", "4"]  # fmt: skip
     assert baselines_dcgan.main(given) == 0
     model = baselines._dcgan(tmp_path / "out", Words())
-    assert model.trained.startswith("1 steps on 43 pictures of 64 px, weights ") and model.parameters > 3e6
+    assert model.trained.startswith("1 | 43 of 64 px | ") and model.parameters > 3e6
     one, same, other = (model.draw([text], [seed])[0] for text, seed in
                         (("a red square", 3), ("a red square", 3), ("a blue square", 3)))  # fmt: skip
     assert one.size == (64, 64) and one.tobytes() == same.tobytes() != other.tobytes()

@@ -43,7 +43,8 @@ def test_a_newcomer_comes_from_the_files_to_the_table_of_baselines(tmp_path: Pat
     for name in (
         "data/rows/deepfashion_processed.csv", "data/rows-stats/cloud_en.png", "runs/rows-clip-run/table.png",
         "runs/rows-clip-run/ranks.png", "runs/rows-checkpoint/finetuned.json",
-        "runs/finetune-rows-checkpoint/compare.png", "runs/cvae/samples.png", "data/cvae/0.png", "runs/baselines.webp",
+        "runs/finetune-rows-checkpoint/compare.png", "runs/rows-cvae/samples.png", "data/cvae/0.png",
+        "runs/baselines.webp",
     ):  # fmt: skip
         assert (tmp_path / name).is_file(), name
     assert all(f"| {name} |" in run.stdout for name in ("conditional VAE", "DCGAN", "base alone", "base and refiner"))
