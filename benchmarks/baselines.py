@@ -3,9 +3,9 @@
 In: held-out scenes with their captions, the checkpoint, a conditional VAE (`python -m diffusion.baselines.cvae train`),
 a DCGAN that is told captions (`python -m benchmarks.baselines_dcgan`).
 Out: one table over the same captions and seeds: attributes right by the reporting scorer, Fréchet distance of its
-features to true drawings of other scenes, diversity over seeds of one caption, sharpness, seconds a picture on this
-machine, and parameters of what draws (the text encoder aside); with `--grid`, a row of sample pictures for each line. A
-model that is not there is skipped with the reason.
+features to true drawings of other scenes, diversity over seeds of one caption, sharpness, processor seconds a picture
+(of which other work takes less than of seconds), and parameters of what draws (the text encoder aside); with `--grid`, a
+row of sample pictures for each line. A model that is not there is skipped with the reason.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Line:
-    """A model's pictures of all captions, and seconds a picture (None: not measured)."""
+    """A model's pictures of all captions, and processor seconds a picture (None: not measured)."""
 
     model: Model
     pictures: list[Image.Image]
@@ -126,13 +126,13 @@ def _trained(path: Path, weights: Path) -> str:
 
 
 def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:
-    """A model's pictures, and the median of seconds a picture over its batches, the first (which warms up) aside."""
+    """A model's pictures, and processor seconds a picture: the median over its batches, but for the first, a warm-up."""
     assert model.draw is not None
     pictures, times = list[Image.Image](), []
     for start in range(0, len(prompts), BATCH):
-        began = time.perf_counter()
+        began = time.process_time()
         pictures += model.draw(prompts[start : start + BATCH], seeds[start : start + BATCH])
-        times.append((time.perf_counter() - began) / len(prompts[start : start + BATCH]))
+        times.append((time.process_time() - began) / len(prompts[start : start + BATCH]))
     return Line(model, pictures, float(np.median(times[1:] or times)))
 
 
