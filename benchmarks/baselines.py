@@ -4,7 +4,7 @@ In: held-out scenes with their captions, the checkpoint, a conditional VAE (`pyt
 a DCGAN that is told captions (`python -m benchmarks.baselines_dcgan`).
 Out: one table over the same captions and seeds: attributes right by the reporting scorer, Fréchet distance of its
 features to true drawings of other scenes, diversity over seeds of one caption, sharpness, processor seconds a picture
-(of which other work takes less than of seconds), and parameters of what draws (the text encoder aside); with `--grid`, a
+(other work changes these less than seconds), and parameters of what draws (the text encoder aside); with `--grid`, a
 row of sample pictures for each line. A model that is not there is skipped with the reason.
 """
 
@@ -126,7 +126,7 @@ def _trained(path: Path, weights: Path) -> str:
 
 
 def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:
-    """A model's pictures, and processor seconds a picture: the median over its batches, but for the first, a warm-up."""
+    """A model's pictures, and processor seconds a picture: the median over its batches but the first, a warm-up."""
     assert model.draw is not None
     pictures, times = list[Image.Image](), []
     for start in range(0, len(prompts), BATCH):
