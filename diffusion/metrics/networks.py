@@ -165,11 +165,16 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
 
 def _built(library: str, architecture: str, known: Mapping[str, object]) -> nn.Module:
     """A network without weights; raises ValueError where its library cannot be imported or does not know it."""
+    build: Callable[..., nn.Module]
     try:
         if library == "timm":
-            from timm import create_model as build
+            import timm
+
+            build = timm.create_model
         else:
-            from torchvision.models import get_model as build
+            from torchvision.models import get_model
+
+            build = get_model
     except ModuleNotFoundError as error:
         missing = error.name or library
         raise ValueError(f"{architecture} needs {missing}, which is not installed: pip install {missing}") from error
