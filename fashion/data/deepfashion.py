@@ -28,7 +28,7 @@ from fashion.catalogue import Product
 from fashion.data.archives import find_file
 from fashion.data.deepfashion_labels import FIELDS, CodeNames, code_names
 from fashion.data.hdf5_pictures import AUTO, StoredPictures, open_pictures
-from fashion.data.matlab import Wanted, read_matlab
+from fashion.data.matlab import MatlabRequest, read_matlab
 from fashion.dataset import IMAGES, METADATA, TEST, TRAIN
 from fashion.shop_captions import describe
 from fashion.whole_folder import whole_folder
@@ -120,8 +120,8 @@ def read_deepfashion(settings: DeepFashionSettings, progress: bool = True) -> De
 def read_labels(language: Path, indices: Path, folder: Path) -> Labels:
     """Captions, codes and splits. Raises ValueError where their lengths or the indices do not fit."""
     told, split = read_matlab([
-        Wanted(language, list(FIELDS.values()), ["engJ", "nameList"]),
-        Wanted(indices, ["test_ind"], where_there=["train_ind"]),
+        MatlabRequest(language, list(FIELDS.values()), ["engJ", "nameList"]),
+        MatlabRequest(indices, ["test_ind"], where_there=["train_ind"]),
     ])  # fmt: skip
     captions, sources = told.texts["engJ"], told.texts["nameList"]
     codes = {name: told.numbers[variable] for name, variable in FIELDS.items()}

@@ -25,7 +25,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MatlabRequest:
     """The variables to read of a file; `where_there` are numbers that some releases lack."""
 
     path: Path
@@ -42,11 +42,11 @@ class MatlabVariables:
     texts: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-def read_matlab(files: Sequence[Wanted]) -> list[MatlabVariables]:
+def read_matlab(files: Sequence[MatlabRequest]) -> list[MatlabVariables]:
     """Read several files. Raises FileNotFoundError, or ValueError for a damaged file, a missing variable or a fraction."""
-    for wanted in files:
-        if not wanted.path.is_file():
-            raise FileNotFoundError(f"{wanted.path} is not there: copy it from the data set")
+    for asked in files:
+        if not asked.path.is_file():
+            raise FileNotFoundError(f"{asked.path} is not there: copy it from the data set")
     told = [[str(each.path), each.numbers, each.texts, each.where_there] for each in files]
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     run = subprocess.run(
@@ -69,7 +69,7 @@ def main() -> None:
     """Answer `read_matlab`: a line of JSON for each file, or one with "error"."""
     for path, numbers, texts, where_there in json.load(sys.stdin):
         try:
-            answer = _read(Wanted(Path(path), numbers, texts, where_there))
+            answer = _read(MatlabRequest(Path(path), numbers, texts, where_there))
         except ValueError as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), flush=True)
@@ -77,17 +77,17 @@ def main() -> None:
             return
 
 
-def _read(wanted: Wanted) -> dict[str, object]:
-    """What the wanted variables hold, ready for JSON."""
-    path, there = wanted.path, _variables(wanted.path)
-    if missing := [name for name in (*wanted.numbers, *wanted.texts) if name not in there]:
+def _read(asked: MatlabRequest) -> dict[str, object]:
+    """What the asked variables hold, ready for JSON."""
+    path, there = asked.path, _variables(asked.path)
+    if missing := [name for name in (*asked.numbers, *asked.texts) if name not in there]:
         raise ValueError(f"{path} has no variable {', '.join(missing)}; it has {', '.join(there) or 'none'}: "
                          "copy it again, if it is the file of that name of the data set")  # fmt: skip
-    names = [*wanted.numbers, *(name for name in wanted.where_there if name in there)]
+    names = [*asked.numbers, *(name for name in asked.where_there if name in there)]
     numbers = {name: _whole(path, name, values).tolist() for name, values in _values(path, names, _hdf5_numbers)}
     texts = {
         name: [_text(value) for value in np.asarray(values, dtype=object).ravel()]
-        for name, values in _values(path, wanted.texts, _hdf5_texts)
+        for name, values in _values(path, asked.texts, _hdf5_texts)
     }
     return {"numbers": numbers, "texts": texts}
 
