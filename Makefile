@@ -81,7 +81,7 @@ figures: $(VENV)/.dev  ## run the benchmarks that documents quote and write thei
 	$(PY) -m benchmarks.figures run $(FIGURES)
 
 bench: $(VENV)/.dev  ## print every benchmark's table (hours on two cores)
-	@for name in shop_titles describing drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation index search service page; do \
+	@for name in shop_titles describing drawing latents optimizers reading scorers checkpoint pipeline ko_clip korean ablation baselines index search service page; do \
 	  echo "== $$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 gallery: $(VENV)/.run  ## draw the starter gallery again (after the weights changed)

@@ -1,15 +1,17 @@
-"""What does diffusion buy beside simpler models? `python -m benchmarks.baselines --cvae runs/cvae [--scenes 200]`
+"""What does diffusion buy beside simpler models? `python -m benchmarks.baselines [--scenes 100] [--grid FILE]`
 
-In: held-out scenes with their captions, the checkpoint, a conditional VAE (`python -m diffusion.baselines.cvae train`).
+In: held-out scenes with their captions, the checkpoint, a conditional VAE (`python -m diffusion.baselines.cvae train`),
+a DCGAN that is told captions (`python -m benchmarks.baselines_dcgan`).
 Out: one table over the same captions and seeds: attributes right by the reporting scorer, Fréchet distance of its
-features to true drawings of other scenes, diversity over seeds of one caption, sharpness, seconds a picture on this
-machine, and parameters of what draws (the text encoder aside); with `--grid`, a row of sample pictures for each line. A
-model that is not there is skipped with the reason.
+features to true drawings of other scenes, diversity over seeds of one caption, sharpness, processor seconds a picture
+(other work changes these less than seconds), and parameters of what draws (the text encoder aside); with `--grid`, a
+row of sample pictures for each line. A model that is not there is skipped with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,42 +20,48 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.drawn import SCENE_STREAM, rate, scores_of, true_drawing
-from diffusion.baselines.cvae import text_vectors
-from diffusion.baselines.cvae_network import ConditionalVae
+from benchmarks import baselines_dcgan, dcgan
+from benchmarks.drawn import BATCH, SCENE_STREAM, rate, scores_of, true_drawing
+from diffusion.baselines.captioned import text_vectors
+from diffusion.baselines.cvae import FACTS
+from diffusion.baselines.cvae_network import WEIGHTS, ConditionalVae
 from diffusion.encoder import TextEncoder
 from diffusion.load import load_pipeline
 from diffusion.metrics import TooFewPictures, diversity, frechet_distance, sharpness
 from diffusion.pictures import from_pixels
 from diffusion.pipeline import DrawSettings, Shot, TwoStagePipeline
 from diffusion.training.lora import open_student
+from diffusion.weights import sha256_file
 from fashion.captions import caption
 from fashion.scene import Scene, scenes
 from fashion.scorer import Scorer
+from training.folders import runs_folder
 
 SEEDS = 2  # pictures of each caption
-SHOWN = 6
-BATCH = 8
-SIDE = 256  # of the grid's pictures and of what is compared
+SIDE = 256  # at which pictures are compared
+SHOWN, SHOWN_SIDE, NAME_WIDTH = 6, 144, 130  # pictures a row of the grid, and pixels
 REFERENCE_STREAM = 93  # true drawings that no line is asked to draw
 Drawer = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
 
 
 @dataclass(frozen=True)
 class Model:
-    """One line: what draws captions with seeds, and how many numbers it has. `skipped`: why it is left out."""
+    """One line: what draws captions with seeds, and how many numbers it has. `trained`: how far, where it is not the
+    checkpoint's; `skipped`: why it is left out.
+    """
 
     name: str
     draw: Drawer | None = None
     parameters: int = 0
+    trained: str = ""
     skipped: str = ""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A model's pictures of all captions, and seconds a picture (None: not measured)."""
+    """A model's pictures of all captions, and processor seconds a picture (None: not measured)."""
 
     model: Model
     pictures: list[Image.Image]
@@ -64,7 +72,8 @@ def models(options: argparse.Namespace) -> list[Model]:
     """The lines of the table."""
     pipeline = load_pipeline(options.checkpoint, dtype="float32")
     stages = {role: stage.unet_parameters + stage.vae_parameters for role, stage in pipeline.stages.items()}
-    found = [_cvae(options.cvae, options.encoder), _dcgan()]
+    student = open_student(options.encoder)
+    found = [_cvae(options.cvae, student), _dcgan(options.dcgan, student)]
     found.append(Model("base alone", _stages(pipeline, refine=False), stages["base"]))
     if "refiner" in stages:
         shared = pipeline.stages["base"].vae is pipeline.stages["refiner"].vae
@@ -81,31 +90,49 @@ def _stages(pipeline: TwoStagePipeline, refine: bool) -> Drawer:
     return draw
 
 
-def _cvae(folder: Path | None, encoder: Path) -> Model:
-    name = "conditional VAE"
-    if folder is None:
-        return Model(name, skipped="no --cvae: train one with python -m diffusion.baselines.cvae train")
-    model, student = ConditionalVae.load(folder), open_student(encoder)
-    return Model(name, _vae_drawer(model, student), sum(each.numel() for each in model.parameters()))
+def _cvae(folder: Path, student: TextEncoder) -> Model:
+    try:
+        model = ConditionalVae.load(folder)
+    except FileNotFoundError as error:
+        return Model("conditional VAE", skipped=str(error))
+
+    def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+        return from_pixels(model.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
+
+    return Model("conditional VAE", draw, _size(model), trained=_trained(folder / FACTS, folder / WEIGHTS))
 
 
-def _vae_drawer(model: ConditionalVae, student: TextEncoder) -> Drawer:
-    return lambda prompts, seeds: from_pixels(model.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
+def _dcgan(folder: Path, student: TextEncoder) -> Model:
+    try:
+        network = baselines_dcgan.load(folder)
+    except FileNotFoundError as error:
+        return Model("DCGAN", skipped=str(error))
+
+    def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+        return from_pixels(network.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
+
+    return Model("DCGAN", draw, _size(network), trained=_trained(folder / baselines_dcgan.FACTS, folder / dcgan.FILE))
 
 
-def _dcgan() -> Model:
-    """An ancestor's network draws cloth by its category: its line is in benchmarks.textile."""
-    return Model("DCGAN", skipped="benchmarks.textile_dcgan draws cloth by category and takes no caption of a garment")
+def _size(network: torch.nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def _trained(path: Path, weights: Path) -> str:
+    """Steps, pictures and the id of the weights, as cells of a table: how far a model was trained here."""
+    facts = json.loads(path.read_text("utf-8"))
+    told = (f"{facts['step']:,}", f"{facts['trained_on']:,} of {facts['size']} px", sha256_file(weights)[:12])
+    return " | ".join(told)
 
 
 def drawn(model: Model, prompts: Sequence[str], seeds: Sequence[int]) -> Line:
-    """A model's pictures, and the median of seconds a picture over its batches, the first (which warms up) aside."""
+    """A model's pictures, and processor seconds a picture: the median over its batches but the first, a warm-up."""
     assert model.draw is not None
     pictures, times = list[Image.Image](), []
     for start in range(0, len(prompts), BATCH):
-        began = time.perf_counter()
+        began = time.process_time()
         pictures += model.draw(prompts[start : start + BATCH], seeds[start : start + BATCH])
-        times.append((time.perf_counter() - began) / len(prompts[start : start + BATCH]))
+        times.append((time.process_time() - began) / len(prompts[start : start + BATCH]))
     return Line(model, pictures, float(np.median(times[1:] or times)))
 
 
@@ -119,21 +146,25 @@ def row(line: Line, asked: Sequence[Scene], scorer: Scorer, reference: np.ndarra
         far = f"{frechet_distance(vectors, reference):.2f}"
     except TooFewPictures:
         far = f"needs {vectors.shape[1] + 1} pictures"
-    apart = diversity(vectors.reshape(-1, SEEDS, vectors.shape[1])).mean()
+    apart = f"{diversity(vectors.reshape(-1, SEEDS, vectors.shape[1])).mean():.4f}" if line.model.draw else "-"
     seconds = "-" if line.seconds is None else f"{line.seconds:.3f}"
     parameters = f"{line.model.parameters / 1e6:.2f} M" if line.model.parameters else "-"
-    return (f"| {line.model.name} | {each:.1f} ({low:.1f} to {high:.1f}) | {whole:.1f} | {far} | {apart:.4f} | "
+    return (f"| {line.model.name} | {each:.1f} ({low:.1f} to {high:.1f}) | {whole:.1f} | {far} | {apart} | "
             f"{sharpness(pictures).mean():.1f} | {seconds} | {parameters} |")  # fmt: skip
 
 
 def grid(lines: Sequence[Line], path: Path) -> None:
-    """A row of the first pictures of different captions for each line, in the order of the table."""
+    """A row of the first pictures of different captions for each line, in the order of the table, behind its name."""
     columns = min(SHOWN, len(lines[0].pictures) // SEEDS)
-    sheet = Image.new("RGB", (columns * SIDE, len(lines) * SIDE), "white")
+    sheet = Image.new("RGB", (NAME_WIDTH + columns * SHOWN_SIDE, len(lines) * SHOWN_SIDE), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
     for y, line in enumerate(lines):
-        for x, picture in enumerate(line.pictures[: SHOWN * SEEDS : SEEDS]):
-            sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC), (x * SIDE, y * SIDE))
-    sheet.save(path)
+        pen.text((8, (y + 0.5) * SHOWN_SIDE), line.model.name.replace(" ", "\n"), "black", font, anchor="lm")
+        for x, picture in enumerate(line.pictures[: columns * SEEDS : SEEDS]):
+            shown = picture.resize((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+            sheet.paste(shown, (NAME_WIDTH + x * SHOWN_SIDE, y * SHOWN_SIDE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, quality=80)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -156,6 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
           "s a picture | parameters |\n|---|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
     for line in lines:
         print(row(line, asked, scorer, reference))
+    told = [f"| {line.model.name} | {line.model.trained} |" for line in lines if line.model.trained]
+    if told:
+        print("\n".join(["", "| trained here | steps | pictures | weights |", "|---|---:|---:|---|", *told]))
     print("\n".join(["", *skipped]))
     if options.grid:
         grid(lines, options.grid)
@@ -165,11 +199,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--encoder", type=Path, default=Path("checkpoints/korean"), help="of the conditional VAE")
-    parser.add_argument("--cvae", type=Path, help="a folder that python -m diffusion.baselines.cvae train wrote")
-    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument(
+        "--encoder", type=Path, default=Path("checkpoints/korean"), help="of the conditional VAE and the DCGAN"
+    )
+    for name, made_by in (("cvae", "diffusion.baselines.cvae train"), ("dcgan", "benchmarks.baselines_dcgan")):
+        usual = runs_folder() / name
+        parser.add_argument(f"--{name}", type=Path, default=usual, help=f"what python -m {made_by} wrote ({usual})")
+    parser.add_argument("--scenes", type=int, default=100, help="captions (default %(default)s)")
     parser.add_argument("--reference", type=int, default=0, help="true drawings (default: as many as pictures)")
-    parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG or JPEG)")
+    parser.add_argument("--grid", type=Path, help="write sample pictures here (PNG, JPEG or WebP)")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

@@ -76,6 +76,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         ("textile",),
     ),
+    "baselines": Benchmark(
+        ("benchmarks.baselines", "--scenes", "100", "--grid", "docs/images/baselines.webp", "--threads", "1"),
+        (*DRAWING, REPORTING, "korean"),
+    ),
     "describing": Benchmark(("benchmarks.describing", "--pictures", "200"), ("scorers", "clip")),
     "search": Benchmark(("benchmarks.search",), ("korean",)),
     "latents": Benchmark(("benchmarks.latents",), ("vae",)),

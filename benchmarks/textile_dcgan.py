@@ -2,70 +2,25 @@
 
     python -m benchmarks.textile_dcgan --cloth runs/textile-cloth --minutes 55 --out runs/textile-dcgan
 
-nz 100, batch 128, Adam 2e-4 with beta1 0.5, BCE (Radford et al. 2015, arXiv:1511.06434); the category is told to both
-networks (Mirza & Osindero 2014, arXiv:1411.1784). The palette is not: the cloth is shown in colours that suit it.
+Batch 128; the rest is `benchmarks.dcgan`. The category is told to both networks. The palette is not: the cloth is shown
+in colours that suit it.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from benchmarks.dcgan import FILE, SIDE, Generator, train
 from textile.categories import CATEGORY_IDS, RGB
 from textile.palettes import choose, painted
 from textile.training.cloth_set import ClothSet, open_cloth, weave_bank
-
-NZ, WIDTH, SIDE = 100, 64, 64
-FILE = "dcgan.safetensors"
-
-
-class Generator(nn.Module):
-    """z (n, 100) and categories (n,) → pictures (n, 3, 64, 64) in -1..1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.category = nn.Embedding(len(CATEGORY_IDS), NZ)
-        widths = (8 * WIDTH, 4 * WIDTH, 2 * WIDTH, WIDTH)
-        layers: list[nn.Module] = [
-            nn.ConvTranspose2d(2 * NZ, widths[0], 4, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(True),
-        ]
-        for a, b in zip(widths, widths[1:], strict=False):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(True)]
-        self.body = nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1), nn.Tanh())
-
-    def forward(self, z: Tensor, category: Tensor) -> Tensor:
-        return self.body(torch.cat([z, self.category(category)], dim=1)[:, :, None, None])
-
-
-class Discriminator(nn.Module):
-    """Pictures and categories → logits (n,)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.category = nn.Embedding(len(CATEGORY_IDS), SIDE * SIDE)
-        widths = (4, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)
-        layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
-            layers += [
-                nn.Conv2d(a, b, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(b) if a > 4 else nn.Identity(),
-                nn.LeakyReLU(0.2, True),
-            ]
-        self.body = nn.Sequential(*layers, nn.Conv2d(8 * WIDTH, 1, 4))
-
-    def forward(self, pictures: Tensor, category: Tensor) -> Tensor:
-        told = self.category(category).view(-1, 1, SIDE, SIDE)
-        return self.body(torch.cat([pictures, told], dim=1)).flatten()
 
 
 def colored(cloth: ClothSet, step: int, batch: int) -> tuple[Tensor, Tensor]:
@@ -85,36 +40,9 @@ def colored(cloth: ClothSet, step: int, batch: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1, torch.tensor(numbers)
 
 
-def train(cloth: ClothSet, minutes: float, batch: int, out: Path) -> int:
-    """Train for so many minutes; writes the generator and returns the steps."""
-    torch.manual_seed(0)
-    nets = Generator(), Discriminator()
-    for module in (*nets[0].modules(), *nets[1].modules()):
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-    generator, discriminator = nets
-    steps = [torch.optim.Adam(net.parameters(), 2e-4, betas=(0.5, 0.999)) for net in nets]
-    since, step = time.monotonic(), 0
-    while time.monotonic() - since < 60 * minutes:
-        real, category = colored(cloth, step, batch)
-        fake = generator(torch.randn(batch, NZ), category)
-        steps[1].zero_grad()
-        true, false = discriminator(real, category), discriminator(fake.detach(), category)
-        (
-            F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
-            + F.binary_cross_entropy_with_logits(false, torch.zeros_like(false))
-        ).backward()
-        steps[1].step()
-        steps[0].zero_grad()
-        said = discriminator(fake, category)
-        F.binary_cross_entropy_with_logits(said, torch.ones_like(said)).backward()
-        steps[0].step()
-        step += 1
-        if step % 20 == 0:
-            print(f"step {step}, {(time.monotonic() - since) / 60:.1f} minutes", flush=True)
-    out.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in generator.state_dict().items()}, out / FILE)
-    return step
+def by_category(width: int) -> nn.Module:
+    """What both networks are told of a category's number."""
+    return nn.Embedding(len(CATEGORY_IDS), width)
 
 
 class Reference:
@@ -125,14 +53,13 @@ class Reference:
 
     @torch.inference_mode()
     def __call__(self, category: str, palette: Sequence[RGB] | None, seeds: Sequence[int]) -> np.ndarray:
-        z = torch.cat([torch.randn(1, NZ, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
-        shown = self.network(z, torch.full((len(seeds),), CATEGORY_IDS.index(category)))
+        shown = self.network.sample(torch.full((len(seeds),), CATEGORY_IDS.index(category)), seeds)
         levels = ((shown + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         return np.tile(levels, (1, 2, 2, 1))
 
 
 def load_reference(folder: Path) -> Reference:
-    network = Generator()
+    network = Generator(by_category)
     network.load_state_dict(load_file(folder / FILE))
     return Reference(network)
 
@@ -146,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    print(f"{train(open_cloth(options.cloth), options.minutes, options.batch, options.out)} steps")
+    cloth = open_cloth(options.cloth)
+    generator, steps = train(by_category, lambda step: colored(cloth, step, options.batch), options.minutes)
+    options.out.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in generator.state_dict().items()}, options.out / FILE)
+    print(f"{steps} steps")
 
 
 if __name__ == "__main__":

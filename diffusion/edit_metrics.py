@@ -19,12 +19,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from diffusion.metrics import AttributeScorer, SeenGarment, clip_scores
+from diffusion.metrics import AttributeScorer, clip_scores
+
+if TYPE_CHECKING:
+    from fashion.scorer import Detection
 
 COLUMNS = ("source", "edited", "source_text", "target_text")
 FIGURES = ("clip", "directional", "psnr", "ssim", "l2", "changed", "kept", "attributes")
@@ -89,12 +92,12 @@ def directional(texts: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     return np.divide(cosines, lengths, out=np.zeros_like(cosines), where=lengths > 1e-9)
 
 
-def attribute_figures(before: Sequence[SeenGarment], after: Sequence[SeenGarment]) -> dict[str, float | str]:
+def attribute_figures(before: Sequence[Detection], after: Sequence[Detection]) -> dict[str, float | str]:
     """What a scorer sees of the source's garments in the edit: how many attributes changed, how many stayed, and the
     changes in words. A garment that is gone has all of them changed; garments are paired by kind, then in order.
     """
     left, changes, kept = list(after), [], 0
-    pairs: list[tuple[SeenGarment, SeenGarment | None]] = []
+    pairs: list[tuple[Detection, Detection | None]] = []
     for one in before:
         other = next((each for each in left if each.garment == one.garment), None)
         pairs.append((one, other))
@@ -158,7 +161,7 @@ def _scorer(checkpoint: Path) -> AttributeScorer | None:
     from fashion.scorer import Scorer
 
     folder = checkpoint / "scorers"
-    return cast(AttributeScorer, Scorer.load(folder, "reporting")) if folder.is_dir() else None
+    return Scorer.load(folder, "reporting") if folder.is_dir() else None
 
 
 def _table(rows: Sequence[Mapping[str, float | str]]) -> str:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from diffusion.metrics import (
     AttributeScorer,
     Comparison,
     Measure,
-    SeenGarment,
     attribute_accuracy,
     clip_scores,
     compare,
@@ -36,6 +35,7 @@ from diffusion.metrics import (
     kernel_distance,
     sharpness,
 )
+from diffusion.metrics.networks import channel_numbers, standardised
 from diffusion.parts import open_clip, open_tokenizer
 from diffusion.weights import read_json
 from fashion.lexicon import GARMENTS
@@ -51,7 +51,7 @@ class Judged:
     """One model's pictures as a scorer sees them."""
 
     pictures: Sequence[Image.Image]
-    seen: Sequence[Sequence[SeenGarment]]
+    seen: Sequence[Sequence[Detection]]
     vectors: np.ndarray
 
     @classmethod
@@ -68,7 +68,8 @@ class ClipJudge:
         self.tokenizer = open_tokenizer(folder)
         settings = folder / "preprocessor_config.json"
         known = read_json(settings) if settings.is_file() else {}
-        self.mean, self.deviation = (_channels(known.get(key)) for key in ("image_mean", "image_std"))
+        usual = (0.5, 0.5, 0.5)  # where a folder says nothing: pixels in -1..1, as ours is trained
+        self.mean, self.deviation = (channel_numbers(known.get(key), usual) for key in ("image_mean", "image_std"))
 
     @torch.inference_mode()
     def texts(self, prompts: Sequence[str]) -> np.ndarray:
@@ -84,11 +85,8 @@ class ClipJudge:
         """Unit rows (n, d)."""
         tower = self.model.config.vision_config
         assert tower is not None and not isinstance(tower, dict) and isinstance(tower.image_size, int)
-        side = tower.image_size
-        resized = [each.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for each in pictures]
-        levels = torch.from_numpy(np.stack([np.asarray(each) for each in resized])).permute(0, 3, 1, 2) / 255
         rows = []
-        for part in ((levels - self.mean) / self.deviation).split(32):
+        for part in standardised(pictures, tower.image_size, self.mean, self.deviation).split(32):
             pooled = self.model.vision_model(part.to(self.device)).pooler_output
             rows.append(F.normalize(self.model.visual_projection(pooled), dim=-1).cpu())
         return torch.cat(rows).numpy()
@@ -107,8 +105,7 @@ def compare_accuracy(scenes: Sequence[Scene], ours: Judged, theirs: Judged) -> l
 
 def _right(scenes: Sequence[Scene], judged: Judged) -> list[list[dict[str, bool]]]:
     """Per scene and asked garment, which attributes were seen right."""
-    seen = cast("Sequence[Sequence[Detection]]", judged.seen)  # `score` reads no more of them than `SeenGarment` has
-    return [[each.right for each in score(scene, found)] for scene, found in zip(scenes, seen, strict=True)]
+    return [[each.right for each in score(scene, found)] for scene, found in zip(scenes, judged.seen, strict=True)]
 
 
 def compare_distributions(ours: Judged, theirs: Judged, real: np.ndarray) -> list[Comparison]:
@@ -174,8 +171,3 @@ def _kernel(vectors: np.ndarray, real: np.ndarray) -> Measure:
 
 def _inception(probabilities: np.ndarray) -> Measure:
     return lambda pick: inception_analogue(probabilities[pick])
-
-
-def _channels(values: object) -> torch.Tensor:
-    """Three numbers as (3, 1, 1); 0.5 each where a folder says nothing (pixels in -1..1, as ours is trained)."""
-    return torch.tensor(values if isinstance(values, list) else [0.5] * 3, dtype=torch.float32).reshape(3, 1, 1)

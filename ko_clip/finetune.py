@@ -39,6 +39,7 @@ from ko_clip.imagefolder import PairStore, Preprocessing, open_pairs, read_pairs
 from ko_clip.train import quiet_libraries
 from ko_clip.train_further import TRAINED, PairReader, better, measure, train_further
 from training.command import run_command
+from training.folders import keep_plan
 from training.run import Run
 from training.schedule import TrainerSettings
 
@@ -168,13 +169,7 @@ def _open_run(settings: FinetuneSettings) -> Run:
 
 def _check_goes_on(settings: FinetuneSettings, run: Run, plan: Mapping[str, object]) -> None:
     """A run goes on only as what it was begun; a model in OUT is a rival only on the same held-out pairs."""
-    path = run.folder / "run.json"
-    begun = json.loads(path.read_text("utf-8")) if path.exists() else plan
-    if changed := [name for name in plan if begun[name] != plan[name]]:
-        raise ValueError(
-            f"{run.folder} holds a run of another {', '.join(changed)}: remove it to begin anew, or name another --run"
-        )
-    path.write_text(json.dumps(plan, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    keep_plan(run.folder, plan, "remove it to begin anew, or name another --run")
     there = finetuned_facts(settings.out)
     if there and there["origin"] != {name: value for name, value in plan.items() if name != "train"}:
         raise ValueError(f"{settings.out} holds a CLIP from another model, data or split: name another --out")

@@ -16,6 +16,13 @@ from ko_clip.train_further import Measurement
 TABLE, RANKS = "table.png", "ranks.png"
 _EDGES = (1, 2, 6, 11, 51, 101, 501, 1001, 5001)
 _LOWER_IS_BETTER = ("loss", "median_rank")
+_NAMES = {  # Korean and English
+    "r1": ("R@1, 두 방향 평균 (%)", "R@1, mean of both ways (%)"), "loss": ("손실", "loss"),
+    "text_to_image_r1": ("글 → 그림 R@1 (%)", "text → picture R@1 (%)"),
+    "text_to_image_r5": ("글 → 그림 R@5 (%)", "text → picture R@5 (%)"),
+    "image_to_text_r1": ("그림 → 글 R@1 (%)", "picture → text R@1 (%)"),
+    "image_to_text_r5": ("그림 → 글 R@5 (%)", "picture → text R@5 (%)"), "median_rank": ("순위 중앙값", "median rank"),
+}  # fmt: skip
 
 
 def draw_comparison(before: Measurement, after: Measurement, folder: Path) -> list[Path]:
@@ -23,7 +30,7 @@ def draw_comparison(before: Measurement, after: Measurement, folder: Path) -> li
     labels = charts.Labels.find()
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        (name, _shown(old), _shown(new), _verdict(name, old, new, labels))
+        (labels(*_NAMES.get(name, (name, name))), _shown(old), _shown(new), _verdict(name, old, new, labels))
         for name, old, new in _figures(before, after)
     ]  # fmt: skip
     head = ("", labels("전", "before"), labels("후", "after"), "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -28,10 +29,11 @@ KINDS = ("Blouse", "Dress", "Tee")
 
 @dataclass
 class FakeDeepFashion:
-    """`count` rows: row i has colour i % 4 + 1, sleeve i % 3 + 1, category i % 3 + 1, gender i % 2; every fourth row is
-    tested on."""
+    """`count` rows: row i has colour i % 4 + 1, sleeve i % 3 + 1, category i % 3 + 1, gender i % 2; every `tested`-th
+    row is tested on, which is of one colour if that is a multiple of 4."""
 
     count: int = 24
+    tested: int = 4
     captions: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     codes: dict[str, np.ndarray] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class FakeDeepFashion:
 
     @property
     def test_ind(self) -> np.ndarray:
-        return np.arange(4, self.count + 1, 4)  # 1-based
+        return np.arange(self.tested, self.count + 1, self.tested)  # 1-based
 
     @property
     def train_ind(self) -> np.ndarray:
@@ -179,18 +181,23 @@ def _seal(plain: bytes, password: bytes) -> bytes:
     return bytes(sealed)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write a data set of that form: `python -m tests.deepfashion_files FOLDER --count 200`."""
     parser = argparse.ArgumentParser("python -m tests.deepfashion_files", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="new folder")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--version", choices=("5", "7.3"), default="5")
     options = parser.parse_args(argv)
+    if options.folder.exists():
+        print(f"error: {options.folder} is there already: remove it, or name another folder", file=sys.stderr)
+        return 2
     options.folder.mkdir(parents=True)
-    data = FakeDeepFashion(options.count)
+    data = FakeDeepFashion(options.count, tested=5)
     (write_version_5 if options.version == "5" else write_version_7_3)(options.folder, data)
     write_pictures(options.folder / "G2.h5", [drawn(i) for i in range(data.count)], "mean")
+    print(f"{options.folder}: {data.count} pictures of our own in DeepFashion's files")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

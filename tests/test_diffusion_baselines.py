@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import baselines
+from benchmarks import baselines, baselines_dcgan
 from diffusion.baselines import cvae
-from diffusion.baselines.cvae import CvaeSettings, main, text_vectors, train
+from diffusion.baselines.captioned import PicturePairs, text_vectors
+from diffusion.baselines.cvae import CvaeSettings, main, train
 from diffusion.baselines.cvae_network import ConditionalVae, CvaeShape
 
 COLORS = {"red": (220, 30, 30), "blue": (30, 60, 220), "green": (20, 170, 60)}
@@ -159,9 +161,73 @@ def test_commands_train_and_sample(
     assert "train one with python -m diffusion.baselines.cvae train" in capsys.readouterr().err
 
 
-def test_a_model_that_is_not_there_is_skipped_with_its_reason() -> None:
-    assert baselines._cvae(None, Path("unused")).skipped.startswith("no --cvae")
-    assert "takes no caption of a garment" in baselines._dcgan().skipped
+def test_a_run_goes_on_only_with_the_pictures_and_settings_that_it_was_begun_with(
+    squares: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(squares, data)
+    train(settings(data, tmp_path / "out", steps=2), Words(), tmp_path / "run")
+    train(settings(data, tmp_path / "out", steps=3), Words(), tmp_path / "run")
+    with pytest.raises(ValueError, match="holds a run of another size: remove it, or name another --out"):
+        train(settings(data, tmp_path / "out", steps=3, size=8), Words(), tmp_path / "run")
+    Image.new("RGB", (16, 16)).save(data / "7.png")  # another picture under a name that is already known
+    with pytest.raises(ValueError, match="holds a run of another pictures"):
+        train(settings(data, tmp_path / "out", steps=3), Words(), tmp_path / "run")
+
+
+def test_pictures_that_were_replaced_are_read_again(squares: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(squares, data)
+
+    def read() -> torch.Tensor:
+        pairs = PicturePairs(data, "en", 16, Words(), tmp_path / "kept")
+        return pairs.pixels("trained", np.array([[one.path.name for one in pairs.trained].index("7.png")]))
+
+    before = read()
+    Image.new("RGB", (16, 16)).save(data / "7.png")
+    assert (read() == -1).all() and not torch.equal(read(), before)
+
+
+def test_vectors_of_another_encoder_are_refused(trained: Path) -> None:
+    with pytest.raises(ValueError, match=r"text vectors are \(1, 27\): \(n, 26\) are expected"):
+        ConditionalVae.load(trained).sample(torch.zeros(1, 27), [0])
+
+
+def test_a_model_that_is_not_there_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    for model, command in (
+        (baselines._cvae(tmp_path, Words()), "diffusion.baselines.cvae train"),
+        (baselines._dcgan(tmp_path, Words()), "benchmarks.baselines_dcgan"),
+    ):
+        assert model.draw is None and command in model.skipped
+
+
+def test_a_dcgan_is_trained_on_captions_and_drawn_with(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baselines_dcgan, "open_student", lambda folder: Words())
+    given = ["--data", str(squares), "--out", str(tmp_path / "out"), "--runs", str(tmp_path), "--minutes", "0",
+             "--batch", "4"]  # fmt: skip
+    assert baselines_dcgan.main(given) == 0
+    model = baselines._dcgan(tmp_path / "out", Words())
+    assert model.trained.startswith("1 | 43 of 64 px | ") and model.parameters > 3e6
+    one, same, other = (model.draw([text], [seed])[0] for text, seed in
+                        (("a red square", 3), ("a red square", 3), ("a blue square", 3)))  # fmt: skip
+    assert one.size == (64, 64) and one.tobytes() == same.tobytes() != other.tobytes()
+
+
+def test_samples_stand_in_a_row_behind_the_name_of_their_model(tmp_path: Path) -> None:
+    lines = [
+        baselines.Line(baselines.Model(name), [Image.new("RGB", (8, 8), color) for color in colors], None)
+        for name, colors in (("one", ("red", "red", "blue", "blue")), ("two", ("lime", "lime", "black", "black")))
+    ]
+    baselines.grid(lines, tmp_path / "new" / "grid.png")
+    with Image.open(tmp_path / "new" / "grid.png") as sheet:
+        side, left = baselines.SHOWN_SIDE, baselines.NAME_WIDTH
+        assert sheet.size == (left + 2 * side, 2 * side)
+        places = [(left + (x + 0.5) * side, (y + 0.5) * side) for y in (0, 1) for x in (0, 1)]
+        shown = [sheet.getpixel((int(x), int(y))) for x, y in places]
+        assert shown == [(255, 0, 0), (0, 0, 255), (0, 255, 0), (0, 0, 0)]
+        assert np.asarray(sheet.crop((0, 0, left, side)).convert("L")).min() < 100  # the name
 
 
 def test_every_model_is_given_the_same_captions_and_seeds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,6 +200,21 @@ def test_attribute_accuracy_counts_only_what_was_asked() -> None:
 def test_diversity_is_zero_for_copies_and_one_for_orthogonal_pictures() -> None:
     assert diversity(np.ones((2, 3, 4))) == pytest.approx([0, 0])
     assert diversity(np.eye(3)[None]) == pytest.approx([1])
+
+
+def test_folders_of_many_pictures_are_measured_in_little_memory() -> None:
+    """20,000 vectors: all pairs of them would take 3.2 GB."""
+    vectors = np.random.default_rng(0).normal(size=(20_000, 4))
+    pairs = vectors[:200] / np.linalg.norm(vectors[:200], axis=1, keepdims=True)
+    cosines = (pairs @ pairs.T)[np.triu_indices(200, 1)]
+    assert diversity(vectors[None, :200])[0] == pytest.approx(1 - cosines.mean())
+    tracemalloc.start()
+    try:
+        assert diversity(vectors[None])[0] == pytest.approx(1, abs=0.01)
+        assert kernel_distance(vectors[:6000], vectors[6000:12_000]) == pytest.approx(0, abs=0.01)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_sharpness_falls_with_blur() -> None:

@@ -165,6 +165,19 @@ def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
         open_features(str(tmp_path), Path("unused"), torch.device("cpu"))
 
 
+def test_a_torchvision_of_another_torch_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm imports torchvision, whose operators a torch of another release or index does not have."""
+    package = tmp_path / "packages" / "timm"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    monkeypatch.syspath_prepend(str(package.parent))
+    (tmp_path / "config.json").write_text('{"architecture": "inception_v3"}')
+    save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="timm cannot be imported beside torch .*nms does not exist.*the same index"):
+        open_features(str(tmp_path), Path("unused"), torch.device("cpu"))
+
+
 @pytest.mark.parametrize(("name", "content"), [
     ("metadata.jsonl", '{"file_name": "images/a.png", "text": "one"}\n{"file_name": "b.png", "text": "two"}\n'),
     ("captions.csv", "file_name,caption\na.png,one\nb.png,two\n"),

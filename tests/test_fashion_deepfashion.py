@@ -119,6 +119,15 @@ def test_labels_json_beside_the_data_names_codes(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "out")[1]["attributes"]["color"] == "navy"
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"color": {"two": "navy"}}', '{"color": "navy"}'])
+def test_a_labels_json_of_another_form_is_named_with_the_right_one(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = files(tmp_path / "data")
+    (source / "labels.json").write_text(text, "utf-8")
+    assert 'labels.json must be {"color": {"3": "navy"}}' in refused(source, tmp_path / "out", capsys)
+
+
 def test_no_photograph_is_trained_and_tested_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = FakeDeepFashion()
     data.sources[5] = data.sources[3]  # another row of a photograph that is tested on
@@ -180,6 +189,28 @@ def test_a_damaged_file_is_named_with_the_cure(
     (source / name).write_bytes(content[: int(keep * len(content)) if keep < 1 else int(keep)])
     message = refused(source, tmp_path / "out", capsys)
     assert name in message and "copy it again" in message
+
+
+def test_damage_that_hdf5_raises_anything_for_is_told_of_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = files(tmp_path / "data") / "G2.h5"
+    path.write_bytes(path.read_bytes().replace(b"HEAP", b"HOAP", 1))  # the heap of its names
+    message = refused(tmp_path / "data", tmp_path / "out", capsys)
+    assert "G2.h5 is damaged" in message and "copy it again" in message
+
+
+def test_a_file_whose_reader_ends_its_process_is_named_with_the_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is a stand-in that ends itself by a signal, as a crash does."""
+    source, stand_in = files(tmp_path / "data"), tmp_path / "stand-in" / "scipy"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "io.py").write_text("import os, signal\n\ndef whosmat(path):\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))
+    message = refused(source, tmp_path / "out", capsys)
+    assert "language_original.mat is damaged" in message and "copy it again" in message
 
 
 def test_pictures_that_are_no_numbers_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,6 +287,28 @@ def test_a_password_that_is_missing_or_wrong_is_told(
     message = refused(sealed, tmp_path / "out", capsys)
     assert said in message and PASSWORD in message
     assert "gucci" not in message
+
+
+@pytest.mark.parametrize("keep", [0, 60, 0.5])
+def test_a_damaged_archive_is_named_with_the_cure(
+    keep: float, sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PASSWORD, "prada")
+    content = (sealed / "G2.zip").read_bytes()
+    (sealed / "G2.zip").write_bytes(content[: int(keep * len(content)) if keep < 1 else int(keep)])
+    message = refused(sealed, tmp_path / "out", capsys)
+    assert "G2.zip is damaged or no zip archive" in message and "copy it again" in message
+
+
+def test_an_archive_with_one_damaged_byte_is_named(
+    sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PASSWORD, "prada")
+    content = bytearray((sealed / "G2.zip").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (sealed / "G2.zip").write_bytes(content)
+    message = refused(sealed, tmp_path / "out", capsys)
+    assert "G2.zip is damaged, or DEEPFASHION_PASSWORD is not its password" in message
 
 
 # --- size -----------------------------------------------------------------------------------------------------------

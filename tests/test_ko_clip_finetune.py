@@ -17,12 +17,13 @@ from safetensors.torch import load_file
 from transformers import CLIPModel
 from transformers.utils import logging as hub_logging
 
+from fashion import charts
 from ko_clip import finetune
 from ko_clip.english import EnglishClipShape, train_tokenizer
 from ko_clip.finetune import FinetuneSettings, main
-from ko_clip.finetune_charts import RANKS, TABLE
+from ko_clip.finetune_charts import RANKS, TABLE, draw_comparison
 from ko_clip.imagefolder import Preprocessing, open_pairs, read_pairs, split_pairs
-from ko_clip.train_further import Batches, Best, _freeze, better, ranks_of
+from ko_clip.train_further import Batches, Best, Measurement, _freeze, better, ranks_of
 from training.state import load_average
 
 COLORS = {
@@ -139,6 +140,21 @@ def test_the_table_and_the_ranks_before_and_after_are_drawn(tuned: Path) -> None
     for name in (TABLE, RANKS):
         with Image.open(tuned.with_name("out-run") / name) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_table_calls_every_figure_by_its_name_in_the_language_of_its_labels(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(charts, "table", lambda rows, *_: told.extend(row[0] for row in rows))
+    monkeypatch.setattr(charts, "histogram", lambda *_: None)
+    monkeypatch.setattr(charts.Labels, "find", lambda: charts.Labels("font" if language == "ko" else None))
+    names = ("r1", "loss", *(f"{way}_r{top}" for way in ("text_to_image", "image_to_text") for top in (1, 5)))
+    found = Measurement(dict.fromkeys(names, 1.0), np.array([1, 2]))
+    draw_comparison(found, found, tmp_path)
+    assert len(told) == 7 and not any("_" in name for name in told)
+    assert ("글 → 그림 R@1 (%)" in told) == (language == "ko")
 
 
 def test_a_rank_is_the_place_of_the_right_partner() -> None:

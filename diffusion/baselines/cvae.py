@@ -18,18 +18,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from diffusion.baselines.captioned import PicturePairs, text_vectors
 from diffusion.baselines.cvae_network import ConditionalVae, CvaeShape
 from diffusion.encoder import TextEncoder
-from diffusion.pictures import from_pixels, to_pixels
+from diffusion.pictures import from_pixels
 from diffusion.precision import choose_device
 from diffusion.training.lora import open_student
-from diffusion.training.lora_lesson import COLUMNS, StylePicture, read_pictures, split
-from jobspec import PictureSize
-from pictures import UnreadablePicture, open_picture
+from diffusion.training.lora_lesson import COLUMNS
 from training.command import run_command
-from training.folders import runs_folder
+from training.folders import keep_plan, runs_folder
 from training.optimizers import OptimizerSettings
 from training.parts import sample_grid
 from training.schedule import TrainerSettings
@@ -78,62 +76,54 @@ class CvaeSettings:
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Of the network for this size: the usual ones, the finest left out for smaller pictures."""
+        """Of the network for this size: the usual ones, the coarsest left out for smaller pictures."""
         usual = CvaeShape.channels
         levels = (self.size // 4).bit_length() - 1
         if not 1 <= levels <= len(usual) or self.size != 4 * 2**levels:
             raise ValueError(f"size is {self.size}: use 8, 16, 32, 64 or 128")
-        return usual[-levels:]
+        return usual[:levels]
 
 
 class CvaeLesson:
-    """Pictures uint8 (n, 3, s, s) in one mapped file, text vectors (n, t), and batches that the step alone decides."""
+    """The losses of a batch that the step alone decides, and those of the held-out pictures."""
 
     def __init__(self, settings: CvaeSettings, encoder: TextEncoder, kept: Path) -> None:
-        pictures, left_out = read_pictures(settings.data, settings.language)
-        for reason in left_out:
-            logger.warning("left out: %s", reason)
         self.settings = settings
-        self.trained, self.held_out = split(pictures)
-        self.levels = {name: _levels(each, settings.size, kept / f"{name}.npy") for name, each in
-                       (("trained", self.trained), ("held_out", self.held_out))}  # fmt: skip
-        self.texts = {name: text_vectors(encoder, [one.text for one in each]) for name, each in
-                      (("trained", self.trained), ("held_out", self.held_out))}  # fmt: skip
+        self.pictures = PicturePairs(settings.data, settings.language, settings.size, encoder, kept)
 
     def losses(self, model: ConditionalVae, step: int, steps: int) -> Mapping[str, torch.Tensor]:
-        rng = np.random.default_rng((self.settings.seed, step))
-        rows = rng.integers(len(self.trained), size=self.settings.batch)
-        flips = rng.random(len(rows)) < 0.5
-        pixels = self.pixels("trained", rows)
-        pixels[flips] = pixels[flips].flip(-1)
-        noise = torch.randn(len(rows), model.shape.code, generator=torch.Generator().manual_seed(step))
-        pixels, texts, noise = (each.to(model.device) for each in (pixels, self.texts["trained"][rows], noise))
+        pixels, texts = self.pictures.batch(self.settings.seed, step, self.settings.batch)
+        noise = torch.randn(len(texts), model.shape.code, generator=torch.Generator().manual_seed(step))
+        pixels, texts, noise = (each.to(model.device) for each in (pixels, texts, noise))
         return model.losses(pixels, texts, noise, self.settings.weight(step, steps))
-
-    def pixels(self, name: str, rows: np.ndarray) -> torch.Tensor:
-        """float32 (len(rows), 3, s, s) in -1..1."""
-        return torch.from_numpy(np.stack([self.levels[name][row] for row in rows])).float().div(127.5).sub(1)
 
     @torch.no_grad()
     def validation(self, model: ConditionalVae) -> dict[str, float]:
         """The losses on held-out pictures at the full weight of the KL term, the same noise every time."""
         found: dict[str, float] = {}
-        generator = torch.Generator().manual_seed(0)
-        for rows in np.array_split(np.arange(len(self.held_out)), max(1, len(self.held_out) // _AT_ONCE)):
+        generator, count = torch.Generator().manual_seed(0), len(self.pictures.held_out)
+        for rows in np.array_split(np.arange(count), max(1, count // _AT_ONCE)):
             noise = torch.randn(len(rows), model.shape.code, generator=generator)
-            told = (self.pixels("held_out", rows), self.texts["held_out"][rows], noise)
+            told = (self.pictures.pixels("held_out", rows), self.pictures.texts["held_out"][rows], noise)
             pixels, texts, noise = (each.to(model.device) for each in told)
             losses = model.losses(pixels, texts, noise, self.settings.full_weight)
             for name, value in losses.items():
-                found[name] = found.get(name, 0.0) + float(value) * len(rows) / len(self.held_out)
+                found[name] = found.get(name, 0.0) + float(value) * len(rows) / count
         return found
 
 
 def train(settings: CvaeSettings, encoder: TextEncoder, run: Path) -> dict[str, float]:
-    """Train in the folder `run` and write the network, figures and samples to `out`; the held-out losses."""
+    """Train in the folder `run` and write the network, figures and samples to `out`; the held-out losses.
+
+    Raises ValueError for a folder that holds a run of other pictures or of another network.
+    """
     lesson = CvaeLesson(settings, encoder, run)
+    plan = {"pictures": lesson.pictures.id, "language": settings.language, "size": settings.size,
+            "batch": settings.batch, "beta": settings.beta, "seed": settings.seed}  # fmt: skip
+    keep_plan(run, plan, "remove it, or name another --out")
+    pictures = lesson.pictures
     torch.manual_seed(settings.seed)
-    shape = CvaeShape(lesson.texts["trained"].shape[1], settings.size, channels=settings.channels)
+    shape = CvaeShape(pictures.text_width, settings.size, channels=settings.channels)
     model = ConditionalVae(shape).to(choose_device(settings.device))
     schedule = TrainerSettings(
         steps=settings.steps, minutes=settings.minutes, finish=settings.minutes is not None,
@@ -149,42 +139,15 @@ def train(settings: CvaeSettings, encoder: TextEncoder, run: Path) -> dict[str, 
     model.eval()
     figures = lesson.validation(model)
     model.save(settings.out)
-    facts = {"step": result.step, "language": settings.language, "trained_on": len(lesson.trained),
-             "held_out": len(lesson.held_out), "parameters": sum(p.numel() for p in model.parameters()),
+    facts = {"step": result.step, "language": settings.language, "size": settings.size,
+             "trained_on": len(pictures.trained), "held_out": len(pictures.held_out),
+             "parameters": sum(p.numel() for p in model.parameters()),
              **{name: round(value, 6) for name, value in figures.items()}}  # fmt: skip
     (settings.out / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    rows = np.arange(min(SHOWN, len(lesson.held_out)))
-    drawn = model.sample(lesson.texts["held_out"][rows], [int(row) for row in rows]).cpu()
-    sample_grid(torch.cat([lesson.pixels("held_out", rows), drawn]), settings.out / "samples.png", columns=len(rows))
+    rows = np.arange(min(SHOWN, len(pictures.held_out)))
+    drawn = model.sample(pictures.texts["held_out"][rows], [int(row) for row in rows]).cpu()
+    sample_grid(torch.cat([pictures.pixels("held_out", rows), drawn]), settings.out / "samples.png", columns=len(rows))
     return figures
-
-
-@torch.no_grad()
-def text_vectors(encoder: TextEncoder, texts: Sequence[str]) -> torch.Tensor:
-    """The mean of a text's hidden states, (n, t); each different text is encoded once."""
-    distinct = list(dict.fromkeys(texts))
-    parts = [encoder.base(distinct[i : i + _AT_ONCE]).float().mean(dim=1) for i in range(0, len(distinct), _AT_ONCE)]
-    places = {text: i for i, text in enumerate(distinct)}
-    return torch.cat(parts).cpu()[[places[text] for text in texts]].clone()  # of no inference mode: it is learnt from
-
-
-def _levels(pictures: Sequence[StylePicture], size: int, path: Path) -> np.ndarray:
-    """Pictures as uint8 (n, 3, size, size), mapped from a file that is written once for a data set."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = path.with_suffix(".json")
-    told = json.dumps([size, [str(each.path) for each in pictures]])
-    if not (path.is_file() and names.is_file() and names.read_text("utf-8") == told):
-        names.unlink(missing_ok=True)
-        levels = np.lib.format.open_memmap(path, "w+", np.uint8, (len(pictures), 3, size, size))
-        for place, shown in enumerate(tqdm(pictures, unit="picture", desc=path.stem, disable=None)):
-            try:
-                pixels = to_pixels(open_picture(shown.path), PictureSize.square(size))[0]
-            except UnreadablePicture as error:
-                raise ValueError(f"{shown.path.name} cannot be read ({error}): leave it out of the metadata") from error
-            levels[place] = pixels.mul(255).round().byte().numpy()
-        levels.flush()
-        names.write_text(told, "utf-8")
-    return np.load(path, mmap_mode="r")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -59,14 +59,21 @@ class ConditionalVae(nn.Module):
         side = self.shape.size
         if pictures.shape[1:] != (3, side, side):
             raise ValueError(f"pictures are {tuple(pictures.shape)}: (n, 3, {side}, {side}) are expected")
-        told = torch.cat([self.down(pictures).flatten(1), self.text(texts)], dim=1)
+        told = torch.cat([self.down(pictures).flatten(1), self._read(texts)], dim=1)
         mean, log_variance = self.code(told).chunk(2, dim=1)
         return mean, log_variance.clamp(-12, 8)
 
     def decode(self, code: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
         """Pictures (n, 3, s, s) in -1..1."""
-        begun = self.begin(torch.cat([code, self.text(texts)], dim=1))
+        begun = self.begin(torch.cat([code, self._read(texts)], dim=1))
         return torch.tanh(self.up(begun.view(len(code), -1, _COARSEST, _COARSEST)))
+
+    def _read(self, texts: torch.Tensor) -> torch.Tensor:
+        width = self.shape.text_width
+        if texts.shape[1:] != (width,):
+            raise ValueError(f"text vectors are {tuple(texts.shape)}: (n, {width}) are expected, of the encoder that "
+                             "this network was trained with")  # fmt: skip
+        return self.text(texts)
 
     def losses(
         self, pictures: torch.Tensor, texts: torch.Tensor, noise: torch.Tensor, kl_weight: float

@@ -14,34 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
+if TYPE_CHECKING:
+    from fashion.scorer import Detection
+
 FEWEST = 50  # pictures under which a distribution's distance says nothing
 DRAWS = 1000
+_BLOCK = 512  # rows whose products with all others are in memory at once
 DISTANCE_DRAWS = 100  # a Fréchet distance costs milliseconds, a mean microseconds
-
-
-class SeenGarment(Protocol):
-    """One garment that a scorer sees (fashion.scorer.Detection)."""
-
-    garment: str
-    color: str
-    pattern: str
-    sleeve: str | None
-    hem: str | None
-    mask: np.ndarray
-    confidence: float
 
 
 class AttributeScorer(Protocol):
     """What the metrics need of a scorer (fashion.scorer.Scorer): detections and feature vectors (n, d)."""
 
-    def detect(self, pictures: Sequence[Image.Image]) -> Sequence[Sequence[SeenGarment]]: ...
+    def detect(self, pictures: Sequence[Image.Image], /) -> Sequence[Sequence[Detection]]: ...
 
-    def vectors(self, pictures: Sequence[Image.Image]) -> np.ndarray: ...
+    def vectors(self, pictures: Sequence[Image.Image], /) -> np.ndarray: ...
 
 
 class TooFewPictures(ValueError):
@@ -194,7 +186,7 @@ def inception_value(probabilities: np.ndarray) -> float:
     return float(np.exp(divergence.mean()))
 
 
-def garment_probabilities(seen: Sequence[Sequence[SeenGarment]], garments: Sequence[str]) -> np.ndarray:
+def garment_probabilities(seen: Sequence[Sequence[Detection]], garments: Sequence[str]) -> np.ndarray:
     """Rows (n, K + 1) over garments and "none": each picture's surest detection with its confidence, the rest even."""
     place = {garment: i for i, garment in enumerate(garments)}
     rows = np.zeros((len(seen), len(garments) + 1))
@@ -213,8 +205,8 @@ def diversity(vectors: np.ndarray) -> np.ndarray:
         raise TooFewPictures(f"diversity needs (prompts, seeds, d) with two seeds or more, not {vectors.shape}")
     units = vectors / np.clip(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12, None)
     seeds = vectors.shape[1]
-    cosine = units @ units.transpose(0, 2, 1)  # (prompts, seeds, seeds)
-    return 1 - (cosine.sum((1, 2)) - seeds) / (seeds * (seeds - 1))
+    cosines = np.square(units.sum(axis=1, dtype=np.float64)).sum(axis=1)  # of all pairs, one with itself included
+    return 1 - (cosines - seeds) / (seeds * (seeds - 1))
 
 
 def sharpness(pictures: Sequence[Image.Image]) -> np.ndarray:
@@ -251,10 +243,15 @@ def _enough(rows: np.ndarray, what: str, least: int) -> None:
 
 def _mean_kernel(x: np.ndarray, y: np.ndarray, counts: np.ndarray, others: np.ndarray) -> float:
     """Mean of (x·y/d + 1)³ over pairs of rows, each counted so often, but for row i with row i."""
-    pairs = np.outer(counts, others).astype(np.float64)  # (n, m)
-    if len(x) == len(y):
-        np.fill_diagonal(pairs, 0)
-    return float(np.sum(pairs * (x @ y.T / x.shape[1] + 1) ** 3) / pairs.sum())
+    total = number = 0.0
+    for start in range(0, len(x), _BLOCK):
+        here = slice(start, start + _BLOCK)
+        pairs = np.outer(counts[here], others).astype(np.float64)  # (block, m)
+        if len(x) == len(y):
+            np.fill_diagonal(pairs[:, here], 0)
+        total += float(np.sum(pairs * (x[here] @ y.T / x.shape[1] + 1) ** 3))
+        number += float(pairs.sum())
+    return total / number
 
 
 def _laplacian(levels: np.ndarray) -> np.ndarray:

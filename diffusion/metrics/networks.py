@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from diffusion.metrics import SeenGarment, garment_probabilities
+from diffusion.metrics import garment_probabilities
 from diffusion.weights import read_json, weight_files
 
 OWN = "scorer"
@@ -70,8 +70,8 @@ class OwnFeatures:
         self._kinds = [garment.id for garment in GARMENTS]
 
     def read(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
-        seen = cast("Sequence[Sequence[SeenGarment]]", self._scorer.detect(pictures))
-        return self._scorer.vectors(pictures), garment_probabilities(seen, self._kinds)
+        probabilities = garment_probabilities(self._scorer.detect(pictures), self._kinds)
+        return self._scorer.vectors(pictures), probabilities
 
 
 @dataclass
@@ -89,12 +89,23 @@ class Classifier:
 
     @torch.inference_mode()
     def read(self, pictures: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
-        size = (self.side, self.side)
-        levels = np.stack([np.asarray(each.convert("RGB").resize(size, Image.Resampling.BICUBIC)) for each in pictures])
-        pixels = torch.from_numpy(levels).permute(0, 3, 1, 2).float() / 255
-        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in (self.mean, self.deviation))
-        found = self.features(((pixels - mean) / deviation).to(self.device))
+        found = self.features(standardised(pictures, self.side, self.mean, self.deviation).to(self.device))
         return found.float().cpu().numpy(), F.softmax(self.head(found).float(), dim=-1).cpu().numpy()
+
+
+def standardised(
+    pictures: Sequence[Image.Image], side: int, mean: Sequence[float], deviation: Sequence[float]
+) -> torch.Tensor:
+    """Pictures as (n, 3, side, side), of each channel its mean taken away and divided by its deviation."""
+    resized = [each.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for each in pictures]
+    pixels = torch.from_numpy(np.stack([np.asarray(each) for each in resized])).permute(0, 3, 1, 2).float() / 255
+    means, deviations = (torch.tensor(each, dtype=torch.float32).view(3, 1, 1) for each in (mean, deviation))
+    return (pixels - means) / deviations
+
+
+def channel_numbers(values: object, usual: Sequence[float]) -> Sequence[float]:
+    """Three numbers of a settings file, or the usual ones where it has none."""
+    return [float(each) for each in values] if isinstance(values, list | tuple) and len(values) == 3 else usual
 
 
 def _of_transformers(folder: Path, kind: str, device: torch.device) -> Classifier:
@@ -113,7 +124,8 @@ def _of_transformers(folder: Path, kind: str, device: torch.device) -> Classifie
         model(pixel_values=pixels)
         return seen[-1]
 
-    mean, deviation = _three(settings.get("image_mean"), IMAGENET[0]), _three(settings.get("image_std"), IMAGENET[1])
+    mean, deviation = (channel_numbers(settings.get(name), usual) for name, usual in
+                       zip(("image_mean", "image_std"), IMAGENET, strict=True))  # fmt: skip
     side = _side_of(settings.get("crop_size") or settings.get("size")) or 224
     return Classifier(
         f"{kind} (transformers) of {folder.name}", False, features, classify, side, mean, deviation, device
@@ -137,7 +149,8 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
     told = config.get("pretrained_cfg")
     settings = told if isinstance(told, dict) else config
     side = _side_of(settings.get("input_size")) or (299 if _INCEPTION in architecture else 224)
-    mean, deviation = _three(settings.get("mean"), IMAGENET[0]), _three(settings.get("std"), IMAGENET[1])
+    mean, deviation = (channel_numbers(settings.get(name), usual) for name, usual in
+                       zip(("mean", "std"), IMAGENET, strict=True))  # fmt: skip
     classify, seen = _last_linear(model), list[torch.Tensor]()
     classify.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
 
@@ -151,17 +164,25 @@ def _by_name(folder: Path, architecture: str, config: dict[str, object], device:
 
 
 def _built(library: str, architecture: str, known: Mapping[str, object]) -> nn.Module:
-    """A network without weights; raises ValueError where its library is not installed or does not know it."""
+    """A network without weights; raises ValueError where its library cannot be imported or does not know it."""
+    build: Callable[..., nn.Module]
     try:
         if library == "timm":
             import timm
 
-            return timm.create_model(architecture, pretrained=False, **known)
-        from torchvision.models import get_model
+            build = timm.create_model
+        else:
+            from torchvision.models import get_model
 
-        return get_model(architecture, weights=None, **known)
-    except ImportError as error:
-        raise ValueError(f"{architecture} needs {library}, which is not installed: pip install {library}") from error
+            build = get_model
+    except ModuleNotFoundError as error:
+        missing = error.name or library
+        raise ValueError(f"{architecture} needs {missing}, which is not installed: pip install {missing}") from error
+    except (ImportError, RuntimeError) as error:  # of another torch: "operator torchvision::nms does not exist"
+        raise ValueError(f"{library} cannot be imported beside torch {torch.__version__} ({error}): install the "
+                         "torchvision that was released for this torch, from the same index") from error  # fmt: skip
+    try:
+        return build(architecture, **({"pretrained": False} if library == "timm" else {"weights": None}), **known)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{library} knows no {architecture!r}: {error}") from error
 
@@ -172,10 +193,6 @@ def _last_linear(model: nn.Module) -> nn.Linear:
     if not layers:
         raise ValueError(f"{type(model).__name__} has no linear layer: it is no classifier")
     return layers[-1]
-
-
-def _three(values: object, usual: Sequence[float]) -> Sequence[float]:
-    return [float(each) for each in values] if isinstance(values, list | tuple) and len(values) == 3 else usual
 
 
 def _side_of(size: object) -> int | None:

@@ -10,7 +10,6 @@ measured before and after on the same noise. Exit status: 0 better, 2 wrong inpu
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import sys
@@ -31,9 +30,8 @@ from diffusion.training.finetuned_folder import check_out, stored_dtype, write_f
 from diffusion.training.lora import open_student
 from diffusion.training.lora_base import StyleBase, open_base
 from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures, split
-from diffusion.weights import read_json
 from training.command import run_command
-from training.folders import runs_folder
+from training.folders import keep_plan, runs_folder
 from training.optimizers import OptimizerSettings
 from training.parts import sample_grid
 from training.processes import has_bfloat16
@@ -125,8 +123,9 @@ def finetune(settings: UNetFinetuneSettings) -> UNetFinetuneOutcome:
         logger.warning("left out: %s", reason)
     base = open_base(spec.stages["base"].root, student, str(run.device))
     card = data_card(settings.data, settings.language, pictures, len(split(pictures)[1]))
-    _check_goes_on(run, {"base": base.id, "data": card, "what": settings.what, "batch": settings.batch,
-                         "pictures": settings.pictures, "seed": settings.seed})  # fmt: skip
+    plan = {"base": base.id, "data": card, "what": settings.what, "batch": settings.batch,
+            "pictures": settings.pictures, "seed": settings.seed}  # fmt: skip
+    keep_plan(run.folder, plan, "remove it, or name another --out")
     lesson = StyleLesson(base, pictures, settings.batch, most=settings.pictures)
     before = (lesson.errors(), lesson.trained_errors())
     count = choose_trained(base, settings.what)
@@ -162,16 +161,6 @@ def _train(settings: UNetFinetuneSettings, run: Run, base: StyleBase, lesson: St
     base.unet.load_state_dict(result.average)
     base.unet.eval().requires_grad_(False)
     return result.step
-
-
-def _check_goes_on(run: Run, plan: Mapping[str, object]) -> None:
-    """A run goes on only as what it was begun. Raises ValueError naming what has changed."""
-    path = run.folder / "run.json"
-    begun = read_json(path) if path.is_file() else plan
-    if changed := [name for name in plan if begun.get(name) != plan[name]]:
-        raise ValueError(f"{run.folder} holds a run of another {', '.join(changed)}: remove it, or name another --out")
-    run.folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def choose_trained(base: StyleBase, what: str) -> int:

@@ -28,7 +28,7 @@ from fashion.catalogue import Product
 from fashion.data.archives import find_file
 from fashion.data.deepfashion_labels import FIELDS, CodeNames, code_names
 from fashion.data.hdf5_pictures import AUTO, StoredPictures, open_pictures
-from fashion.data.matlab import read_numbers, read_texts, variables
+from fashion.data.matlab import MatlabRequest, read_matlab
 from fashion.dataset import IMAGES, METADATA, TEST, TRAIN
 from fashion.shop_captions import describe
 from fashion.whole_folder import whole_folder
@@ -119,27 +119,28 @@ def read_deepfashion(settings: DeepFashionSettings, progress: bool = True) -> De
 
 def read_labels(language: Path, indices: Path, folder: Path) -> Labels:
     """Captions, codes and splits. Raises ValueError where their lengths or the indices do not fit."""
-    captions, sources = read_texts(language, "engJ"), read_texts(language, "nameList")
-    found = read_numbers(language, list(FIELDS.values()))
-    codes = {name: found[variable] for name, variable in FIELDS.items()}
-    lengths = {"engJ": len(captions), "nameList": len(sources)} | {v: len(found[v]) for v in FIELDS.values()}
+    told, split = read_matlab([
+        MatlabRequest(language, list(FIELDS.values()), ["engJ", "nameList"]),
+        MatlabRequest(indices, ["test_ind"], where_there=["train_ind"]),
+    ])  # fmt: skip
+    captions, sources = told.texts["engJ"], told.texts["nameList"]
+    codes = {name: told.numbers[variable] for name, variable in FIELDS.items()}
+    lengths = {name: len(values) for name, values in (*told.texts.items(), *told.numbers.items())}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise ValueError(f"{language} has variables of different lengths ({told}): copy it again")
-    splits = _splits(indices, sources)
+    splits = _splits(indices, split.numbers, sources)
     return Labels(captions, sources, codes, splits, code_names(codes, captions, sources, folder))
 
 
-def _splits(indices: Path, sources: list[str]) -> list[str]:
+def _splits(indices: Path, found: Mapping[str, np.ndarray], sources: list[str]) -> list[str]:
     """The split of each row: test if test_ind names it, else train if train_ind does or is not there.
 
     No photograph is on both sides: a row to train on whose photograph the test set has is OF_TEST.
     """
-    with_train = "train_ind" in variables(indices)
-    found = read_numbers(indices, ["test_ind", *(["train_ind"] if with_train else [])])
     places = {name: _places(indices, name, values, len(sources)) for name, values in found.items()}
     test = set(places["test_ind"].tolist())
-    train = set(places["train_ind"].tolist()) if with_train else set(range(len(sources))) - test
+    train = set(places["train_ind"].tolist()) if "train_ind" in places else set(range(len(sources))) - test
     photographs = {sources[place] for place in test}
 
     def split(place: int) -> str:

@@ -63,16 +63,16 @@ def open_pictures(path: Path, scale: str = AUTO) -> Iterator[StoredPictures]:
         raise ValueError(f"scale is {scale!r}: use {', '.join((AUTO, *SCALES))}")
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there: copy it from the data set")
-    try:
+    with _damage_named(path):
         file = h5py.File(path, rdcc_nbytes=_LARGEST_READ // 2)
-    except OSError as error:
-        raise ValueError(f"{path} is damaged or no HDF5 file ({str(error)[:120]}): copy it again") from error
     with file:
-        if PICTURES not in file:
-            raise ValueError(f"{path} has no {PICTURES}; it has {', '.join(file) or 'nothing'}: is it G2.h5?")
-        dataset = file[PICTURES]
+        with _damage_named(path):
+            dataset, means = file.get(PICTURES), file.get(MEAN)
+            names = ", ".join(file) or "nothing"
+        if not isinstance(dataset, h5py.Dataset):
+            raise ValueError(f"{path} has no {PICTURES}; it has {names}: is it G2.h5?")
         turned = _is_turned(path, dataset)
-        mean = _mean_of(path, file, dataset)
+        mean = _mean_of(path, means, dataset)
         found = StoredPictures(path, dataset, mean, "mean" if mean is not None else "unit", turned)
         if scale == AUTO and mean is None:
             scale = _scale_of(found)
@@ -81,6 +81,15 @@ def open_pictures(path: Path, scale: str = AUTO) -> Iterator[StoredPictures]:
             raise ValueError(f"{path} has no {MEAN} to add: choose another --scale")
         logger.info("%s: %d pictures, values read as %s", path.name, len(found), scale)
         yield StoredPictures(path, dataset, mean if scale == "mean" else None, scale, turned)
+
+
+@contextmanager
+def _damage_named(path: Path, where: str = " or no HDF5 file") -> Iterator[None]:
+    """Say of the file what HDF5 raises of a damaged one: OSError, RuntimeError or KeyError, by what is damaged."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged{where} ({str(error)[:120]}): copy it again") from error
 
 
 def _is_turned(path: Path, dataset: h5py.Dataset) -> bool:
@@ -92,10 +101,11 @@ def _is_turned(path: Path, dataset: h5py.Dataset) -> bool:
     raise ValueError(f"{path}: {PICTURES} is {shape}: (n, 3, columns, rows) as MATLAB's HDF5 has it is expected")
 
 
-def _mean_of(path: Path, file: h5py.File, dataset: h5py.Dataset) -> np.ndarray | None:
-    if MEAN not in file:
+def _mean_of(path: Path, means: object, dataset: h5py.Dataset) -> np.ndarray | None:
+    if not isinstance(means, h5py.Dataset):
         return None
-    mean = np.asarray(file[MEAN][()], dtype=np.float32)
+    with _damage_named(path):
+        mean = np.asarray(means[()], dtype=np.float32)
     mean = mean.reshape(mean.shape[-3:]) if mean.ndim >= 3 else mean
     if mean.shape != tuple(dataset.shape[1:]):
         raise ValueError(f"{path}: {MEAN} is {mean.shape}, a picture of {PICTURES} is {tuple(dataset.shape[1:])}")
@@ -120,11 +130,8 @@ def _scale_of(pictures: StoredPictures) -> str:
 
 
 def _stored(pictures: StoredPictures, start: int, stop: int) -> np.ndarray:
-    try:
+    with _damage_named(pictures.path, f" at pictures {start} to {stop - 1}"):
         return np.asarray(pictures.dataset[start:stop], dtype=np.float32)
-    except OSError as error:
-        raise ValueError(f"{pictures.path} is damaged at pictures {start} to {stop - 1} ({str(error)[:120]}): "
-                         "copy it again") from error  # fmt: skip
 
 
 def _levels(values: np.ndarray, mean: np.ndarray | None, scale: str) -> np.ndarray:
