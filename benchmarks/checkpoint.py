@@ -36,7 +36,7 @@ from benchmarks.drawn import (
 )
 from diffusion.load import load_pipeline
 from diffusion.metrics import clip_scores, diversity, frechet_distance, kernel_distance, sharpness
-from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
+from diffusion.pictures import color_fixed, enlarged, from_pixels, pixels_of
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings
 from fashion.drawing import draw, draw_masks
@@ -149,15 +149,13 @@ def color_fixes_table(pipeline: TwoStagePipeline, scorer: Scorer, groups: Mappin
 def _color_fixed(what: DrawnSet, sigma: float) -> list[Image.Image]:
     fixed = []
     for base, final in zip(what.base, what.final, strict=True):
-        fixed += from_pixels(
-            color_fixed(to_pixels(final, PictureSize.square(final.width)), _enlarged(base, final), sigma)
-        )
+        fixed += from_pixels(color_fixed(pixels_of(final), _enlarged(base, final), sigma))
     return fixed
 
 
 def _enlarged(base: Image.Image, final: Image.Image) -> torch.Tensor:
     """The base's picture as pixels (1, 3, s, s) of the final one's size, as the refiner was given it."""
-    return enlarged(to_pixels(base, PictureSize.square(base.width)), PictureSize.square(final.width))
+    return enlarged(pixels_of(base), PictureSize.square(final.width))
 
 
 def distribution_table(pipeline: TwoStagePipeline, scorer: Scorer, what: DrawnSet, seeds: int, clip: Path) -> list[str]:

@@ -19,6 +19,11 @@ def to_pixels(image: Image.Image, size: PictureSize) -> torch.Tensor:
     return pixels.permute(2, 0, 1)[None].contiguous()
 
 
+def pixels_of(image: Image.Image) -> torch.Tensor:
+    """A picture in its own size as (1, 3, h, w)."""
+    return to_pixels(image, PictureSize(image.height, image.width))
+
+
 def flat(image: Image.Image) -> Image.Image:
     """A picture in RGB: upright, transparency over white."""
     upright = ImageOps.exif_transpose(image).convert("RGBA")

@@ -237,11 +237,10 @@ def _settled_size(job: Draw, source: Mapping[str, object] | None, shapes: Shapes
     asked = job.width, job.height
     if asked == (None, None):
         settings = source.get("settings") if source is not None else None
-        drawn = (settings.get("width"), settings.get("height")) if isinstance(settings, Mapping) else (None, None)
-        width, height = drawn if isinstance(drawn[0], int) and isinstance(drawn[1], int) else (None, None)
-        if shapes is None or width is None or not shapes.takes(PictureSize(height, width)):
-            return {"width": None, "height": None}
-        return {"width": width, "height": height}
+        width, height = map(settings.get, ("width", "height")) if isinstance(settings, Mapping) else (None, None)
+        if shapes and isinstance(width, int) and isinstance(height, int) and shapes.takes(PictureSize(height, width)):
+            return {"width": width, "height": height}
+        return {"width": None, "height": None}
     if shapes is None:
         return {"width": job.width, "height": job.height}
     size = PictureSize(job.height or shapes.side, job.width or shapes.side)

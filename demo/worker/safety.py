@@ -19,6 +19,7 @@ from PIL import Image
 from diffusion.progress import Progress
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings, Shot
+from jobspec import Shapes
 
 if TYPE_CHECKING:
     from demo.worker.drawing import Drawn, Pipeline
@@ -47,6 +48,10 @@ class CheckedPipeline:
     def __init__(self, pipeline: Pipeline, judge: Judge) -> None:
         self._pipeline, self._judge = pipeline, judge
         self.checkpoint_id, self.domain = pipeline.checkpoint_id, pipeline.domain
+
+    @property
+    def shapes(self) -> Shapes:
+        return self._pipeline.shapes
 
     @property
     def default_settings(self) -> DrawSettings:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from diffusion.encoder import TextEncoder
 from diffusion.load import load_pipeline
-from diffusion.pictures import to_pixels
+from diffusion.pictures import pixels_of
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.precision import choose_device
 from diffusion.specs import resolve
@@ -195,7 +195,7 @@ def compare(settings: UNetFinetuneSettings, outcome: UNetFinetuneOutcome) -> boo
         pipeline = load_pipeline(checkpoint, student, device=settings.device, dtype="float32")
         shots = [Shot(text, seed=seed) for seed, text in enumerate(outcome.prompts)]
         sides.append(pipeline.draw(shots, DrawSettings(refine=False)).images)
-    rows = [to_pixels(each, each.width) for side in sides for each in side]
+    rows = [pixels_of(each) for side in sides for each in side]
     path = settings.runs / f"finetune-{settings.out.name}" / "compare.png"
     sample_grid(torch.cat(rows) * 2 - 1, path, columns=len(outcome.prompts))
     print(f"{path}: the checkpoint above, fine-tuned below")

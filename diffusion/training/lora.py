@@ -134,11 +134,11 @@ def _facts(
 
 def _grid(base: StyleBase, lesson: StyleLesson) -> torch.Tensor | None:
     """Pictures (n, 3, s, s) in -1..1 of held-out prompts; None where the layout is not drawn with here."""
-    from diffusion.pictures import to_pixels
+    from diffusion.pictures import pixels_of
 
     texts = list(dict.fromkeys(each.text for each in lesson.held_out))[:SHOWN]
     images = base.draw(texts, range(len(texts)))
-    return None if images is None else torch.cat([to_pixels(each, each.width) for each in images]) * 2 - 1
+    return None if images is None else torch.cat([pixels_of(each) for each in images]) * 2 - 1
 
 
 def open_student(folder: Path) -> TextEncoder:

@@ -125,10 +125,11 @@ def read_labels(language: Path, indices: Path, folder: Path) -> Labels:
     ])  # fmt: skip
     captions, sources = told.texts["engJ"], told.texts["nameList"]
     codes = {name: told.numbers[variable] for name, variable in FIELDS.items()}
-    lengths = {name: len(values) for name, values in (*told.texts.items(), *told.numbers.items())}
+    lengths = {name: len(texts) for name, texts in told.texts.items()}
+    lengths |= {name: len(numbers) for name, numbers in told.numbers.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(f"{language} has variables of different lengths ({told}): copy it again")
+        different = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise ValueError(f"{language} has variables of different lengths ({different}): copy it again")
     splits = _splits(indices, split.numbers, sources)
     return Labels(captions, sources, codes, splits, code_names(codes, captions, sources, folder))
 
