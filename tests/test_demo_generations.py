@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 from demo_client import Studio, open_studio, wait_for
 
+from demo.web.present import word_cells
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
@@ -177,8 +179,9 @@ def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -
     offered = {style["name"]: style for style in studio.person().get("/styles").json["styles"]}
     assert offered["minhwa"] == {
         "name": "minhwa", "kind": "lora", "label": {"ko": "minhwa", "en": "minhwa"}, "trigger": "민화풍",
-        "example": "민화풍 호랑이", "base": "", "sha256": "0" * 64,
+        "example": "민화풍 호랑이", "base": "", "sha256": "0" * 64, "cell": None,
     }  # fmt: skip
+    assert offered["ink_wash"]["cell"] == word_cells()["style ink_wash"]
 
 
 def test_several_styles_are_drawn_together_from_a_list_or_from_tags(studio: Studio) -> None:
