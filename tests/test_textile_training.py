@@ -11,9 +11,10 @@ from PIL import Image
 
 from textile.categories import CATEGORY_IDS
 from textile.patterns import PatternGenerator
+from textile.training.cloth_batches import ClothBatches
 from textile.training.cloth_set import ClothSource, make_cloth, weave_bank
 from textile.training.drawn_cloth import draw_cloth
-from textile.training.generator import ClothBatches, PatternTraining, train_generator
+from textile.training.generator import PatternTraining, train_generator
 from textile.training.real_cloth import photos, tile_of_photo
 from training.schedule import TrainerSettings
 
@@ -103,7 +104,8 @@ def test_a_training_goes_on_exactly_and_writes_a_generator(tmp_path: Path) -> No
     def train(name: str, steps: int, minutes: float | None = None) -> PatternGenerator:
         settings = TrainerSettings(steps=steps, minutes=minutes, ema=0.5)
         return train_generator(
-            PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4, fitted=40), cloth
+            PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4, fitted=40, critic_steps=2),
+            cloth,
         )
 
     at_once = train("whole", 3)

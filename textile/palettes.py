@@ -92,13 +92,13 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
 
 
 _USUAL_LAYOUTS = ("straight", "straight", "straight", "large")
-_TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "large")
+_TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "one")
 _LAYOUTS = {
     "floral": _TOSSED,
     "leaves": _TOSSED,
     "paisley": _TOSSED,
-    "cartoon": ("drop", "drop", "mirrored", "straight", "large"),
-    "cloud": ("drop", "drop", "mirrored", "straight", "large"),
+    "cartoon": ("drop", "drop", "mirrored", "straight", "one"),
+    "cloud": ("drop", "drop", "mirrored", "straight", "one"),
     "camouflage": ("large",),
     "cheetah": ("straight", "large"),
 }

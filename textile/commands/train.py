@@ -37,14 +37,16 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     runs = arguments.runs or runs_folder()
     source = ClothSource(arguments.drawn, arguments.fabric, arguments.folder)
-    if not (runs / "textile-cloth" / "rows.npz").exists():
-        make_cloth(runs / "textile-cloth", source)
+    mark = source.mark()  # what another set of pictures left is not taken for this one
+    folder = runs / f"textile-cloth-{mark}"
+    if not (folder / "rows.npz").exists():
+        make_cloth(folder, source)
     settings = TrainerSettings(
         steps=arguments.steps, minutes=arguments.minutes, finish=True, learning_rate=arguments.learning_rate, warmup=50,
         ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
     training = PatternTraining(
-        runs / "textile-generator", arguments.out, settings, arguments.batch, start=arguments.start
+        runs / f"textile-generator-{mark}", arguments.out, settings, arguments.batch, start=arguments.start
     )
-    train_generator(training, open_cloth(runs / "textile-cloth"))
-    print(f"wrote {arguments.out}: python -m textile pattern checkered --checkpoint {arguments.out.parent}")
+    train_generator(training, open_cloth(folder))
+    print(f"wrote {arguments.out}: python -m textile pattern checkered --weights {arguments.out}")
