@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
         ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
     training = PatternTraining(
-        runs / f"textile-generator-{mark}", arguments.out, settings, arguments.batch, start=arguments.start
-    )
+        runs / f"textile-generator-{mark}", arguments.out, settings, arguments.batch,
+        critic_steps=min(500, arguments.steps), start=arguments.start,
+    )  # fmt: skip
     train_generator(training, open_cloth(folder))
     print(f"wrote {arguments.out}: python -m textile pattern checkered --weights {arguments.out}")

@@ -14,8 +14,8 @@ from random import Random
 import numpy as np
 
 from hangul.normalize import clean
-from pictures import open_picture
 from textile.categories import CATEGORY_IDS
+from textile.opening import open_named
 from textile.requests import category_words
 from textile.training.drawn_cloth import PIXELS, draw_cloth
 from textile.training.labelled import mark_of
@@ -73,7 +73,7 @@ def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
             rows.append((number, colors, -1))
         logger.info("drew tiles of %s", id)
     for i, (path, id) in enumerate(photographed):
-        picture = open_picture(path)
+        picture = open_named(path)
         for cut in range(_REAL_CUTS):
             colors = 1 if id == "solid" else 2 + (i + cut) % 3
             tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors, PIXELS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pictures import open_picture
+from textile.opening import open_named
 from textile.training.labelled import labelled
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def cut_photos(folder: Path, most: int, left_out: frozenset[str]) -> GarmentPhot
     ]
     pictures, masks, labels, names, agreed = [], [], [], [], []
     for number, (label, name) in enumerate(chosen[:most]):
-        picture = np.asarray(open_picture(folder / name).resize((SIDE, SIDE), Image.Resampling.BOX))
+        picture = np.asarray(open_named(folder / name).resize((SIDE, SIDE), Image.Resampling.BOX))
         first, second = (grab_cut(picture, frame) for frame in _FRAMES)
         together = (first & second).sum() / max((first | second).sum(), 1)
         pictures.append(picture)
