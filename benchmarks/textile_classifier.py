@@ -142,7 +142,10 @@ class ClothPictures:
             np.stack([drawn_cloth(number, FIRST_SEED + i, weaves) for i in range(each)])
             for number in range(len(CATEGORY_IDS))
         ])  # fmt: skip
-        self.photos = [photo for photo in photos(fabric) if photo.split == "classifier"]
+        self.photos: dict[str, list[Path]] = {}
+        for photo in photos(fabric):
+            if photo.split == "classifier":
+                self.photos.setdefault(photo.category, []).append(photo.path)
 
     def at(self, step: int, batch: int = 48) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((47, step))
@@ -158,8 +161,9 @@ class ClothPictures:
             elif i % 6 == 3:
                 picture = worn_cloth(number, rng)
             else:
-                photo = self.photos[int(rng.integers(len(self.photos)))]
-                picture, number = photographed(photo.path, rng), CATEGORY_IDS.index(photo.category)
+                id = list(self.photos)[int(rng.integers(len(self.photos)))]  # of few photos as often as of many
+                path = self.photos[id][int(rng.integers(len(self.photos[id])))]
+                picture, number = photographed(path, rng), CATEGORY_IDS.index(id)
             pictures.append(_disturbed(picture, rng))
             numbers.append(number)
         return _shown(np.stack(pictures)), torch.tensor(numbers)

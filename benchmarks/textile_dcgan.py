@@ -9,6 +9,7 @@ networks (Mirza & Osindero 2014, arXiv:1411.1784). The palette is not: the cloth
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,6 +115,8 @@ def train(cloth: ClothSet, minutes: float, batch: int, out: Path) -> int:
             print(f"step {step}, {(time.process_time() - since) / 60:.1f} minutes", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in generator.state_dict().items()}, out / FILE)
+    spent = round((time.process_time() - since) / 60, 1)
+    (out / FILE).with_suffix(".json").write_text(json.dumps({"step": step, "leg_minutes": spent}), encoding="utf-8")
     return step
 
 

@@ -77,6 +77,8 @@ def test_a_photo_is_cut_where_its_edges_meet(tmp_path: Path) -> None:
 def test_close_ups_of_one_cloth_are_in_one_split(tmp_path: Path) -> None:
     rows = ["file_name\tpattern", *(f"dotted_{i:05d}.jpg\tdotted" for i in range(80))]
     (tmp_path / "labels.tsv").write_text("\n".join(rows), encoding="utf-8")
+    for i in range(80):
+        (tmp_path / f"dotted_{i:05d}.jpg").touch()
     found = photos(tmp_path)
     splits = [photo.split for photo in found]
     assert set(splits) == {"generator", "classifier", "test"}

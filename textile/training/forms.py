@@ -76,13 +76,15 @@ def _fit_forms(network: PatternNetwork, number: int, told: Tensor, colors: Tenso
 
 
 @torch.no_grad()
-def best_forms(network: PatternNetwork, batches: ClothBatches, critic: FormCritic, forms: int) -> PatternNetwork:
-    """The network with the `forms` best ones of each category."""
+def best_forms(
+    network: PatternNetwork, batches: ClothBatches, critic: FormCritic, forms: int, steps: int = 30
+) -> PatternNetwork:
+    """The network with the `forms` best ones of each category; how blurred they are is told by `steps` batches."""
     best = PatternNetwork(replace(network.shape, forms=forms))
     best.code, best.decoder, best.weave = network.code, network.decoder, network.weave
     best.mixture.mean.copy_(network.mixture.mean)
     best.mixture.basis.copy_(network.mixture.basis)
-    blurred = _blur(network, batches, steps=30)
+    blurred = _blur(network, batches, steps)
     for number in batches.present:
         share = network.mixture.share[number]  # (5, forms)
         tried = share * tried_in_colors(network, critic, number)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def pattern_losses(network: PatternNetwork, batch: ClothBatch, step: int) -> Los
 def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenerator:
     """Fit, train the decoder or go on; returns the generator with averaged weights, which it has written."""
     torch.manual_seed(0)
-    shape = PatternShape()
+    since, shape = time.process_time(), PatternShape()
     batches, network = ClothBatches(cloth), PatternNetwork(replace(shape, forms=_FITTED_FORMS))
     if training.start:
         begun = PatternGenerator.load(training.start).network
@@ -104,7 +105,9 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
     result = Trainer(network, losses, training.settings, training.runs, on_sample=on_sample).run()
     network.load_state_dict(result.average)
     critic = train_critic(batches, training.runs / "critic", training.critic_steps)
-    generator = PatternGenerator(best_forms(network.eval(), batches, critic, shape.forms))
-    generator.save(training.out, {"step": result.step, "losses": result.losses})
-    logger.info("wrote %s at step %d: %s", training.out, result.step, json.dumps(result.losses))
+    generator = PatternGenerator(best_forms(network.eval(), batches, critic, shape.forms, -(-training.fitted // 48)))
+    minutes = round((time.process_time() - since) / 60, 1)  # of processor time, in this leg
+    generator.save(training.out, {"step": result.step, "losses": result.losses, "leg_minutes": minutes})
+    logger.info("wrote %s at step %d in %.1f min of a core: %s", training.out, result.step, minutes,
+                json.dumps(result.losses))  # fmt: skip
     return generator
