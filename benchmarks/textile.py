@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--held", action="store_true", help="measure the ten held photos too: once, at the end")
     parser.add_argument("--dcgan", type=Path, help="a run folder of benchmarks.textile_dcgan, for its column")
     parser.add_argument("--early", type=Path, help="a generator trained from nothing for those minutes, for its column")
+    parser.add_argument("--patterns", action="store_true", help="patterns alone: no masks, no times")
     parser.add_argument("--each", type=int, default=40, help="patterns a category (default %(default)s)")
     parser.add_argument("--drawn", type=int, default=200, help="drawn scenes for the masks (default %(default)s)")
     parser.add_argument("--threads", type=int, default=2)
@@ -62,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         makers[f"DCGAN, {minutes(options.dcgan, 'dcgan')}"] = load_reference(options.dcgan)
     judge = Judge.load(options.checkpoint / "textile")
     print(pattern_tables(makers, judge, options.each, options.fabric), "\n")
+    if options.patterns:
+        return
     print("\n".join(mask_rows(options.checkpoint / "textile", options.photos, options.held, options.drawn)), "\n")
     print(f"| time, {options.threads} threads | seconds |\n|---|---:|")
     print(f"| nine patterns | {seconds(lambda: generator.sample('floral', None, range(9))):.2f} |")
@@ -69,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def minutes(folder: Path, name: str) -> str:
     """How long weights were trained, as they say it themselves: minutes of a core and steps."""
-    facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there: train it first, docs/how-to/train-fabric.md")
+    facts = json.loads(path.read_text(encoding="utf-8"))
     return f"{facts['leg_minutes']:g} min, {facts['step']} steps"
 
 

@@ -205,6 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     pictures = ClothPictures(options.fabric, options.each)
+    before = json.loads((options.start / "cloth.json").read_text(encoding="utf-8"))["step"] if options.start else 0
     network = Judge.load(options.start).network.requires_grad_(True) if options.start else ClothClassifier()
     network.to(memory_format=torch.channels_last)
 
@@ -224,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         },
         options.out / FILE,
     )
-    facts = {"step": result.step, "losses": result.losses, "drawn_tiles_a_category": options.each}
+    facts = {"step": before + result.step, "losses": result.losses, "drawn_tiles_a_category": options.each}
     (options.out / "cloth.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

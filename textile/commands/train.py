@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--drawn", type=int, default=300, help="drawn repeats a category (default %(default)s, 0: none)"
     )
     parser.add_argument("--minutes", type=float, default=60, help="how long (default %(default)s)")
-    parser.add_argument("--steps", type=int, default=6000, help="at most (default %(default)s)")
+    parser.add_argument("--steps", type=int, help="so many, if the minutes suffice (default: what the minutes allow)")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path, help="begin with the decoder of this folder, e.g. checkpoints/textile")
@@ -42,12 +42,12 @@ def run(arguments: argparse.Namespace) -> None:
     if not (folder / "rows.npz").exists():
         make_cloth(folder, source)
     settings = TrainerSettings(
-        steps=arguments.steps, minutes=arguments.minutes, finish=True, learning_rate=arguments.learning_rate, warmup=50,
-        ema=0.99, sample_every=200, cooldown=0.4,
+        steps=arguments.steps or 6000, minutes=arguments.minutes, finish=not arguments.steps,
+        learning_rate=arguments.learning_rate, warmup=50, ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
     training = PatternTraining(
         runs / f"textile-generator-{mark}", arguments.out, settings, arguments.batch,
-        critic_steps=min(500, arguments.steps), start=arguments.start,
+        critic_steps=min(500, arguments.steps or 500), start=arguments.start,
     )  # fmt: skip
     train_generator(training, open_cloth(folder))
     print(f"wrote {arguments.out}: python -m textile pattern checkered --weights {arguments.out}")

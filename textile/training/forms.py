@@ -22,6 +22,7 @@ from textile.training.critic import FormCritic
 
 _TRIES = 6  # patterns of each form and number of colours
 _BLURRED = 0.2  # of the forms: those from which cloth is painted worst
+_STRICT = 6  # a form of which the critic is half as sure is chosen 64 times as seldom
 _SHOWN = 0.03  # of a repeat that every colour is to cover
 
 
@@ -110,7 +111,7 @@ def tried_in_colors(network: PatternNetwork, critic: FormCritic, number: int) ->
 
 
 def _served(network: PatternNetwork, critic: FormCritic, number: int, colored: int) -> Tensor:
-    """The mean over new patterns of how sure the critic is of the category, squared, and how whole the palette is."""
+    """How sure the critic is of the category in new patterns, sharpened, times how much of the palette they show."""
     found = torch.zeros(network.shape.forms)
     rng = torch.Generator().manual_seed(97 * number + colored)
     numbers = torch.full((_TRIES,), number)
@@ -122,7 +123,7 @@ def _served(network: PatternNetwork, critic: FormCritic, number: int, colored: i
         shown = painted.softmax(dim=1)
         sure = critic(shown).softmax(dim=1)[:, number]
         whole = (shown.mean(dim=(2, 3))[:, :colored].amin(dim=1) / _SHOWN).clamp(max=1)
-        found[form] = (sure.square() * whole).mean()
+        found[form] = sure.mean() ** _STRICT * whole.mean()
     return found
 
 

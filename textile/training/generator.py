@@ -83,7 +83,9 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
     torch.manual_seed(0)
     since, shape = time.process_time(), PatternShape()
     batches, network = ClothBatches(cloth), PatternNetwork(replace(shape, forms=_FITTED_FORMS))
+    before = 0  # steps of the decoder that training begins with
     if training.start:
+        before = json.loads((training.start / "generator.json").read_text(encoding="utf-8")).get("step", 0)
         begun = PatternGenerator.load(training.start).network
         network.decoder.load_state_dict(begun.decoder.state_dict())
         network.code.load_state_dict(begun.code.state_dict())
@@ -107,7 +109,8 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
     critic = train_critic(batches, training.runs / "critic", training.critic_steps)
     generator = PatternGenerator(best_forms(network.eval(), batches, critic, shape.forms, -(-training.fitted // 48)))
     minutes = round((time.process_time() - since) / 60, 1)  # of processor time, in this leg
-    generator.save(training.out, {"step": result.step, "losses": result.losses, "leg_minutes": minutes})
-    logger.info("wrote %s at step %d in %.1f min of a core: %s", training.out, result.step, minutes,
+    step = before + result.step
+    generator.save(training.out, {"step": step, "losses": result.losses, "leg_minutes": minutes})
+    logger.info("wrote %s at step %d in %.1f min of a core: %s", training.out, step, minutes,
                 json.dumps(result.losses))  # fmt: skip
     return generator
