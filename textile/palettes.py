@@ -92,7 +92,7 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
 
 
 _USUAL_LAYOUTS = ("straight", "straight", "straight", "large")
-_TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "one")
+_TOSSED = (*("drop", "drop", "drop", "mirrored", "turned", "straight") * 2, "drop", "one")
 _LAYOUTS = {
     "floral": _TOSSED,
     "leaves": _TOSSED,
@@ -101,9 +101,10 @@ _LAYOUTS = {
     "cloud": ("drop", "drop", "mirrored", "straight", "one"),
     "camouflage": ("large",),
     "cheetah": ("straight", "large"),
+    "dots": ("straight",),
 }
 _ON_LIGHT = {"floral", "leaves", "cartoon", "cloud", "paisley", "dots", "stripes"}
-_COLORS = {"dancheong": (4,), "camouflage": (4,), "cheetah": (3, 3, 4)}  # how many belong together
+_COLORS = {"dancheong": (4,), "camouflage": (4,), "cheetah": (3, 3, 4), "dots": (2, 2, 2, 3)}  # that belong together
 _USUAL_WEAVES: dict[str, tuple[int, ...]] = {
     "solid": (1, 2, 3, 4, 5, 6, 6, 6), "checkered": (1, 2, 2, 5, 6), "camouflage": (0, 2, 1), "zigzag": (0, 1, 3, 3),
     "dancheong": (0, 0, 5), "cheetah": (0, 0, 1),

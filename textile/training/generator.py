@@ -79,7 +79,8 @@ def pattern_losses(network: PatternNetwork, batch: ClothBatch, step: int) -> Los
 
 
 def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenerator:
-    """Fit, train the decoder or go on; returns the generator with averaged weights, which it has written."""
+    """Fit, train the decoder or go on, choose the forms; returns the generator with averaged weights, which it has
+    written. A leg that was stopped writes what it has, with every form that was fitted."""
     torch.manual_seed(0)
     since, shape = time.process_time(), PatternShape()
     batches, network = ClothBatches(cloth), PatternNetwork(replace(shape, forms=_FITTED_FORMS))
@@ -106,8 +107,12 @@ def train_generator(training: PatternTraining, cloth: ClothSet) -> PatternGenera
 
     result = Trainer(network, losses, training.settings, training.runs, on_sample=on_sample).run()
     network.load_state_dict(result.average)
-    critic = train_critic(batches, training.runs / "critic", training.critic_steps)
-    generator = PatternGenerator(best_forms(network.eval(), batches, critic, shape.forms, -(-training.fitted // 48)))
+    if result.finished:
+        critic = train_critic(batches, training.runs / "critic", training.critic_steps)
+        network = best_forms(network.eval(), batches, critic, shape.forms, -(-training.fitted // 48))
+    else:
+        logger.info("stopped before the end of the schedule, no form was tried: the same command goes on")
+    generator = PatternGenerator(network.eval())
     minutes = round((time.process_time() - since) / 60, 1)  # of processor time, in this leg
     step = before + result.step
     generator.save(training.out, {"step": step, "losses": result.losses, "leg_minutes": minutes})
