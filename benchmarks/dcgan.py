@@ -67,7 +67,7 @@ class Discriminator(nn.Module):
 
 
 def train(condition: Condition, batches: Batches, minutes: float) -> tuple[Generator, int]:
-    """Train for so many minutes, at least one step; the generator and the steps."""
+    """Train for so many minutes of processor time, at least one step; the generator and the steps."""
     torch.manual_seed(0)
     generator, discriminator = Generator(condition), Discriminator(condition)
     for module in (*generator.modules(), *discriminator.modules()):
@@ -75,8 +75,8 @@ def train(condition: Condition, batches: Batches, minutes: float) -> tuple[Gener
             nn.init.normal_(module.weight, 0.0, 0.02)
     drawing, judging = (torch.optim.Adam(net.parameters(), 2e-4, betas=(0.5, 0.999)) for net in
                         (generator, discriminator))  # fmt: skip
-    since, step = time.monotonic(), 0
-    while not step or time.monotonic() - since < 60 * minutes:
+    since, step = time.process_time(), 0
+    while not step or time.process_time() - since < 60 * minutes:
         real, told = batches(step)
         fake = generator(torch.randn(len(real), NZ), told)
         judging.zero_grad()
@@ -87,7 +87,7 @@ def train(condition: Condition, batches: Batches, minutes: float) -> tuple[Gener
         drawing.step()
         step += 1
         if step % 20 == 0:
-            print(f"step {step}, {(time.monotonic() - since) / 60:.1f} minutes", flush=True)
+            print(f"step {step}, {(time.process_time() - since) / 60:.1f} minutes", flush=True)
     return generator.eval(), step
 
 

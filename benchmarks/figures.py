@@ -88,6 +88,21 @@ BENCHMARKS: dict[str, Benchmark] = {
     "service": Benchmark(("benchmarks.service",)),
     "ko_clip": Benchmark(("benchmarks.ko_clip",)),
     "page": Benchmark(("benchmarks.page",)),
+    "textile-reference": Benchmark(  # last: it wants two trainings of docs/how-to/train-fabric.md
+        (
+            "benchmarks.textile",
+            "--patterns",
+            "--each",
+            "30",
+            "--threads",
+            "1",
+            "--early",
+            "runs/textile-early",
+            "--dcgan",
+            "runs/textile-dcgan",
+        ),
+        ("textile",),
+    ),
 }
 
 

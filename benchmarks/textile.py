@@ -10,6 +10,7 @@ of true cloth that nobody trained on. The ten photos "held" are measured by --he
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -40,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--fabric", type=Path, help="close-ups with labels.tsv, for the classifier's own row")
     parser.add_argument("--photos", type=Path, help="photos of garments, for the masks")
     parser.add_argument("--held", action="store_true", help="measure the ten held photos too: once, at the end")
-    parser.add_argument("--dcgan", type=Path, help="a run folder of benchmarks.textile_dcgan, for its row")
+    parser.add_argument("--dcgan", type=Path, help="a run folder of benchmarks.textile_dcgan, for its column")
+    parser.add_argument("--early", type=Path, help="a generator trained from nothing for those minutes, for its column")
+    parser.add_argument("--patterns", action="store_true", help="patterns alone: no masks, no times")
     parser.add_argument("--each", type=int, default=40, help="patterns a category (default %(default)s)")
     parser.add_argument("--drawn", type=int, default=200, help="drawn scenes for the masks (default %(default)s)")
     parser.add_argument("--threads", type=int, default=2)
@@ -52,15 +55,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_grid(generator.sample, options.grid)
         return
     makers: dict[str, Maker] = {"generator": generator.sample}
+    if options.early:
+        makers[f"generator, {minutes(options.early, 'generator')}"] = PatternGenerator.load(options.early).sample
     if options.dcgan:
         from benchmarks.textile_dcgan import load_reference
 
-        makers["DCGAN reference"] = load_reference(options.dcgan)
+        makers[f"DCGAN, {minutes(options.dcgan, 'dcgan')}"] = load_reference(options.dcgan)
     judge = Judge.load(options.checkpoint / "textile")
     print(pattern_tables(makers, judge, options.each, options.fabric), "\n")
+    if options.patterns:
+        return
     print("\n".join(mask_rows(options.checkpoint / "textile", options.photos, options.held, options.drawn)), "\n")
     print(f"| time, {options.threads} threads | seconds |\n|---|---:|")
     print(f"| nine patterns | {seconds(lambda: generator.sample('floral', None, range(9))):.2f} |")
+
+
+def minutes(folder: Path, name: str) -> str:
+    """How long weights were trained, as they say it themselves: minutes of a core and steps."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there: train it first, docs/how-to/train-fabric.md")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return f"{facts['leg_minutes']:g} min, {facts['step']} steps"
 
 
 def pattern_tables(makers: dict[str, Maker], judge: Judge, each: int, fabric: Path | None) -> str:

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ from torch import Tensor, nn
 
 from fashion.drawing.textures import Grain, lay, pattern_tile
 from fashion.lexicon import COLORS
+from pictures import open_picture
 from textile.categories import CATEGORY_IDS
 from textile.palettes import choose, painted
-from textile.patterns import begun_anywhere, laid_out
+from textile.patterns import begun, laid_out
 from textile.training.cloth_set import weave_bank
 from textile.training.drawn_cloth import draw_cloth
 from textile.training.real_cloth import photos
@@ -101,7 +103,7 @@ def drawn_cloth(number: int, seed: int, weaves: np.ndarray) -> np.ndarray:
     repeat = torch.cat([(1 - layers.sum(dim=0, keepdim=True)).clamp(0, 1), layers])
     shown = laid_out((repeat + 1e-4).log(), choice.layout).softmax(dim=0).permute(1, 2, 0).numpy()
     light = weaves[choice.weave] if choice.weave < len(weaves) else np.zeros_like(weaves[0])
-    return begun_anywhere(painted(shown, choice.strength * np.tile(light, (2, 2)), choice.palette), seed)
+    return begun(painted(shown, choice.strength * np.tile(light, (2, 2)), choice.palette), choice.layout, seed)
 
 
 def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:
@@ -118,9 +120,14 @@ def worn_cloth(number: int, rng: np.random.Generator) -> np.ndarray:
     return lay(tile, (a * x + b * y + c).ravel(), (d * x + e * y + f).ravel()).reshape(_SIDE, _SIDE, 3)
 
 
+@lru_cache(400)
+def _close_up(path: Path) -> Image.Image:
+    return open_picture(path).convert("RGB")
+
+
 def photographed(path: Path, rng: np.random.Generator, least: float = 0.55) -> np.ndarray:
     """A square cut of a close-up, (128, 128, 3) uint8."""
-    picture = Image.open(path).convert("RGB")
+    picture = _close_up(path)
     side = int(min(picture.size) * rng.uniform(least, 1.0))
     x, y = int(rng.integers(picture.width - side + 1)), int(rng.integers(picture.height - side + 1))
     return np.asarray(picture.crop((x, y, x + side, y + side)).resize((_SIDE, _SIDE), Image.Resampling.BOX))
@@ -135,7 +142,10 @@ class ClothPictures:
             np.stack([drawn_cloth(number, FIRST_SEED + i, weaves) for i in range(each)])
             for number in range(len(CATEGORY_IDS))
         ])  # fmt: skip
-        self.photos = [photo for photo in photos(fabric) if photo.split == "classifier"]
+        self.photos: dict[str, list[Path]] = {}
+        for photo in photos(fabric):
+            if photo.split == "classifier":
+                self.photos.setdefault(photo.category, []).append(photo.path)
 
     def at(self, step: int, batch: int = 48) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((47, step))
@@ -151,8 +161,9 @@ class ClothPictures:
             elif i % 6 == 3:
                 picture = worn_cloth(number, rng)
             else:
-                photo = self.photos[int(rng.integers(len(self.photos)))]
-                picture, number = photographed(photo.path, rng), CATEGORY_IDS.index(photo.category)
+                id = list(self.photos)[int(rng.integers(len(self.photos)))]  # of few photos as often as of many
+                path = self.photos[id][int(rng.integers(len(self.photos[id])))]
+                picture, number = photographed(path, rng), CATEGORY_IDS.index(id)
             pictures.append(_disturbed(picture, rng))
             numbers.append(number)
         return _shown(np.stack(pictures)), torch.tensor(numbers)
@@ -169,8 +180,9 @@ def _disturbed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     levels = picture.astype(np.float32)
     if rng.random() < 0.5:
         levels = levels[..., rng.permutation(3)]
-    light = np.linspace(rng.uniform(0.6, 1.2), rng.uniform(0.7, 1.2), _SIDE)[:, None, None]
-    levels = levels * light + rng.normal(0, rng.uniform(0, 8), levels.shape)
+    light = np.linspace(rng.uniform(0.6, 1.2), rng.uniform(0.7, 1.2), _SIDE, dtype=np.float32)[:, None, None]
+    noise = rng.standard_normal(levels.shape, np.float32)
+    levels = levels * light + np.float32(rng.uniform(0, 8)) * noise
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
@@ -184,6 +196,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--fabric", type=Path, required=True, help="close-ups with labels.tsv")
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--each", type=int, default=100, help="drawn tiles of a category (default %(default)s)")
+    parser.add_argument("--start", type=Path, help="a folder with a classifier whose weights to begin with")
     parser.add_argument("--runs", type=Path, default=runs_folder() / "textile-classifier")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/textile"))
     parser.add_argument("--threads", type=int, default=1)
@@ -191,10 +204,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    pictures, network = (
-        ClothPictures(options.fabric, options.each),
-        ClothClassifier().to(memory_format=torch.channels_last),
-    )
+    pictures = ClothPictures(options.fabric, options.each)
+    before = json.loads((options.start / "cloth.json").read_text(encoding="utf-8"))["step"] if options.start else 0
+    network = Judge.load(options.start).network.requires_grad_(True) if options.start else ClothClassifier()
+    network.to(memory_format=torch.channels_last)
 
     def losses(step: int) -> dict[str, Tensor]:
         shown, numbers = pictures.at(step)
@@ -212,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         },
         options.out / FILE,
     )
-    facts = {"step": result.step, "losses": result.losses, "drawn_tiles_a_category": options.each}
+    facts = {"step": before + result.step, "losses": result.losses, "drawn_tiles_a_category": options.each}
     (options.out / "cloth.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from testing.random_textile import write_random_textile
 from textile.missing import WeightsMissing
 from textile.palettes import choose, companion, painted
 from textile.pattern_network import NZ, BlockCode, FormMixture, LayerDecoder, PatternShape
-from textile.patterns import PatternGenerator, enlarged, laid_out
+from textile.patterns import PatternGenerator, begun, enlarged, laid_out
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_decoder_sees_no_edge() -> None:
     assert torch.allclose(decoder(codes, category).roll((8, 24), (2, 3)), rolled, atol=1e-5)
 
 
-@pytest.mark.parametrize("layout", ["large", "straight", "drop", "mirrored", "turned"])
+@pytest.mark.parametrize("layout", ["large", "one", "straight", "drop", "mirrored", "turned"])
 def test_a_layout_keeps_the_edges_meeting(layout: str) -> None:
     """A motif inside a plain edge: whatever the layout, the tile's edges are plain; beyond it, layouts are straight."""
     repeat = torch.zeros(4, 64, 64)
@@ -60,8 +60,17 @@ def test_a_layout_keeps_the_edges_meeting(layout: str) -> None:
     assert tile.shape == (4, 128, 128)
     assert tile[1].sum() == pytest.approx(4 * 20 * 26, rel=0.05)
     crossing = repeat.roll(32, 1)
-    if layout != "large":
+    if layout not in ("large", "one"):
         assert torch.equal(laid_out(crossing, layout), crossing.repeat(1, 2, 2))
+
+
+def test_one_large_motif_is_whole_in_the_tile() -> None:
+    tile = np.zeros((128, 128, 3), np.uint8)
+    tile[24:104, 24:104] = 200
+    for seed in range(30):
+        shown = begun(tile, "one", seed)
+        assert not shown[[0, -1]].any() and not shown[:, [0, -1]].any(), seed
+    assert any(begun(tile, "large", seed)[0].any() for seed in range(30))
 
 
 def test_an_enlarged_repeat_still_meets_itself() -> None:

@@ -49,6 +49,12 @@ def test_a_picture_of_another_size_is_cut_in_proportion() -> None:
     assert np.asarray(shown)[:, 112].min() == 255
 
 
+def test_a_small_crop_leaves_no_corner_black() -> None:
+    row = CropRow("a", "solid", (90, 90), (0, 0, 90, 90), (1.0,))
+    for _, turn, shown in variations(Image.new("RGB", (90, 90), (200, 180, 160)), row):
+        assert np.asarray(shown).min() > 150, turn
+
+
 def test_pictures_are_found_by_name_or_by_row_and_missing_ones_are_told(tmp_path: Path) -> None:
     Image.new("RGB", (50, 50)).save(tmp_path / "00001.png")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")

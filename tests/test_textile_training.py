@@ -11,9 +11,10 @@ from PIL import Image
 
 from textile.categories import CATEGORY_IDS
 from textile.patterns import PatternGenerator
+from textile.training.cloth_batches import ClothBatches
 from textile.training.cloth_set import ClothSource, make_cloth, weave_bank
 from textile.training.drawn_cloth import draw_cloth
-from textile.training.generator import ClothBatches, PatternTraining, train_generator
+from textile.training.generator import PatternTraining, train_generator
 from textile.training.real_cloth import photos, tile_of_photo
 from training.schedule import TrainerSettings
 
@@ -76,6 +77,8 @@ def test_a_photo_is_cut_where_its_edges_meet(tmp_path: Path) -> None:
 def test_close_ups_of_one_cloth_are_in_one_split(tmp_path: Path) -> None:
     rows = ["file_name\tpattern", *(f"dotted_{i:05d}.jpg\tdotted" for i in range(80))]
     (tmp_path / "labels.tsv").write_text("\n".join(rows), encoding="utf-8")
+    for i in range(80):
+        (tmp_path / f"dotted_{i:05d}.jpg").touch()
     found = photos(tmp_path)
     splits = [photo.split for photo in found]
     assert set(splits) == {"generator", "classifier", "test"}
@@ -103,11 +106,13 @@ def test_a_training_goes_on_exactly_and_writes_a_generator(tmp_path: Path) -> No
     def train(name: str, steps: int, minutes: float | None = None) -> PatternGenerator:
         settings = TrainerSettings(steps=steps, minutes=minutes, ema=0.5)
         return train_generator(
-            PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4, fitted=40), cloth
+            PatternTraining(tmp_path / name, tmp_path / f"{name}-out", settings, batch=4, fitted=40, critic_steps=2),
+            cloth,
         )
 
     at_once = train("whole", 3)
-    train("parts", 3, minutes=1e-6)  # one step
+    stopped = train("parts", 3, minutes=1e-6)  # one step
+    assert stopped.network.shape.forms > at_once.network.shape.forms  # none was tried
     train("parts", 3, minutes=1e-6)
     again = train("parts", 3)
     for name, value in at_once.network.state_dict().items():

@@ -38,7 +38,7 @@ def choose(id: str, asked: tuple[RGB, ...] | None, seed: int) -> ClothChoice:
     weave = rng.choice(_USUAL_WEAVES.get(id, (0, 1, 1, 2, 5, 6, 6)))
     if asked is None:
         palette = _near(rng.choice(_PALETTES.get(id, _COMMON)), rng)
-        kept = rng.choice((2, 3, 3, 4)) if id not in _WHOLE else 4
+        kept = rng.choice(_COLORS.get(id, (2, 3, 3, 4)))
         palette = palette[: min(kept, len(palette))]
     elif len(asked) == 1 and most > 1:
         other = companion(asked[0], rng)
@@ -92,18 +92,19 @@ def _mixed(color: RGB, other: RGB, share: float) -> RGB:
 
 
 _USUAL_LAYOUTS = ("straight", "straight", "straight", "large")
-_TOSSED = ("drop", "drop", "drop", "mirrored", "turned", "straight", "large")
+_TOSSED = (*("drop", "drop", "drop", "mirrored", "turned", "straight") * 2, "drop", "one")
 _LAYOUTS = {
     "floral": _TOSSED,
     "leaves": _TOSSED,
     "paisley": _TOSSED,
-    "cartoon": ("drop", "drop", "mirrored", "straight", "large"),
-    "cloud": ("drop", "drop", "mirrored", "straight", "large"),
+    "cartoon": ("drop", "drop", "mirrored", "straight", "one"),
+    "cloud": ("drop", "drop", "mirrored", "straight", "one"),
     "camouflage": ("large",),
     "cheetah": ("straight", "large"),
+    "dots": ("straight",),
 }
 _ON_LIGHT = {"floral", "leaves", "cartoon", "cloud", "paisley", "dots", "stripes"}
-_WHOLE = {"dancheong", "camouflage"}  # whose colours belong together
+_COLORS = {"dancheong": (4,), "camouflage": (4,), "cheetah": (3, 3, 4), "dots": (2, 2, 2, 3)}  # that belong together
 _USUAL_WEAVES: dict[str, tuple[int, ...]] = {
     "solid": (1, 2, 3, 4, 5, 6, 6, 6), "checkered": (1, 2, 2, 5, 6), "camouflage": (0, 2, 1), "zigzag": (0, 1, 3, 3),
     "dancheong": (0, 0, 5), "cheetah": (0, 0, 1),

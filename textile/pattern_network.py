@@ -2,7 +2,7 @@
 
 One repeat of a pattern is maps of 64 px: how much of layers 1 to 3 a pixel shows, the rest is ground. Blocks of 8 × 8
 pixels are coded by their principal components, (40, 8, 8) a repeat. The codes of a category are a mixture of forms,
-each a mean and four directions in which its cloth varies (mixture of probabilistic principal components, Tipping &
+each a mean and three directions in which its cloth varies (mixture of probabilistic principal components, Tipping &
 Bishop 1999), so that 100 random numbers make a new one. A decoder with circular padding, told the category, paints the
 layers; the light of the weave is a sum of components of photographed cloth, or a repeating weave.
 """
@@ -27,9 +27,9 @@ class PatternShape:
     directions; `decoder`: its width; `weaves`: repeating ones; `threads`: components of photographed cloth's light."""
 
     code: int = 40
-    basis: int = 160
-    forms: int = 64
-    rank: int = 4
+    basis: int = 192
+    forms: int = 60
+    rank: int = 3
     decoder: int = 72
     categories: int = 13
     weaves: int = 6

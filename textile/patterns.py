@@ -25,8 +25,14 @@ from textile.weights import open_weights, save_weights
 GENERATOR_FILE = "generator.safetensors"
 TILE = 128  # pixels of a tile's side
 TEMPERATURE = 0.8  # of the numbers: 1 shows rare cloth as often as cloth is rare
-SHARPNESS = {"camouflage": 5.0, "checkered": 1.4}  # of the layers' edges; 2 for the others
+_SHARPNESS = {"camouflage": 5.0, "checkered": 1.4}  # of the layers' edges; 2 for the others
 _BATCH = 16  # tiles at once
+_ASIDE = 8  # pixels that one large motif lies off the middle
+
+
+def sharpness(number: int) -> float:
+    """What the decoder's logits of a category are multiplied by."""
+    return _SHARPNESS.get(CATEGORY_IDS[number], 2.0)
 
 
 class PatternGenerator:
@@ -78,7 +84,7 @@ class PatternGenerator:
         strength = torch.tensor([choice.strength for choice in choices])
         with torch.inference_mode():
             codes = self.network.mixture.sample(TEMPERATURE * z, category, form)
-            repeats: Tensor = SHARPNESS.get(CATEGORY_IDS[number], 2.0) * self.network.decoder(codes, category)
+            repeats: Tensor = sharpness(number) * self.network.decoder(codes, category)
             for i, choice in enumerate(choices):
                 repeats[i, max(choice.layers, 1) :] = -100.0
             pairs = zip(repeats, choices, strict=True)
@@ -94,13 +100,16 @@ class PatternGenerator:
     def _tiles(self, number: int, choices: Sequence[ClothChoice], seeds: Sequence[int]) -> np.ndarray:
         shown, light = self.maps(number, choices, seeds)
         tiles = [painted(shown[i], light[i], choice.palette) for i, choice in enumerate(choices)]
-        return np.stack([begun_anywhere(tile, seed) for tile, seed in zip(tiles, seeds, strict=True)])
+        return np.stack(
+            [begun(tile, choice.layout, seed) for tile, choice, seed in zip(tiles, choices, seeds, strict=True)]
+        )
 
 
-def begun_anywhere(tile: np.ndarray, seed: int) -> np.ndarray:
-    """The tile begun at a place that the seed chooses: its edges meet, so that it may begin anywhere."""
-    rng = Random(f"place/{seed}")
-    return np.roll(tile, (rng.randrange(len(tile)), rng.randrange(len(tile))), (0, 1))
+def begun(tile: np.ndarray, layout: str, seed: int) -> np.ndarray:
+    """The tile begun at a place that the seed chooses: its edges meet, so that it may begin anywhere. One large motif
+    stays near the middle, so that a tile alone shows it whole."""
+    rng, reach = Random(f"place/{seed}"), _ASIDE if layout == "one" else len(tile) // 2
+    return np.roll(tile, (rng.randint(-reach, reach), rng.randint(-reach, reach)), (0, 1))
 
 
 def flipped(repeat: Tensor, flip: str) -> Tensor:
@@ -111,9 +120,9 @@ def flipped(repeat: Tensor, flip: str) -> Tensor:
 
 
 def laid_out(repeat: Tensor, layout: str) -> Tensor:
-    """A tile (c, 128, 128) of a repeat (c, 64, 64), as printers lay them: one large, straight, half dropped, mirrored
-    or turned. The last three only where nothing crosses the repeat's edge, else straight."""
-    if layout == "large":
+    """A tile (c, 128, 128) of a repeat (c, 64, 64), as printers lay them: "large" or "one" at twice the size, straight,
+    half dropped, mirrored or turned. The last three only where nothing crosses the repeat's edge, else straight."""
+    if layout in ("large", "one"):
         return enlarged(repeat[None])[0]
     edge = torch.cat([repeat[:, 0], repeat[:, -1], repeat[:, :, 0], repeat[:, :, -1]], dim=1).softmax(dim=0)
     if layout == "straight" or edge[0].min() < 0.8:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 from PIL import Image
 
 from pictures.opening import UnreadablePicture, open_picture
 
 logger = logging.getLogger(__name__)
 SIZE = 224
+_TURNED = 320  # pixels that a square of that size covers at most when it is turned
 TURNS = tuple(range(0, 360, 30))
 COLUMNS = (
     "Class Name", "URL", "Original Width", "Original Height", "Crop X", "Crop Y", "Crop Width", "Crop Height", "Scales",
@@ -52,13 +54,18 @@ def read_table(path: Path) -> list[CropRow]:
         reader = csv.DictReader(file)
         if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
             raise ValueError(f"{path} has no column {missing[0]!r}: it needs {', '.join(COLUMNS)}")
-        return [_row(path, number, row) for number, row in enumerate(reader, 2)]
+        rows = [_row(path, number, row) for number, row in enumerate(reader, 2)]
+    if not rows:
+        raise ValueError(f"{path} has no row below its columns: write a line per crop")
+    return rows
 
 
 def prepare(table: Path, pictures: Path, out: Path) -> Prepared:
     """Write the pictures of a table. Raises ValueError for a table that cannot be read, FileNotFoundError where no
     picture of it is in the folder."""
     rows = read_table(table)
+    if not pictures.is_dir():
+        raise FileNotFoundError(f"{pictures} is not there: name the folder of the pictures that {table} lists")
     at_hand = {file.stem.lower(): file for file in sorted(pictures.iterdir()) if file.suffix.lower() in _SUFFIXES}
     written, left_out = 0, []
     for number, row in enumerate(rows, 1):
@@ -76,7 +83,7 @@ def prepare(table: Path, pictures: Path, out: Path) -> Prepared:
         for scale, turn, shown in variations(picture, row):
             shown.save(folder / f"{number:05d}-{scale:g}-{turn:03d}.png")
             written += 1
-    if rows and not written:
+    if not written:
         raise FileNotFoundError(f"none of the {len(rows)} pictures of {table} is in {pictures}: {left_out[0]}")
     return Prepared(written, tuple(left_out))
 
@@ -90,9 +97,17 @@ def variations(picture: Image.Image, row: CropRow) -> Iterator[tuple[float, int,
     cut = picture.convert("RGB").crop(box)
     for scale in row.scales:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        scaled = cut.resize(size, Image.Resampling.LANCZOS)
+        scaled = _filling(cut.resize(size, Image.Resampling.LANCZOS))
         for turn in TURNS:
             yield scale, turn, _centred(scaled.rotate(turn, Image.Resampling.BICUBIC, expand=True))
+
+
+def _filling(picture: Image.Image) -> Image.Image:
+    """The picture, mirrored at its edges where it is too small to fill a turned square: no corner stays black."""
+    across, down = (max(0, -(-(_TURNED - length) // 2)) for length in picture.size)
+    if not across and not down:
+        return picture
+    return Image.fromarray(np.pad(np.asarray(picture), ((down, down), (across, across), (0, 0)), "symmetric"))
 
 
 def _centred(picture: Image.Image) -> Image.Image:

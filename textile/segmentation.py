@@ -112,7 +112,7 @@ def at_full_size(likely: np.ndarray, rgb: Image.Image) -> np.ndarray:
     fitted = _guided(guide, coarse, 2 * radius + 1)
     if size != rgb.size:
         fitted = np.asarray(Image.fromarray(fitted).resize(rgb.size, Image.Resampling.BICUBIC))
-    return ((fitted - 0.5) * 1.3 + 0.5).clip(0, 1).astype(np.float32)  # a filter leaves edges a little too soft
+    return ((fitted - 0.5) * 2.2 + 0.5).clip(0, 1).astype(np.float32)  # a filter leaves edges a little too soft
 
 
 def _guided(guide: np.ndarray, mask: np.ndarray, window: int, blur: float = 1e-3) -> np.ndarray:

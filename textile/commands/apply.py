@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pictures import UnreadablePicture, open_picture
 from pictures.marking import EDITED, marked_file
 from textile.application import SCALES, Placement, put_on
 from textile.checks import ClothError, covers
 from textile.item_names import ITEM_BY_ID, ITEM_SIZE
 from textile.items import item_picture
+from textile.opening import open_named
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "checkpoints" / "textile"
 
@@ -70,10 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _opened(path: Path, what: str) -> Image.Image:
     """A picture as RGB on white. Raises ClothError where it is transparent all over."""
-    try:
-        picture = open_picture(path, background=None)
-    except UnreadablePicture as error:
-        raise ValueError(f"{path}: {error}") from error
+    picture = open_named(path, background=None)
     if picture.mode == "RGBA":
         if picture.getchannel("A").getextrema()[1] == 0:
             raise ClothError("cloth_empty", what=what)

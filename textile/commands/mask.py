@@ -21,14 +21,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
-    from pictures.opening import open_picture
+    from textile.opening import open_named
     from textile.segmentation import GarmentSegmenter
     from textile.ternaus import TernausSegmenter
 
     segmenter = (
         TernausSegmenter.load(arguments.ternaus) if arguments.ternaus else GarmentSegmenter.load(arguments.weights)
     )
-    found = segmenter.mask(open_picture(arguments.picture, background=None))
+    found = segmenter.mask(open_named(arguments.picture, background=None))
     if not found.share:
         raise ValueError(f"{arguments.picture} shows no garment that could be found: try one that fills more of it")
     Image.fromarray((found.mask * 255 + 0.5).astype("uint8")).save(arguments.out)

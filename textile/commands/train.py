@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--drawn", type=int, default=300, help="drawn repeats a category (default %(default)s, 0: none)"
     )
     parser.add_argument("--minutes", type=float, default=60, help="how long (default %(default)s)")
-    parser.add_argument("--steps", type=int, default=6000, help="at most (default %(default)s)")
+    parser.add_argument("--steps", type=int, help="so many, if the minutes suffice (default: what the minutes allow)")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path, help="begin with the decoder of this folder, e.g. checkpoints/textile")
@@ -37,14 +37,17 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     runs = arguments.runs or runs_folder()
     source = ClothSource(arguments.drawn, arguments.fabric, arguments.folder)
-    if not (runs / "textile-cloth" / "rows.npz").exists():
-        make_cloth(runs / "textile-cloth", source)
+    mark = source.mark()  # what another set of pictures left is not taken for this one
+    folder = runs / f"textile-cloth-{mark}"
+    if not (folder / "rows.npz").exists():
+        make_cloth(folder, source)
     settings = TrainerSettings(
-        steps=arguments.steps, minutes=arguments.minutes, finish=True, learning_rate=arguments.learning_rate, warmup=50,
-        ema=0.99, sample_every=200, cooldown=0.4,
+        steps=arguments.steps or 6000, minutes=arguments.minutes, finish=not arguments.steps,
+        learning_rate=arguments.learning_rate, warmup=50, ema=0.99, sample_every=200, cooldown=0.4,
     )  # fmt: skip
     training = PatternTraining(
-        runs / "textile-generator", arguments.out, settings, arguments.batch, start=arguments.start
-    )
-    train_generator(training, open_cloth(runs / "textile-cloth"))
-    print(f"wrote {arguments.out}: python -m textile pattern checkered --checkpoint {arguments.out.parent}")
+        runs / f"textile-generator-{mark}", arguments.out, settings, arguments.batch,
+        critic_steps=min(500, arguments.steps or 500), start=arguments.start,
+    )  # fmt: skip
+    train_generator(training, open_cloth(folder))
+    print(f"wrote {arguments.out}: python -m textile pattern checkered --weights {arguments.out}")

@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from fashion.pool import open_pool
     from textile.training.garment_photos import GarmentPhotos, cut_photos
+    from textile.training.labelled import mark_of
     from textile.training.segmenter import GarmentBatches, cut_again, train_segmenter
     from training.folders import runs_folder
     from training.schedule import TrainerSettings
@@ -37,30 +38,26 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     runs = arguments.runs or runs_folder()
     pool = open_pool(arguments.pool or runs / "pool", arguments.pictures)
-    left_out = (
-        frozenset(
-            name
-            for part in json.loads(arguments.left_out.read_text("utf-8")).values()
-            if isinstance(part, dict)
-            for name in part
-        )
-        if arguments.left_out
-        else frozenset()
-    )
-    first = runs / "textile-photos.npz"
+    parts = json.loads(arguments.left_out.read_text("utf-8")).values() if arguments.left_out else ()
+    left_out = frozenset(name for part in parts if isinstance(part, dict) for name in part)
+    mark = mark_of((arguments.most, *sorted(left_out)), (arguments.photos,))
+    first = runs / f"textile-photos-{mark}-1.npz"
     if not first.exists():
+        runs.mkdir(parents=True, exist_ok=True)
         cut_photos(arguments.photos, arguments.most, left_out).save(first)
     start = None
     for number in range(1, arguments.rounds + 1):
-        path = runs / (f"textile-photos-{number}.npz" if number > 1 else first.name)
+        path = runs / f"textile-photos-{mark}-{number}.npz"
         settings = TrainerSettings(
             steps=8000, minutes=arguments.minutes, finish=True, learning_rate=3e-3, warmup=50, ema=0.99,
             sample_every=100, cooldown=0.4,
         )  # fmt: skip
         batches = GarmentBatches(pool, GarmentPhotos.open(path), seed=number)
-        segmenter = train_segmenter(batches, settings, runs / f"textile-segmenter-{number}", arguments.out, start)
+        segmenter = train_segmenter(
+            batches, settings, runs / f"textile-segmenter-{mark}-{number}", arguments.out, start
+        )
         start = segmenter.network.state_dict()
-        again = runs / f"textile-photos-{number + 1}.npz"
+        again = runs / f"textile-photos-{mark}-{number + 1}.npz"
         if number < arguments.rounds and not again.exists():
             cut_again(segmenter, GarmentPhotos.open(path)).save(again)
     print(f"wrote {arguments.out}")

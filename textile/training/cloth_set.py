@@ -13,15 +13,18 @@ from random import Random
 
 import numpy as np
 
-from pictures import open_picture
+from hangul.normalize import clean
 from textile.categories import CATEGORY_IDS
+from textile.opening import open_named
 from textile.requests import category_words
 from textile.training.drawn_cloth import PIXELS, draw_cloth
+from textile.training.labelled import mark_of
 from textile.training.real_cloth import CATEGORY_OF_LABEL, photos, tile_of_photo
 
 logger = logging.getLogger(__name__)
 WEAVES = ("smooth", "plain", "twill", "knit", "rib", "slub", "photo")
 _REAL_CUTS = 5  # tiles of a photo
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 LABELS = {id: tuple(label for label, other in CATEGORY_OF_LABEL.items() if other == id) for id in CATEGORY_IDS}
 
 
@@ -49,12 +52,17 @@ class ClothSource:
     first_seed: int = 0
     split: str = "generator"
 
+    def mark(self) -> str:
+        """Eight letters that another source does not have: the cloth of two is not mixed up."""
+        return mark_of((self.drawn, self.first_seed, self.split), (self.fabric, self.own))
+
 
 def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
     """Draw tiles of every category (solid cloth needs one), cut the photos; write and open.
 
-    Raises ValueError where a folder names no category, or where nothing was found at all.
+    Raises ValueError where a folder names no category or holds no picture, or where nothing was found at all.
     """
+    photographed = _photographed(source)
     layers: list[np.ndarray] = []
     light: list[np.ndarray] = []
     rows: list[tuple[int, int, int]] = []
@@ -64,8 +72,8 @@ def make_cloth(folder: Path, source: ClothSource) -> ClothSet:
             layers.append(draw_cloth(id, source.first_seed + i, colors))
             rows.append((number, colors, -1))
         logger.info("drew tiles of %s", id)
-    for i, (path, id) in enumerate(_photographed(source)):
-        picture = open_picture(path)
+    for i, (path, id) in enumerate(photographed):
+        picture = open_named(path)
         for cut in range(_REAL_CUTS):
             colors = 1 if id == "solid" else 2 + (i + cut) % 3
             tile, shade = tile_of_photo(picture, i * _REAL_CUTS + cut, colors, PIXELS)
@@ -89,16 +97,24 @@ def _photographed(source: ClothSource) -> list[tuple[Path, str]]:
         if source.fabric
         else []
     )
-    if source.own is None:
-        return found
+    return found + (_own(source.own) if source.own else [])
+
+
+def _own(folder: Path) -> list[tuple[Path, str]]:
+    """One's own pictures by category. Raises FileNotFoundError, ValueError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not there: name a folder of folders, one per category")
     names = {word.lower(): id for id in CATEGORY_IDS for word in (id, *category_words(id), *LABELS.get(id, ()))}
-    for folder in sorted(path for path in source.own.iterdir() if path.is_dir()):
-        if (id := names.get(folder.name.lower())) is None:
-            raise ValueError(f"{folder}: {folder.name!r} names no category: use {', '.join(CATEGORY_IDS)}")
-        pictures = (
-            path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
+    found: list[tuple[Path, str]] = []
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if (id := names.get(clean(inner.name).lower())) is None:
+            raise ValueError(f"{inner}: {inner.name!r} names no category: use {', '.join(CATEGORY_IDS)}")
+        found += [(path, id) for path in sorted(inner.iterdir()) if path.suffix.lower() in _SUFFIXES]
+    if not found:
+        raise ValueError(
+            f"{folder} holds no picture in a folder of its category: put them into e.g. {folder / 'checkered'}, "
+            f"as {', '.join(_SUFFIXES)}"
         )
-        found += [(path, id) for path in pictures]
     return found
 
 

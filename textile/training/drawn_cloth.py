@@ -142,7 +142,7 @@ def _dots(rng: Random) -> np.ndarray:
     drop = columns % 2 == 0 and rng.random() < 0.6
     rows = max(columns // 2, 1) if drop else columns
     places, apart = lattice(columns, rows, drop, rng), SIDE / columns * (1.2 if drop else 1)
-    radius, sizes = apart * rng.uniform(0.18, 0.42), rng.random() < 0.25
+    radius, sizes = apart * rng.uniform(0.18, 0.42 if columns > 1 else 0.34), rng.random() < 0.25
     ringed, second = rng.random() < 0.2, rng.random() < 0.4
     marks = []
     for i, (x, y) in enumerate(places):
@@ -173,9 +173,11 @@ def _zigzag(rng: Random) -> np.ndarray:
     return turned(memberships(body, PIXELS), *rng.choice(((1, 0), (1, 0), (1, 0), (1, 1))))
 
 
-def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, turns: tuple[float, ...]) -> np.ndarray:
+def _placed(
+    rng: Random, drawn: Callable[[Random], str], reach: float, turns: tuple[float, ...], least: float = 0.62
+) -> np.ndarray:
     """A motif of `reach` units in the middle, turned, and small ones in the corners; nothing crosses the edge."""
-    scale = rng.uniform(0.62, 1.0) * 42 / reach
+    scale = rng.uniform(least, 1.0) * 42 / reach
     marks = [Mark(drawn(rng), reach, 50, 50, rng.choice(turns), scale)]
     kind = rng.random()
     corners = ((14, 14), (86, 86), (86, 14), (14, 86))[: rng.choice((2, 4))]
@@ -190,8 +192,9 @@ def _placed(rng: Random, drawn: Callable[[Random], str], reach: float, turns: tu
 
 
 def _cheetah(rng: Random) -> np.ndarray:
-    columns = rng.choice((1, 2, 2, 3))
-    apart, spotted = SIDE / columns * 0.78, rng.random() < 0.25
+    spotted = rng.random() < 0.25
+    columns = rng.choice((2, 3, 3) if spotted else (2, 2, 3))
+    apart = SIDE / columns * 0.78
     marks = []
     for x, y in lattice(columns, columns, False, rng, 0.1):
         mark = motifs.spot(rng, apart * 1.3) if spotted else motifs.rosette(rng, apart)
@@ -246,8 +249,8 @@ def _dancheong(rng: Random) -> np.ndarray:
 
 _DRAWERS: dict[str, Drawer] = {
     "stripes": _stripes, "checkered": _checkered, "dots": _dots, "zigzag": _zigzag,
-    "floral": lambda rng: _placed(rng, motifs.flower, 9.4, (0,)),
-    "leaves": lambda rng: _placed(rng, motifs.leaf, 11.5, (0, 35)),
+    "floral": lambda rng: _placed(rng, motifs.flower, 9.4, (0,), 0.75),
+    "leaves": lambda rng: _placed(rng, motifs.leaf, 11.5, (0, 35), 0.8),
     "paisley": lambda rng: _placed(rng, motifs.drop, 11.5, (16,)),
     "cartoon": lambda rng: _placed(rng, motifs.character, 11, (0,)),
     "cloud": lambda rng: _placed(rng, motifs.cloud, 15, (0,)),

@@ -6,7 +6,6 @@ In: a folder with labels.tsv (file_name, garment) and pictures. Out: `photos.npz
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pictures import open_picture
+from textile.opening import open_named
+from textile.training.labelled import labelled
 
 logger = logging.getLogger(__name__)
 SIDE = 128
@@ -51,10 +51,9 @@ class GarmentPhotos:
 def cut_photos(folder: Path, most: int, left_out: frozenset[str]) -> GarmentPhotos:
     """GrabCut on at most so many photos, labels in turn; `left_out` are names that no training may see."""
     rows: dict[str, list[str]] = {}
-    with (folder / "labels.tsv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if row["file_name"] not in left_out:
-                rows.setdefault(row["garment"], []).append(row["file_name"])
+    for path, label in labelled(folder, "garment", KINDS_OF_LABEL):
+        if path.name not in left_out:
+            rows.setdefault(label, []).append(path.name)
     queues = [sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest()) for names in rows.values()]
     chosen = [
         (label, queue[i])
@@ -64,7 +63,7 @@ def cut_photos(folder: Path, most: int, left_out: frozenset[str]) -> GarmentPhot
     ]
     pictures, masks, labels, names, agreed = [], [], [], [], []
     for number, (label, name) in enumerate(chosen[:most]):
-        picture = np.asarray(open_picture(folder / name).resize((SIDE, SIDE), Image.Resampling.BOX))
+        picture = np.asarray(open_named(folder / name).resize((SIDE, SIDE), Image.Resampling.BOX))
         first, second = (grab_cut(picture, frame) for frame in _FRAMES)
         together = (first & second).sum() / max((first | second).sum(), 1)
         pictures.append(picture)

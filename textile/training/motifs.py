@@ -72,7 +72,7 @@ def _petal(wide: float, low: float, shoulder: float, high: float, tip: float, ha
 
 def flower(rng: Random) -> str:
     """Petals about a heart, some with leaves, some of two rings."""
-    number, long, wide = rng.choice((5, 5, 6, 8)), rng.uniform(6.2, 7.4), rng.uniform(0.8, 1.25)
+    number, long, wide = rng.choice((5, 5, 6, 8)), rng.uniform(6.4, 7.6), rng.uniform(0.66, 0.92)  # petals stay apart
     half = min(long * sin(pi / number) * wide, 4.6)
     petal = _petal(*rng.choice(_PETALS), half, long)
     leaves = ""

@@ -6,7 +6,6 @@ the weave that the layers leave over.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,6 +14,8 @@ import numpy as np
 from PIL import Image
 from skimage.color import rgb2lab
 from sklearn.cluster import KMeans
+
+from textile.training.labelled import labelled
 
 CATEGORY_OF_LABEL = {
     "checkered": "checkered", "dotted": "dots", "floral": "floral", "solid": "solid", "striped": "stripes",
@@ -35,17 +36,15 @@ class Photo:
 
 
 def photos(folder: Path) -> list[Photo]:
-    """The pictures of a folder, each in one split. Raises FileNotFoundError where labels.tsv is not there."""
-    path = folder / "labels.tsv"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: give a folder with labels.tsv (file_name, pattern)")
+    """The pictures of a folder, each in one split: photos of one cloth are numbered one after another. Raises as
+    `labelled` does."""
     found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            number = int(Path(row["file_name"]).stem.rsplit("_", 1)[1])
-            lot = (number // _RUN * 7 + len(row["pattern"])) % 5
-            split = SPLITS[0] if lot < 2 else SPLITS[1] if lot < 4 else SPLITS[2]
-            found.append(Photo(folder / row["file_name"], CATEGORY_OF_LABEL[row["pattern"]], split))
+    for i, (path, label) in enumerate(labelled(folder, "pattern", CATEGORY_OF_LABEL)):
+        digits = path.stem.rsplit("_", 1)[-1]
+        number = int(digits) if digits.isdecimal() else i
+        lot = (number // _RUN * 7 + len(label)) % 5
+        split = SPLITS[0] if lot < 2 else SPLITS[1] if lot < 4 else SPLITS[2]
+        found.append(Photo(path, CATEGORY_OF_LABEL[label], split))
     return found
 
 
