@@ -314,6 +314,7 @@ def test_an_archive_with_one_damaged_byte_is_named(
 # --- size -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(1800)  # writing the files takes longer than reading them
 def test_the_real_size_is_streamed_in_less_than_500_mb(tmp_path: Path) -> None:
     """78,979 captions, and an `ih` of 15.5 GB of which 5,000 pictures (983 MB as float32) are read."""
     source, count, limit = tmp_path / "data", 78_979, 5_000

@@ -119,17 +119,16 @@ def read_deepfashion(settings: DeepFashionSettings, progress: bool = True) -> De
 
 def read_labels(language: Path, indices: Path, folder: Path) -> Labels:
     """Captions, codes and splits. Raises ValueError where their lengths or the indices do not fit."""
-    told, split = read_matlab([
+    described, split = read_matlab([
         MatlabRequest(language, list(FIELDS.values()), ["engJ", "nameList"]),
         MatlabRequest(indices, ["test_ind"], where_there=["train_ind"]),
     ])  # fmt: skip
-    captions, sources = told.texts["engJ"], told.texts["nameList"]
-    codes = {name: told.numbers[variable] for name, variable in FIELDS.items()}
-    lengths = {name: len(texts) for name, texts in told.texts.items()}
-    lengths |= {name: len(numbers) for name, numbers in told.numbers.items()}
+    captions, sources = described.texts["engJ"], described.texts["nameList"]
+    codes = {name: described.numbers[variable] for name, variable in FIELDS.items()}
+    lengths = {"engJ": len(captions), "nameList": len(sources)} | {FIELDS[name]: len(codes[name]) for name in codes}
     if len(set(lengths.values())) > 1:
-        different = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(f"{language} has variables of different lengths ({different}): copy it again")
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise ValueError(f"{language} has variables of different lengths ({told}): copy it again")
     splits = _splits(indices, split.numbers, sources)
     return Labels(captions, sources, codes, splits, code_names(codes, captions, sources, folder))
 
