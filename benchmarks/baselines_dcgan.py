@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--language", choices=tuple(COLUMNS), default="en")
     parser.add_argument("--encoder", type=Path, default=Path("checkpoints/korean"))
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=10, help="of processor time (default %(default)s)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--runs", type=Path, default=runs_folder(), help="where arrays of the pictures lie")
     parser.add_argument("--threads", type=int, default=1)
