@@ -207,7 +207,9 @@ def test_a_file_whose_reader_ends_its_process_is_named_with_the_cure(
     source, stand_in = files(tmp_path / "data"), tmp_path / "stand-in" / "scipy"
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").touch()
-    (stand_in / "io.py").write_text("import os, signal\n\ndef whosmat(path):\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    (stand_in / "io.py").write_text(
+        "import os, signal\n\ndef whosmat(path):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))
     message = refused(source, tmp_path / "out", capsys)
     assert "language_original.mat is damaged" in message and "copy it again" in message
