@@ -11,6 +11,7 @@ import torch
 from diffusion.pictures import enlarged
 from fashion.lexicon import GARMENT_BY_ID, GARMENTS
 from fashion.scorer import ARCHITECTURES, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen, as_input, read_both_ways
+from jobspec import PictureSize
 
 CERTAIN = 9.0
 
@@ -104,7 +105,7 @@ def test_pictures_of_any_form_are_taken_and_others_refused() -> None:
 
 def test_a_small_picture_is_read_as_the_enlarged_one_that_a_refiner_is_given() -> None:
     pixels = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(as_input(2 * pixels - 1), 2 * enlarged(pixels, 256) - 1, atol=1e-5, rtol=0)
+    torch.testing.assert_close(as_input(2 * pixels - 1), 2 * enlarged(pixels, PictureSize.square(256)) - 1, atol=1e-5, rtol=0)
 
 
 def test_weights_of_another_shape_are_refused_with_the_cure(tmp_path: Path) -> None:
