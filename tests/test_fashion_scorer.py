@@ -105,7 +105,8 @@ def test_pictures_of_any_form_are_taken_and_others_refused() -> None:
 
 def test_a_small_picture_is_read_as_the_enlarged_one_that_a_refiner_is_given() -> None:
     pixels = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(as_input(2 * pixels - 1), 2 * enlarged(pixels, PictureSize.square(256)) - 1, atol=1e-5, rtol=0)
+    larger = enlarged(pixels, PictureSize.square(256))
+    torch.testing.assert_close(as_input(2 * pixels - 1), 2 * larger - 1, atol=1e-5, rtol=0)
 
 
 def test_weights_of_another_shape_are_refused_with_the_cure(tmp_path: Path) -> None:
