@@ -1,7 +1,8 @@
 """A small picture of every word that is better seen than read: one sheet for a page, and where each word is on it.
 
 In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in rows of `COLUMNS`, and
-`word_pictures.json`, "field id" → number of its cell. Colours have none: their "#rrggbb" is enough.
+`word_pictures.json`, "field id" → number of its cell. Colours have none: their "#rrggbb" is enough. The styles are on a
+sheet of their own besides, `style_pictures.webp`, in the lexicon's order: a page shows them before any word.
 
     python -m fashion word-pictures demo/web/static
 """
@@ -9,7 +10,7 @@ In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in row
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLORS, GARMENT_BY_ID, GARMENTS, WORDS, GarmentKind
 from fashion.scene import Garment, Scene
 
-NAME = "word_pictures"
+NAME, STYLES = "word_pictures", "style_pictures"
 CELL, COLUMNS = 64, 10
 MOST_BYTES = 60_000
 _DRAWN = 256  # pixels at which each is drawn
@@ -37,17 +38,22 @@ _VIEWS = {"background": (0.0, 36.0, 150.0), "style": (56.0, 56.0, 144.0)}  # lef
 def write_word_pictures(folder: Path) -> Path:
     """Draw the sheet and its places into a folder; the path of the sheet. Raises OSError, ValueError."""
     words = list(words_shown())
-    rows = -(-len(words) // COLUMNS)
-    sheet = Image.new("RGB", (CELL * COLUMNS, CELL * rows), "white")
-    for place, (field, id) in enumerate(words):
-        sheet.paste(word_picture(field, id), (place % COLUMNS * CELL, place // COLUMNS * CELL))
-    path = folder / f"{NAME}.webp"
-    for quality in range(80, 20, -5):
-        sheet.save(path, "WEBP", quality=quality, method=6)
-        if path.stat().st_size <= MOST_BYTES:
-            break
+    path = _write_sheet(words, folder / f"{NAME}.webp", MOST_BYTES)
+    _write_sheet([("style", word.id) for word in WORDS["style"]], folder / f"{STYLES}.webp", MOST_BYTES // 10)
     places = {f"{field} {id}": place for place, (field, id) in enumerate(words)}
     path.with_suffix(".json").write_text(json.dumps(places, indent=0) + "\n", encoding="utf-8")
+    return path
+
+
+def _write_sheet(words: Sequence[tuple[str, str]], path: Path, most_bytes: int) -> Path:
+    """Cells of words in rows of COLUMNS, of the best quality that keeps to so many bytes."""
+    sheet = Image.new("RGB", (CELL * COLUMNS, CELL * -(-len(words) // COLUMNS)), "white")
+    for place, (field, id) in enumerate(words):
+        sheet.paste(word_picture(field, id), (place % COLUMNS * CELL, place // COLUMNS * CELL))
+    for quality in range(80, 20, -5):
+        sheet.save(path, "WEBP", quality=quality, method=6)
+        if path.stat().st_size <= most_bytes:
+            break
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from demo_client import Studio, open_studio, wait_for
 
-from demo.web.present import word_cells
+from demo.web.present import style_cells
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -
         "name": "minhwa", "kind": "lora", "label": {"ko": "minhwa", "en": "minhwa"}, "trigger": "민화풍",
         "example": "민화풍 호랑이", "base": "", "sha256": "0" * 64, "cell": None,
     }  # fmt: skip
-    assert offered["ink_wash"]["cell"] == word_cells()["style ink_wash"]
+    assert offered["ink_wash"]["cell"] == style_cells()["ink_wash"] == 1
 
 
 def test_several_styles_are_drawn_together_from_a_list_or_from_tags(studio: Studio) -> None:

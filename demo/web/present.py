@@ -113,6 +113,13 @@ def word_cells() -> dict[str, int]:
     return json.loads(WORD_CELLS.read_text(encoding="utf-8"))
 
 
+@cache
+def style_cells() -> dict[str, int]:
+    """Where each style's picture is on the sheet of styles: they stand there in the order of the words' sheet."""
+    names = [key.removeprefix("style ") for key in word_cells() if key.startswith("style ")]
+    return {name: place for place, name in enumerate(names)}
+
+
 def progress(row_id: str, stored: Mapping | None) -> dict | None:
     """A step as a client sees it; previews are named by generation and place."""
     if not stored:

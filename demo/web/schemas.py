@@ -302,7 +302,7 @@ class Style(Answer):
     example: str = Field(description="A prompt that shows it.")
     base: str = Field(description="What it was trained on, as its file says.")
     sha256: str = Field(description="Of its file; a picture's recipe names it.")
-    cell: int | None = Field(description="Its place on the page's sheet of small pictures; null where it has none.")
+    cell: int | None = Field(description="Its place on the page's sheet of styles; null where it has no picture.")
 
 
 class Styles(Answer):

@@ -21,9 +21,8 @@ def get_about() -> dict:
 @blueprint.output(schemas.Styles)
 @blueprint.doc(summary="Styles")
 def list_styles() -> dict:
-    cells = present.word_cells()
-    styles = services().about.styles()
-    return {"styles": [vars(style) | {"cell": cells.get(f"style {style.name}")} for style in styles]}
+    cells = present.style_cells()
+    return {"styles": [vars(style) | {"cell": cells.get(style.name)} for style in services().about.styles()]}
 
 
 @blueprint.get("/models")

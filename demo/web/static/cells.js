@@ -1,15 +1,18 @@
 /**
- * The sheet with a small picture of every word (python -m fashion word-pictures), and cells of it.
+ * Sheets with a small picture of every word, and of every style (python -m fashion word-pictures), and cells of them.
  */
 import { h } from "./dom.js";
 
-const SHEET = `url(${new URL("word_pictures.webp", import.meta.url).href})`;
-const [COLUMNS, SIDE] = [10, 48]; // of the sheet: cells in a row, pixels of a cell as it is shown
+const [COLUMNS, SIDE] = [10, 48]; // of a sheet: cells in a row, pixels of a cell as it is shown
 
-/** @param {number | null} cell  of the sheet; null: nothing, where a word has no picture @returns {HTMLElement} */
-export function cellOf(cell) {
+/**
+ * @param {number | null} cell  of a sheet; null: nothing, where a word has no picture
+ * @param {"word" | "style"} [sheet]
+ * @returns {HTMLElement}
+ */
+export function cellOf(cell, sheet = "word") {
   if (cell === null) return h("span.cell");
+  const url = `url(${new URL(`${sheet}_pictures.webp`, import.meta.url).href})`;
   const [x, y] = [cell % COLUMNS, Math.floor(cell / COLUMNS)];
-  const place = `${-SIDE * x}px ${-SIDE * y}px`;
-  return h("span.cell", { vars: { "background-image": SHEET, "background-position": place } });
+  return h("span.cell", { vars: { "background-image": url, "background-position": `${-SIDE * x}px ${-SIDE * y}px` } });
 }

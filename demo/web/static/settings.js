@@ -167,7 +167,7 @@ async function styled() {
     styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
     one("#styles").append(
       ...offered.styles.map((s) =>
-        h("label", {}, cellOf(s.cell), s.label[lang], h("input", { type: "radio", name: "style", value: s.name })),
+        h("label", {}, cellOf(s.cell, "style"), s.label[lang], h("input", { type: "radio", name: "style", value: s.name })),
       ),
     );
     choose(wantedStyle);
