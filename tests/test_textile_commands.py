@@ -75,7 +75,8 @@ def test_a_newcomer_comes_from_photos_to_masks_of_their_own(tmp_path: Path) -> N
     type_line("python -m textile train-masks photos --pictures 256 --minutes 0.2 --out out/textile", tmp_path)
     said = type_line("python -m textile mask photos/dress_0.jpg --weights out/textile -o mask.png", tmp_path)
     assert "of the picture is garment" in said
-    assert Image.open(tmp_path / "mask.png").size == (192, 192)
+    with Image.open(tmp_path / "mask.png") as mask:
+        assert mask.size == (192, 192)
 
 
 def refused(line: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -14,6 +14,8 @@ from testing.random_textile import write_random_textile
 from textile.missing import WeightsMissing
 from textile.segmentation import GarmentSegmenter, at_full_size
 from textile.segmentation_network import SegmentationNetwork
+from textile.training.garment_photos import GarmentPhotos
+from textile.training.segmenter import GarmentBatches, grounds_of
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +82,19 @@ def test_a_mask_is_brought_to_the_pictures_own_edge() -> None:
     likely[:, :65] = 1
     mask = at_full_size(likely, Image.fromarray(picture))
     assert np.mean((mask > 0.5)[:, :192]) > 0.99 and np.mean((mask > 0.5)[:, 194:]) < 0.01
+
+
+def test_photos_without_free_ground_give_the_colours_of_their_edges() -> None:
+    pictures = np.full((2, 128, 128, 3), 200, np.uint8)
+    masks = np.full((2, 128, 128), 255, np.uint8)
+    names = np.array(["a", "b"])
+    photos = GarmentPhotos(pictures, masks, names, names, np.ones(2))
+    assert grounds_of(photos).shape == (2, 48, 48, 3) and (grounds_of(photos) == 200).all()
+
+
+def test_photos_of_which_none_is_cut_surely_are_refused_with_the_cure() -> None:
+    names = np.array(["a", "b"])
+    empty = np.zeros((2, 128, 128, 3), np.uint8)
+    photos = GarmentPhotos(empty, empty[..., 0], names, names, np.zeros(2))
+    with pytest.raises(ValueError, match="in none of 2 photos .* give photos of one garment"):
+        GarmentBatches(None, photos)  # type: ignore[arg-type]  # refused before the pool is looked at

@@ -49,6 +49,11 @@ class GarmentBatches:
         self.pool, self.seed = pool, seed
         kept = photos.agreed > 0.8
         self.photos = GarmentPhotos(*(array[kept] for array in vars(photos).values()))
+        if not kept.any():
+            raise ValueError(
+                f"in none of {len(kept)} photos could the garment be told from its ground: give photos of one garment "
+                "each that does not reach the edge"
+            )
         self.grounds = grounds_of(self.photos)
         logger.info("%d of %d photos are cut surely enough, %d grounds", kept.sum(), len(kept), len(self.grounds))
 
@@ -121,14 +126,15 @@ class GarmentBatches:
 
 
 def grounds_of(photos: GarmentPhotos) -> np.ndarray:
-    """A square of 48 px of every photo that shows no garment, where there is one: (n, 48, 48, 3) uint8."""
+    """A square of 48 px of every photo that shows no garment, where there is one: (n, 48, 48, 3) uint8. Where no photo
+    has one, the mean colours along their edges."""
     found = []
     for picture, mask in zip(photos.pictures, photos.masks, strict=True):
         for x, y in ((0, 0), (80, 0), (0, 80), (80, 80), (40, 0), (40, 80), (0, 40), (80, 40)):
             if not mask[y : y + 48, x : x + 48].any():
                 found.append(picture[y : y + 48, x : x + 48])
                 break
-    return np.stack(found)
+    return np.stack(found or [np.full((48, 48, 3), picture[0].mean(axis=0), np.uint8) for picture in photos.pictures])
 
 
 def _disturbed(
