@@ -14,8 +14,14 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("way"), 0.25) as world:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file for which drawings wait whose prompt holds `wait`."""
+    return tmp_path_factory.mktemp("seen") / "seen"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, seen: Path) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("way"), 0.25, LEASE_SECONDS="60", SEEN=str(seen)) as world:
         yield world
 
 
@@ -112,9 +118,9 @@ def test_several_drawings_at_a_time_all_finish(world: World) -> None:
     assert [g["prompt"] for g in generations(page)] == [f"하얀 저고리 {i}" for i in (3, 2, 1, 0)]
 
 
-def test_leaving_and_coming_back_loses_nothing(world: World) -> None:
+def test_leaving_and_coming_back_loses_nothing(world: World, seen: Path) -> None:
     page = world.person()
-    draw(page, "분홍 두루마기")
+    draw(page, "분홍 두루마기 wait")
     page.fill("#prompt", "아직 다 쓰지 못한 문장")
     page.reload()
     expect(page.locator("#prompt")).to_have_value("아직 다 쓰지 못한 문장")
@@ -122,5 +128,6 @@ def test_leaving_and_coming_back_loses_nothing(world: World) -> None:
     expect(card).to_contain_text("분홍 두루마기")
     expect(card).to_have_attribute("data-status", "running")
     expect(card.locator("progress")).to_be_visible()
+    seen.touch()
     expect(card).to_have_attribute("data-status", "succeeded")
     assert len(generations(page)) == 1
