@@ -97,7 +97,7 @@ class Lists:
         listed = _columns(viewer, moment).where(*conditions)
         keys = listed.with_only_columns(Image.id, Image.generation_id, Image.position, maintain_column_froms=True)
         with self._database.read() as session:
-            every = session.execute(keys.where(Generation.id.in_(ids))).all()
+            every = session.execute(keys.where(Image.generation_id.in_(ids))).all()
             here = sorted(every, key=lambda key: (place[key.generation_id], key.position))[start : start + limit]
             turn = {key.id: i for i, key in enumerate(here)}
             rows = session.execute(listed.where(Image.id.in_(turn))).all()
