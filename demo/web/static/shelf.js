@@ -68,6 +68,8 @@ export function shelf(place, which) {
       if (error instanceof Problem && error.code === "offline")
         connection.back().then(() => (state.asked ? undefined : page(true)));
       else complain(error);
+      const wait = error instanceof Problem && error.status === 429 ? error.retryAfter || 5 : 0; // it goes on by itself then
+      if (wait) setTimeout(() => signal.aborted || page(fresh), 1000 * wait);
     }
     state.busy = false;
     tell();
