@@ -73,7 +73,10 @@ def models(options: argparse.Namespace) -> list[Model]:
     pipeline = load_pipeline(options.checkpoint, dtype="float32")
     stages = {role: stage.unet_parameters + stage.vae_parameters for role, stage in pipeline.stages.items()}
     student = open_student(options.encoder)
-    found = [_cvae(options.cvae, student), _dcgan(options.dcgan, student)]
+    found = [
+        _of_captions("conditional VAE", options.cvae, ConditionalVae.load, (FACTS, WEIGHTS), student),
+        _of_captions("DCGAN", options.dcgan, baselines_dcgan.load, (baselines_dcgan.FACTS, dcgan.FILE), student),
+    ]
     found.append(Model("base alone", _stages(pipeline, refine=False), stages["base"]))
     if "refiner" in stages:
         shared = pipeline.stages["base"].vae is pipeline.stages["refiner"].vae
@@ -90,32 +93,22 @@ def _stages(pipeline: TwoStagePipeline, refine: bool) -> Drawer:
     return draw
 
 
-def _cvae(folder: Path, student: TextEncoder) -> Model:
+def _of_captions(
+    name: str, folder: Path, opened: Callable[[Path], ConditionalVae | dcgan.Generator], files: tuple[str, str],
+    student: TextEncoder,
+) -> Model:  # fmt: skip
+    """A network that is told a caption's vector; `files`: of its facts and weights in the folder."""
     try:
-        model = ConditionalVae.load(folder)
+        network = opened(folder)
     except FileNotFoundError as error:
-        return Model("conditional VAE", skipped=str(error))
-
-    def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
-        return from_pixels(model.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
-
-    return Model("conditional VAE", draw, _size(model), trained=_trained(folder / FACTS, folder / WEIGHTS))
-
-
-def _dcgan(folder: Path, student: TextEncoder) -> Model:
-    try:
-        network = baselines_dcgan.load(folder)
-    except FileNotFoundError as error:
-        return Model("DCGAN", skipped=str(error))
+        return Model(name, skipped=str(error))
 
     def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         return from_pixels(network.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
 
-    return Model("DCGAN", draw, _size(network), trained=_trained(folder / baselines_dcgan.FACTS, folder / dcgan.FILE))
-
-
-def _size(network: torch.nn.Module) -> int:
-    return sum(each.numel() for each in network.parameters())
+    facts, weights = (folder / file for file in files)
+    parameters = sum(each.numel() for each in network.parameters())
+    return Model(name, draw, parameters, trained=_trained(facts, weights))
 
 
 def _trained(path: Path, weights: Path) -> str:

@@ -36,7 +36,7 @@ SETTINGS = (
     "steps", "guidance_scale", "size", "refine", "refine_strength", "scheduler", "style", "style_weight",
     "strength", "refine_steps", "refine_guidance",
 )  # fmt: skip
-FRAME = ("width", "height")  # of a picture that is no square: `size` is null there
+SIDES = ("width", "height")  # of a picture that is no square: `size` is null there
 
 
 def make_recipe(shot: Shot, settings: Mapping[str, object], made_with: Mapping[str, object]) -> dict[str, object]:
@@ -51,7 +51,7 @@ def make_recipe(shot: Shot, settings: Mapping[str, object], made_with: Mapping[s
         "seed": shot.seed,
         "source_sha256": None if shot.source is None else picture_sha256(shot.source),
         "settings": {name: settings[name] for name in SETTINGS}
-        | {name: settings[name] for name in FRAME if settings.get(name) is not None}
+        | {name: settings[name] for name in SIDES if settings.get(name) is not None}
         | _styles(settings.get("styles")),
         "made_with": dict(made_with),
     }

@@ -195,10 +195,18 @@ def test_the_last_word_is_completed_while_it_is_typed(studio: Studio) -> None:
         assert person.get(f"/suggest?q={typed}").json["suggestions"] == [], typed
 
 
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+}  # fmt: skip
+
+
 def test_every_answer_has_strict_headers(studio: Studio) -> None:
     for path in ("//", "/about", "//healthz", "/generations/x", "//docs"):
         reply = studio.person().get(path)
         assert "default-src 'none'" in reply.headers["Content-Security-Policy"], path
+        assert dict(reply.headers).items() >= SECURITY_HEADERS.items(), path
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
     cookie = studio.person().get("//").headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie

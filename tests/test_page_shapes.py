@@ -40,6 +40,22 @@ def test_an_upright_picture_is_chosen_drawn_shown_whole_and_drawn_again(world: W
     world.leave()
 
 
+def test_a_variation_begins_in_the_shape_of_its_picture_and_a_square_can_be_chosen(world: World) -> None:
+    page = world.person()
+    page.check("#shapes input[value=portrait]")
+    card = drawn(page, "빨간 원피스")
+    page.check("#shapes input[value=landscape]")  # something else meanwhile
+    card.locator(".tile").first.click()
+    page.locator("#viewer").get_by_role("button", name="이 그림으로 시작").click()
+    expect(page.locator("#shapes input[value=portrait]")).to_be_checked()
+    page.check("#shapes input[value=square]")
+    drawn(page, "파란 원피스")
+    made = generations(page)[0]
+    assert made["kind"] == "vary" and made["width"] is None
+    assert made["images"][0]["width"] == made["images"][0]["height"]
+    world.leave()
+
+
 def test_a_link_chooses_the_shape_of_its_picture(world: World) -> None:
     page = world.person(path="#draw?prompt=코트&width=80&height=48")
     expect(page.locator("#shapes input[value=landscape]")).to_be_checked()

@@ -197,7 +197,7 @@ def _headers(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["X-PictureSize-Options"] = "DENY"
+    response.headers["X-Frame-Options"] = "DENY"
     response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
     if services().settings.secure_cookies:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"

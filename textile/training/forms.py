@@ -18,7 +18,7 @@ from textile.categories import CATEGORY_IDS, category
 from textile.pattern_network import NZ, PatternNetwork
 from textile.patterns import TEMPERATURE, sharpness
 from textile.training.cloth_batches import ClothBatches
-from textile.training.critic import FormCritic
+from textile.training.critic import FormCritic, with_ground
 
 _TRIES = 6  # patterns of each form and number of colours
 _BLURRED = 0.2  # of the forms: those from which cloth is painted worst
@@ -145,5 +145,4 @@ def _blur(network: PatternNetwork, batches: ClothBatches, steps: int) -> Tensor:
 
 def layer_error(painted: Tensor, maps: Tensor) -> Tensor:
     """Cross-entropy (n, h, w) of painted logits (n, 4, h, w) beside maps of layers 1 to 3."""
-    ground = (1 - maps.sum(dim=1, keepdim=True)).clamp(min=0)
-    return -(torch.cat([ground, maps], dim=1) * painted.log_softmax(dim=1)).sum(dim=1)
+    return -(with_ground(maps) * painted.log_softmax(dim=1)).sum(dim=1)

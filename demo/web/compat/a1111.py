@@ -30,6 +30,7 @@ from demo.web.compat.a1111_schemas import (
 )
 from demo.web.compat.documenting import A1111_PICTURES, ANYTHING
 from demo.web.compat.fields import check_refused, header_of, told, wrong
+from demo.web.compat.rendering import drawn_at
 from demo.web.compat.waiting import answer_later
 from demo.web.current import is_loopback, owner, services, viewer
 from demo.web.problems import invalid
@@ -218,10 +219,7 @@ def _drawn(asked: DrawRequest) -> dict[str, object]:
         "prompt": asked.prompt, "negative_prompt": asked.negative_prompt or "", "steps": asked.steps,
         "guidance_scale": asked.cfg_scale, "n": (asked.batch_size or 1) * (asked.n_iter or 1),
     }  # fmt: skip
-    size, shapes = _size(asked), services().readiness.shapes()
-    if size is not None and not size.is_square and shapes is not None and not shapes.squares_only:
-        drawn = shapes.near(size)
-        fields |= {"width": drawn.width, "height": drawn.height}
+    fields |= drawn_at(_size(asked), services().readiness.shapes())
     if asked.seed is not None and asked.seed >= 0:
         fields["seed"] = asked.seed % SEEDS
     words = {style.name for style in services().about.styles() if style.kind == "prompt"}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from demo.web.compat.fields import ignored, refused, taken
 from demo.web.schemas import Query
-from jobspec.fields import MAX_TEXT
+from jobspec.fields import MAX_TEXT, Side
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Names = Annotated[list[str], Field(max_length=16)]
@@ -33,8 +33,8 @@ class DrawRequest(BaseModel):
     cfg_scale: Annotated[float | None, taken("1-30")] = None
     batch_size: Annotated[Annotated[int, Field(ge=1)] | None, taken("times `n_iter`: 1-10 pictures")] = None
     n_iter: Annotated[Annotated[int, Field(ge=1)] | None, taken("")] = None
-    width: Annotated[Annotated[int, Field(ge=16, le=2048)] | None, taken(SIDE)] = None
-    height: Annotated[Annotated[int, Field(ge=16, le=2048)] | None, taken(SIDE)] = None
+    width: Annotated[Side | None, taken(SIDE)] = None
+    height: Annotated[Side | None, taken(SIDE)] = None
     send_images: Annotated[bool | None, taken("")] = None
     script_name: Annotated[str | None, refused("no scripts")] = None
     script_args: Annotated[list[Any] | None, ignored("no scripts")] = None

@@ -32,11 +32,12 @@ from demo.web.compat.openai_schemas import (
     VariationFiles,
     VariationRequest,
 )
-from demo.web.compat.rendering import render
+from demo.web.compat.rendering import drawn_at, render
 from demo.web.compat.waiting import Followed, answer_later, events_later
 from demo.web.current import owner, services
 from demo.web.problems import invalid
-from jobspec import Draw, Edit, Job, PictureSize, Vary
+from jobspec import Draw, Edit, Job, PictureSize, Vary, bounds
+from jobspec.fields import Side
 
 MODEL = "geuryeojwo"
 MOST_PICTURES = 4  # in one edit
@@ -191,7 +192,8 @@ def _size(asked: Pictures) -> PictureSize | None:
     if asked.size in (None, "auto"):
         return None
     width, height = map(int, str(asked.size).split("x"))
-    if not all(16 <= side <= 2048 for side in (width, height)):
+    low, high = bounds(Side)
+    if not all(low <= side <= high for side in (width, height)):
         raise wrong("size", "size_range")
     shapes = services().readiness.shapes()
     if width != height and (shapes is None or shapes.squares_only):
@@ -200,12 +202,7 @@ def _size(asked: Pictures) -> PictureSize | None:
 
 
 def _shape(asked: Pictures) -> dict[str, object]:
-    """The width and height to draw at for a size that stands or lies; nothing for a square."""
-    size, shapes = _size(asked), services().readiness.shapes()
-    if size is None or size.is_square or shapes is None:
-        return {}
-    drawn = shapes.near(size)
-    return {"width": drawn.width, "height": drawn.height}
+    return drawn_at(_size(asked), services().readiness.shapes())
 
 
 def _edit(asked: EditRequest, data: bytes, mask: bytes | None) -> Job:

@@ -14,7 +14,7 @@ from demo.studio import pictures
 from demo.studio.services import Services
 from demo.studio.views import Shown
 from demo.studio.visibility import Viewer
-from jobspec import PictureSize
+from jobspec import PictureSize, Shapes
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,16 @@ def render(services: Services, viewer: Viewer, image_id: str, format: str, wante
     recipe = row.recipe if viewer.owns(row.owner_id) else pictures.recipe_for_others(row.recipe)
     data = pictures.encode(drawn, pictures.FORMATS[format], row.source_type, recipe)
     return Rendered(row, data, width, height)
+
+
+def drawn_at(size: PictureSize | None, shapes: Shapes | None) -> dict[str, object]:
+    """The width and height to draw at for a size that a client wants; nothing for a square, or where only squares are
+    drawn.
+    """
+    if size is None or size.is_square or shapes is None or shapes.squares_only:
+        return {}
+    drawn = shapes.near(size)
+    return {"width": drawn.width, "height": drawn.height}
 
 
 def size_at(row: Image, wanted: PictureSize | None) -> tuple[int, int]:

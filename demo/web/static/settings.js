@@ -67,7 +67,7 @@ export function body() {
   if (fields.get("style")) asked.style = fields.get("style");
   for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
   const shape = shapes.find((s) => s.name === fields.get("shape"));
-  if (shape && shape.name !== "square") Object.assign(asked, { width: shape.width, height: shape.height });
+  if (shape && (source || shape.name !== "square")) Object.assign(asked, { width: shape.width, height: shape.height });
   if (source) Object.assign(asked, { source_image: source.id, strength });
   return asked;
 }
@@ -100,7 +100,6 @@ export function set(values, picture) {
     if (values[name] && [...field(name)].some((/** @type {any} */ o) => o.value === String(values[name])))
       field(name).value = String(values[name]);
   if (refines && values.refine !== undefined) field("refine").checked = values.refine;
-  if (values.width !== undefined || values.height !== undefined) shaped({ width: values.width ?? null, height: values.height ?? null });
   for (const name of SLIDES) {
     if (values[name] === undefined) continue;
     if (values[name] === null) chosen.delete(name);
@@ -108,6 +107,7 @@ export function set(values, picture) {
   }
   if (values.strength) ((strength = values.strength), (moved = true));
   if (picture !== undefined) attach(picture);
+  if (values.width !== undefined || values.height !== undefined) shaped({ width: values.width ?? null, height: values.height ?? null });
   if (values.prompt !== undefined) prompt.dispatchEvent(new Event("input", { bubbles: true }));
   else render();
 }
@@ -202,6 +202,7 @@ export const styleName = (id) => styles.find((s) => s.id === id)?.label ?? id;
 /** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
 export function attach(picture) {
   source = picture;
+  if (picture?.kind === "generation") shaped({ width: picture.width, height: picture.height }); // as it would be drawn unasked
   if (!picture) moved = false;
   else if (!moved) strength = picture.kind === "upload" ? STRENGTH.upload : STRENGTH.generated;
   const place = one("#source");
