@@ -279,6 +279,7 @@ def drawn(browser: Browser, url: str, asked: argparse.Namespace, scheme: str) ->
         raise SystemExit(f"the drawing failed: {page.locator('.generation-foot').inner_text()}")
     wait_for_pictures(page)
     page.evaluate("document.activeElement.blur()")
+    page.evaluate("scrollTo(0, 0)")  # drawing brought the card into sight
     page.wait_for_timeout(1000)
     return page
 
