@@ -44,6 +44,11 @@ SIDE = 256  # at which pictures are compared
 SHOWN, SHOWN_SIDE, NAME_WIDTH = 6, 144, 130  # pictures a row of the grid, and pixels
 REFERENCE_STREAM = 93  # true drawings that no line is asked to draw
 Drawer = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
+# of networks that are told a caption's vector: what opens a folder, and the files of its facts and weights
+OF_CAPTIONS: dict[str, tuple[Callable[[Path], ConditionalVae | dcgan.Generator], str, str]] = {
+    "conditional VAE": (ConditionalVae.load, FACTS, WEIGHTS),
+    "DCGAN": (baselines_dcgan.load, baselines_dcgan.FACTS, dcgan.FILE),
+}
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,8 @@ def models(options: argparse.Namespace) -> list[Model]:
     stages = {role: stage.unet_parameters + stage.vae_parameters for role, stage in pipeline.stages.items()}
     student = open_student(options.encoder)
     found = [
-        _of_captions("conditional VAE", options.cvae, ConditionalVae.load, (FACTS, WEIGHTS), student),
-        _of_captions("DCGAN", options.dcgan, baselines_dcgan.load, (baselines_dcgan.FACTS, dcgan.FILE), student),
+        of_captions(name, folder, student)
+        for name, folder in zip(OF_CAPTIONS, (options.cvae, options.dcgan), strict=True)
     ]
     found.append(Model("base alone", _stages(pipeline, refine=False), stages["base"]))
     if "refiner" in stages:
@@ -93,11 +98,9 @@ def _stages(pipeline: TwoStagePipeline, refine: bool) -> Drawer:
     return draw
 
 
-def _of_captions(
-    name: str, folder: Path, opened: Callable[[Path], ConditionalVae | dcgan.Generator], files: tuple[str, str],
-    student: TextEncoder,
-) -> Model:  # fmt: skip
-    """A network that is told a caption's vector; `files`: of its facts and weights in the folder."""
+def of_captions(name: str, folder: Path, student: TextEncoder) -> Model:
+    """The line of a network that is told a caption's vector; skipped where the folder has none."""
+    opened, facts, weights = OF_CAPTIONS[name]
     try:
         network = opened(folder)
     except FileNotFoundError as error:
@@ -106,9 +109,8 @@ def _of_captions(
     def draw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
         return from_pixels(network.sample(text_vectors(student, prompts), seeds) / 2 + 0.5)
 
-    facts, weights = (folder / file for file in files)
     parameters = sum(each.numel() for each in network.parameters())
-    return Model(name, draw, parameters, trained=_trained(facts, weights))
+    return Model(name, draw, parameters, trained=_trained(folder / facts, folder / weights))
 
 
 def _trained(path: Path, weights: Path) -> str:

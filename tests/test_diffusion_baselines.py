@@ -195,8 +195,8 @@ def test_vectors_of_another_encoder_are_refused(trained: Path) -> None:
 
 def test_a_model_that_is_not_there_is_skipped_with_its_reason(tmp_path: Path) -> None:
     for model, command in (
-        (baselines._cvae(tmp_path, Words()), "diffusion.baselines.cvae train"),
-        (baselines._dcgan(tmp_path, Words()), "benchmarks.baselines_dcgan"),
+        (baselines.of_captions("conditional VAE", tmp_path, Words()), "diffusion.baselines.cvae train"),
+        (baselines.of_captions("DCGAN", tmp_path, Words()), "benchmarks.baselines_dcgan"),
     ):
         assert model.draw is None and command in model.skipped
 
@@ -208,7 +208,7 @@ def test_a_dcgan_is_trained_on_captions_and_drawn_with(
     given = ["--data", str(squares), "--out", str(tmp_path / "out"), "--runs", str(tmp_path), "--minutes", "0",
              "--batch", "4"]  # fmt: skip
     assert baselines_dcgan.main(given) == 0
-    model = baselines._dcgan(tmp_path / "out", Words())
+    model = baselines.of_captions("DCGAN", tmp_path / "out", Words())
     assert model.trained.startswith("1 | 43 of 64 px | ") and model.parameters > 3e6
     one, same, other = (model.draw([text], [seed])[0] for text, seed in
                         (("a red square", 3), ("a red square", 3), ("a blue square", 3)))  # fmt: skip
