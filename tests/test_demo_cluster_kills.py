@@ -86,11 +86,8 @@ def make_bucket(s3: S3Server) -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    from s3fs import S3FileSystem
-
     for name in (*S3Server.CREDENTIALS, "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, "")  # put back at the end
-    S3FileSystem.clear_instance_cache()
     cluster = Cluster(tmp_path)
     yield cluster
     cluster.close()

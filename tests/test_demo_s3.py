@@ -34,14 +34,12 @@ def s3() -> Iterator[S3Server]:
 def way(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyWay]:
     """The way to a new bucket `pictures`; its faults are asked for."""
     import boto3
-    from s3fs import S3FileSystem
 
     way = FaultyWay(s3.port)
     for name, value in (s3.CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{way.port}"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(demo.store.remote, "READ_SECONDS", 1.0)
     monkeypatch.setattr(demo.store.remote, "ATTEMPTS", 2)
-    S3FileSystem.clear_instance_cache()
     client = boto3.client("s3", endpoint_url=s3.endpoint)
     client.create_bucket(Bucket="pictures")
     yield way
@@ -63,6 +61,17 @@ def delete_bucket(s3: S3Server) -> None:
         client.delete_object(Bucket="pictures", Key=each["Key"])
     client.delete_bucket(Bucket="pictures")
     client.close()
+
+
+def test_a_store_opened_anew_is_reached_at_the_address_of_now(
+    way: FaultyWay, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsspec gives back its last instance for the same options, and the address comes from the environment."""
+    Storage("s3://pictures").check()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    way.mode = "refuse"
+    file = Storage("s3://pictures").write(new_id(), "final", "image/png", b"x")
+    assert Storage("s3://pictures").read(file) == b"x"
 
 
 @pytest.mark.parametrize("fault", ["refuse", "unavailable", "cut", "slow"])

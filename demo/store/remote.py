@@ -26,7 +26,8 @@ def open_remote(url: str) -> tuple[AbstractFileSystem, str]:
     options: dict[str, Any] = {}
     if protocol in ("s3", "s3a"):
         limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": {"max_attempts": 0}}
-        options = {"config_kwargs": limits, "use_listings_cache": False}  # other hosts write, too
+        # no listings cache: other hosts write, too. No shared instance: fsspec would give back one of another endpoint
+        options = {"config_kwargs": limits, "use_listings_cache": False, "skip_instance_cache": True}
     try:
         fs, root = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
