@@ -20,6 +20,7 @@ const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
 // 0.9 it does not, and shape and background stay; of a photo 0.9 leaves too little
 const STRENGTH = { upload: 0.8, generated: 0.9 };
 const DRAFT = "draft";
+const AGAIN_MS = 5000; // until a worker has opened the checkpoint
 
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
 const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
@@ -161,7 +162,7 @@ function render() {
   keep();
 }
 
-/** What the server offers: styles by name, and where its sliders rest. */
+/** What the server offers: styles by name, shapes, and where its sliders rest; more of it once a worker has said what it draws. */
 async function fetchOffers() {
   try {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
@@ -169,6 +170,7 @@ async function fetchOffers() {
     styles.offer(offered.styles);
     for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
     render();
+    if (!models.checkpoint.loaded) setTimeout(fetchOffers, AGAIN_MS);
   } catch (error) {
     if (error instanceof Problem && error.code === "offline") connection.back().then(fetchOffers);
     else complain(error);
@@ -180,8 +182,10 @@ function offer(offered) {
   shapes = offered;
   const place = one("#shapes");
   place.hidden = offered.length < 2;
-  for (const { name } of place.hidden ? [] : offered)
-    place.append(h("label", {}, h("input", { type: "radio", name: "shape", value: name }), h("span", {}, w(`shape.${name}`))));
+  const choices = (place.hidden ? [] : offered).map(({ name }) =>
+    h("label", {}, h("input", { type: "radio", name: "shape", value: name }), h("span", {}, w(`shape.${name}`))),
+  );
+  place.replaceChildren(one("#shapes legend"), ...choices);
   shaped(wanted);
 }
 

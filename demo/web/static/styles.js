@@ -24,11 +24,13 @@ export function offer(styles) {
   const cell = (/** @type {import("../types").StyleOffer} */ s, /** @type {string} */ name) =>
     h("label", {}, picture(s), s.label[lang], h("input", { type: "radio", name, value: s.name }));
   const lora = styles.filter((s) => s.kind === "lora");
-  one("#styles").append(...styles.map((s) => cell(s, "style")));
-  one("#beside .style-cells").append(...lora.map((s) => cell(s, "beside")));
+  const fields = new FormData(/** @type {HTMLFormElement} */ (one("#composer")));
+  const [first, others] = [String(fields.get("style") || "") || wanted, beside(fields)];
+  fill(one("#styles"), styles.map((s) => cell(s, "style")));
+  fill(one("#beside .style-cells"), lora.map((s) => cell(s, "beside")));
   one("#beside").hidden = !lora.length;
-  choose(wanted);
-  chooseBeside(second && [second]);
+  choose(first);
+  chooseBeside(others.length ? others : second && [second]);
 }
 
 /** @param {string} style  by its id; one that is not there, or not yet, is none */
@@ -69,6 +71,9 @@ export const isLora = (id) => known.some((s) => s.id === id && s.kind === "lora"
 
 /** @param {string} id @returns {string} what people call a drawing style: 수묵화 for ink_wash */
 export const styleName = (id) => known.find((s) => s.id === id)?.label ?? id;
+
+/** @param {HTMLElement} place @param {HTMLElement[]} cells  in the place of those that are there, but for the first: no style */
+const fill = (place, cells) => place.replaceChildren(/** @type {HTMLElement} */ (place.firstElementChild), ...cells);
 
 /** @param {string} place @param {string} id */
 function check(place, id) {
