@@ -20,7 +20,9 @@ let second;
 export function offer(styles) {
   known = styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
   const picture = (/** @type {import("../types").StyleOffer} */ s) =>
-    s.cell === null ? h("span.cell", { "aria-hidden": "true" }, [...s.label[lang]][0]) : cellOf(s.cell, "style");
+    s.cell === null
+      ? h("span.cell", { "aria-hidden": "true", data: { initial: [...s.label[lang]][0] } })
+      : cellOf(s.cell, "style");
   const cell = (/** @type {import("../types").StyleOffer} */ s, /** @type {string} */ name) =>
     h("label", {}, picture(s), s.label[lang], h("input", { type: "radio", name, value: s.name }));
   const lora = styles.filter((s) => s.kind === "lora");
