@@ -14,11 +14,12 @@ import { lang, number, w } from "./words.js";
 /**
  * @typedef {import("../types").Item} Item
  * @typedef {{id: string, n: number, picture?: string, photo?: boolean}} Stop  see viewer.js
- * @typedef {{element: HTMLElement, items: Item[], filled: boolean}} Chunk  a page of pictures
+ * @typedef {{element: HTMLElement, items: Item[], filled: boolean, near: boolean}} Chunk  a page of pictures
  * @typedef {import("./shelf_pick.js").Picking} Picking
  */
 
 const PAGE = 60;
+const TOGETHER = 30; // pictures that are drawn in one task: what a page takes, halved, so that scrolling does not stop
 const AHEAD = 3000; // pixels beyond the screen that are kept filled: some eleven rows
 const MOST = 600; // letters to search by: more than is read, and an address that every server takes
 const HOLD_MS = 450;
@@ -36,6 +37,7 @@ export function shelf(place, which) {
   const state = {
     /** @type {Chunk[]} */ chunks: [],
     /** @type {Item[]} of a set whose other pictures come with the next page */ held: [],
+    /** @type {Set<string>} every picture that is here, by its id */ have: new Set(),
     /** @type {string | null} */ cursor: null,
     /** @type {number | null} */ total: null,
     query: "",
@@ -78,30 +80,43 @@ export function shelf(place, which) {
   /** @param {import("../types").ListPage} answer @param {boolean} fresh */
   function take(answer, fresh) {
     const kept = state.chunks;
-    if (fresh) Object.assign(state, { chunks: [], held: [], total: answer.total, lastDay: "" });
-    const have = new Set(items().map((item) => item.id));
-    const came = [...state.held, ...answer.items.filter((item) => !have.has(item.id))];
+    if (fresh) Object.assign(state, { chunks: [], held: [], have: new Set(), total: answer.total, lastDay: "" });
+    const came = [...state.held, ...answer.items.filter((item) => !state.have.has(item.id))];
+    for (const item of came) state.have.add(item.id);
     state.cursor = answer.next_cursor;
     state.held = sets() && state.cursor ? came.filter((item) => item.generation_id === came[came.length - 1].generation_id) : [];
-    const chunk = { element: h("div.chunk"), items: came.slice(0, came.length - state.held.length), filled: true };
-    state.chunks.push(chunk);
+    const chunks = parted(came.slice(0, came.length - state.held.length));
+    state.chunks.push(...chunks);
     state.asked = true;
-    draw(chunk);
+    chunks.forEach((chunk, i) => (fresh || i === 0 ? draw(chunk) : setTimeout(() => !chunk.filled && chunk.near && draw(chunk))));
+    const elements = chunks.map((chunk) => chunk.element);
     if (fresh) {
-      kept.forEach((old) => nearby.unobserve(old.element));
-      fill(list, [chunk.element]);
-    } else list.append(chunk.element);
-    nearby.observe(chunk.element);
+      kept.forEach(drop);
+      fill(list, elements);
+    } else list.append(...elements);
+    elements.forEach((element) => nearby.observe(element));
   }
 
-  /** What is far from the screen leaves the document, and its height stays. */
+  /** @param {Item[]} items  of a page @returns {Chunk[]} sets stay whole */
+  function parted(items) {
+    /** @type {Item[][]} */
+    const parts = [[]];
+    for (const set of grouped(items, sets())) {
+      if (parts[parts.length - 1].length >= TOGETHER) parts.push([]);
+      parts[parts.length - 1].push(...set);
+    }
+    return parts.map((part) => ({ element: h("div.chunk"), items: part, filled: false, near: true }));
+  }
+
+  /** What is far from the screen leaves the document, and its height stays. What comes near is drawn in a task of its own. */
   const nearby = new IntersectionObserver(
     (seen) => {
       for (const { target, isIntersecting } of seen) {
         const chunk = state.chunks.find((c) => c.element === target);
-        if (!chunk || chunk.filled === isIntersecting || !(/** @type {HTMLElement} */ (target).offsetHeight)) continue;
-        if (isIntersecting) draw(chunk);
-        else if (!target.contains(document.activeElement)) empty(chunk);
+        if (!chunk || !(/** @type {HTMLElement} */ (target).offsetHeight)) continue;
+        chunk.near = isIntersecting;
+        if (isIntersecting) setTimeout(() => chunk.near && !chunk.filled && draw(chunk));
+        else if (chunk.filled && !target.contains(document.activeElement)) empty(chunk);
       }
     },
     { rootMargin: `${AHEAD}px 0px` },
@@ -110,8 +125,16 @@ export function shelf(place, which) {
   /** @param {Chunk} chunk */
   function empty(chunk) {
     chunk.element.style.height = `${chunk.element.offsetHeight}px`;
+    cease(chunk.element);
     chunk.element.replaceChildren();
     chunk.filled = false;
+  }
+
+  /** @param {Chunk} chunk  of a list that is not shown any more */
+  function drop(chunk) {
+    chunk.near = false;
+    nearby.unobserve(chunk.element);
+    cease(chunk.element);
   }
 
   /** @param {Chunk} chunk */
@@ -136,8 +159,10 @@ export function shelf(place, which) {
   function tell() {
     more.hidden = !state.cursor;
     const own = place === "mine";
-    const left = shown().length;
-    const n = number((state.total ?? left) - (items().length - left));
+    const all = state.chunks.reduce((sum, chunk) => sum + chunk.items.length, state.held.length);
+    const going = leaving.size ? all - shown().length : 0;
+    const left = all - going;
+    const n = number((state.total ?? left) - going);
     const filtered = state.query || tools.filtering();
     if (state.asked && !left && !state.cursor) {
       count.textContent = filtered ? w("list.none") : place === "gallery" ? w("list.gallery") : "";
@@ -212,7 +237,8 @@ export function shelf(place, which) {
     if (other) {
       if (state.picking) end();
       search.value = state.query = "";
-      Object.assign(state, { chunks: [], held: [], cursor: null, total: null, asked: false });
+      state.chunks.forEach(drop);
+      Object.assign(state, { chunks: [], held: [], have: new Set(), cursor: null, total: null, asked: false });
       fill(list, []);
     }
     page(true);
@@ -249,6 +275,11 @@ export function shelf(place, which) {
           : { id: set[0].generation_id ?? set[0].id, n: 1, picture: set[0].id, photo: set[0].kind === "upload" },
       ),
   };
+}
+
+/** @param {HTMLElement} element  its pictures that are still on their way are not waited for: hundreds would stand before a search */
+function cease(element) {
+  for (const picture of element.querySelectorAll("img")) if (!picture.complete) picture.removeAttribute("src");
 }
 
 /** @param {Item} item */
