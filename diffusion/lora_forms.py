@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -157,7 +157,9 @@ class LayerChange:
 
     def on(self, device: torch.device) -> LayerChange:
         """The same change with its tensors on `device`: of a change that is added at every step."""
-        return _on(self, device)
+        moved = _on(self, device)
+        assert isinstance(moved, LayerChange)
+        return moved
 
     def _normed(self, weight: Tensor) -> tuple[int, ...]:
         """The axes that a norm sums over: all but the one that the magnitudes go along."""
@@ -208,8 +210,8 @@ def _product(parts: Parts) -> FactorProduct:
     raise ValueError("has no factors")
 
 
-def _on(value: Any, device: torch.device) -> Any:
-    """A tensor, or a tuple or dataclass of tensors, on `device`."""
+def _on(value: object, device: torch.device) -> object:
+    """A tensor, or a tuple or dataclass of tensors, on `device`; anything else as it is."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, tuple):

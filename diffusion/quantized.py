@@ -25,8 +25,6 @@ PACKAGE = "bitsandbytes"
 REQUIREMENTS = "requirements-quantized.txt"
 # First and last layers, and embeddings of time and size: under 1 % of the weights.
 KEPT = ("conv_in", "conv_out", "time_embedding", "add_embedding", "text_projection")
-
-
 BITS_BY_TORCH = (
     "weights in {} bits run by torch alone, OpenVINO's graphs hold them in float32: choose the engine torch, or leave "
     "weight_bits out"
