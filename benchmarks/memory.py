@@ -5,7 +5,7 @@
     pip install -r requirements-quantized.txt                 first, for the sides in 8 and 4 bits
 
 Each side runs in a process of its own. Out: bytes of the weights of U-Nets and text encoders as torch holds them, peak
-memory of the process, the best seconds of three, and how far the result is from float32's: of pictures the mean
+memory of the process and what it holds after the last run, the best seconds of three, and how far the result is from float32's: of pictures the mean
 distance in levels of 255 and PSNR, of a step (random weights) the distance as a share of the output's size.
 OpenVINO's graphs are converted in a process before the one that is measured.
 """
@@ -55,7 +55,7 @@ def table(checkpoint: str, full: bool, threads: int, sides: Sequence[str], folde
     """The Markdown table; `folder` takes what the processes leave for each other."""
     what = FULL_SETTINGS if full else "four pictures, two stages, the checkpoint's own settings"
     seconds, far = ("seconds a step", "distance") if full else ("seconds", "levels of 255")
-    head = ["side", "weights", "peak memory", seconds, far] + ([] if full else ["PSNR"])
+    head = ["side", "weights", "peak memory", "in use", seconds, far] + ([] if full else ["PSNR"])
     lines = [f"{what}; CPU, {threads} threads", "", f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
     plain: np.ndarray | None = None
     for side in sides:
@@ -63,7 +63,8 @@ def table(checkpoint: str, full: bool, threads: int, sides: Sequence[str], folde
             continue
         row, result = _in_process(side, checkpoint, full, threads, folder)
         plain = result if plain is None else plain
-        cells = [side, f"{row['weights'] / 1e6:.0f} MB", f"{row['peak'] / 1e6:.0f} MB", f"{row['seconds']:.2f}"]
+        cells = [side, f"{row['weights'] / 1e6:.0f} MB", f"{row['peak'] / 1e6:.0f} MB"]
+        cells += [f"{row['used'] / 1e6:.0f} MB", f"{row['seconds']:.2f}"]
         lines.append(f"| {' | '.join(cells + distances(result, plain, full))} |")
     return lines
 
@@ -95,7 +96,9 @@ def measured(side: str, checkpoint: str, full: bool, threads: int, cache: Path) 
         result = run()
         best = min(best, time.perf_counter() - since)
     np.save(cache / "result.npy", result)
-    return {"weights": weights, "peak": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "seconds": best}
+    peak = 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    used = float(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return {"weights": weights, "peak": peak, "used": used, "seconds": best}
 
 
 def random_sd15(folder: Path) -> Path:

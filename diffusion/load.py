@@ -18,7 +18,7 @@ from typing import TypeVar
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-from diffusion.allocator import keep_freed_memory
+from diffusion.allocator import give_back_freed_memory, keep_freed_memory
 from diffusion.editing.pipeline import EditingPipeline
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.engines import ENGINES
@@ -94,12 +94,14 @@ def load_pipeline(
             lambda head: _width(spec, head),
         )  # fmt: skip
     memo, dtype = _Once(), choose_dtype(dtype, device)
-    if device.type == "cpu" and not low_memory:
-        keep_freed_memory()
     where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
     packing = Packing(weight_bits, device, where)
     opened = {role: _open_stage(stage, dtype, packing, memo, bool(spec.domain)) for role, stage in spec.stages.items()}
     encoder = text_encoder or _own_encoder(spec, teachers, dtype, packing, memo)
+    if weight_bits is not None:
+        give_back_freed_memory()
+    if device.type == "cpu" and not low_memory:
+        keep_freed_memory()
     for each in opened.values():
         each.device = device
         use_attention(each.unet, attention, device)
