@@ -5,9 +5,9 @@
     pip install -r requirements-quantized.txt                 first, for the sides in 8 and 4 bits
 
 Each side runs in a process of its own. Out: bytes of the weights of U-Nets and text encoders as torch holds them, peak
-memory of the process and what it holds after the last run, the best seconds of three, and how far the result is from float32's: of pictures the mean
-distance in levels of 255 and PSNR, of a step (random weights) the distance as a share of the output's size.
-OpenVINO's graphs are converted in a process before the one that is measured.
+memory of the process (of opening, mostly) and what it holds after the last run, the best seconds of three, and how far
+the result is from float32's: of pictures the mean distance in levels of 255 and PSNR, of a step (random weights) the
+distance as a share of the output's size. OpenVINO's graphs are converted in a process before the one that is measured.
 """
 
 from __future__ import annotations
