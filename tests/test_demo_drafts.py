@@ -65,6 +65,15 @@ def test_a_draft_is_one_marked_picture_of_the_base_stage(studio: Studio) -> None
     assert again.data == reply.data
 
 
+def test_a_draft_is_drawn_with_both_of_its_styles(studio: Studio) -> None:
+    asked = {"prompt": PROMPT, "style": "minhwa", "styles": [{"name": "수묵화", "weight": 0.6}]}
+    assert studio.person().post("/drafts", asked).status_code == 200
+    assert [(each.name, each.weight) for each in studio.pipeline.settings[-1].all_styles] == [
+        ("minhwa", 1.0),
+        ("수묵화", 0.6),
+    ]
+
+
 def test_nothing_of_a_draft_is_kept(studio: Studio) -> None:
     person = studio.person()
     before, records = rows(studio), studio.services.searcher.index.live_count()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
-from page_world import World, drawn, expect, generations, open_world
+from page_world import World, drawn, expect, generations, open_world, until
+from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("SHOTS")  # a folder for screenshots
@@ -62,4 +64,48 @@ def test_a_link_chooses_the_shape_of_its_picture(world: World) -> None:
     page.click("#more summary")
     page.click("#reset")
     expect(page.locator("#shapes input[value=square]")).to_be_checked()
+    world.leave()
+
+
+def test_a_page_opened_before_a_worker_is_ready_offers_shapes_and_styles_once_one_is(world: World) -> None:
+    page = world.person(path="#draw?prompt=코트&style=watercolor")
+    expect(page.locator("#shapes")).to_be_visible()
+
+    def not_yet(route: Route) -> None:
+        told = route.fetch()
+        given = told.json()
+        if "styles" in given:
+            given["styles"] = [style for style in given["styles"] if style["kind"] == "prompt"]
+        else:
+            given |= {"checkpoint": {"loaded": False}, "shapes": [], "defaults": {}}
+        route.fulfill(response=told, json=given)
+
+    page.route(re.compile("/api/v1/(models|styles)$"), not_yet)
+    page.reload()
+    expect(page.locator("#styles input[value=watercolor]")).to_be_checked()
+    expect(page.locator("#styles input[value=minhwa]")).to_have_count(0)
+    expect(page.locator("#shapes")).to_be_hidden()
+    page.check("#styles input[value=ink_wash]")
+    page.unroute_all()
+    expect(page.locator("#shapes input")).to_have_count(3)
+    expect(page.locator("#styles input[value=minhwa]")).to_have_count(1)
+    expect(page.locator("#styles input[value=ink_wash]")).to_be_checked()
+    assert page.errors == []
+    world.leave()
+
+
+def test_a_picture_fills_the_screen_by_its_button_and_by_a_key(world: World) -> None:
+    page = world.person()
+    drawn(page, "빨간 원피스").locator(".tile").first.click()
+    full = "document.fullscreenElement?.matches('#viewer .picture') ?? false"
+    page.locator("#viewer [data-key=full]").click()
+    until(page, full)
+    page.evaluate("document.exitFullscreen()")
+    until(page, "document.fullscreenElement === null")
+    page.keyboard.press("f")
+    until(page, full)
+    shown = page.locator("#viewer .picture img").first.bounding_box()
+    width, height = page.evaluate("[innerWidth, innerHeight]")
+    assert shown["width"] <= width and shown["height"] <= height
+    assert max(shown["width"] / width, shown["height"] / height) > 0.9
     world.leave()

@@ -178,3 +178,26 @@ def test_settings_travel_with_the_request_and_untouched_ones_do_not(page: Page) 
     body = page.posts[0].post_data_json
     assert body["seed"] == 77 and body["guidance_scale"] == 6 and body["negative_prompt"] == "줄무늬" and body["n"] == 1
     assert "steps" not in body and "style_weight" not in body and body["visibility"] == "private"
+
+
+def test_a_second_style_is_drawn_beside_the_first_with_a_strength_of_its_own(page: Page) -> None:
+    page.click("#more summary")
+    beside = page.locator("#beside")
+    page.locator("#styles label", has_text="minhwa").click()
+    expect(beside.get_by_text("minhwa")).to_be_hidden()  # the same twice is one style
+    expect(page.locator("#beside-strength")).to_be_hidden()
+    beside.get_by_text("수묵화").click()
+    page.fill("#beside_weight", "0.6")
+    expect(page.locator("#beside-strength output")).to_have_text("0.6")
+    page.reload()  # the draft keeps both
+    page.click("#more summary")
+    expect(page.locator("#beside-strength output")).to_have_text("0.6")
+    draw(page, "초록 치마")
+    body = page.posts[-1].post_data_json
+    assert body["style"] == "minhwa" and body["styles"] == [{"name": "수묵화", "weight": 0.6}]
+    page.locator("#styles label", has_text="수묵화").last.click()  # chosen first, it is no longer the second
+    expect(page.locator("#beside-strength")).to_be_hidden()
+    draw(page, "파란 치마")
+    assert "styles" not in page.posts[-1].post_data_json
+    page.click("#reset")
+    expect(page.locator("#styles input[value='']")).to_be_checked()

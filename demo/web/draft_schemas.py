@@ -6,6 +6,7 @@ from pydantic import Field
 
 from demo.web.schemas import Body
 from jobspec.fields import GuidanceScale, Seed, StyleName, StyleWeight, Text
+from jobspec.styles import StyleUses
 
 
 class NewDraft(Body):
@@ -17,3 +18,4 @@ class NewDraft(Body):
     guidance_scale: GuidanceScale | None = Field(default=None, description="How closely the words are followed.")
     style: StyleName | None = Field(default=None, description="A style's name.")
     style_weight: StyleWeight = Field(default=1.0, description="The weight of a LoRA style.")
+    styles: StyleUses = Field(default_factory=list, description="LoRA styles drawn beside it, with a weight each.")

@@ -363,7 +363,7 @@ interface Answers {
   "/closet": Closet;
   "/fabric": Fabric;
   "/styles": { styles: StyleOffer[] };
-  "/models": { defaults: Partial<Facts["defaults"]>; shapes: OfferedShape[] };
+  "/models": { checkpoint: { loaded: boolean }; defaults: Partial<Facts["defaults"]>; shapes: OfferedShape[] };
 }
 
 /** The element that a tag with classes makes: "button.quiet.small" a button. */

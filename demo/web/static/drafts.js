@@ -59,10 +59,10 @@ function later(composing) {
 
 /** @param {boolean} composing @returns {Record<string, any> | null} the body of a request; null where there is nothing to draw */
 function asked(composing) {
-  const { prompt, negative_prompt, style, style_weight, guidance_scale, seed: chosen, source_image } = settings.body();
+  const { prompt, negative_prompt, style, style_weight, styles, guidance_scale, seed: chosen, source_image } = settings.body();
   const written = composing ? prompt.replace(JAMO, "").trim() : prompt;
   if (!written || source_image) return null;
-  return { prompt: written, negative_prompt, style, style_weight, guidance_scale, seed: chosen ?? seed };
+  return { prompt: written, negative_prompt, style, style_weight, styles, guidance_scale, seed: chosen ?? seed };
 }
 
 /** @param {Record<string, any> | null} body @param {number} [tries] */

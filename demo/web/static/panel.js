@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { h, icon } from "./dom.js";
 import { FABRIC, again, copyLink, copyPrompt, download, remove, show, studio, vary, written } from "./pictures.js";
 import { ask, complain, toast } from "./say.js";
-import { styleName } from "./settings.js";
+import { styleName } from "./styles.js";
 import { ago, facts, w } from "./words.js";
 
 const [low, high, step] = facts.limits.ranges.vary.strength.slider;

@@ -2,12 +2,12 @@
  * What is set in the form: the body of a request and back, sliders that rest until touched, the picture to start from, the draft.
  */
 import { Problem, connection, get } from "./api.js";
-import { cellOf } from "./cells.js";
 import { crop } from "./crop.js";
 import { h, icon, one } from "./dom.js";
 import { alt } from "./pictures.js";
 import { complain } from "./say.js";
-import { lang, facts, w } from "./words.js";
+import * as styles from "./styles.js";
+import { facts, w } from "./words.js";
 
 /** @typedef {import("../types").Picture} Picture */
 
@@ -20,6 +20,7 @@ const SLIDES = ["steps", "guidance_scale", "refine_strength", "style_weight"];
 // 0.9 it does not, and shape and background stay; of a photo 0.9 leaves too little
 const STRENGTH = { upload: 0.8, generated: 0.9 };
 const DRAFT = "draft";
+const AGAIN_MS = 5000; // until a worker has opened the checkpoint
 
 const form = /** @type {HTMLFormElement} */ (one("#composer"));
 const prompt = /** @type {HTMLTextAreaElement} */ (one("#prompt"));
@@ -31,13 +32,10 @@ const usual = { style_weight: WEIGHT.default };
 let source = null;
 let strength = STRENGTH.generated;
 let moved = false; // the person chose the strength
-/** @type {{id: string, kind: string, label: string}[]} */
-let styles = [];
 /** @type {import("../types").OfferedShape[]} shapes that the checkpoint draws; none before they have arrived */
 let shapes = [];
 /** @type {{width: number | null, height: number | null}} of a recipe, until they have */
 let wanted = { width: null, height: null };
-let wantedStyle = ""; // likewise
 
 /** Take up the draft of this tab, and listen. */
 export function begin() {
@@ -46,7 +44,7 @@ export function begin() {
   one("#reset").addEventListener("click", () => set(plain()));
   tuck(matchMedia("(max-width: 1079px)"));
   restore();
-  styled();
+  fetchOffers();
 }
 
 /** @returns {Record<string, any>} the request body the form stands for */
@@ -65,6 +63,8 @@ export function body() {
   const seed = String(fields.get("seed") || "").trim();
   if (/^\d+$/.test(seed)) asked.seed = Math.min(Number(seed), SEED.exclusiveMaximum - 1);
   if (fields.get("style")) asked.style = fields.get("style");
+  const beside = styles.beside(fields);
+  if (beside.length) asked.styles = beside;
   for (const name of SLIDES) if (chosen.has(name) && used(name)) asked[name] = Number(fields.get(name));
   const shape = shapes.find((s) => s.name === fields.get("shape"));
   if (shape && (source || shape.name !== "square")) Object.assign(asked, { width: shape.width, height: shape.height });
@@ -78,6 +78,7 @@ const plain = () => ({
   seed: null,
   refine: defaults.refine,
   style: "",
+  styles: [],
   width: null,
   height: null,
   negative_prompt: "",
@@ -93,7 +94,8 @@ const plain = () => ({
 export function set(values, picture) {
   const field = (/** @type {string} */ name) => /** @type {any} */ (form.elements.namedItem(name));
   if (values.prompt !== undefined) prompt.value = values.prompt;
-  if (values.style !== undefined) choose(values.style ?? "");
+  if (values.style !== undefined) styles.choose(values.style ?? "");
+  if (values.styles !== undefined) styles.chooseBeside(values.styles);
   for (const name of ["negative_prompt", "seed"])
     if (values[name] !== undefined) field(name).value = values[name] ?? "";
   for (const name of ["n", "visibility"])
@@ -123,7 +125,7 @@ function shaped(size) {
 /** @param {string} name @returns {boolean} whether the slider means anything now */
 function used(name) {
   if (name === "refine_strength") return refines && /** @type {any} */ (form.elements.namedItem("refine")).checked;
-  if (name === "style_weight") return styles.some((s) => s.id === new FormData(form).get("style") && s.kind === "lora");
+  if (name === "style_weight") return styles.isLora(String(new FormData(form).get("style")));
   return true;
 }
 
@@ -136,6 +138,7 @@ function oninput(event) {
 
 /** Say what is set: beside each slider, and on the closed drawer. */
 function render() {
+  styles.render();
   for (const name of SLIDES) {
     const slide = one(`[data-slide="${name}"]`);
     const range = slide.querySelector("input");
@@ -159,31 +162,19 @@ function render() {
   keep();
 }
 
-/** What the server offers: styles by name, and where its sliders rest. */
-async function styled() {
+/** What the server offers: styles by name, shapes, and where its sliders rest; more of it once a worker has said what it draws. */
+async function fetchOffers() {
   try {
     const [offered, models] = await Promise.all([get("/styles"), get("/models")]);
     offer(models.shapes);
-    styles = offered.styles.map((s) => ({ id: s.name, kind: s.kind, label: s.label[lang] }));
-    one("#styles").append(
-      ...offered.styles.map((s) =>
-        h("label", {}, cellOf(s.cell, "style"), s.label[lang], h("input", { type: "radio", name: "style", value: s.name })),
-      ),
-    );
-    choose(wantedStyle);
+    styles.offer(offered.styles);
     for (const name of SLIDES) usual[name] = models.defaults[name] ?? defaults[name] ?? usual[name];
     render();
+    if (!models.checkpoint.loaded) setTimeout(fetchOffers, AGAIN_MS);
   } catch (error) {
-    if (error instanceof Problem && error.code === "offline") connection.back().then(styled);
+    if (error instanceof Problem && error.code === "offline") connection.back().then(fetchOffers);
     else complain(error);
   }
-}
-
-/** @param {string} style  by its id; one that is not there, or not yet, is none */
-function choose(style) {
-  wantedStyle = style;
-  const there = styles.some((s) => s.id === style) ? style : "";
-  for (const input of one("#styles").querySelectorAll("input")) input.checked = input.value === there;
 }
 
 /** @param {import("../types").OfferedShape[]} offered  a choice of one is none */
@@ -191,13 +182,12 @@ function offer(offered) {
   shapes = offered;
   const place = one("#shapes");
   place.hidden = offered.length < 2;
-  for (const { name } of place.hidden ? [] : offered)
-    place.append(h("label", {}, h("input", { type: "radio", name: "shape", value: name }), h("span", {}, w(`shape.${name}`))));
+  const choices = (place.hidden ? [] : offered).map(({ name }) =>
+    h("label", {}, h("input", { type: "radio", name: "shape", value: name }), h("span", {}, w(`shape.${name}`))),
+  );
+  place.replaceChildren(one("#shapes legend"), ...choices);
   shaped(wanted);
 }
-
-/** @param {string} id @returns {string} what people call a drawing style: 수묵화 for ink_wash */
-export const styleName = (id) => styles.find((s) => s.id === id)?.label ?? id;
 
 /** @param {Picture | null} picture  the picture to start from, shown in the box with how much of it may change */
 export function attach(picture) {
