@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from demo.store.settings import Settings, SettingsError
+from demo.worker.drawing import open_drawing
 from diffusion import quantized
 from diffusion.__main__ import parse
 from diffusion.load import load_pipeline
@@ -23,6 +25,9 @@ from diffusion.pipeline import DrawSettings, Shot, TwoStagePipeline
 from diffusion.quantized import quantize, stored_weight, weight_bits, weight_bytes, weight_count
 from jobspec import StyleUse
 from testing.random_checkpoint import write_checkpoint, write_sdxl, write_stable_diffusion
+
+if TYPE_CHECKING:
+    from demo.worker.drawing import Encoder
 
 CPU = torch.device("cpu")
 FAST = DrawSettings(steps=2, refine_steps=1)
@@ -207,6 +212,20 @@ def test_a_bitsandbytes_that_does_not_run_is_refused_with_its_reason(monkeypatch
 def test_other_bits_are_refused(own: Path, bits: int) -> None:
     with pytest.raises(ValueError, match=f"weight_bits is {bits}: choose 8 or 4"):
         opened(own, bits)
+
+
+def test_the_worker_opens_the_checkpoint_as_the_settings_say(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Opened(Exception):
+        pass
+
+    def opening(*_: object, **options: object) -> None:
+        raise Opened(options["low_memory"], options["weight_bits"])
+
+    monkeypatch.setattr("diffusion.load.load_pipeline", opening)
+    for given, wanted in (({}, (False, None)), ({"low_memory": True, "weight_bits": 4}, (True, 4))):
+        with pytest.raises(Opened) as opened_with:
+            open_drawing(Settings(checkpoint=str(own), **given), lambda: cast("Encoder", None))
+        assert opened_with.value.args == wanted
 
 
 def test_the_command_and_the_service_take_the_bits(capsys: pytest.CaptureFixture[str]) -> None:
