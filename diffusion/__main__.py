@@ -43,6 +43,7 @@ class CommandLine:
     device: str | None
     dtype: str | None
     low_memory: bool
+    weight_bits: int | None
     engine: str
 
 
@@ -118,6 +119,7 @@ def parse(argv: Sequence[str] | None = None) -> CommandLine:
         given.device,
         given.dtype,
         given.low_memory,
+        given.weight_bits,
         given.engine,
     )
 
@@ -131,6 +133,7 @@ def open_pipeline(order: CommandLine, reader: PromptReader | None = None) -> Two
         device=order.device,
         dtype=order.dtype,
         low_memory=order.low_memory,
+        weight_bits=order.weight_bits,
         reader=reader,
         engine=order.engine,
     )
@@ -209,7 +212,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--strength", type=float, default=0.6, help="how much of the source is drawn anew")
     add("--device", help="cpu or cuda")
     add("--dtype", help="float32, bfloat16 or float16")
-    add("--low-memory", action="store_true")
+    add("--low-memory", action="store_true", help="fetch weights layer by layer (GPU), decode in tiles")
+    add("--weight-bits", type=int, choices=(8, 4), help="keep weights in so many bits (bitsandbytes)")
     add("--engine", default="torch", choices=("torch", "openvino"), help="openvino: compiled for this CPU, once")
     return parser
 

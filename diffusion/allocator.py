@@ -25,3 +25,13 @@ def keep_freed_memory() -> bool:
         logger.debug("no mallopt here: freed memory goes back to the system")
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK) and mallopt(M_TRIM_THRESHOLD, KEPT))
+
+
+def give_back_freed_memory() -> bool:
+    """Give what was freed until now back to the system, as weights are that were read and then stored in fewer bits;
+    False where the C library cannot.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):
+        return False

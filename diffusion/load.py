@@ -18,7 +18,7 @@ from typing import TypeVar
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-from diffusion.allocator import keep_freed_memory
+from diffusion.allocator import give_back_freed_memory, keep_freed_memory
 from diffusion.editing.pipeline import EditingPipeline
 from diffusion.encoder import ClipTextEncoder, TextEncoder, check_teachers
 from diffusion.engines import ENGINES
@@ -37,6 +37,7 @@ from diffusion.parts import (
     scheduler_config,
 )
 from diffusion.precision import choose_device, choose_dtype, dtype_name
+from diffusion.quantized import BITS_BY_TORCH, Packing, check_bits
 from diffusion.specs import CheckpointSpec, StageDefaults, StageSpec, resolve
 from diffusion.stage import Stage
 from diffusion.supported import check_unet
@@ -58,6 +59,7 @@ def load_pipeline(
     reader: PromptReader | None = None,
     styles: str | Path | None = None,
     low_memory: bool = False,
+    weight_bits: int | None = None,
     attention: str = "sdpa",
     engine: str = "torch",
     engine_cache: Path | None = None,
@@ -68,14 +70,20 @@ def load_pipeline(
     `reader` reads the prompts of a checkpoint whose manifest names a domain; one without gets them as typed. One with
     a domain has learnt squares of it and draws no other shape.
     `styles`: a folder of LoRA files (default: the checkpoint's own styles/). `low_memory`: for large checkpoints on a
-    small device. `attention`: "sdpa" or "xformers". `engine`: "torch"; "openvino" (on a CPU: graphs are converted and
-    compiled before this returns, and kept in `engine_cache`); "auto" (torch draws at once, OpenVINO as soon as its
-    graphs are ready and only where it is measured faster). `download`: hub id → folder.
-    Raises ValueError (an engine or attention that cannot be had), FileNotFoundError (absent), WeightsError (damaged,
-    misshapen, of a kind that cannot be drawn with), EncoderMismatch (another teacher's encoder).
+    small device. `weight_bits`: 8 or 4, how the weights of U-Nets and of the checkpoint's own text encoders are kept
+    (diffusion/quantized.py). `attention`: "sdpa" or "xformers". `engine`: "torch"; "openvino" (on a CPU: graphs are
+    converted and compiled before this returns, and kept in `engine_cache`); "auto" (torch draws at once, OpenVINO as
+    soon as its graphs are ready and only where it is measured faster). `download`: hub id → folder.
+    Raises ValueError (an engine, attention or weight_bits that cannot be had), FileNotFoundError (absent), WeightsError
+    (damaged, misshapen, of a kind that cannot be drawn with), EncoderMismatch (another teacher's encoder).
     """
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r}: choose one of {', '.join(ENGINES)}")
+    device = choose_device(device)
+    if weight_bits is not None:
+        check_bits(weight_bits, device)
+        if engine == "openvino":
+            raise ValueError(BITS_BY_TORCH.format(weight_bits))
     spec = resolve(checkpoint, download)
     for stage in spec.stages.values():
         check_unet(stage)
@@ -85,13 +93,15 @@ def load_pipeline(
             text_encoder, teachers, lambda head: text_fingerprint(_text_folders(spec)[head], half=True),
             lambda head: _width(spec, head),
         )  # fmt: skip
-    device, memo = choose_device(device), _Once()
-    dtype = choose_dtype(dtype, device)
+    memo, dtype = _Once(), choose_dtype(dtype, device)
+    where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
+    packing = Packing(weight_bits, device, where)
+    opened = {role: _open_stage(stage, dtype, packing, memo, bool(spec.domain)) for role, stage in spec.stages.items()}
+    encoder = text_encoder or _own_encoder(spec, teachers, dtype, packing, memo)
+    if weight_bits is not None:
+        give_back_freed_memory()
     if device.type == "cpu" and not low_memory:
         keep_freed_memory()
-    where = torch.device("cpu") if low_memory else device  # group offload fetches what it needs
-    opened = {role: _open_stage(stage, dtype, where, memo, bool(spec.domain)) for role, stage in spec.stages.items()}
-    encoder = text_encoder or _own_encoder(spec, teachers, dtype, where, memo)
     for each in opened.values():
         each.device = device
         use_attention(each.unet, attention, device)
@@ -151,18 +161,18 @@ class _Once:
 
 
 def _open_stage(
-    spec: StageSpec, dtype: torch.dtype, device: torch.device, memo: _Once, squares_only: bool = False
+    spec: StageSpec, dtype: torch.dtype, packing: Packing, memo: _Once, squares_only: bool = False
 ) -> Stage:
-    unet = memo("unet", spec.folder("unet"), lambda: _open_unet(spec.folder("unet"), dtype, device))
-    vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, device))
+    unet = memo("unet", spec.folder("unet"), lambda: _open_unet(spec.folder("unet"), dtype, packing))
+    vae = memo("vae", spec.folder("vae"), lambda: _open_vae(spec.folder("vae"), dtype, packing.where))
     scheduler = scheduler_config(spec.folder("scheduler"))
     return Stage(spec.role, unet, vae, scheduler, spec.defaults, spec.size, spec.zeros_for_empty, squares_only)
 
 
-def _open_unet(folder: Path, dtype: torch.dtype, device: torch.device) -> UNet2DConditionModel:
+def _open_unet(folder: Path, dtype: torch.dtype, packing: Packing) -> UNet2DConditionModel:
     """channels_last suits a GPU's convolutions; small U-Nets on a CPU are faster without (8 pictures: 1.3×)."""
-    unet = open_unet(folder, dtype, device)
-    return in_format(unet, torch.channels_last) if device.type == "cuda" else unet
+    unet = open_unet(folder, dtype, packing.reading)
+    return packing.packed(in_format(unet, torch.channels_last) if packing.where.type == "cuda" else unet)
 
 
 def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> Autoencoder:
@@ -176,18 +186,21 @@ def _open_vae(folder: Path, dtype: torch.dtype, device: torch.device) -> Autoenc
 
 
 def _own_encoder(
-    spec: CheckpointSpec, teachers: dict[str, str], dtype: torch.dtype, device: torch.device, memo: _Once
+    spec: CheckpointSpec, teachers: dict[str, str], dtype: torch.dtype, packing: Packing, memo: _Once
 ) -> ClipTextEncoder:
     """CLIP's towers, in float32 on a CPU: they run once a draw, and a picture must not depend on its batch."""
-    precise = torch.float32 if device.type == "cpu" else dtype
+    precise = torch.float32 if packing.where.type == "cpu" else dtype
 
     def tower(role: str, projected: bool, number: str = "") -> tuple[object, object]:
         stage = spec.stages[role]
         text, words = stage.folder(f"text_encoder{number}"), stage.folder(f"tokenizer{number}")
         tokenizer = memo("tokenizer", words, lambda: open_tokenizer(words))
         check_tokenizer(tokenizer, words, text)
-        opened = memo(f"text {projected}", text, lambda: open_text_tower(text, projected, precise, device))
-        return tokenizer, opened
+
+        def opening() -> object:
+            return packing.packed(open_text_tower(text, projected, precise, packing.reading))
+
+        return tokenizer, memo(f"text {projected}", text, opening)
 
     base_2 = tower("base", True, "_2") if spec.stages["base"].text_encoder_2 else None
     shared = base_2 is not None and teachers["base_2"] == teachers.get("refiner")  # SDXL's own refiner

@@ -22,6 +22,7 @@ from diffusion.lora_files import PEFT_SETTINGS, StyleFile, check_header, find_st
 from diffusion.lora_forms import LayerChange, magnitude_axis, make_change
 from diffusion.lora_layers import LayerNames
 from diffusion.lora_merged import MergedWeights
+from diffusion.quantized import StoredWeight, is_quantized, shape_of, stored_weight
 from diffusion.weights import is_finite
 from jobspec import StyleUse
 
@@ -62,18 +63,24 @@ class LoraShelf:
     @contextmanager
     def applied(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> Iterator[None]:
         """Draw inside with the styles merged; raises ValueError if one is absent or made for another U-Net."""
-        merged = self._weights(unet, _by_name(styles))
+        weights = _by_name(styles)
+        merged = self._weights(unet, weights)
+        stored = self._added(unet, weights) if is_quantized(unet) else {}
         layers = dict(unet.named_parameters())
         kept: dict[str, torch.Tensor] = {}
         try:
-            for layer, weight in merged.items():
-                parameter = layers[f"{layer}.weight"]
-                kept[layer] = parameter.detach().clone()
+            for layer, added in stored.items():
+                layer.added = added
+            for name, weight in merged.items():
+                parameter = layers[f"{name}.weight"]
+                kept[name] = parameter.detach().clone()
                 parameter.data.copy_(weight)
             yield
         finally:
-            for layer, old in kept.items():
-                layers[f"{layer}.weight"].data.copy_(old)
+            for name, old in kept.items():
+                layers[f"{name}.weight"].data.copy_(old)
+            for layer in stored:
+                layer.added = ()
 
     def _weights(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> Mapping[str, torch.Tensor]:
         """Layer → its weight with the styles in it, of the layers that they change."""
@@ -89,6 +96,8 @@ class LoraShelf:
         found: dict[str, torch.Tensor] = {}
         parameters = dict(unet.named_parameters())
         for layer in dict.fromkeys(layer for each in changes.values() for layer in each):
+            if stored_weight(unet.get_submodule(layer)) is not None:
+                continue  # see `_added`
             old = parameters[f"{layer}.weight"].data
             those = {name: weights[name] for name, each in changes.items() if layer in each and weights[name]}
             added = [changes[name][layer].scaled(old, weight) for name, weight in those.items()]
@@ -98,6 +107,18 @@ class LoraShelf:
             if not is_finite(found[layer]):
                 message = " and ".join(f"style {name!r} at weight {weight}" for name, weight in those.items())
                 raise ValueError(f"{message} makes {layer} infinite: give less weight")
+        return found
+
+    def _added(
+        self, unet: torch.nn.Module, weights: Mapping[str, float]
+    ) -> dict[StoredWeight, list[tuple[LayerChange, float]]]:
+        """What styles add to each layer whose weight is stored in few bits."""
+        found: dict[StoredWeight, list[tuple[LayerChange, float]]] = {}
+        for name, weight in weights.items():
+            for layer, change in match_layers(self._file(name), unet).items() if weight else ():
+                stored = stored_weight(unet.get_submodule(layer))
+                if stored is not None:
+                    found.setdefault(stored, []).append((change.on(stored.scales.device), weight))
         return found
 
     def _path(self, name: str) -> Path:
@@ -131,12 +152,12 @@ def match_layers(style: StyleFile, unet: torch.nn.Module) -> dict[str, LayerChan
     if style.text_keys:
         message = "style %s: %d text-encoder weights skipped (they target another encoder)"
         logger.warning(message, style.name, style.text_keys)
-    names, weights = LayerNames(unet), dict(unet.named_parameters())
+    names = LayerNames(unet)
     changes = {layer: _change(style, layer) for layer in style.layers}
     found: dict[str, LayerChange] = {}
     for layer, change in changes.items():
         ours = names.find(layer)
-        weight = weights.get(f"{ours}.weight")
+        weight = None if ours is None else shape_of(unet.get_submodule(ours))
         problem = _problem(change, layer if ours is None else ours, weight)
         if problem:
             width = next((each.product.shape[1] for name, each in changes.items() if reads_text(name)), None)

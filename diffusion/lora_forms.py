@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Protocol
 
 import torch
@@ -155,6 +155,12 @@ class LayerChange:
         eps = torch.finfo(torch.float32).eps  # a row of zeros stays one
         return (whole * (length / (norm + eps)) - weight.float()) * strength
 
+    def on(self, device: torch.device) -> LayerChange:
+        """The same change with its tensors on `device`: of a change that is added at every step."""
+        moved = _on(self, device)
+        assert isinstance(moved, LayerChange)
+        return moved
+
     def _normed(self, weight: Tensor) -> tuple[int, ...]:
         """The axes that a norm sums over: all but the one that the magnitudes go along."""
         axis = magnitude_axis(self.magnitude, weight) if self.magnitude is not None else 0
@@ -202,6 +208,17 @@ def _product(parts: Parts) -> FactorProduct:
     if any(part.startswith("lokr_") for part in parts):
         return Kronecker(_whole_or_pair(parts, "lokr_w1"), _whole_or_pair(parts, "lokr_w2"), parts.get("lokr_t2"))
     raise ValueError("has no factors")
+
+
+def _on(value: object, device: torch.device) -> object:
+    """A tensor, or a tuple or dataclass of tensors, on `device`; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, tuple):
+        return tuple(_on(each, device) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _on(getattr(value, each.name), device) for each in fields(value)})
+    return value
 
 
 def _whole_or_pair(parts: Parts, name: str) -> tuple[Tensor, ...]:

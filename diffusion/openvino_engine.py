@@ -31,6 +31,7 @@ from diffusion.openvino_graphs import (
     without_telemetry,
 )
 from diffusion.precision import dtype_name
+from diffusion.quantized import BITS_BY_TORCH, weight_bits
 from jobspec import PictureSize
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def _why_not(pipeline: TwoStagePipeline, engine: str) -> str:
         return f"OpenVINO computes in float32 or bfloat16 here, not in {dtype}"
     if any(stage.told_width for stage in stages):
         return "a latent consistency model is told its guidance, which the graphs do not take"
+    if (bits := weight_bits(pipeline.stages["base"].unet)) is not None:
+        return BITS_BY_TORCH.format(bits)
     if any(stage.pictures_at_once is not None for stage in stages):
         return "with little memory there is no room for graphs beside the weights"
     parameters = sum(stage.unet_parameters for stage in stages)

@@ -26,6 +26,7 @@ from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
 from diffusion.plan import Plan, make_plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Pace, Progress
+from diffusion.quantized import weight_bits
 from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
@@ -261,6 +262,7 @@ class TwoStagePipeline:
             **({"weights": dict(self.weights)} if self.weights else {}),
             "encoder": "given" if given else encoder,
             "dtype": dtype_name(unet.dtype),
+            **({"weight_bits": bits} if (bits := weight_bits(unet)) else {}),
             "device": self.stages["base"].device.type,
             "engine": run.engine,
             "batch": batch,

@@ -18,6 +18,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusion.engines import Engine, TorchEngine
 from diffusion.parts import Autoencoder
 from diffusion.preview import PreviewMap
+from diffusion.quantized import weight_count
 from diffusion.schedulers import Schedule
 from diffusion.specs import StageDefaults
 from diffusion.weights import is_finite
@@ -75,7 +76,7 @@ class Stage:
         self.size = size or int(unet.config["sample_size"]) * self.factor
         self.unit = self.factor * 2 ** (len(unet.config["block_out_channels"]) - 1)
         self.shapes = Shapes(self.size, self.unit, squares_only)
-        self.unet_parameters = sum(each.numel() for each in unet.parameters())
+        self.unet_parameters = weight_count(unet)
         self.vae_parameters = sum(each.numel() for each in vae.parameters())
         self.pictures_at_once: int | None = None  # None: all of a batch in one call of the U-Net
         self.torch = TorchEngine(unet, vae)

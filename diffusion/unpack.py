@@ -24,13 +24,13 @@ from diffusers.loaders.single_file_utils import (
     convert_ldm_vae_checkpoint,
     convert_open_clip_checkpoint,
 )
-from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from diffusion.parts import vae_name
 from diffusion.single_file import END, UNET, VAE, SingleFile, Tower, ema_name, read_header, read_single_file
 from diffusion.single_file_configs import Config, scheduler_config, text_config, unet_config, vae_config
+from diffusion.unpack_cache import KEPT_BYTES, UNPACKING, hold, lock_of, sweep
 from diffusion.vocabulary import SOURCE, VOCABULARY, find_vocabulary
 from diffusion.weights import WeightsError, sha256_file, tensors_fingerprint
 
@@ -43,8 +43,11 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geuryeojwo" / "checkpoints"
 
 
-def unpacked(path: Path, cache: Path | None = None) -> Path:
-    """The folder of a checkpoint in one file, converted if that was not done before. Raises what reading it raises."""
+def unpacked(path: Path, cache: Path | None = None, limit: int = KEPT_BYTES) -> Path:
+    """The folder of a checkpoint in one file, converted if that was not done before. Raises what reading it raises.
+
+    `limit`: bytes of the cache, beyond which the folders that were used longest ago and are not in use are removed.
+    """
     file = read_single_file(path)
     cache = cache or default_cache()
     beside = sha256_file(file.vae)[:8] if file.vae else "own"
@@ -52,11 +55,13 @@ def unpacked(path: Path, cache: Path | None = None) -> Path:
     sha256 = sha256_file(path)
     folder = cache / f"{sha256[:24]}-{beside}-{told}-{file.side}"
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{folder.name}.lock"):
+    with lock_of(folder):
         if not folder.is_dir():
             logger.info("unpacking %s (%s) into %s", path, file.family.name, folder)
             unpack(file, folder, sha256)
         add_vocabulary(file, folder)
+        hold(folder)
+    sweep(cache, limit)
     return folder
 
 
@@ -65,7 +70,7 @@ def unpack(file: SingleFile, folder: Path, sha256: str = "") -> None:
     if folder.exists():
         raise FileExistsError(f"{folder} exists: name a folder that does not")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
+    beside = Path(tempfile.mkdtemp(prefix=UNPACKING, dir=folder.parent))
     try:
         _write_part(beside / "unet", unet_config(file), unet_tensors(file))
         _write_part(beside / "vae", *vae_parts(file))

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from demo_client import Studio, open_studio, wait_for
 
+from demo.studio.styles import Styles
 from demo.web.present import style_cells
 
 
@@ -173,6 +174,20 @@ def test_styles_are_words_or_loras(studio: Studio) -> None:
     assert person.finished("갓", style="minhwa", n=1)["status"] == "succeeded"
     refused = person.post("/generations", {"prompt": "갓", "style": "x"}).json["error"]
     assert refused["code"] == "unknown_style" and "minhwa" in refused["message"] and "ink_wash" in refused["message"]
+
+
+def test_where_no_style_is_installed_the_refusal_says_so_and_how_one_is_added(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Styles, "names", lambda self: [])
+    person, asked = studio.person(), {"prompt": "갓 <lora:네온:0.8>"}
+    korean = person.post("/generations", asked).json["error"]
+    english = person.post("/generations", asked, headers={"Accept-Language": "en"}).json["error"]
+    assert korean["code"] == english["code"] == "unknown_style"
+    assert "네온" in korean["message"] and "아직 없어요" in korean["message"]
+    assert "no style file (LoRA) is installed" in english["message"]
+    for error in (korean, english):
+        assert "python -m demo styles add" in error["message"] and not error["message"].endswith(("-", ": "))
 
 
 def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -> None:

@@ -21,7 +21,7 @@ from diffusion.editing.request import EditShot
 from diffusion.load import load_pipeline
 from diffusion.pipeline import Cancelled, DrawSettings, Shot, TwoStagePipeline
 from jobspec import StyleUse
-from testing.random_checkpoint import TINY, write_checkpoint
+from testing.random_checkpoint import TINY, write_checkpoint, write_sdxl, write_sdxl_refiner
 
 openvino_graphs.without_telemetry()
 pytestmark = [
@@ -94,6 +94,19 @@ def test_a_recipe_names_the_engine_that_drew(compiled: TwoStagePipeline, by_torc
 
 def test_another_size_than_the_compiled_one_is_drawn_by_torch(compiled: TwoStagePipeline) -> None:
     assert engine_of(compiled, DrawSettings(steps=2, refine=False, size=2 * TINY.base_size)) == "torch"
+
+
+def test_sdxl_and_its_refiner_draw_by_openvino_what_torch_draws(tmp_path: Path) -> None:
+    base, refiner = write_sdxl(tmp_path / "sdxl"), write_sdxl_refiner(tmp_path / "refiner")
+    drawn = [
+        load_pipeline(f"{base}+{refiner}", device="cpu", dtype="float32", engine=name, engine_cache=tmp_path)
+        .draw([Shot("a dress", "hat", seed=3), Shot("a coat", seed=4)], DrawSettings(steps=2, refine_steps=1))
+        for name in ("openvino", "torch")
+    ]  # fmt: skip
+    assert str(drawn[0].recipes[0]["made_with"]["engine"]).startswith("openvino 20")  # type: ignore[index]
+    for kind in ("base_images", "images"):
+        for mine, other in zip(*(getattr(each, kind) for each in drawn), strict=True):
+            assert levels(mine, other) <= 1
 
 
 def test_a_style_is_merged_into_torch_and_the_refiner_stays_compiled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from safetensors.torch import load_file
 from single_file_kinds import KINDS, WIDE, empty_caches, write_kind
 
 from demo.studio.readiness import missing_checkpoint, names_refiner
+from diffusion import unpack_cache
 from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.single_file import SingleFile, read_single_file
 from diffusion.single_file_configs import unet_config, vae_config
 from diffusion.specs import is_hub_id
 from diffusion.unpack import unpack, unpacked
+from diffusion.unpack_cache import sweep
 from diffusion.weights import WeightsError, stored_shapes
 from testing import public_layouts as public
 from testing.random_checkpoint import write_tokenizer
@@ -167,6 +170,35 @@ def test_a_file_is_unpacked_once_and_again_when_it_changes(
     assert (first / "unet/config.json").stat().st_mtime_ns == before
     write_single_file(path, sd15 | {"model.diffusion_model.out.2.bias": torch.ones(4)})
     assert unpacked(path) != first
+
+
+def test_the_cache_keeps_what_was_used_last_and_whatever_is_in_use(
+    sd15: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    held: dict[int, Path] = {}
+    for i in range(3):
+        part = sd15 | {"model.diffusion_model.out.2.bias": torch.full((4,), float(i))}
+        held[i] = unpacked(write_single_file(tmp_path / f"{i}.safetensors", part), cache)
+        os.utime(held[i], (i, i))
+    size = sum(path.stat().st_size for path in held[0].rglob("*") if path.is_file())
+    sweep(cache, 0)
+    assert all(folder.is_dir() for folder in held.values())  # this process uses all three
+    for i in (0, 1):
+        unpack_cache._held.pop(held[i]).close()  # as if two processes had ended
+    sweep(cache, 2 * size + size // 2)
+    assert [folder.is_dir() for folder in held.values()] == [False, True, True]
+    sweep(cache, 0)
+    assert [folder.is_dir() for folder in held.values()] == [False, False, True]
+    assert unpacked(tmp_path / "0.safetensors", cache) == held[0]  # unpacked anew where it is asked for again
+
+
+def test_a_folder_that_an_interrupted_process_left_half_written_is_removed_after_a_day(tmp_path: Path) -> None:
+    (tmp_path / "unpacking-new").mkdir()
+    (tmp_path / "unpacking-old").mkdir()
+    os.utime(tmp_path / "unpacking-old", (1, 1))
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["unpacking-new"]
 
 
 def test_the_moving_average_is_drawn_with_where_a_file_holds_it(sd15: dict[str, torch.Tensor], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from demo.store.messages import REFUSALS, WARNINGS, reason_of
+from demo.store.messages import NO_STYLES, REFUSALS, WARNINGS, reason_of
 
 DAMAGE = ("malformed", "not a database", "no such table", "no such column")  # how SQLite says so
 _language: ContextVar[str] = ContextVar("language", default="ko")
@@ -49,6 +49,8 @@ def message(code: str, values: Mapping[str, object] | None = None) -> str:
         filled["detail"] = f"{filled['name']}: {reason}" if "name" in filled else reason
     if code == "read_as":
         filled.setdefault("said", filled["words"])  # a row of an earlier version has the words alone
+    if code == "unknown_style" and not filled.get("known"):
+        sentence = NO_STYLES
     return sentence.text(language()).format_map(filled)
 
 

@@ -23,6 +23,13 @@ class Sentence:
         return self.en if language == "en" else self.ko
 
 
+# in place of `unknown_style` where there is no style to name
+NO_STYLES = Sentence(
+    "‘{style}’ 그림체는 없어요. 설치된 그림체 파일(LoRA)이 아직 없어요. 서버에서 ‘python -m demo styles add 파일’ "
+    "명령으로 더할 수 있어요.",
+    "There is no style ‘{style}’: no style file (LoRA) is installed. Add one on the server: "
+    "python -m demo styles add FILE",
+)
 NOTICE = Sentence(
     "그림은 생성형 AI가 그려요. 그림 파일마다 AI가 만들었다는 표시가 들어가요.",
     "The pictures of this service are drawn by generative AI. Every picture file is marked as made by AI.",

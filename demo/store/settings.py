@@ -50,6 +50,8 @@ class Settings(BaseModel):
         str(REPOSITORY / "checkpoints" / "textile"), "Folder of the pattern generator and the garment segmenter."
     )
     engine: str = _setting("torch", "What the worker's networks run by: torch; openvino (CPU); auto: the faster one.")
+    low_memory: bool = _setting(False, "Weights wait in CPU memory and visit the GPU layer by layer; tiles.")
+    weight_bits: int = _setting(0, "Bits of a weight of U-Nets in memory: 8 or 4 (bitsandbytes); 0: as drawn with.")
     index_engine: str = _setting("annoy", "What finds similar prompts in a large index: annoy or hnswlib.")
     index_url: str = _setting("", "Where similar prompts are found: empty: by each web process; pgvector: there.")
     database_url: str = _setting("", "SQLAlchemy URL; empty: SQLite in DATA_DIR.")
@@ -117,6 +119,11 @@ class Settings(BaseModel):
             raise SettingsError(f"A1111={self.a1111}: allowed are loopback and token, or nothing")
         if self.engine not in ("auto", "torch", "openvino"):
             raise SettingsError(f"ENGINE={self.engine}: allowed are auto, torch and openvino")
+        if self.weight_bits not in (0, 4, 8):
+            raise SettingsError(f"WEIGHT_BITS={self.weight_bits}: allowed are 8 and 4, or 0 for none stored so")
+        if self.engine == "openvino" and (self.weight_bits or self.low_memory):
+            name = "WEIGHT_BITS" if self.weight_bits else "LOW_MEMORY"
+            raise SettingsError(f"ENGINE=openvino draws without {name}: choose ENGINE=torch, or leave {name} out")
         if self.storage_reads not in ("proxied", "presigned"):
             raise SettingsError(f"STORAGE_READS={self.storage_reads}: allowed are proxied and presigned")
         if self.log_format not in ("text", "json"):

@@ -186,7 +186,7 @@ class Asking:
         known = self._styles.names()
         for name in wanted:
             if name not in known:
-                there = ", ".join(known if field != "style" else [*prompts.prompt_styles(), *known]) or "-"
+                there = ", ".join(known if field != "style" else [*prompts.prompt_styles(), *known])
                 raise ServiceError("unknown_style", field, style=name, known=there)
 
     def _warnings(self, asked: Job, job: Job) -> list[Warned]:

@@ -138,6 +138,7 @@ def open_drawing(settings: Settings, encoder: Callable[[], Encoder]) -> DrawRunn
     pipeline = load_pipeline(
         settings.checkpoint, text_encoder=cast("TextEncoder", drawn_by), reader=reader,
         engine=settings.engine, engine_cache=settings.engines_dir,
+        low_memory=settings.low_memory, weight_bits=settings.weight_bits or None,
     )  # fmt: skip
     pipeline.warm_up()
     device = pipeline.stages["base"].device.type
