@@ -52,7 +52,8 @@ def sweep(cache: Path, limit: int = KEPT_BYTES) -> None:
         if sum(sizes.values()) <= limit:
             break
         if _remove(path):
-            logger.info("removed %s (%.1f GB), which was used longest ago", path, sizes.pop(path) / 1e9)
+            freed = sizes.pop(path)
+            logger.info("removed %s (%.1f GB), which was used longest ago", path, freed / 1e9)
 
 
 def _remove(folder: Path) -> bool:
