@@ -103,10 +103,10 @@ def test_ten_thousand_pictures_scroll_without_a_long_task_and_few_are_in_the_doc
     while chunks < MANY // TOGETHER:
         page.mouse.wheel(0, 2500)
         page.wait_for_timeout(60)
-        chunks = page.locator("#closet-list .chunk").count()
+        chunks = page.evaluate("document.querySelector('#closet-list').childElementCount")  # a locator's look is long
     assert page.locator("#closet-list .piece").count() < 600
     long = page.evaluate("window.long")
-    print(f"{len(long)} long tasks, the longest {max(long, default=0):.0f} ms, over {chunks} pages")
+    print(f"{len(long)} long tasks, the longest {max(long, default=0):.0f} ms, over {chunks} chunks")
     assert max(long, default=0) < 50
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator("#closet-list .chunk").first.locator(".piece")).to_have_count(TOGETHER)
@@ -117,6 +117,7 @@ def test_a_search_in_ten_thousand_takes_little_longer_than_in_a_hundred(page: Pa
     for name, count in (("적은 옷", FEW), ("많은 옷", MANY)):
         page.click("[data-place=draw]")
         open_collection(page, name, count)
+        page.wait_for_timeout(1000)  # its first pictures come
         seconds[count] = statistics.median(seconds_to_find(page, word) for word in FOUND * 2)
     print(f"found in {FEW}: {seconds[FEW] * 1000:.0f} ms, in {MANY}: {seconds[MANY] * 1000:.0f} ms")
     assert seconds[MANY] < 1.5 * seconds[FEW]

@@ -19,7 +19,7 @@ import { lang, number, w } from "./words.js";
  */
 
 const PAGE = 60;
-const TOGETHER = 30; // pictures that are drawn in one task: what a page takes, halved, so that scrolling does not stop
+const TOGETHER = 30; // pictures that are drawn in one task: half a page, so that scrolling does not stop
 const AHEAD = 3000; // pixels beyond the screen that are kept filled: some eleven rows
 const MOST = 600; // letters to search by: more than is read, and an address that every server takes
 const HOLD_MS = 450;
