@@ -139,6 +139,10 @@ def test_a_search_finds_within_a_list_and_its_filters(owner: Person) -> None:
     put(owner, collection, [ids_of(owner.sets[0])[1]])
     assert all_ids(owner, f"place=closet&collection={collection}&q=체크무늬") == [ids_of(owner.sets[0])[1]]
     assert all_ids(owner, f"place=closet&collection={collection}&q=저고리") == []
+    like(owner, ids_of(owner.sets[0])[2])
+    assert all_ids(owner, "place=liked&q=체크무늬") == [ids_of(owner.sets[0])[2]]
+    like(owner, ids_of(owner.sets[0])[2], False)
+    assert all_ids(owner, "place=liked&q=체크무늬") == []
 
 
 def test_the_gallery_lists_what_is_public_and_nothing_withheld(studio: Studio, owner: Person) -> None:

@@ -95,12 +95,11 @@ class Lists:
         ids = self._near(viewer, wanted, moment, conditions)
         place = {id: i for i, id in enumerate(ids)}
         listed = _columns(viewer, moment).where(*conditions)
-        keys = listed.with_only_columns(Image.id, Image.generation_id, Image.position, maintain_column_froms=True)
         with self._database.read() as session:
-            every = session.execute(keys.where(Image.generation_id.in_(ids))).all()
+            every = session.execute(_keys_within(moment, conditions).where(Image.generation_id.in_(ids))).all()
             here = sorted(every, key=lambda key: (place[key.generation_id], key.position))[start : start + limit]
             turn = {key.id: i for i, key in enumerate(here)}
-            rows = session.execute(listed.where(Image.id.in_(turn))).all()
+            rows = session.execute(listed.where(_image_id(moment).in_(turn))).all()
         following = write_place([start + limit]) if len(every) > start + limit else None
         shown = [_one(row, viewer) for row in sorted(rows, key=lambda row: turn[row[0].id])]
         return Pictures(shown, following, None if cursor else len(every))
@@ -158,6 +157,25 @@ def _columns(viewer: Viewer, moment: SQLColumnExpression[Any]) -> Select[*tuple[
     elif moment is CollectionItem.added_at:
         row = row.select_from(CollectionItem).join(Image, Image.id == CollectionItem.image_id)
     return row.outerjoin(Generation, Generation.id == Image.generation_id)
+
+
+def _image_id(moment: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
+    """Pictures' ids in the table that a list begins with: few of them are then found without reading the whole list."""
+    if moment is CollectionItem.added_at:
+        return CollectionItem.image_id
+    return Like.image_id if moment is Like.created_at else Image.id
+
+
+def _keys_within(
+    moment: SQLColumnExpression[Any], conditions: Sequence[ColumnElement[bool]]
+) -> Select[*tuple[Any, ...]]:
+    """Id, generation and position of a list's pictures, read from the pictures on: for those of a few generations."""
+    keys: Select[*tuple[Any, ...]] = select(Image.id, Image.generation_id, Image.position)
+    keys = keys.outerjoin(Generation, Generation.id == Image.generation_id)
+    listed = _image_id(moment)
+    if listed is Image.id:
+        return keys.where(*conditions)
+    return keys.where(select(literal(1)).where(listed == Image.id, *conditions).correlate(Image, Generation).exists())
 
 
 def _keys(wanted: Wanted, moment: SQLColumnExpression[Any]) -> list[Key]:
