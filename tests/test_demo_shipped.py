@@ -24,7 +24,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPModel
 print(time.process_time())
 """
-READY_SHARE = 2.0  # of the processor time that these imports take beside it: a busy core does less in a second
+READY_SHARE = 2.4  # of the processor time that these imports take beside it; 1.6 to 1.8 was seen
 PAIRS = (  # what is drawn, and what finds it
     ("빨간 체크무늬 원피스", "red checkered dress"),
     ("노란 버킷햇", "yellow bucket hat"),
