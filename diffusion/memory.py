@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from diffusion.reasons import reason_of
+
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -49,11 +51,10 @@ def _check_xformers(device: torch.device) -> None:
 
         some = torch.zeros(1, 16, 2, 64, dtype=torch.float16, device=device)  # (batch, tokens, heads, numbers)
         memory_efficient_attention(some, some, some)
-    except Exception as error:  # what an operator that cannot load raises is not agreed upon
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+    except Exception as error:
         raise ValueError(
-            f"attention xformers does not run here ({reason[0]}): install the build of torch that requirements-gpu.txt "
-            "names, or use sdpa"
+            f"attention xformers does not run here ({reason_of(error)}): install the build of torch that "
+            "requirements-gpu.txt names, or use sdpa"
         ) from error
 
 

@@ -19,6 +19,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from diffusion.reasons import reason_of
+
 BITS = (8, 4)
 BLOCK = 64  # weights to a scale
 PACKAGE = "bitsandbytes"
@@ -117,11 +119,10 @@ def check_bits(bits: int, device: torch.device) -> None:
         _store(some, bits, device)
         with torch.no_grad():
             some(torch.zeros(1, BLOCK, device=device))
-    except Exception as error:  # what a library that cannot load raises is not agreed upon
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+    except Exception as error:
         raise ValueError(
-            f"{PACKAGE} does not run on {device} here ({reason[0]}): install the build that fits your torch, or leave "
-            "weight_bits out"
+            f"{PACKAGE} does not run on {device} here ({reason_of(error)}): install the build that fits your torch, or "
+            "leave weight_bits out"
         ) from error
 
 

@@ -32,7 +32,6 @@ WIDTHS = {1440: 900, 768: 1024, 360: 740}
 FAKES = Path(__file__).with_name("demo_fakes.py")
 PATIENCE = 60_000  # milliseconds: a busy machine is no failure
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a colour scheme changes the answer to
 SLOWNESS = float(os.environ.get("SLOWNESS", "1"))  # longer steps, for a machine that is too busy to see them
 expect.set_options(timeout=PATIENCE)
 
@@ -151,12 +150,12 @@ def open_neighbourhood(folder: Path, prompts: Sequence[str], **settings: str) ->
         yield world
 
 
-def violations(page: Page, rules: Sequence[str] = RULES) -> list[tuple[str, str]]:
-    """What axe finds in the page as it is now, from the top: rule and element. `rules`: tags or names of rules."""
+def violations(page: Page) -> list[tuple[str, str]]:
+    """What axe finds in the page as it is now, from the top: rule and element."""
     page.evaluate("scrollTo(0, 0)")  # what lies under the bar at the top is scrolled there, not covered
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("(runOnly) => axe.run({runOnly, resultTypes: ['violations']})", list(rules))["violations"]
+    found = page.evaluate("(runOnly) => axe.run({runOnly, resultTypes: ['violations']})", RULES)["violations"]
     return [(each["id"], each["nodes"][0]["html"][:160]) for each in found]
 
 

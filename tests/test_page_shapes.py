@@ -90,6 +90,13 @@ def test_a_page_opened_before_a_worker_is_ready_offers_shapes_and_styles_once_on
     expect(page.locator("#shapes input")).to_have_count(3)
     expect(page.locator("#styles input[value=minhwa]")).to_have_count(1)
     expect(page.locator("#styles input[value=ink_wash]")).to_be_checked()
+    page.route(re.compile("/api/v1/(models|styles)$"), not_yet)
+    page.reload()
+    expect(page.locator("#styles input[value=ink_wash]")).to_be_checked()  # of the draft
+    page.check("#styles input[value='']")
+    page.unroute_all()
+    expect(page.locator("#styles input[value=minhwa]")).to_have_count(1)
+    expect(page.locator("#styles input[value='']")).to_be_checked()  # what was chosen last
     assert page.errors == []
     world.leave()
 

@@ -44,7 +44,6 @@ export function shelf(place, which) {
     asked: false,
     busy: false,
     /** @type {Picking | null} */ picking: null,
-    lastDay: "",
   };
   let aborter = new AbortController();
   one(`#${place}-tools`).replaceChildren(tools.element);
@@ -80,7 +79,7 @@ export function shelf(place, which) {
   /** @param {import("../types").ListPage} answer @param {boolean} fresh */
   function take(answer, fresh) {
     const kept = state.chunks;
-    if (fresh) Object.assign(state, { chunks: [], held: [], have: new Set(), total: answer.total, lastDay: "" });
+    if (fresh) Object.assign(state, { chunks: [], held: [], have: new Set(), total: answer.total });
     const came = [...state.held, ...answer.items.filter((item) => !state.have.has(item.id))];
     for (const item of came) state.have.add(item.id);
     state.cursor = answer.next_cursor;

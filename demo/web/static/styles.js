@@ -11,10 +11,10 @@ const WEIGHT = facts.limits.ranges.draw.style_weight;
 
 /** @type {{id: string, kind: string, label: string}[]} */
 let known = [];
-// as a recipe or a draft asked for, which may be before the styles have arrived
-let wanted = "";
+// what a recipe or a draft asked for, as long as it has not arrived: once it is shown, the form alone says what is chosen
+let awaited = "";
 /** @type {StyleUse | undefined} */
-let second;
+let awaitedBeside;
 
 /** @param {import("../types").StyleOffer[]} styles  all that can be drawn with now */
 export function offer(styles) {
@@ -27,25 +27,26 @@ export function offer(styles) {
     h("label", {}, picture(s), s.label[lang], h("input", { type: "radio", name, value: s.name }));
   const lora = styles.filter((s) => s.kind === "lora");
   const fields = new FormData(/** @type {HTMLFormElement} */ (one("#composer")));
-  const [first, others] = [String(fields.get("style") || "") || wanted, beside(fields)];
+  const [first, others] = [String(fields.get("style") || "") || awaited, beside(fields)];
   fill(one("#styles"), styles.map((s) => cell(s, "style")));
   fill(one("#beside .style-cells"), lora.map((s) => cell(s, "beside")));
   one("#beside").hidden = !lora.length;
   choose(first);
-  chooseBeside(others.length ? others : second && [second]);
+  chooseBeside(others.length ? others : awaitedBeside && [awaitedBeside]);
 }
 
 /** @param {string} style  by its id; one that is not there, or not yet, is none */
 export function choose(style) {
-  wanted = style;
+  awaited = known.some((s) => s.id === style) ? "" : style;
   check("#styles", style);
 }
 
 /** @param {StyleUse[]} [uses]  the first that is offered is drawn beside the chosen one */
 export function chooseBeside(uses = []) {
-  second = uses.find((use) => isLora(use.name)) ?? uses[0];
-  check("#beside", second?.name ?? "");
-  slider().value = String(second?.weight ?? WEIGHT.default);
+  const use = uses.find((use) => isLora(use.name)) ?? uses[0];
+  awaitedBeside = use && !isLora(use.name) ? use : undefined;
+  check("#beside", use?.name ?? "");
+  slider().value = String(use?.weight ?? WEIGHT.default);
 }
 
 /** @param {FormData} fields @returns {StyleUse[]} */
