@@ -27,10 +27,16 @@ def save_memory(stage: Stage, device: torch.device) -> None:
     """Turn on offloading (GPU), tiles and single pictures for one stage whose weights are on the CPU."""
     stage.pictures_at_once = 1
     for part in (stage.unet, stage.vae):
-        if hasattr(part, "enable_tiling") and hasattr(part, "use_tiling"):
+        if hasattr(part, "enable_tiling") and hasattr(part, "use_tiling") and _has_right_tiles(part, stage):
             part.enable_tiling()
         if device.type == "cuda":
             offload(part, device)
+
+
+def _has_right_tiles(part: torch.nn.Module, stage: Stage) -> bool:
+    """Whether its tiles fit: diffusers' AutoencoderTiny cuts them for factor 8 and four channels, whatever it has."""
+    tiny = hasattr(part, "spatial_scale_factor")
+    return not tiny or (stage.factor, stage.vae.config["latent_channels"]) == (8, 4)
 
 
 def use_attention(unet: UNet2DConditionModel, attention: str, device: torch.device) -> None:

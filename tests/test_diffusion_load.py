@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from diffusion.precision import choose_device, choose_dtype, has_bfloat16
 from diffusion.specs import PUBLIC, resolve
 from diffusion.weights import WeightsError, text_fingerprint
 from testing.random_checkpoint import (
+    TINY,
     Sizes,
     copy_checkpoint,
     write_checkpoint,
@@ -252,7 +254,10 @@ def test_xformers_is_a_switch_that_says_what_it_needs(own: Path) -> None:
         load_pipeline(own, dtype="float32", attention="flash")
 
 
-def test_low_memory_draws_the_same_pictures(own: Path) -> None:
+@pytest.mark.parametrize(("factor", "channels"), [(8, 4), (4, 4), (8, 16), (4, 16)])
+def test_low_memory_draws_the_same_pictures(tmp_path: Path, factor: int, channels: int) -> None:
+    """Of the one that ships, too: of factor 4 and 16 channels, where diffusers' tiles take 8 and 4 for granted."""
+    own = write_checkpoint(tmp_path, replace(TINY, factor=factor, latent_channels=channels))
     shots = [Shot("a", seed=1), Shot("b", seed=2)]
     plain, low = (load_pipeline(own, dtype="float32", low_memory=low).draw(shots, FAST) for low in (False, True))
     for one, other in zip(plain.images, low.images, strict=True):
