@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from demo.store.settings import Settings, SettingsError
+from demo.web.compat.rendering import drawn_share
 from demo.web.security import body_limits
 
 SD = "//sdapi/v1"
@@ -123,6 +124,16 @@ def test_progress_and_interrupt_are_of_ones_own_job(studio: Studio) -> None:
     assert tokened.post(f"{SD}/skip").json == {}
     gate.set()
     wait_for(lambda: tokened.get(f"{SD}/progress").json["state"]["job_count"] == 0)
+
+
+def test_progress_does_not_fall_back_between_the_stages() -> None:
+    def share(stages: int, stage: str, step: int) -> float:
+        return drawn_share({"stage": stage, "step": step, "steps": 4}, stages)
+
+    assert [share(2, "base", 2), share(2, "base", 4), share(2, "refiner", 1), share(2, "refiner", 4)] == [
+        0.25, 0.5, 0.625, 1.0,
+    ]  # fmt: skip
+    assert share(1, "base", 2) == 0.5
 
 
 def test_strangers_and_other_sites_are_refused(studio: Studio) -> None:

@@ -6,10 +6,15 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from demo_client import Person, Studio, open_studio
 from PIL import Image
+
+from demo.store.tables import Event, Generation
+from demo.web.compat.openai_answers import PartialImages
+from demo.web.compat.rendering import stages_of
 
 V1 = "//v1/images"
 
@@ -123,6 +128,27 @@ def test_a_stream_shows_pictures_so_far_and_then_the_picture(person: Person) -> 
     assert shown(events[-1]).size == (128, 128) and events[-1]["size"] == "128x128"
     failed = person.post(f"{V1}/generations", {"prompt": "crash", "stream": True}).text
     assert failed.startswith("event: error") and '"draw_failed"' in failed
+
+
+@pytest.mark.parametrize(
+    ("refine", "steps", "told"),
+    [
+        (True, [("refiner", 1)], [True]),  # a reader who came late has seen nothing of the base
+        (True, [("base", 1), ("base", 4), ("refiner", 2), ("refiner", 4)], [False, True, True, False]),
+        (False, [("base", 1), ("base", 2), ("base", 3), ("base", 4)], [False, True, True, False]),
+    ],
+)
+def test_a_picture_so_far_is_due_by_the_stage_that_it_is_of(
+    studio: Studio, refine: bool, steps: list[tuple[str, int]], told: list[bool]
+) -> None:
+    preview = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(preview, "WEBP")
+    generations = SimpleNamespace(preview=lambda viewer, id, place: preview.getvalue())
+    stages = stages_of(studio.services, Generation(spec={"refine": refine}))
+    so_far = PartialImages(SimpleNamespace(generations=generations), "image_generation", "png", 2, stages)
+    rows = [Event(kind="progress", data={"stage": stage, "step": step, "steps": 4, "previews": 1})
+            for stage, step in steps]  # fmt: skip
+    assert [bool(so_far.event(None, row)) for row in rows] == told
 
 
 def test_a_link_shows_its_picture_to_whoever_has_it(studio: Studio, person: Person) -> None:

@@ -14,7 +14,7 @@ from demo.store.tables import Generation
 from demo.studio import parameters
 from demo.studio.services import Services
 from demo.studio.visibility import Viewer
-from demo.web.compat.rendering import Rendered, converted, ended, render
+from demo.web.compat.rendering import Rendered, converted, drawn_share, ended, render, stages_of
 from jobspec import PictureSize
 
 MODEL = parameters.PROGRAM
@@ -57,7 +57,8 @@ def progress(services: Services, viewer: Viewer, rows: Sequence[Generation], wit
     }  # fmt: skip
     image = _preview(services, viewer, row.id) if with_image and step.get("previews") else None
     return {
-        "progress": min(0.99, done / steps if steps else 0.0), "eta_relative": float(step.get("seconds_left", 0.0)),
+        "progress": min(0.99, drawn_share(step, stages_of(services, row))) if step else 0.0,
+        "eta_relative": float(step.get("seconds_left", 0.0)),
         "state": state, "current_image": image, "textinfo": step.get("stage"),
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ from demo.studio import pictures
 from demo.studio.services import Services
 from demo.studio.visibility import Viewer
 from demo.web import present
-from demo.web.compat.rendering import converted, ended, render, size_at
+from demo.web.compat.rendering import converted, drawn_share, ended, render, size_at
 from jobspec import PictureSize
 
 PARAMS = {"source_image": "image", "file": "image", "mask_image": "mask"}  # our fields by their names there
@@ -77,14 +77,12 @@ class PartialImages:
     def __init__(self, services: Services, kind: str, format: str, count: int, stages: int) -> None:
         self._services, self._kind, self._format, self._stages = services, kind, format, stages
         self._left = [index / (count + 1) for index in range(1, count + 1)]  # shares of the drawing at which one is due
-        self._told, self._stage, self._done = 0, "", -1
+        self._told = 0
 
     def event(self, viewer: Viewer, event: Event) -> str | None:
         if event.kind != "progress" or not event.data.get("previews"):
             return ""
-        if event.data["stage"] != self._stage:
-            self._stage, self._done = event.data["stage"], self._done + 1
-        if not self._due(event.data["step"] / event.data["steps"]):
+        if not self._due(drawn_share(event.data, self._stages)):
             return ""
         pictures_now = [self._preview(viewer, event.generation_id, place) for place in range(event.data["previews"])]
         self._told += 1
@@ -96,8 +94,7 @@ class PartialImages:
     def gone(self, _number: int) -> str:
         return ""
 
-    def _due(self, share: float) -> bool:
-        done = (self._done + share) / self._stages
+    def _due(self, done: float) -> bool:
         due = [each for each in self._left if each <= done]
         self._left = self._left[len(due) :]
         return bool(due) and done < 1

@@ -17,7 +17,7 @@ from flask import Response, request
 from pydantic import ValidationError
 
 from demo.store.errors import ServiceError
-from demo.store.tables import Image
+from demo.store.tables import Generation, Image
 from demo.studio.carried import read_carried
 from demo.studio.masks import mask_of_alpha
 from demo.web.compat import openai_answers as answers
@@ -32,7 +32,7 @@ from demo.web.compat.openai_schemas import (
     VariationFiles,
     VariationRequest,
 )
-from demo.web.compat.rendering import drawn_at, render
+from demo.web.compat.rendering import drawn_at, render, stages_of
 from demo.web.compat.waiting import Followed, answer_later, events_later
 from demo.web.current import owner, services
 from demo.web.problems import invalid
@@ -144,7 +144,7 @@ def _answer(
     A job is made when it is asked for, so that a request sent again (`digest`) keeps no second copy of its files.
     """
     everything, who = services(), owner()
-    form, ids = _delivery(asked), list[str]()
+    form, ids, rows = _delivery(asked), list[str](), list[Generation]()
     key = request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch("[!-~]{1,190}", key):
         raise ServiceError("invalid_request", "Idempotency-Key", reason="key_length")
@@ -153,15 +153,16 @@ def _answer(
             key_here = f"{key}.{place}" if key else None
             made = everything.asking.repeated(who, key_here, digest) if key_here and digest else None
             made = made or everything.asking.ask(who, make(), key_here, digest)
-            ids.append(made.shown.generation.id)
+            rows.append(made.shown.generation)
+            ids.append(rows[-1].id)
     except ServiceError:
         for id in ids:
             everything.generations.cancel(who, id)
         raise
     if getattr(asked, "stream", None):
-        stages = 2 if everything.readiness.refines() and getattr(jobs[0], "refine", True) else 1
         count = getattr(asked, "partial_images", None) or 0
-        waiting = Followed(ids, answers.PartialImages(everything, kind, form.format, count, stages))
+        so_far = answers.PartialImages(everything, kind, form.format, count, stages_of(everything, rows[0]))
+        waiting = Followed(ids, so_far)
         response = events_later(waiting, lambda: _last(waiting, ids[0], form, kind))
     else:
         response = answer_later(ids, lambda: answers.answer(everything, who, ids, form), answers.error_fields)

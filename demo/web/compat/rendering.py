@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image as Picture
 from PIL import ImageOps
 
 from demo.store.errors import ServiceError
-from demo.store.tables import Image
+from demo.store.tables import Generation, Image
 from demo.studio import pictures
 from demo.studio.services import Services
 from demo.studio.views import Shown
@@ -72,6 +74,19 @@ def size_at(row: Image, wanted: PictureSize | None) -> tuple[int, int]:
         return wanted.width, wanted.height
     scale = max(wanted) / max(row.width, row.height)
     return max(1, round(row.width * scale)), max(1, round(row.height * scale))
+
+
+def drawn_share(progress: Mapping[str, Any], stages: int) -> float:
+    """The share of a drawing of `stages` stages that is done, 0 to 1, from its last step alone (earlier ones may never
+    have been seen): a stage is known by its name.
+    """
+    before = stages - 1 if progress["stage"] == "refiner" else 0
+    return (before + progress["step"] / progress["steps"]) / stages
+
+
+def stages_of(services: Services, row: Generation) -> int:
+    """How many stages a drawing goes through: two where the checkpoint refines and the job does not say otherwise."""
+    return 2 if services.readiness.refines() and row.spec.get("refine") is not False else 1
 
 
 def converted(webp: bytes, format: str) -> tuple[bytes, int, int]:
