@@ -18,7 +18,7 @@ Filled = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 class Replacement(BaseModel):
     """One word of the source's prompt and what is to stand there. JSON: `{"from": "원피스", "to": "코트"}`."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
     old: Filled = Field(alias="from", description="A word of the prompt that the picture was drawn from.")
     new: Filled = Field(alias="to", description="What is to stand in its place.")
     start: int | None = Field(

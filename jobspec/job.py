@@ -17,7 +17,7 @@ ASKED_OTHERWISE = ("kind", "visibility")  # of a job: columns of its row, and ne
 class Job(BaseModel):
     """A request for `n` pictures; picture i has seed + i modulo 2³². Numbers in quotes and unknown keys are refused."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
     TEXT: ClassVar[str] = "prompt"  # the field by whose words the job is judged, embedded and found again
     ARGUMENT: ClassVar[str] = ""  # the field that its command takes without a name; the text where it is ""
     PARENTS: ClassVar[tuple[str, ...]] = ("source_image",)  # whose picture it descends from: the first set

@@ -22,7 +22,7 @@ _TAGS = re.compile(rf"[\s,]*(?:{_TAG.pattern}[\s,]*)+", re.IGNORECASE)  # one be
 class StyleUse(BaseModel):
     """A style and how strongly it is drawn with."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, defer_build=True)
 
     name: StyleName
     weight: StyleWeight = Field(default=1.0)
