@@ -19,6 +19,7 @@ import pytest
 from demo_people import Busy, check_promises, start_people
 from demo_server import HERE, PATIENCE, UNLIMITED, Server
 from faulty_way import FaultyWay
+from test_demo_soak import use
 
 from testing.cluster_servers import PostgresServer, RedisServer, S3Server
 
@@ -212,6 +213,33 @@ def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: st
         for id in person.promised:
             assert person.client.until_end(id)["status"] == "succeeded"
     check_promises(cluster.studio, people, threads)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * 3600)
+def test_an_hour_of_fifty_people_leaks_nothing(cluster: Cluster) -> None:
+    soak(cluster, seconds=3600, people=50)
+
+
+def test_half_a_minute_of_eight_people_leaks_nothing(cluster: Cluster) -> None:
+    soak(cluster, seconds=30, people=8)
+
+
+def soak(cluster: Cluster, seconds: float, people: int) -> None:
+    """Memory, descriptors and threads of every process stay as they were; nothing but a stated 503 is answered."""
+
+    def processes(_: Server) -> dict[str, int]:
+        return {
+            f"{name} {place}": pid
+            for name in ("web", "worker")
+            for place, pid in enumerate(sorted(cluster.processes(name)))
+        }
+
+    cluster.studio.start()
+    wait(lambda: len(processes(cluster.studio)) == 4)
+    troubles = use(cluster.studio, seconds, people, pause=4.0, processes=processes)
+    print(f"answers from 500 on: {dict(troubles)}")
+    assert all(status == 503 and code for status, code in troubles), troubles
 
 
 def wait(happened: Callable[[], bool]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,11 +47,33 @@ def test_an_hour_of_use_leaks_nothing(server: Server, minutes: int) -> None:
     use(server, seconds=60 * minutes)
 
 
-def use(server: Server, seconds: float) -> None:
-    """People draw, follow, search and delete; both processes are looked at after a third and at the end."""
-    stop, done = threading.Event(), [0] * PEOPLE
+class Watched(Client):
+    """A client that notes what the server could not do: (status, code) of every answer from 500 on."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.troubles = Counter[tuple[int, str]]()
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
+        status, answer = super().call(method, path, body, **headers)
+        if status >= 500:
+            self.troubles[status, (answer.get("error") or {}).get("code", "")] += 1
+        return status, answer
+
+
+def use(
+    server: Server, seconds: float, people: int = PEOPLE, pause: float = 0.0,
+    processes: Callable[[Server], Mapping[str, int]] | None = None,
+) -> Counter[tuple[int, str]]:  # fmt: skip
+    """People draw, follow, search and delete; the processes are looked at after a third and at the end.
+
+    `pause`: how long each thinks at most before the next drawing. Returns the answers from 500 on, by status and code.
+    """
+    processes = processes or web_and_worker
+    stop, done = threading.Event(), [0] * people
     failures: list[BaseException] = []
-    threads = [threading.Thread(target=live, args=(server, i, stop, done, failures)) for i in range(PEOPLE)]
+    clients = [Watched(server.url) for _ in range(people)]
+    threads = [threading.Thread(target=live, args=(clients[i], i, pause, stop, done, failures)) for i in range(people)]
     for thread in threads:
         thread.start()
     try:
@@ -69,13 +92,16 @@ def use(server: Server, seconds: float) -> None:
         assert last.descriptors <= first.descriptors + DESCRIPTORS
         assert last.threads <= first.threads + THREADS
     assert failures == [] and sum(done) > 0
+    return sum((client.troubles for client in clients), Counter())
 
 
-def live(server: Server, number: int, stop: threading.Event, done: list[int], failures: list[BaseException]) -> None:
+def live(
+    person: Client, number: int, pause: float, stop: threading.Event, done: list[int], failures: list[BaseException]
+) -> None:
     """One person: a job with its events, a search, a list, and the oldest one deleted."""
-    person, chance, mine = Client(server.url), random.Random(number), list[str]()
+    chance, mine = random.Random(number), list[str]()
     try:
-        while not stop.is_set():
+        while not stop.wait(chance.uniform(0, pause)):
             status, job = person.patiently(
                 "POST", "/generations", {"prompt": f"코트 {number} {chance.random()}", "n": 1}
             )
@@ -93,7 +119,7 @@ def live(server: Server, number: int, stop: threading.Event, done: list[int], fa
         failures.append(error)
 
 
-def processes(server: Server) -> dict[str, int]:
+def web_and_worker(server: Server) -> dict[str, int]:
     return {"web": server.answering(), "worker": server.children()["worker"]}
 
 
