@@ -2,6 +2,6 @@
 
 import gc
 
-# Its imports make some 100,000 objects that stay. At Python's own thresholds (700, 10, 10) the collector looks through
-# them all several times: a sixth of the processor time of a start.
-gc.set_threshold(50_000, 20, 50)
+# Imports make some 150,000 objects that stay. At Python's own thresholds (700, 10, 10) the collector looks through them
+# all several times: a sixth of the processor time of a start. A process that goes on sets `demo.ops.processes.COLLECT`.
+gc.set_threshold(500_000, 10, 10)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Importing `demo` lets the collector of cycles rest, which tests, unlike a start, must not."""
+    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

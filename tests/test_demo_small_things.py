@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from demo_client import Studio, open_studio
 
 from demo.ops.commands import main
 from demo.web.rates import neighbourhood
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +142,20 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
     assert main(["serve"]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("error: ") and "DATA_DIR" in message and "Traceback" not in message
+
+
+def test_the_collector_rests_while_modules_are_imported_and_no_longer() -> None:
+    code = """
+import gc
+before = gc.get_stats()[0]["collections"]
+import demo.web.app
+from demo.ops.processes import COLLECT, run_worker
+print(gc.get_stats()[0]["collections"] - before)
+class Worker:
+    stop = close = lambda self: None
+    run = lambda self: print(gc.get_threshold() == COLLECT)
+run_worker(None, None, lambda settings: Worker())
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    collections, set_back = printed.split()
+    assert int(collections) < 5 and set_back == "True"  # at Python's own thresholds: hundreds

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from demo.worker.loop import Worker
 
 logger = logging.getLogger(__name__)
+COLLECT = (10_000, 10, 10)  # thresholds of the collector of cycles once a process runs
 LOOK_AGAIN = 5.0  # seconds between attempts to open a damaged database
 
 
@@ -74,6 +75,7 @@ def _freeze_after(opening: threading.Thread) -> None:
     It walks through some 450,000 objects otherwise, in 0.2 to 0.6 s, again and again, while every request waits.
     """
     opening.join()
+    gc.set_threshold(*COLLECT)
     gc.collect()
     gc.freeze()
     logger.debug("the collector leaves %d objects alone", gc.get_freeze_count())
@@ -105,6 +107,7 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
                 logger.error("%s", message(known.code, known.values))
             warned = True
             time.sleep(LOOK_AGAIN)
+    gc.set_threshold(*COLLECT)
     on_end(worker.stop)
     worker.run()
     worker.close()
