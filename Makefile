@@ -93,19 +93,22 @@ word-pictures: $(VENV)/.run  ## draw the small pictures of words that the page o
 screenshots: $(VENV)/.dev  ## take the README's screenshots again
 	$(PY) -m benchmarks.screenshots
 
-pool: $(VENV)/.dev  ## draw the pictures that training reads (7 GB in runs/pool)
+pool: $(VENV)/.dev  ## draw the pictures that training reads (15 GB in runs/pool)
 	$(PY) -m fashion.pool $(RUNS)/pool --workers 2
 	$(PY) -m fashion.pool $(RUNS)/pool --seed 9 --split held_out --count 2048 --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --size 512 --count 8192 --workers 2
+	$(PY) -m fashion.pool $(RUNS)/pool --size 512 --seed 9 --split held_out --count 1024 --workers 2
 
 train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and refiner, each for MINUTES (PRESET=cpu|gpu); run again to go on
 	$(PY) -m diffusion.training.autoencoder --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.autoencoder --stage refiner --pictures 8192 --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.contrastive --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.scene_reading --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m ko_clip.contrastive --lock-text --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.base --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.reward --preset $(PRESET) --minutes $(MINUTES)
-	$(PY) -m diffusion.training.refiner --reward 0.3 --critic 2 --preset $(PRESET) --minutes $(MINUTES)
+	$(PY) -m diffusion.training.refiner --pictures 8192 --reward 0.3 --critic 2 --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.manifest checkpoints
 
 train-scorers: pool  ## train the two attribute scorers, each for MINUTES

@@ -14,7 +14,6 @@ from transformers import CLIPModel
 
 import fashion.pool
 from diffusion.training import autoencoder, base, manifest, refiner, reward
-from diffusion.training.autoencoder import AutoencoderShape
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
@@ -37,6 +36,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(fashion.pool, "SHARD", PICTURES)
         PicturePool(folder / "pool", PICTURES).fill()
         PicturePool(folder / "pool", PICTURES, seed=9, split="held_out").fill()
+        PicturePool(folder / "pool", PICTURES, size=512).fill()
+        PicturePool(folder / "pool", PICTURES, seed=9, split="held_out", size=512).fill()
         patch.setattr(contrastive, "TOKENIZER_CAPTIONS", 300)
         patch.setattr(base, "SHAPE", UNetShape((16, 32, 32), (1, 2, 2)))
         patch.setattr(base, "shown_scenes", lambda: [Scene((Garment("gat", "black"),))])
@@ -56,6 +57,7 @@ def options(folder: Path, steps: int = 2) -> list[str]:
 def trained(work: Path) -> Path:
     """Checkpoints of all parts, two steps old: every training writes what the next one reads."""
     autoencoder.main(options(work))
+    autoencoder.main([*options(work), "--stage", "refiner"])
     contrastive.main(options(work))
     base.main(options(work))
     refiner.main(options(work))
@@ -66,7 +68,7 @@ def trained(work: Path) -> Path:
 def test_every_part_is_written_in_half_precision_with_what_was_measured(trained: Path) -> None:
     from safetensors import safe_open
 
-    for part in ("vae", "clip", "base", "refiner"):
+    for part in ("vae", "refiner_vae", "clip", "base", "refiner"):
         with safe_open(next((trained / part).glob("*.safetensors")), framework="pt") as file:
             assert {str(file.get_tensor(key).dtype) for key in file.keys()} == {"torch.float16"}  # noqa: SIM118
         assert json.loads((trained / part / "training.json").read_text())["step"] == 2
@@ -78,11 +80,11 @@ def test_a_trained_checkpoint_is_opened_and_draws(trained: Path) -> None:
 
     drawing = load_pipeline(trained).draw(shots_for("a red dress", 1, 5), DrawSettings(steps=2))
     assert drawing.base_images[0].size == (128, 128)
-    assert drawing.images[0].size == (256, 256)
+    assert drawing.images[0].size == (512, 512)
 
 
 def test_sample_grids_are_shown_while_training(trained: Path, work: Path) -> None:
-    for part in ("vae", "base", "refiner"):
+    for part in ("vae", "refiner_vae", "base", "refiner"):
         assert (work / "runs" / part / "sample-000002.png").exists()
 
 
@@ -104,15 +106,18 @@ def test_training_the_autoencoder_leaves_every_latent_as_it_is(trained: Path, wo
     assert any(not torch.equal(decoder[name], value) for name, value in parts()[1].items())
 
 
-def test_the_encoder_is_the_block_transform_and_nothing_else(work: Path) -> None:
-    pool = PicturePool(work / "pool", PICTURES)
-    transform = principal_blocks(pool, 16)
-    vae = AutoencoderShape().build()
+@pytest.mark.parametrize("stage", ["base", "refiner"])
+def test_the_encoder_is_the_block_transform_and_nothing_else(work: Path, stage: str) -> None:
+    shape = autoencoder.STAGES[stage].shape
+    pool = PicturePool(work / "pool", PICTURES, size=autoencoder.STAGES[stage].size)
+    transform = principal_blocks(pool, 16, factor=shape.factor)
+    vae = shape.build()
     write_encoder(vae, transform)
     pictures = pool.pictures(np.arange(3))
     latents = vae.encoder(contrastive.to_tensor(pictures))  # (3, 16, 64, 64)
-    expected = (as_blocks(pictures) - transform.mean) @ transform.basis.T * transform.gains
-    assert np.abs(latents.permute(0, 2, 3, 1).reshape(-1, 16).detach().numpy() - expected).max() < 1e-4
+    assert latents.shape == (3, 16, 64, 64)
+    expected = (as_blocks(pictures, shape.factor) - transform.mean) @ transform.basis.T * transform.gains
+    assert np.abs(latents.permute(0, 2, 3, 1).reshape(-1, 16).detach().numpy() - expected).max() < 2e-4
     assert np.allclose(transform.basis @ transform.basis.T, np.eye(16), atol=1e-4)
     weights = component_weights(vae).flatten()
     assert torch.isclose(weights.mean(), torch.tensor(1.0))
@@ -250,3 +255,7 @@ def test_a_pool_draws_what_is_missing_and_gives_the_same_scene_again(work: Path)
     assert pool.labels(np.array([0])).max() == len(pool.scene(0).garments)
     with pytest.raises(FileNotFoundError, match="fashion.pool"):
         PicturePool(work / "pool", PICTURES, seed=3).pictures(np.array([0]))
+    larger = PicturePool(work / "pool", PICTURES, size=512).pictures(np.arange(2))
+    assert np.abs(halved(larger).astype(int) - pool.pictures(np.arange(2))).mean() < 2  # levels: the same drawings
+    with pytest.raises(FileNotFoundError, match="--size 64"):
+        fashion.pool.open_pool(work / "pool", PICTURES, size=64)

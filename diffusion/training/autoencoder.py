@@ -1,7 +1,8 @@
-"""Train the decoder of the tiny autoencoder whose latents base and refiner share.
+"""Train the decoder of a stage's tiny autoencoder.
 
-In: drawn pictures, as 64-px crops of both stages' sizes (a decoder learns as well on crops and much faster).
-Out: an `AutoencoderTiny`, factor 4, sixteen channels. The encoder is not trained: it is the linear transform of
+In: drawn pictures, as 64-px crops at two sizes (a decoder learns as well on crops and much faster). Out: an
+`AutoencoderTiny` with sixteen channels, factor 4 at 128 and 256 px for the base, factor 8 at 256 and 512 px for the
+refiner (`--stage refiner`). The encoder is not trained: it is the linear transform of
 `diffusion.training.blocks`, so that the networks that learn from latents can start at once and need not start again
 when the decoder gets better. Loss: absolute error, squared error and the error of image gradients (edges), with noise
 on the latents so that the decoder forgives what a denoiser leaves.
@@ -14,7 +15,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,24 +34,45 @@ from training.trainer import Trainer
 logger = logging.getLogger(__name__)
 CROP = 64
 MAX_LATENT_NOISE = 0.1
-LEVELS = 3  # a factor of 4 is two halvings
 SCALE = 2.0  # what diffusion multiplies latents by: the decoder wants them small, a denoiser near its noise
 
 
 @dataclass(frozen=True)
 class AutoencoderShape:
+    """`decoder_blocks`: residual blocks from the coarsest level to that of the pixels."""
+
     width: int = 32
     latent_channels: int = 16
+    factor: int = FACTOR
+    decoder_blocks: tuple[int, ...] = (3, 3, 1)
 
     def build(self) -> AutoencoderTiny:
+        levels = len(self.decoder_blocks)  # a factor of 4 is two halvings
+        gathered = max(self.latent_channels, 3 * (self.factor // 2) ** 2)  # channels before the last halving
         vae = AutoencoderTiny(
-            latent_channels=self.latent_channels, encoder_block_out_channels=(16,) * LEVELS,
-            decoder_block_out_channels=(self.width,) * LEVELS, num_encoder_blocks=(0,) * LEVELS,
-            num_decoder_blocks=(3, 3, 1), scaling_factor=SCALE,
+            latent_channels=self.latent_channels, encoder_block_out_channels=(gathered,) * levels,
+            decoder_block_out_channels=(self.width,) * levels, num_encoder_blocks=(0,) * levels,
+            num_decoder_blocks=self.decoder_blocks, scaling_factor=SCALE,
         )  # fmt: skip
         _initialise(vae)
         vae.encoder.requires_grad_(False)
         return vae
+
+
+@dataclass(frozen=True)
+class StageAutoencoder:
+    """What a stage's autoencoder is called, how it is built, and the larger of the two sizes that it learns."""
+
+    part: str
+    shape: AutoencoderShape
+    size: int
+
+
+# At 512 px a block at the pixels' own level would cost as much as all others: what it would add, the level before has.
+STAGES = {
+    "base": StageAutoencoder("vae", AutoencoderShape(), 256),
+    "refiner": StageAutoencoder("refiner_vae", AutoencoderShape(factor=8, decoder_blocks=(3, 3, 3, 0)), 512),
+}
 
 
 def _initialise(vae: AutoencoderTiny) -> None:
@@ -85,7 +107,8 @@ def reconstruction_losses(crops: torch.Tensor, output: torch.Tensor) -> dict[str
 
 
 def crop_batch(pool: PicturePool, step: int, batch: int, pictures: int) -> torch.Tensor:
-    """Crops (batch, 3, 64, 64) in -1..1 of pool pictures at 256 px or 128 px, mirrored half the time; set by the step.
+    """Crops (batch, 3, 64, 64) in -1..1 of pool pictures at their size or half of it, mirrored half the time; set by
+    the step.
 
     Three in four lie around a cell of a garment, since that is where the detail is.
     """
@@ -115,7 +138,7 @@ def masked_psnr(vae: AutoencoderTiny, pool: PicturePool, indexes: np.ndarray) ->
         picture = torch.from_numpy(pool.pictures(np.array([index]))).permute(0, 3, 1, 2).float().div(127.5).sub(1)
         output = vae.decoder(vae.encoder(picture)).clamp(-1, 1)
         labels = torch.from_numpy(pool.labels(np.array([index])).copy())
-        mask = F.interpolate((labels > 0).float()[:, None], size=256, mode="nearest")
+        mask = F.interpolate((labels > 0).float()[:, None], size=pool.size, mode="nearest")
         error += ((output - picture).div(2).square().mean(1, keepdim=True) * mask).sum()
         pixels += mask.sum()
     return float(-10 * torch.log10(error / pixels))
@@ -124,25 +147,30 @@ def masked_psnr(vae: AutoencoderTiny, pool: PicturePool, indexes: np.ndarray) ->
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.autoencoder", description=__doc__)
     add_training_options(parser, steps=9000, batch=32, learning_rate=1e-3)
-    parser.add_argument("--width", type=int, default=AutoencoderShape.width)
-    parser.add_argument("--latent-channels", type=int, default=AutoencoderShape.latent_channels)
+    parser.add_argument("--stage", choices=STAGES, default="base", help="whose autoencoder (default %(default)s)")
+    parser.add_argument("--width", type=int, help="of the decoder")
+    parser.add_argument("--latent-channels", type=int)
     options = parser.parse_args(argv)
-    run = open_run(options, "vae")
-    shape = AutoencoderShape(options.width, options.latent_channels)
+    stage = STAGES[options.stage]
+    run = open_run(options, stage.part)
+    asked = {"width": options.width, "latent_channels": options.latent_channels}
+    shape = replace(stage.shape, **{name: value for name, value in asked.items() if value})
     vae = shape.build()
-    pool = open_pool(options.pool, options.pictures)
+    pool = open_pool(options.pool, options.pictures, size=stage.size)
     first_step = warm_start(vae, run)
     if first_step == 0:
-        write_encoder(vae, principal_blocks(pool, options.latent_channels))
+        write_encoder(vae, principal_blocks(pool, shape.latent_channels, factor=shape.factor))
         vae.encoder.half().float()  # as it will ship, so that no latent changes after training
     # diffusers wraps Module.to without binding self.
     vae.to(run.device, memory_format=torch.channels_last)  # type: ignore[arg-type]
-    held_out = open_pool(options.pool, options.held_out, seed=9, split="held_out")
+    held_out = open_pool(options.pool, options.held_out, seed=9, split="held_out", size=stage.size)
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         crops = crop_batch(pool, step, options.batch, options.pictures)
         generator = torch.Generator().manual_seed(step)
-        noise = torch.randn((len(crops), options.latent_channels, CROP // FACTOR, CROP // FACTOR), generator=generator)
+        noise = torch.randn(
+            (len(crops), shape.latent_channels, CROP // shape.factor, CROP // shape.factor), generator=generator
+        )
         noise *= torch.rand((len(crops), 1, 1, 1), generator=generator) * MAX_LATENT_NOISE
         crops = crops.to(run.device, memory_format=torch.channels_last)
         with run.autocast():

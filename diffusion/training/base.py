@@ -60,14 +60,20 @@ SHAPE = UNetShape(channels=(80, 64, 128, 128), heads=(1, 2, 4, 4))
 
 def open_frozen(checkpoints: Path, run: Run) -> tuple[AutoencoderTiny, TextTower]:
     """The autoencoder and the text tower that ship, frozen. Raises FileNotFoundError where one is not trained yet."""
-    vae_folder = trained_part(checkpoints / "vae", "python -m diffusion.training.autoencoder")
+    vae = open_vae(checkpoints / "vae", "python -m diffusion.training.autoencoder", run)
     clip_folder = trained_part(checkpoints / "clip", "python -m ko_clip.contrastive")
-    vae = AutoencoderTiny.from_pretrained(vae_folder, torch_dtype=torch.float32).eval().requires_grad_(False)
     clip = CLIPModel.from_pretrained(clip_folder, dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(clip_folder)
-    vae.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     clip.to(run.device)  # type: ignore[arg-type]  # transformers wraps Module.to without binding self
     return vae, TextTower(clip, tokenizer)
+
+
+def open_vae(folder: Path, command: str, run: Run) -> AutoencoderTiny:
+    """A trained autoencoder, frozen. Raises FileNotFoundError with the command that trains it."""
+    opened = AutoencoderTiny.from_pretrained(trained_part(folder, command), torch_dtype=torch.float32)
+    vae: AutoencoderTiny = opened.eval().requires_grad_(False)
+    vae.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
+    return vae
 
 
 def shown_scenes() -> list[Scene]:

@@ -31,10 +31,11 @@ def weights_mark(network: nn.Module) -> str:
     return mark.hexdigest()[:12]
 
 
-def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tensor:
-    """Scaled latents (n, c, h/2, w/2) of pictures (n, 3, h, w) in -1..1 at twice their size, as the pipeline hands the
-    base's to its refiner with autoencoders of factor 4."""
-    large = F.interpolate(pictures, scale_factor=2.0, mode="bicubic", antialias=False).clamp(-1, 1)
+def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """Scaled latents of pictures (n, 3, h, w) in -1..1 enlarged to `size` px a side, as the pipeline hands them to a
+    refiner, whose autoencoder `vae` is.
+    """
+    large = F.interpolate(pictures, size=(size, size), mode="bicubic", antialias=False).clamp(-1, 1)
     return vae.encoder(large).float() * vae.config["scaling_factor"]
 
 

@@ -10,24 +10,26 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import cast
 
+from diffusion.weights import read_json
 from training.command import run_command
 
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
 DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
-_PARTS = {"vae": "vae", "text_encoder": "clip", "tokenizer": "clip"}
+_TEXT = {"text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
 DEFAULTS: dict[str, dict[str, float]] = {
     "base": {"steps": 8, "guidance_scale": 3.0},
     "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 1.25},
 }
-_SIZES = {"base": 128, "refiner": 256}
 
 
 def manifest(folder: Path) -> dict[str, object]:
     """The manifest of what lies in `folder`: stages whose U-Net is there, every file but READMEs.
 
-    Raises FileNotFoundError where the base stage lacks a part, ValueError where the folder is too large.
+    A refiner without an autoencoder of its own shares the base's. Raises FileNotFoundError where the base stage lacks a
+    part, ValueError where the folder is too large.
     """
     for part in ("base", "vae", "clip"):
         if not (folder / part / "config.json").exists():
@@ -44,12 +46,18 @@ def manifest(folder: Path) -> dict[str, object]:
             }
     if total > LARGEST_FOLDER:
         raise ValueError(f"{folder} holds {total} bytes: at most {LARGEST_FOLDER} may ship")
-    stages = {
-        role: {"unet": role, **_PARTS, "scheduler": f"{role}/scheduler", "size": size, "defaults": DEFAULTS[role]}
-        for role, size in _SIZES.items()
-        if (folder / role / "config.json").exists()
-    }
+    roles = [role for role in DEFAULTS if (folder / role / "config.json").exists()]
+    stages = {role: _stage(folder, role) for role in roles}
     return {"format": 1, "domain": DOMAIN, "files": files, "stages": stages}
+
+
+def _stage(folder: Path, role: str) -> dict[str, object]:
+    vae = "refiner_vae" if role == "refiner" and (folder / "refiner_vae" / "config.json").exists() else "vae"
+    levels = cast("list[int]", read_json(folder / vae / "config.json")["decoder_block_out_channels"])
+    cells = cast("int", read_json(folder / role / "config.json")["sample_size"])
+    size = cells * 2 ** (len(levels) - 1)
+    return {"unet": role, "vae": vae, **_TEXT, "scheduler": f"{role}/scheduler", "size": size,
+            "defaults": DEFAULTS[role]}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> None:

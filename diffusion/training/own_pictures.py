@@ -1,14 +1,14 @@
 """The base's own pictures, drawn once, so that a refiner learns from what it will be handed.
 
-In: the base that ships, the first scenes of a pool. Out: latents of the enlarged pictures, noisy as where refining
-starts, with their captions and scenes. There are no true pictures for them; what a scorer must read after refining is
-known all the same: what was right must stay, and what was wrong may still come right.
+In: the base that ships, the first scenes of a pool. Out: the refiner's latents of the enlarged pictures, noisy as where
+refining starts, with their captions and scenes. There are no true pictures for them; what a scorer must read after
+refining is known all the same: what was right must stay, and what was wrong may still come right.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from diffusion.training.flow import TIMESTEPS, TextTower, disturb, euler_sample
-from diffusion.training.latents import enlarged_latents, weights_mark
+from diffusion.training.latents import weights_mark
 from diffusion.training.manifest import DEFAULTS
 from fashion.captions import caption
 from fashion.pool import PicturePool
@@ -41,14 +41,14 @@ class OwnBatch:
 class OwnPictures:
     """`count` pictures of one base; its mark is in the file's name, so another base draws its own.
 
-    Batches start at times of `span`.
+    `enlarge`: the base's pictures (n, 3, h, w) to a refiner's scaled latents. Batches start at times of `span`.
     """
 
     def __init__(
         self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: TextTower, pool: PicturePool, run: Run,
-        count: int, span: tuple[float, float],
+        count: int, span: tuple[float, float], enlarge: Callable[[torch.Tensor], torch.Tensor],
     ) -> None:  # fmt: skip
-        self._base, self._vae, self._conditioning = base, vae, conditioning
+        self._base, self._vae, self._conditioning, self._enlarge = base, vae, conditioning, enlarge
         self._pool, self._run, self._span = pool, run, span
         self.count = min(count, len(pool))
         path = run.folder / f"own-{weights_mark(base)}-{self.count}.safetensors"
@@ -97,4 +97,4 @@ class OwnPictures:
         latents = euler_sample(predict, noise, int(usual["steps"]), usual["guidance_scale"])
         with self._run.autocast():
             pictures = self._vae.decoder(latents / self._vae.config["scaling_factor"]).clamp(-1, 1).float()
-            return enlarged_latents(self._vae, pictures).half().cpu().contiguous()
+            return self._enlarge(pictures).half().cpu().contiguous()

@@ -1,5 +1,5 @@
-"""Train the refiner U-Net: 256-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's
-conditioning.
+"""Train the refiner U-Net: 512-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's
+conditioning, over an autoencoder of its own.
 
 In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
 shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the
@@ -22,12 +22,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, unet_of
-from diffusion.training.blocks import FACTOR, component_weights
+from diffusion.training.autoencoder import STAGES
+from diffusion.training.base import CAPTIONS_DROPPED, open_frozen, open_vae, unet_of
+from diffusion.training.base import SIZE as BASE_SIZE
+from diffusion.training.blocks import component_weights
 from diffusion.training.critic import Critic, UNetWithCritic
 from diffusion.training.flow import TIMESTEPS, TextTower, euler_sample, scheduler_config
 from diffusion.training.latents import LatentPool, enlarged_latents
@@ -44,9 +47,10 @@ from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
-SIZE = 256
+SIZE = STAGES["refiner"].size
 LOWEST_START, USUAL_START, HIGHEST_START = 0.04, 0.2, 0.45  # the pipeline starts below the middle one
 WEIGHED_START = 0.3  # an error there counts once; in between by what it does to the picture
+VAE_COMMAND = "python -m diffusion.training.autoencoder --stage refiner"
 TIME_IDS = (
     float(SIZE),
     float(SIZE),
@@ -66,7 +70,7 @@ TIME_WIDTH = 32
 def build(latent_channels: int, text_width: int, pooled_width: int) -> UNet2DConditionModel:
     """The refiner U-Net with fresh weights and the SDXL refiner's added conditioning."""
     return SHAPE.build(
-        SIZE // FACTOR, latent_channels, text_width, addition_embed_type="text_time",
+        SIZE // STAGES["refiner"].shape.factor, latent_channels, text_width, addition_embed_type="text_time",
         addition_time_embed_dim=TIME_WIDTH,
         projection_class_embeddings_input_dim=pooled_width + len(TIME_IDS) * TIME_WIDTH,
     )  # fmt: skip
@@ -86,16 +90,25 @@ def straight_start(
 
 
 class BaseOutputs:
-    """What the base makes of a picture: shrunk, disturbed, drawn again with its caption, enlarged."""
+    """What the base makes of a picture: shrunk, disturbed, drawn again with its caption, enlarged.
 
-    def __init__(self, unet: UNet2DConditionModel, vae: AutoencoderTiny, run: Run) -> None:
-        self.unet, self.vae, self.run = unet.eval().requires_grad_(False), vae, run
+    `vae` is the base's, `refiner_vae` that of the refiner.
+    """
+
+    def __init__(
+        self, unet: UNet2DConditionModel, vae: AutoencoderTiny, refiner_vae: AutoencoderTiny, run: Run
+    ) -> None:  # fmt: skip
+        self.unet, self.vae, self.refiner_vae, self.run = unet.eval().requires_grad_(False), vae, refiner_vae, run
+
+    def enlarge(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The refiner's scaled latents (n, c, 64, 64) of the base's pictures (n, 3, 128, 128)."""
+        return enlarged_latents(self.refiner_vae, pictures, SIZE)
 
     @torch.no_grad()
     def enlarged_latents(
         self, small: torch.Tensor, hidden: torch.Tensor, noise: torch.Tensor, first_time: float
     ) -> torch.Tensor:
-        """Scaled latents (n, c, 64, 64) of the enlarged redrawn pictures, from scaled latents (n, c, 32, 32).
+        """Scaled latents (n, c, 64, 64) of the enlarged redrawn pictures, from the base's (n, c, 32, 32).
 
         `first_time` is how far they are disturbed before, 0 to 1.
         """
@@ -108,7 +121,7 @@ class BaseOutputs:
         redrawn = euler_sample(predict, start, BASE_STEPS, first_time=first_time)
         with self.run.autocast():
             pictures = self.vae.decoder(redrawn / self.vae.config["scaling_factor"]).clamp(-1, 1)
-            return enlarged_latents(self.vae, pictures.float())
+            return self.enlarge(pictures.float())
 
 
 @dataclass(frozen=True)
@@ -242,24 +255,27 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--critic judges the base's own pictures, which --reward draws: give --reward too (0.3)")
     run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
-    reading = SteeringReader(options.checkpoints, vae, run) if options.reward else None  # first: it may be untrained
-    text, latent = conditioning.clip.config, vae.config["latent_channels"]
+    refiner_vae = open_vae(options.checkpoints / STAGES["refiner"].part, VAE_COMMAND, run)
+    # first: it may be untrained
+    reading = SteeringReader(options.checkpoints, refiner_vae, run) if options.reward else None
+    text, latent = conditioning.clip.config, refiner_vae.config["latent_channels"]
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     first_step = warm_start(unet, run)
     learner = UNetWithCritic(unet) if options.critic else unet
     learner.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     base_folder = trained_part(options.checkpoints / "base", "python -m diffusion.training.base")
     base = UNet2DConditionModel.from_pretrained(base_folder, torch_dtype=torch.float32).to(run.device)
-    outputs = BaseOutputs(base, vae, run)
+    outputs = BaseOutputs(base, vae, refiner_vae, run)
     pool = open_pool(options.pool, options.pictures)
-    small, large = LatentPool(pool, vae, SIZE // 2, run), LatentPool(pool, vae, SIZE, run)
+    small = LatentPool(pool, vae, BASE_SIZE, run)
+    large = LatentPool(open_pool(options.pool, options.pictures, size=SIZE), refiner_vae, SIZE, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
     judges = None
     if reading is not None:
-        own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START))
+        own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START), outputs.enlarge)
         critic = learner.critic if isinstance(learner, UNetWithCritic) else None
         judges = Judges(reading, own, options.reward, critic, options.critic)
-    losses = RefinerLosses(unet, lesson, conditioning, component_weights(vae), run, options.batch, judges)
+    losses = RefinerLosses(unet, lesson, conditioning, component_weights(refiner_vae), run, options.batch, judges)
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         shown = build(latent, text.text_config.hidden_size, text.projection_dim).eval()
@@ -287,7 +303,7 @@ def _before_and_after(
     unet: UNet2DConditionModel, outputs: BaseOutputs, conditioning: TextTower, pool: PicturePool, small: LatentPool,
     run: Run, start: float = 0.3, steps: int = 3,
 ) -> torch.Tensor:  # fmt: skip
-    """Pictures (18, 3, 256, 256): six enlarged base outputs, the same refined, and the drawings."""
+    """Pictures (18, 3, 512, 512): six enlarged base outputs, the same refined, and the drawings."""
     indexes = np.arange(6)
     generator = torch.Generator().manual_seed(5)
     texts = [caption(pool.scene(int(i)), "en", seed=3).text for i in indexes]
@@ -300,8 +316,10 @@ def _before_and_after(
 
     noise = torch.randn(enlarged.shape, generator=generator).to(run.device)
     refined = euler_sample(predict, (1 - start) * enlarged + start * noise, steps, first_time=start)
-    decoded = [outputs.vae.decoder(x / outputs.vae.config["scaling_factor"]).cpu() for x in (enlarged, refined)]
-    return torch.cat([*decoded, as_input(pool.pictures(indexes))])
+    vae = outputs.refiner_vae
+    decoded = [vae.decoder(x / vae.config["scaling_factor"]).cpu() for x in (enlarged, refined)]
+    true = F.interpolate(as_input(pool.pictures(indexes)), size=(SIZE, SIZE), mode="nearest")
+    return torch.cat([*decoded, true])
 
 
 if __name__ == "__main__":
