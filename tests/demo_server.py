@@ -125,7 +125,8 @@ class Client:
             assert time.monotonic() < deadline, f"{method} {path} was not answered"
             time.sleep(0.05)
 
-    def until_end(self, id: str, seconds: float = PATIENCE) -> dict:
+    def until_end(self, id: str, seconds: float = PATIENCE, every: float = 0.05) -> dict:
+        """The generation once it has ended; it is asked for `every` so many seconds."""
         deadline = time.monotonic() + seconds
         while True:
             status, answer = self.patiently("GET", f"/generations/{id}")
@@ -133,7 +134,7 @@ class Client:
             if answer["status"] in ("succeeded", "failed", "cancelled"):
                 return answer
             assert time.monotonic() < deadline, answer
-            time.sleep(0.05)
+            time.sleep(every)
 
     def events(self, id: str) -> Iterator[str]:
         """The names of a generation's events as they come."""

@@ -109,7 +109,7 @@ def live(
             mine.append(job["id"])
             if chance.random() < 0.5:
                 assert "done" in list(person.events(job["id"]))
-            assert person.until_end(job["id"])["status"] == "succeeded"
+            assert person.until_end(job["id"], every=max(0.05, pause / 8))["status"] == "succeeded"
             for path in (f"/search?q={quote('코트')}", "/generations?limit=10", f"/generations/{chance.choice(mine)}"):
                 assert person.patiently("GET", path)[0] == 200
             if len(mine) > KEPT:
