@@ -218,14 +218,14 @@ def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: st
 @pytest.mark.slow
 @pytest.mark.timeout(2 * 3600)
 def test_an_hour_of_fifty_people_leaks_nothing(cluster: Cluster) -> None:
-    soak(cluster, seconds=3600, people=50)
+    soak(cluster, seconds=3600, people=50, pause=20.0)
 
 
 def test_half_a_minute_of_eight_people_leaks_nothing(cluster: Cluster) -> None:
-    soak(cluster, seconds=30, people=8)
+    soak(cluster, seconds=30, people=8, pause=4.0)
 
 
-def soak(cluster: Cluster, seconds: float, people: int) -> None:
+def soak(cluster: Cluster, seconds: float, people: int, pause: float) -> None:
     """Memory, descriptors and threads of every process stay as they were; nothing but a stated 503 is answered."""
 
     def processes(_: Server) -> dict[str, int]:
@@ -237,7 +237,7 @@ def soak(cluster: Cluster, seconds: float, people: int) -> None:
 
     cluster.studio.start()
     wait(lambda: len(processes(cluster.studio)) == 4)
-    troubles = use(cluster.studio, seconds, people, pause=4.0, processes=processes)
+    troubles = use(cluster.studio, seconds, people, pause, processes)
     print(f"answers from 500 on: {dict(troubles)}")
     assert all(status == 503 and code for status, code in troubles), troubles
 
