@@ -38,6 +38,15 @@ class Removal(NamedTuple):
     number: int
 
 
+class _Place(NamedTuple):
+    """Where a record is; without scope and group, it was removed."""
+
+    number: int
+    encoder: int | None
+    scope: str | None
+    group: str | None
+
+
 class Store:
     """Records of one encoder, read and written on `engine`; the tables are made where they are absent."""
 
@@ -48,7 +57,8 @@ class Store:
         create_tables(engine)
         self.encoder = self._register_encoder()
         self._sequence, self._driver_error = str(SEQUENCE.compile(engine)), engine.dialect.loaded_dbapi.Error
-        self._changes, self._leaders = self._prepared()  # built once: every catching-up search runs them
+        self._changes, self._leaders, self._places = self._prepared()  # built once: searches and removals run them
+        self._newest_of_group = self._driver_sql()
         with engine.connect() as connection:
             self.store_id: str = connection.execute(sa.select(counter.c.store_id)).scalar_one()
 
@@ -106,12 +116,11 @@ class Store:
         with self._writing(connection, 2 * len(wanted)) as (writer, first):
             if self.engine.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA secure_delete = ON").close()  # zero the freed bytes as well
-            numbers = self._live(writer, wanted)
-            groups = self._groups(writer, numbers)
-            if numbers:
-                rows = [{"number_": number, "seq": first + i} for i, number in enumerate(numbers)]
+            live = self._live(writer, wanted)
+            if live:
+                rows = [{"number_": number, "seq": first + i} for i, (number, *_) in enumerate(live)]
                 writer.execute(sa.update(prompts).where(_NUMBER).values(erased), rows)
-            if heirs := self._heirs(writer, groups):
+            if heirs := self._heirs(writer, live):
                 rows = [{"number_": number, "seq": first + len(wanted) + i} for i, number in enumerate(heirs)]
                 writer.execute(sa.update(prompts).where(_NUMBER).values(seq=sa.bindparam("seq")), rows)
 
@@ -217,14 +226,25 @@ class Store:
         columns = (prompts.c.number, prompts.c.id, prompts.c.group, prompts.c.scope, prompts.c.vector)
         return sa.select(*columns).join(newest, prompts.c.number == newest.c.number)
 
-    def _prepared(self) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    def _driver_sql(self) -> tuple[str, Sequence[str] | None]:
+        """SQL for the newest number of encoder e, scope s and group g; the order of these values (None: by name)."""
+        c = prompts.c
+        group = sa.and_(
+            *(each == sa.bindparam(name) for each, name in ((c.encoder, "e"), (c.scope, "s"), (c.group, "g")))
+        )
+        compiled = sa.select(sa.func.max(c.number)).where(group).compile(self.engine)
+        return str(compiled), compiled.positiontup
+
+    def _prepared(self) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[Any]]:
         c = prompts.c
         columns = (c.seq, c.owner, c.encoder, c.number, c.id, c.group, c.scope, c.vector)
         changes = sa.select(*columns).where(c.seq > sa.bindparam("after")).order_by(c.seq)
         groups: sa.BindParameter[list[str]] = sa.bindparam("groups", expanding=True)
         scopes: sa.BindParameter[list[str]] = sa.bindparam("scopes", expanding=True)
         leaders = self._of(self._newest(c.group.in_(groups), c.scope.in_(scopes)).subquery())
-        return changes.limit(sa.bindparam("most", type_=sa.Integer)), leaders
+        ids: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
+        places = sa.select(c.id, c.number, c.encoder, c.scope, c.group).where(c.id.in_(ids))
+        return changes.limit(sa.bindparam("most", type_=sa.Integer)), leaders, places
 
     def _known(self, writer: sa.Connection, records: Sequence[Record]) -> dict[str, int]:
         """Return the number of each id that is there already. Raises RefusedRecord for a contradiction."""
@@ -241,32 +261,25 @@ class Store:
                 known[id] = number
         return known
 
-    def _live(self, writer: sa.Connection, ids: Sequence[str]) -> list[int]:
-        """Return the numbers of the ids that live, leaving out those that were removed. Raises UnknownId."""
-        known: dict[str, tuple[int, str | None]] = {}
+    def _live(self, writer: sa.Connection, ids: Sequence[str]) -> list[_Place]:
+        """Return where the ids are that live, leaving out those that were removed. Raises UnknownId."""
+        known: dict[str, _Place] = {}
         for start in range(0, len(ids), 500):
-            some = prompts.c.id.in_(ids[start : start + 500])
-            rows = writer.execute(sa.select(prompts.c.id, prompts.c.number, prompts.c.scope).where(some))
-            known |= {id: (number, scope) for id, number, scope in rows}
+            for id, *place in writer.execute(self._places, {"ids": ids[start : start + 500]}):
+                known[id] = _Place(*place)
         if unknown := [id for id in ids if id not in known]:
             raise UnknownId(f"id {unknown[0]!r} is not in the index")
-        return [number for number, scope in map(known.__getitem__, ids) if scope is not None]
+        return [place for place in map(known.__getitem__, ids) if place.scope is not None]
 
-    def _groups(self, writer: sa.Connection, numbers: Sequence[int]) -> set[tuple[int, str, str]]:
-        """Return (encoder, scope, group) of live records."""
-        c, found = prompts.c, set()
-        for start in range(0, len(numbers), 500):
-            some = sa.select(c.encoder, c.scope, c.group).where(c.number.in_(numbers[start : start + 500]))
-            found |= {tuple(row) for row in writer.execute(some)}
-        return found
-
-    def _heirs(self, writer: sa.Connection, groups: Iterable[tuple[int, str, str]]) -> list[int]:
-        """Return the number of the newest record of each (encoder, scope, group) that has one."""
-        c = prompts.c
-        newest = sa.select(sa.func.max(c.number)).where(
-            c.encoder == sa.bindparam("e"), c.scope == sa.bindparam("s"), c.group == sa.bindparam("g")
+    def _heirs(self, writer: sa.Connection, places: Iterable[_Place]) -> list[int]:
+        """Return the number of the newest record of each group of these places that has one."""
+        sql, order = self._newest_of_group  # by the driver: three times as fast as a statement
+        groups = {(place.encoder, place.scope, place.group) for place in places}
+        asked = (dict(zip("esg", group, strict=True)) for group in groups)
+        found = (
+            writer.exec_driver_sql(sql, tuple(map(values.__getitem__, order)) if order else values).scalar()
+            for values in asked
         )
-        found = (writer.execute(newest, {"e": e, "s": s, "g": g}).scalar() for e, s, g in groups)
         return [number for number in found if number is not None]
 
     def _update_live(self, writer: sa.Connection, id: str, **values: object) -> bool:
