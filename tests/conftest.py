@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_collection_finish() -> None:
-    """Importing `demo` lets the collector of cycles rest, which tests, unlike a start, must not."""
+    """Importing `demo.web` lets the collector of cycles rest until an application is there."""
     gc.set_threshold(10_000, 10, 10)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from demo.ops.signals import on_end
 from demo.ops.supervisor import follow_parent
+from demo.store import collector
 from demo.store.errors import ServiceError, from_failure, is_away, message
 from demo.store.settings import Settings
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from demo.worker.loop import Worker
 
 logger = logging.getLogger(__name__)
-COLLECT = (10_000, 10, 10)  # thresholds of the collector of cycles once a process runs
 LOOK_AGAIN = 5.0  # seconds between attempts to open a damaged database
 
 
@@ -75,7 +75,6 @@ def _freeze_after(opening: threading.Thread) -> None:
     It walks through some 450,000 objects otherwise, in 0.2 to 0.6 s, again and again, while every request waits.
     """
     opening.join()
-    gc.set_threshold(*COLLECT)
     gc.collect()
     gc.freeze()
     logger.debug("the collector leaves %d objects alone", gc.get_freeze_count())
@@ -96,6 +95,7 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
     os.umask(0o077)
     if hasattr(os, "nice"):
         os.nice(5)  # answering goes before drawing
+    collector.rest()
     worker: Worker | None = None
     warned = False
     while worker is None:
@@ -107,7 +107,7 @@ def run_worker(settings: Settings, parent: int | None, make: Callable[[Settings]
                 logger.error("%s", message(known.code, known.values))
             warned = True
             time.sleep(LOOK_AGAIN)
-    gc.set_threshold(*COLLECT)
+    collector.go_on()
     on_end(worker.stop)
     worker.run()
     worker.close()

@@ -6,6 +6,7 @@ from apiflask import APIFlask
 from flask import Blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from demo.store import collector
 from demo.store.settings import Settings
 from demo.studio.services import Services, open_services
 from demo.web import problems, security
@@ -61,6 +62,7 @@ def create_app(settings: Settings, services: Services | None = None) -> APIFlask
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    collector.go_on()
     return app
 
 
