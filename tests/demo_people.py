@@ -25,9 +25,7 @@ def start_people(server: Server, stop: threading.Event, count: int = 3) -> tuple
 
 def check_promises(server: Server, people: Sequence[Busy], threads: Sequence[threading.Thread]) -> None:
     """Nothing answered with 202 is lost or doubled, nothing deleted is back; rows, files and index agree."""
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    join(threads)
     for person in people:
         person.check()
     server.stop()
@@ -37,6 +35,12 @@ def check_promises(server: Server, people: Sequence[Busy], threads: Sequence[thr
     services.deletion.sweep()
     assert problems(services) == []
     services.close()
+
+
+def join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 class Busy:
@@ -60,8 +64,8 @@ class Busy:
                 self.promised[answer["id"]] = prompt
             if i % 4 == 0:
                 id = next(iter(self.promised))
-                status, _ = self.client.patiently("DELETE", f"/generations/{id}")
-                assert status in (200, 404)
+                status, answer = self.client.patiently("DELETE", f"/generations/{id}")
+                assert status in (200, 404), answer
                 self.deleted.add(id)
                 del self.promised[id]
             time.sleep(0.15)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from demo_people import Busy, check_promises, start_people
+from demo_people import Busy, check_promises, join, start_people
 from demo_server import HERE, PATIENCE, UNLIMITED, Server
 from faulty_way import FaultyWay
 from test_demo_soak import use
@@ -121,6 +121,7 @@ def let_things_go_wrong(cluster: Cluster, times: int, away: float) -> None:
             done[name] += 1
     finally:
         stop.set()
+    join(threads)
     listener.check()
     check_promises(cluster.studio, people, threads)
     print(f"{times} faults: {dict(done)}; {sum(len(person.promised) for person in people)} jobs kept")
@@ -206,9 +207,8 @@ def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: st
         heard = len(listener.heard)
         wait(lambda heard=heard: len(listener.heard) > heard + 1)
     stop.set()
+    join(threads)
     listener.check()
-    for thread in threads:
-        thread.join(PATIENCE)
     for person in people:
         for id in person.promised:
             assert person.client.until_end(id)["status"] == "succeeded"
