@@ -51,6 +51,30 @@ def test_without_an_encoder_the_service_says_so_and_still_shows_and_deletes(tmp_
     services.close()
 
 
+def test_a_deletion_that_is_committed_is_answered_whatever_fails_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = open_studio(tmp_path)
+    person, deletion = studio.person(), studio.services.deletion
+    ids = [person.finished(prompt, n=1)["id"] for prompt in ("원피스", "코트")]
+    with monkeypatch.context() as broken:
+        broken.setattr(type(studio.services.searcher.index), "removed", Mock(side_effect=RuntimeError("a broken file")))
+        receipts = []
+        for id in ids:
+            reply = person.call("DELETE", f"/generations/{id}")
+            assert reply.status_code == 200 and reply.json["generations"] == 1 and not reply.json["complete"]
+            receipts.append(reply.json["receipt"])
+        assert person.get(f"/receipts/{receipts[0]}").json["complete"] is False
+    with monkeypatch.context() as broken:  # one that cannot be ended keeps no other waiting
+        ended = deletion._complete
+        broken.setattr(deletion, "_complete", lambda id: 1 / 0 if id == receipts[0] else ended(id))
+        studio.services.searcher.index.rebuild()
+        deletion.sweep()
+    assert person.get(f"/receipts/{receipts[1]}").json["complete"]
+    assert person.get(f"/receipts/{receipts[0]}").json["complete"]
+    studio.close()
+
+
 def test_a_checkpoint_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import demo.worker.loop
 

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, func, or_, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from demo.queue import jobs
 from demo.store.database import Database
-from demo.store.errors import ServiceError
+from demo.store.errors import ServiceError, is_busy
 from demo.store.space import Reserve
 from demo.store.storage import Storage
 from demo.store.tables import (
@@ -116,7 +115,7 @@ class Deletion:
         with self._database.read() as session:
             if session.get(Receipt, receipt_id) is None:
                 raise ServiceError("not_found")
-        return self._reserve.run(lambda: self._finish(receipt_id))
+        return self._finished(receipt_id)
 
     def sweep(self) -> None:
         """Remove the files that are in the trash and see which vectors have left every index file."""
@@ -125,24 +124,32 @@ class Deletion:
             unfinished = list(session.scalars(select(Receipt.id).where(Receipt.completed_at.is_(None))))
         self._remove(keys)
         for id in unfinished:
-            self._complete(id)
+            try:
+                self._complete(id)
+            except Exception as error:  # of one receipt: the others do not wait for it
+                logger.warning("receipt %s stays unfinished: %s", id, error, exc_info=not is_busy(error))
         with self._database.write() as session:
             past = time.time() - RECEIPT_DAYS * 86400
             session.execute(delete(Receipt).where(Receipt.completed_at < past))
         self._database.checkpoint()
 
     def _committed(self, erase: Callable[[Session], Receipt]) -> Erased:
-        """Commit an erasure, then do now what can be done now; what a busy database keeps from it, the sweep does."""
+        """Commit an erasure, then do now what can be done now."""
 
         def commit() -> str:
             with self._database.write() as session:
                 return erase(session).id
 
-        receipt_id = self._reserve.run(commit)
+        return self._finished(self._reserve.run(commit))
+
+    def _finished(self, receipt_id: str) -> Erased:
+        """What is left after what can be done now. Whatever fails, the sweep does it: the rows are gone, so an error
+        would let the client ask again, and be told that there is nothing.
+        """
         try:
             return self._reserve.run(lambda: self._finish(receipt_id))
-        except OperationalError as error:  # 503 would let the client ask again, and be told that there is nothing
-            logger.warning("receipt %s is left to the next sweep: %s", receipt_id, error.orig)
+        except Exception as error:
+            logger.warning("receipt %s is left to the next sweep: %s", receipt_id, error, exc_info=not is_busy(error))
             return self._seen(receipt_id)
 
     def _erase(self, session: Session, rows: Sequence[Generation], images: Sequence[Image]) -> Receipt:
