@@ -50,12 +50,12 @@ def locked(folder: Path, exclusive: bool) -> Iterator[None]:
 def erase(folder: Path, numbers: Iterable[int]) -> int:
     """Overwrite id and group of the rows with these record numbers, and wait until that is on the disk.
 
-    Returns how many texts were overwritten; 0 where they had been, or where the folder is gone.
+    Returns how many texts were overwritten; 0 where they had been, or where the folder is gone or still being written.
     """
     try:
         kept = np.fromfile(folder / NUMBERS, "<i8")
         rows = np.flatnonzero(np.isin(kept, np.fromiter(numbers, np.int64)))
-        if not len(rows):
+        if not len(rows) or (folder / ENDS).stat().st_size < 16 * len(kept):
             return 0
         ends = np.memmap(folder / ENDS, "<i8", "r")
         spans = [(int(ends[2 * row - 1]) if row else 0, int(ends[2 * row + 1])) for row in rows.tolist()]

@@ -10,6 +10,7 @@ import pytest
 from index_model import clustered, open_index, records
 
 from index import IndexOptions, Record
+from index.texts import ENDS, NUMBERS, TEXT, erase, write_sums
 
 OPTIONS = IndexOptions(exact_below=500, background=False, own_process=False)
 VECTORS = clustered(2_500, clusters=250, spread=0.6)
@@ -85,3 +86,17 @@ def test_ten_thousand_queries_of_b_never_show_as_private_items(tmp_path: Path) -
         hits = index.search(base + 0.1 * generator.standard_normal(16), int(generator.integers(1, 30)), "b")
         assert all(hit.id[0] in "rb" for hit in hits)
     assert len(index.search(SECRET[0], 1_000, "b")) == 1_000
+
+
+@pytest.mark.parametrize("written", [None, 0, 1, 3])
+def test_texts_that_are_still_being_written_are_left_to_their_publishing(tmp_path: Path, written: int | None) -> None:
+    """A process that deletes may look into a generation while another writes it: two rows, `written` of their ends."""
+    np.array([5, 7], "<i8").tofile(tmp_path / NUMBERS)
+    (tmp_path / TEXT).write_bytes(b"id5group5id7group7")
+    if written is not None:
+        np.array([3, 9, 12, 18], "<i8")[:written].tofile(tmp_path / ENDS)
+    assert erase(tmp_path, [7]) == 0
+    np.array([3, 9, 12, 18], "<i8").tofile(tmp_path / ENDS)
+    write_sums(tmp_path)
+    assert erase(tmp_path, [7]) == 1
+    assert (tmp_path / TEXT).read_bytes() == b"id5group5" + bytes(9)
