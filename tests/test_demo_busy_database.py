@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from demo_client import open_studio
 from demo_fakes import fake_services
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from demo.ops import processes
 from demo.store.errors import from_failure
 from demo.store.settings import Settings
+from demo.store.tables import BYTES
 from demo.studio import opening
 
 
@@ -57,6 +59,37 @@ def test_a_busy_database_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def _raised(error: Exception) -> None:
     raise error
+
+
+def test_whoever_ends_a_job_and_whoever_deletes_take_the_counters_in_one_order(tmp_path: Path) -> None:
+    """In two orders PostgreSQL finds that they wait for each other: of 3,784 jobs of fifty people 12 failed."""
+    taken: dict[int, list[str]] = {}
+    orders: list[list[str]] = []
+
+    def note(connection: Connection, _cursor: object, statement: str, values: object, *_: object) -> None:
+        name = "bytes" if statement.startswith("UPDATE counters") and BYTES in str(values) else ""
+        name = "index" if statement.startswith("UPDATE prompt_index") else name
+        if name:
+            taken.setdefault(id(connection), []).append(name)
+
+    def close(connection: Connection) -> None:
+        orders.append(list(dict.fromkeys(taken.pop(id(connection), []))))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "commit", close)
+    try:
+        studio = open_studio(tmp_path)
+        person = studio.person()
+        first, second = (person.finished(prompt, n=2, visibility="public") for prompt in ("코트", "빨간 원피스"))
+        assert orders.count(["bytes", "index"]) == 2
+        assert person.call("DELETE", f"/generations/{first['id']}").status_code == 200
+        assert person.call("DELETE", f"/images/{second['images'][0]['id']}").status_code == 200
+        assert person.call("DELETE", f"/images/{second['images'][1]['id']}").status_code == 200
+        studio.close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, "commit", close)
+    assert orders.count(["bytes", "index"]) == 4 and ["index", "bytes"] not in orders
 
 
 @pytest.mark.parametrize("lost", [LOST, OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))])

@@ -73,10 +73,10 @@ class Deletion:
         def erase(session: Session) -> Receipt:
             rows = choose(session)
             whole, single = _whole_generations(session, rows)
-            for generation in retire_without(session, {row.id for row in single}):
-                reindex(self._searcher, session, generation)
+            changed = retire_without(session, {row.id for row in single})
             receipt = self._erase(session, whole, single)
-            for generation in follow_pictures(session, {row.generation_id for row in single if row.generation_id}):
+            changed += follow_pictures(session, {row.generation_id for row in single if row.generation_id})
+            for generation in changed:
                 reindex(self._searcher, session, generation)
             return receipt
 
@@ -162,6 +162,15 @@ class Deletion:
             id=new_id(), created_at=time.time(), generations=len(rows), images=len(mine), vectors=[],
             children_kept=_children_kept(session, mine),
         )  # fmt: skip
+        session.add(receipt)
+        session.add_all(Trash(key=f"{picture_prefix(id)}*", receipt_id=receipt.id) for id in ids)
+        for image in mine:
+            session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
+            session.delete(image)
+        forget_pictures(session, [image.id for image in mine])
+        # The counter of bytes before that of the index, as whoever ends a job takes them: in another order two of them
+        # wait for each other on PostgreSQL, and one is given up.
+        session.flush()
         vectors = []
         for row in rows:
             if row.status not in ENDED:
@@ -169,12 +178,6 @@ class Deletion:
             elif row.status == "succeeded" and self._searcher.forget(row.index_id, session.connection()):
                 vectors.append(row.index_id)
         receipt.vectors = vectors
-        session.add(receipt)
-        session.add_all(Trash(key=f"{picture_prefix(id)}*", receipt_id=receipt.id) for id in ids)
-        for image in mine:
-            session.add_all(Trash(key=file["key"], receipt_id=receipt.id) for file in image.files.values())
-            session.delete(image)
-        forget_pictures(session, [image.id for image in mine])
         session.flush()
         for table in (Event, Preview, AbuseReport, Idempotency, WordUse):
             session.execute(delete(table).where(table.generation_id.in_(ids)))
