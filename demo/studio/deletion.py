@@ -76,8 +76,7 @@ class Deletion:
             changed = retire_without(session, {row.id for row in single})
             receipt = self._erase(session, whole, single)
             changed += follow_pictures(session, {row.generation_id for row in single if row.generation_id})
-            for generation in changed:
-                reindex(self._searcher, session, generation)
+            reindex(self._searcher, session, *changed)
             return receipt
 
         return self._committed(erase)

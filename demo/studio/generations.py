@@ -196,10 +196,15 @@ class Generations:
             reindex(self._searcher, session, row)
 
 
-def reindex(searcher: Searcher, session: Session, row: Generation) -> None:
-    """Tell the index, in the caller's transaction, whether everybody may find a generation."""
-    if row.status == "succeeded":
-        searcher.index.set_visibility(row.index_id, is_public(row), connection=session.connection())
+def reindex(searcher: Searcher, session: Session, *rows: Generation) -> None:
+    """Tell the index, in the caller's transaction, whether everybody may find generations.
+
+    Rows are written first: whoever has the index's counter waits for no row, so that no two wait for each other.
+    """
+    session.flush()
+    for row in rows:
+        if row.status == "succeeded":
+            searcher.index.set_visibility(row.index_id, is_public(row), connection=session.connection())
 
 
 def check_publishing(row: Generation) -> None:

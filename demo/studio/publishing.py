@@ -76,12 +76,12 @@ class Publishing:
             if row.generation_id is None:
                 raise ServiceError("upload_private")
             sets.setdefault(row.generation_id, set()).add(row.id)
-        for generation_id, ids in sets.items():
-            generation = session.get_one(Generation, generation_id)
+        changed = [session.get_one(Generation, generation_id) for generation_id in sets]
+        for generation in changed:
             if public:
                 check_publishing(generation)
-            show_in_set(session, generation, ids, public)
-            reindex(self._searcher, session, generation)
+            show_in_set(session, generation, sets[generation.id], public)
+        reindex(self._searcher, session, *changed)
 
 
 def own_images(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> list[Image]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 from demo.store.database import Database
 from demo.store.errors import ServiceError
 from demo.store.settings import Settings
-from demo.store.tables import Generation, Image
+from demo.store.tables import Image
 from demo.studio.deletion import Deletion
 from demo.studio.generations import all_images, reindex
 from demo.studio.keyset import Key, after, read_place, write_place
@@ -41,9 +41,10 @@ class TrashCan:
             rows = own_images(session, viewer, image_ids)
             for row in rows:
                 row.trashed_at = time.time()
-            whole = {generation.id for generation in self._settle(session, rows)}
-            for retired in retire_without(session, {row.id for row in rows if row.generation_id not in whole}):
-                reindex(self._searcher, session, retired)
+            changed = follow_pictures(session, _generations_of(rows))
+            whole = {generation.id for generation in changed}
+            changed += retire_without(session, {row.id for row in rows if row.generation_id not in whole})
+            reindex(self._searcher, session, *changed)
         return len(rows)
 
     def restore(self, viewer: Viewer, image_ids: Sequence[str]) -> int:
@@ -52,7 +53,7 @@ class TrashCan:
             rows = _trashed(session, viewer, image_ids)
             for row in rows:
                 row.trashed_at = None
-            self._settle(session, rows)
+            reindex(self._searcher, session, *follow_pictures(session, _generations_of(rows)))
         return len(rows)
 
     def page(self, viewer: Viewer, cursor: str | None, limit: int) -> Page[Image]:
@@ -84,12 +85,9 @@ class TrashCan:
             self._deletion.chosen(lambda session: list(session.scalars(select(Image).where(Image.id.in_(old)))))
         return len(old)
 
-    def _settle(self, session: Session, rows: Iterable[Image]) -> list[Generation]:
-        """Generations that went into the trash with all of their pictures, or came out of it."""
-        changed = follow_pictures(session, {row.generation_id for row in rows if row.generation_id})
-        for generation in changed:
-            reindex(self._searcher, session, generation)
-        return changed
+
+def _generations_of(rows: Iterable[Image]) -> set[str]:
+    return {row.generation_id for row in rows if row.generation_id}
 
 
 def _trashed(session: Session, viewer: Viewer, image_ids: Sequence[str]) -> list[Image]:
