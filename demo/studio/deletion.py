@@ -125,8 +125,10 @@ class Deletion:
         for id in unfinished:
             try:
                 self._complete(id)
-            except Exception as error:  # of one receipt: the others do not wait for it
-                logger.warning("receipt %s stays unfinished: %s", id, error, exc_info=not is_busy(error))
+            except Exception as error:
+                if is_busy(error):  # so it is for the others
+                    raise
+                logger.warning("receipt %s stays unfinished: %s", id, error, exc_info=True)  # the others do not wait
         with self._database.write() as session:
             past = time.time() - RECEIPT_DAYS * 86400
             session.execute(delete(Receipt).where(Receipt.completed_at < past))
