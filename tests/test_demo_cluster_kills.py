@@ -218,7 +218,7 @@ def test_a_rolling_restart_loses_no_job_and_no_stream(cluster: Cluster, name: st
 @pytest.mark.slow
 @pytest.mark.timeout(2 * 3600)
 def test_an_hour_of_fifty_people_leaks_nothing(cluster: Cluster) -> None:
-    soak(cluster, seconds=3600, people=50, pause=20.0)
+    soak(cluster, seconds=3600, people=50, pause=60.0)
 
 
 def test_half_a_minute_of_eight_people_leaks_nothing(cluster: Cluster) -> None:
