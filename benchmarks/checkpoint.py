@@ -98,7 +98,10 @@ def refined(scorer: Scorer, sets: Sequence[DrawnSet], seen: Sequence[Sightings])
     still, was = kept(before, after)
     right, asked = counts(after, "each")
     large = [from_pixels(_enlarged(*pair))[0] for what in sets for pair in zip(what.base, what.final, strict=True)]
-    truth = float(np.median(sharpness([true_drawing(scene) for what in sets for scene in what.asked])))
+    truth = float(np.median(sharpness([
+        true_drawing(scene, picture.width)
+        for what in sets for scene, picture in zip(what.asked, what.final, strict=True)
+    ])))  # fmt: skip
     base, final = (float(np.median(sharpness(p))) for p in (large, [p for what in sets for p in what.final]))
     return Refined(
         100 * float(still.sum() / was.sum()), 100 * float((right - still).sum() / asked.sum()),

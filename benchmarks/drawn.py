@@ -139,9 +139,10 @@ def draw_set(
 
 
 @cache
-def true_drawing(scene: Scene) -> Image.Image:
-    """What the renderer makes of the scene: the ceiling. Drawn once, however many seeds and tables ask for it."""
-    return Image.fromarray(draw(scene, 256))
+def true_drawing(scene: Scene, size: int = 256) -> Image.Image:
+    """What the renderer makes of the scene, `size` px a side: the ceiling. Drawn once, however many seeds and tables
+    ask for it."""
+    return Image.fromarray(draw(scene, size))
 
 
 def scores_of(scorer: Scorer, asked: Sequence[Scene], pictures: Sequence[Image.Image]) -> Scores:

@@ -8,12 +8,14 @@ that the checkpoint ships; the pipeline asks `takes` and falls back on torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from diffusion.block_encoder import block_convolution
 from diffusion.parts import Autoencoder
 from jobspec import PictureSize
 
@@ -57,6 +59,10 @@ class TorchEngine:
         self.unet, self.vae = unet, vae
         self.device = torch.device("cpu")
 
+    @cached_property
+    def _blocks(self) -> torch.nn.Conv2d | None:
+        return block_convolution(self.vae)
+
     def takes(self, size: PictureSize) -> bool:
         return True
 
@@ -76,6 +82,8 @@ class TorchEngine:
         return out.float()
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
+        if self._blocks is not None:
+            return self._blocks.to(self.device)(picture.to(self.device, torch.float32))
         encoded = self.vae.encode(self._for_vae(picture), return_dict=False)[0]
         return (encoded.mode() if isinstance(self.vae, AutoencoderKL) else encoded).float()
 

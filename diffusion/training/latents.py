@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from torch import nn
 
-from diffusion.parts import in_format
+from diffusion.block_encoder import block_convolution
 from fashion.pool import PicturePool
 from training.run import Run
 
@@ -31,12 +31,25 @@ def weights_mark(network: nn.Module) -> str:
     return mark.hexdigest()[:12]
 
 
-def enlarged_latents(vae: AutoencoderTiny, pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Scaled latents of pictures (n, 3, h, w) in -1..1 enlarged to `size` px a side, as the pipeline hands them to a
-    refiner, whose autoencoder `vae` is.
-    """
-    large = F.interpolate(pictures, size=(size, size), mode="bicubic", antialias=False).clamp(-1, 1)
-    return vae.encoder(large).float() * vae.config["scaling_factor"]
+def linear_encoder(vae: AutoencoderTiny) -> nn.Conv2d:
+    """Pictures (n, 3, h, w) in -1..1 to unscaled latents. Raises ValueError where the encoder is not one linear map."""
+    convolution = block_convolution(vae)
+    if convolution is None:
+        raise ValueError("the autoencoder's encoder is not linear: train it with diffusion.training.autoencoder")
+    return convolution
+
+
+class Enlarger:
+    """Enlarged pictures as latents, as the pipeline hands them to a refiner, whose autoencoder `vae` is."""
+
+    def __init__(self, vae: AutoencoderTiny, size: int) -> None:
+        self._encoder, self._scale, self._size = linear_encoder(vae), float(vae.config["scaling_factor"]), size
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Scaled latents (n, c, size/f, size/f) of pictures (n, 3, h, w) in -1..1 enlarged to `size` px a side."""
+        large = F.interpolate(pictures.float(), size=(self._size, self._size), mode="bicubic", antialias=False)
+        with torch.autocast(large.device.type, enabled=False):
+            return self._encoder(large.clamp(-1, 1)) * self._scale
 
 
 class LatentPool:
@@ -55,7 +68,7 @@ class LatentPool:
 
     @torch.no_grad()
     def _encode(self, pool: PicturePool, vae: AutoencoderTiny, run: Run) -> None:
-        encoder = in_format(vae.encoder, torch.channels_last)
+        encoder = linear_encoder(vae)
         side = self.size // 2 ** (len(vae.config["block_out_channels"]) - 1)
         channels = vae.config["latent_channels"]
         beside = self.path.with_suffix(".writing.npy")

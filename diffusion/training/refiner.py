@@ -33,7 +33,7 @@ from diffusion.training.base import SIZE as BASE_SIZE
 from diffusion.training.blocks import component_weights
 from diffusion.training.critic import Critic, UNetWithCritic
 from diffusion.training.flow import TIMESTEPS, TextTower, euler_sample, scheduler_config
-from diffusion.training.latents import LatentPool, enlarged_latents
+from diffusion.training.latents import Enlarger, LatentPool
 from diffusion.training.own_pictures import OwnPictures
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
@@ -48,7 +48,7 @@ from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 SIZE = STAGES["refiner"].size
-LOWEST_START, USUAL_START, HIGHEST_START = 0.04, 0.2, 0.45  # the pipeline starts below the middle one
+LOWEST_START, USUAL_START, HIGHEST_START = 0.04, 0.2, 0.6  # the pipeline starts below the middle one in one step
 WEIGHED_START = 0.3  # an error there counts once; in between by what it does to the picture
 VAE_COMMAND = "python -m diffusion.training.autoencoder --stage refiner"
 TIME_IDS = (
@@ -58,7 +58,7 @@ TIME_IDS = (
     0.0,
     6.0,
 )  # original size, crop, aesthetic score, as in the SDXL refiner's conditioning
-REDRAWN_FROM = (0.05, 0.45)  # how much of a picture the base draws anew: its details, and somewhat more
+REDRAWN_FROM = (0.05, 0.6)  # how much of a picture the base draws anew: its details, and somewhat more
 BASE_STEPS = 2
 UNLIKENESS_SHARE = 10.0  # of the loss, what the scorer's features differ from the true picture's
 
@@ -99,10 +99,7 @@ class BaseOutputs:
         self, unet: UNet2DConditionModel, vae: AutoencoderTiny, refiner_vae: AutoencoderTiny, run: Run
     ) -> None:  # fmt: skip
         self.unet, self.vae, self.refiner_vae, self.run = unet.eval().requires_grad_(False), vae, refiner_vae, run
-
-    def enlarge(self, pictures: torch.Tensor) -> torch.Tensor:
-        """The refiner's scaled latents (n, c, 64, 64) of the base's pictures (n, 3, 128, 128)."""
-        return enlarged_latents(self.refiner_vae, pictures, SIZE)
+        self.enlarge = Enlarger(refiner_vae, SIZE)  # the base's pictures to the refiner's latents (n, c, 64, 64)
 
     @torch.no_grad()
     def enlarged_latents(
