@@ -77,6 +77,9 @@ def test_another_machine_starts_warm_from_the_float16_part(tmp_path: Path) -> No
     assert warm_start(fresh, here) == 0
     save_part(trained, here.part, step=120, facts={"loss": 0.5})
     assert warm_start(fresh, here) == 120
+    assert warm_start(fresh, here, latents="a1") == 0  # weights that learnt from other latents are a start alone
+    save_part(fresh, here.part, step=130, facts={"loss": 0.5, "latents": "a1"})
+    assert warm_start(fresh, here, latents="a1") == 130
     for name, value in trained.state_dict().items():
         assert torch.allclose(fresh.state_dict()[name], value, atol=1e-3)
     assert json.loads((here.part / "training.json").read_text())["loss"] == 0.5

@@ -37,8 +37,11 @@ def trained_part(folder: Path, command: str) -> Path:
     return folder
 
 
-def warm_start(model: nn.Module, run: Run) -> int:
-    """Warm-start `model` from the shipped part where no resumable state is; the step it stands at (0: from nothing)."""
+def warm_start(model: nn.Module, run: Run, **same: object) -> int:
+    """Warm-start `model` from the shipped part where no resumable state is; the step it stands at (0: from nothing).
+
+    `same`: facts that the part was trained with. Where it names others its weights are a start, and its steps are none.
+    """
     facts = run.part / FACTS_FILE
     if (run.folder / STATE_FILE).exists() or not facts.exists():
         return 0
@@ -50,7 +53,11 @@ def warm_start(model: nn.Module, run: Run) -> int:
         logger.info("%s holds a network of another shape: start from nothing", weights)
         return 0
     model.load_state_dict(saved)
-    step = int(json.loads(facts.read_text(encoding="utf-8"))["step"])
+    known = json.loads(facts.read_text(encoding="utf-8"))
+    step = int(known["step"])
+    if other := {name: known.get(name) for name, fact in same.items() if known.get(name) != fact}:
+        logger.info("warm start from %s, step %d with %s in place of %s: from step 0", weights, step, other, same)
+        return 0
     logger.info("no state in %s: warm start from %s, step %d", run.folder, weights, step)
     return step
 

@@ -33,7 +33,7 @@ from diffusion.training.base import SIZE as BASE_SIZE
 from diffusion.training.blocks import component_weights
 from diffusion.training.critic import Critic, UNetWithCritic
 from diffusion.training.flow import TIMESTEPS, TextTower, euler_sample, scheduler_config
-from diffusion.training.latents import Enlarger, LatentPool
+from diffusion.training.latents import Enlarger, LatentPool, weights_mark
 from diffusion.training.own_pictures import OwnPictures
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
@@ -257,7 +257,8 @@ def main(argv: list[str] | None = None) -> None:
     reading = SteeringReader(options.checkpoints, refiner_vae, run) if options.reward else None
     text, latent = conditioning.clip.config, refiner_vae.config["latent_channels"]
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
-    first_step = warm_start(unet, run)
+    latents = weights_mark(refiner_vae.encoder)  # a network of other latents is a start at most
+    first_step = warm_start(unet, run, latents=latents)
     learner = UNetWithCritic(unet) if options.critic else unet
     learner.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     base_folder = trained_part(options.checkpoints / "base", "python -m diffusion.training.base")
@@ -291,7 +292,8 @@ def main(argv: list[str] | None = None) -> None:
     )  # fmt: skip
     result = trainer.run()
     unet.load_state_dict(refiner_of(result.average))
-    save_part(unet, run.part, step=result.step, facts={"loss": round(result.losses.get("loss", float("nan")), 5)})
+    loss = round(result.losses.get("loss", float("nan")), 5)
+    save_part(unet, run.part, step=result.step, facts={"loss": loss, "latents": latents})
     DPMSolverMultistepScheduler.from_config(scheduler_config()).save_pretrained(run.part / "scheduler")
 
 
