@@ -13,14 +13,10 @@ from typing import NamedTuple
 import pytest
 from demo_server import PATIENCE, UNLIMITED, Client, Server, quote
 
-from demo.web.bridge import HEAVY_WRITERS, READERS, WRITERS
-
 PEOPLE = 4
 KEPT = 20  # generations that one keeps; older ones are deleted, so that data do not grow either
 MEGABYTES = 40  # that a process may gain after its first third: allocators settle late
-DESCRIPTORS = 12
-THREADS = 4
-POOLS = READERS + WRITERS + HEAVY_WRITERS  # threads of a web process that are started when all others are busy
+DESCRIPTORS, THREADS = 12, 4
 
 
 class Held(NamedTuple):
@@ -96,7 +92,7 @@ def use(
         first = begun[name]
         assert last.megabytes <= first.megabytes + MEGABYTES
         assert last.descriptors <= first.descriptors + DESCRIPTORS
-        assert last.threads <= first.threads + (POOLS if name.startswith("web") else THREADS)
+        assert last.threads <= first.threads + THREADS
     assert failures == [] and sum(done) > 0
     return sum((client.troubles for client in clients), Counter())
 
