@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from demo_holds import stand_still
 from PIL import Image
 
 from demo.store.database import Database
@@ -85,9 +86,8 @@ class FakePipeline:
     """Pictures of one colour, made of prompt and seed alone, in STEPS slow steps a stage.
 
     What `gate` gives holds the next batch after its first step until it is set: a test that needs a running job holds
-    it, however slow the machine is. Prompts that hold `crash`, `die` or `flag` make it fail, end the process, or be
-    flagged; one that holds `wait` stands still in its last stage until the file SEEN is there: what its reader writes
-    who has seen a picture on the way.
+    it, however slow the machine is; one whose service runs in other processes holds a stage (demo_holds.py). Prompts
+    that hold `crash`, `die` or `flag` make it fail, end the process, or be flagged.
     """
 
     checkpoint_id, domain = "fake-checkpoint", "fashion"
@@ -134,8 +134,8 @@ class FakePipeline:
                 if on_step:
                     on_step(Progress(stage, step, STEPS, 0.1, lambda: [_picture(shot, small) for shot in shots]))
                 assert gate is None or gate.wait(GATE_SECONDS)
-                if (stage, step) == (stages[-1], 1) and any("wait" in shot.prompt for shot in shots):
-                    _wait_for(Path(os.environ["SEEN"]))
+                if step == STEPS:
+                    stand_still(stage, [shot.prompt for shot in shots], cancelled, GATE_SECONDS)
                 if cancelled and cancelled():
                     raise Cancelled
         size = PictureSize(settings.height or 64, settings.width or 64)
@@ -159,13 +159,6 @@ class FakePipeline:
     ) -> FakeDrawing:  # fmt: skip
         self.edits.append(list(edits))
         return self.draw([each.target() for each in edits], settings, on_step, cancelled)
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + GATE_SECONDS
-    while not path.exists():
-        assert time.monotonic() < deadline, f"nobody wrote {path}"
-        time.sleep(0.01)
 
 
 def _picture(shot: Shot, size: PictureSize) -> Image.Image:

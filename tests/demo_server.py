@@ -17,9 +17,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from demo_fakes import model_folders
+from demo_holds import FOLDER, held
 
 HERE = Path(__file__).resolve().parent
 NO_LIMIT = "1000000/minute"  # whoever looks twenty times a second on a slow machine looks more than 3,000 times
@@ -37,10 +39,13 @@ class Server:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = [sys.executable, *(["-m", "demo"] if shipped else [str(HERE / "demo_fakes.py")]), "serve"]
+        self.holds = folder / "holds"
+        self.holds.mkdir(exist_ok=True)
         models = {name.upper(): path for name, path in model_folders(folder).items()} | {"STARTER": ""}
         self.environment = os.environ | ({} if shipped else models) | {
             "PORT": str(self.port), "DATA_DIR": str(folder / "data"), "PYTHONPATH": str(HERE.parent),
             "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "10", "ENGINE": "torch",
+            FOLDER: str(self.holds),
         } | environment  # fmt: skip
         self.process: subprocess.Popen | None = None
 
@@ -61,6 +66,10 @@ class Server:
             alive = self.process.poll() is None
             assert alive and time.monotonic() < deadline, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.05)
+
+    def held(self, stage: str, prompt: str = "") -> AbstractContextManager[None]:
+        """Have drawings stand still meanwhile at the end of `stage`: all, or those with `prompt` in theirs."""
+        return held(self.holds, stage, prompt)
 
     def children(self) -> dict[str, int]:
         """Process ids of web (the server that answers) and worker."""

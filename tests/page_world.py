@@ -16,12 +16,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from demo_fakes import model_folders
+from demo_holds import FOLDER, held
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 FLAGS = [
@@ -32,7 +33,6 @@ WIDTHS = {1440: 900, 768: 1024, 360: 740}
 FAKES = Path(__file__).with_name("demo_fakes.py")
 PATIENCE = 60_000  # milliseconds: a busy machine is no failure
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SLOWNESS = float(os.environ.get("SLOWNESS", "1"))  # longer steps, for a machine that is too busy to see them
 expect.set_options(timeout=PATIENCE)
 
 
@@ -46,10 +46,12 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/"
         refines = settings.get("FAKE_REFINES") != "0"
         folders = {name.upper(): value for name, value in model_folders(folder, refines).items()}
+        self.holds = folder / "holds"
+        self.holds.mkdir()
         self.env = os.environ | folders | {
             "PYTHONPATH": str(FAKES.parent.parent), "PORT": str(self.port), "DATA_DIR": str(folder / "data"),
-            "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds * SLOWNESS),
-            "RATE_NEWCOMERS": "10000/hour", "LEASE_SECONDS": "2",
+            "STARTER": "", "OMP_NUM_THREADS": "1", "FAKE_STEP_SECONDS": str(step_seconds),
+            FOLDER: str(self.holds), "RATE_NEWCOMERS": "10000/hour",
             "DRAFTS": "off",  # a fake draft of 'die' would end the worker before anybody pressed Enter
         } | settings  # fmt: skip
         self._log = (folder / "server.log").open("ab")
@@ -105,6 +107,13 @@ class World:
         expect(page.locator("#kinds button")).not_to_have_count(0)  # the page's scripts have run
         return page
 
+    def held(self, stage: str, prompt: str = "") -> AbstractContextManager[None]:
+        """Have drawings stand still meanwhile, their last step of `stage` told: all, or those with `prompt` in theirs.
+
+        What a test expects to see on the way is held: nothing else makes a drawing slow enough for a busy machine.
+        """
+        return held(self.server.holds, stage, prompt)
+
     def leave(self) -> None:
         for context in self._people:
             context.close()
@@ -118,7 +127,7 @@ class World:
 
 
 @contextmanager
-def open_world(folder: Path, step_seconds: float = 0.05, **settings: str) -> Iterator[World]:
+def open_world(folder: Path, step_seconds: float = 0.0, **settings: str) -> Iterator[World]:
     """A running service in `folder` and a browser; settings are environment variables of the service."""
     binary = shutil.which("chromium")
     if binary is None:

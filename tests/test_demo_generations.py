@@ -76,6 +76,7 @@ def test_a_search_reads_the_rows_that_the_index_named_and_no_others(studio: Stud
 def test_events_tell_everything_and_replay_after_a_reconnect(studio: Studio) -> None:
     person, gate = studio.person(), studio.pipeline.gate()
     made = person.draw("하늘색 저고리", n=2)
+    wait_for(lambda: person.get(f"/generations/{made['id']}").json["progress"])  # steps are told until it has ended
     stream = person.get(f"/generations/{made['id']}/events", buffered=False)
     gate.set()
     events = read_events(stream)

@@ -209,13 +209,14 @@ def test_a_run_without_a_step_for_too_long_loses_its_lease(studio: Studio, monke
 @pytest.mark.timeout(900)
 def test_a_hung_worker_loses_its_job_and_is_replaced(server: Server) -> None:
     """Stopped by SIGSTOP for good: the web process takes its job back, the parent kills it and starts another."""
-    server.environment |= {"LEASE_SECONDS": "4", "FAKE_STEP_SECONDS": "0.3", "FAKE_HUNG_SECONDS": "25"}
+    server.environment |= {"LEASE_SECONDS": "4", "FAKE_HUNG_SECONDS": "25"}
     server.start()
     person = Client(server.url)
-    id = person.call("POST", "/generations", {"prompt": "코트", "n": 1, "seed": 5})[1]["id"]
-    wait_for(lambda: person.call("GET", f"/generations/{id}")[1]["status"] == "running", 120)
-    hung = server.children()["worker"]
-    os.kill(hung, signal.SIGSTOP)
+    with server.held("base"):
+        id = person.call("POST", "/generations", {"prompt": "코트", "n": 1, "seed": 5})[1]["id"]
+        wait_for(lambda: person.call("GET", f"/generations/{id}")[1]["status"] == "running", 120)
+        hung = server.children()["worker"]
+        os.kill(hung, signal.SIGSTOP)
     wait_for(lambda: person.call("GET", f"/generations/{id}")[1]["status"] == "queued", 120)
     wait_for(lambda: server.children().get("worker") not in (hung, None), 240)
     done = person.until_end(id)

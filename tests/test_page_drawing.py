@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("drawing"), 0.7) as world:
+    with open_world(tmp_path_factory.mktemp("drawing")) as world:
         yield world
 
 
@@ -25,10 +25,11 @@ def _alone(world: World) -> Iterator[None]:
 
 def test_cancel_ends_it_and_says_so(world: World) -> None:
     page = world.person()
-    card = draw(page, "빨간 원피스")
-    expect(card).to_have_attribute("data-status", "running")
-    card.get_by_role("button", name="멈추기").evaluate("button => { button.focus(); button.click(); }")
-    expect(card).to_have_attribute("data-status", "cancelled")
+    with world.held("base"):
+        card = draw(page, "빨간 원피스")
+        expect(card).to_have_attribute("data-status", "running")
+        card.get_by_role("button", name="멈추기").evaluate("button => { button.focus(); button.click(); }")
+        expect(card).to_have_attribute("data-status", "cancelled")
     expect(card).to_be_focused()
     expect(card).to_contain_text("멈췄어요")
     expect(page.locator("#live")).to_contain_text("멈췄어요")
@@ -37,36 +38,40 @@ def test_cancel_ends_it_and_says_so(world: World) -> None:
 
 def test_the_place_in_the_queue_is_told(world: World) -> None:
     first, second = world.person(), world.person()
-    draw(first, "하얀 저고리 하나")
-    draw(first, "하얀 저고리 둘")
-    card = draw(second, "검은 갓")
-    expect(card.locator(".where")).to_contain_text(re.compile("앞에 1개 남았어요|다음 차례예요"))
-    expect(card).to_have_attribute("data-status", "running")
-    expect(card.locator(".where")).to_contain_text("단계")
+    with world.held("base", "갓"):
+        with world.held("base", "저고리"):
+            draw(first, "하얀 저고리 하나")
+            draw(first, "하얀 저고리 둘")
+            card = draw(second, "검은 갓")
+            expect(card.locator(".where")).to_contain_text(re.compile("앞에 1개 남았어요|다음 차례예요"))
+        expect(card).to_have_attribute("data-status", "running")
+        expect(card.locator(".where")).to_contain_text("단계")
     for page in (first, second):
         page.evaluate("fetch('/api/v1/me', {method: 'DELETE', headers: {'Content-Type': 'application/json'}})")
 
 
 def test_a_reload_while_drawing_goes_on_where_it_was(world: World) -> None:
     page = world.person()
-    card = draw(page, "초록 치마")
-    expect(card.locator(".tile[data-state=preview]").first).to_be_visible()
-    page.reload()
-    card = page.locator(".generation").first
-    expect(card).to_have_attribute("data-status", "running")
+    with world.held("base"):
+        card = draw(page, "초록 치마")
+        expect(card.locator(".tile[data-state=preview]").first).to_be_visible()
+        page.reload()
+        card = page.locator(".generation").first
+        expect(card).to_have_attribute("data-status", "running")
     expect(card).to_have_attribute("data-status", "succeeded")
 
 
 def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> None:
     page = world.person()
-    card = draw(page, "보라 코트")
-    expect(card).to_have_attribute("data-status", "running")
-    world.server.kill()
-    expect(page.locator("#connection")).to_contain_text("다시 연결하고 있어요")
-    page.fill("#prompt", "회색 바지")
-    page.press("#prompt", "Enter")
-    expect(page.locator("#prompt-note")).to_contain_text("연결을 기다리고")
-    world.server.start()
+    with world.held("base"):
+        card = draw(page, "보라 코트")
+        expect(card).to_have_attribute("data-status", "running")
+        world.server.kill()
+        expect(page.locator("#connection")).to_contain_text("다시 연결하고 있어요")
+        page.fill("#prompt", "회색 바지")
+        page.press("#prompt", "Enter")
+        expect(page.locator("#prompt-note")).to_contain_text("연결을 기다리고")
+        world.server.start()
     expect(page.locator("#connection")).to_be_hidden()
     expect(page.locator(".generation")).to_have_count(2)
     for i in range(2):
@@ -78,9 +83,10 @@ def test_a_killed_server_is_waited_for_and_the_drawing_comes(world: World) -> No
 def test_where_streams_are_refused_polling_says_the_same(world: World) -> None:
     page = world.person()
     page.route("**/events", lambda route: route.fulfill(status=503, body="{}"))
-    card = draw(page, "남색 두루마기")
-    expect(card).to_have_attribute("data-status", "running")
-    expect(card.locator(".where")).to_contain_text("단계")
+    with world.held("base"):
+        card = draw(page, "남색 두루마기")
+        expect(card).to_have_attribute("data-status", "running")
+        expect(card.locator(".where")).to_contain_text("단계")
     expect(card).to_have_attribute("data-status", "succeeded")
 
 
@@ -105,12 +111,13 @@ def test_nothing_moves_when_pictures_arrive(world: World) -> None:
         new PerformanceObserver(take).observe({type: 'layout-shift'}); }""")
     card = page.locator(".generation").first
     box = card.bounding_box()
-    card.get_by_role("button", name="다른 그림으로 다시").click()
-    second = page.locator(".generation").first
-    expect(page.locator(".generation")).to_have_count(2)
-    page.wait_for_timeout(700)
-    page.evaluate("window.shifts.length = 0")
-    before = second.bounding_box()
+    with world.held("base"):
+        card.get_by_role("button", name="다른 그림으로 다시").click()
+        second = page.locator(".generation").first
+        expect(page.locator(".generation")).to_have_count(2)
+        page.wait_for_timeout(700)
+        page.evaluate("window.shifts.length = 0")
+        before = second.bounding_box()
     expect(second).to_have_attribute("data-status", "succeeded")
     page.wait_for_timeout(500)
     assert second.bounding_box()["height"] == pytest.approx(before["height"], abs=1)

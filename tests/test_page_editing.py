@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from page_world import World, drawn, expect, generations, open_world, until
@@ -16,14 +15,8 @@ PROMPT = "빨간 체크무늬 원피스를 입은 사람, 공원, 수채화"
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that lets an edit with `wait` in its sentence end."""
-    return tmp_path_factory.mktemp("seen") / "seen"
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, seen: Path) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("editing"), 0.01, LEASE_SECONDS="60", SEEN=str(seen)) as world:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("editing")) as world:
         yield world
 
 
@@ -144,16 +137,16 @@ def test_a_sentence_edits_too_and_the_same_field_values_are_told(world: World) -
     expect(viewer.locator("[name=color]")).to_have_value("초록")
 
 
-def test_an_edit_is_seen_while_it_is_drawn(world: World, seen: Path) -> None:
+def test_an_edit_is_seen_while_it_is_drawn(world: World) -> None:
     page = looking(world)
     viewer = page.locator("#viewer")
     viewer.get_by_role("button", name="문장", exact=True).click()
-    viewer.locator(".by-sentence textarea").fill(f"{PROMPT.replace('원피스를', '코트를')} wait")
-    viewer.get_by_role("button", name="이렇게 고치기").click()
-    ahead = viewer.locator(".ahead img")
-    expect(ahead).to_be_visible()
-    assert "/preview" in ahead.get_attribute("src")
-    seen.touch()
+    viewer.locator(".by-sentence textarea").fill(PROMPT.replace("원피스를", "코트를"))
+    with world.held("base"):
+        viewer.get_by_role("button", name="이렇게 고치기").click()
+        ahead = viewer.locator(".ahead img")
+        expect(ahead).to_be_visible()
+        assert "/preview" in ahead.get_attribute("src")
     expect(viewer.locator(".prompt")).to_contain_text("코트를")
     expect(viewer.locator(".ahead")).to_have_count(0)
     assert page.errors == []

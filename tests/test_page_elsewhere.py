@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("elsewhere"), 0.05) as world:
+    with open_world(tmp_path_factory.mktemp("elsewhere")) as world:
         yield world
 
 
@@ -90,11 +90,12 @@ def test_a_prompt_that_waited_for_the_line_moves_nobody_and_leaves_no_message(wo
 
 def test_a_failed_line_in_the_middle_of_a_drawing_keeps_the_place(world: World) -> None:
     page = world.person()
-    draw(page, "초록 두루마기")
-    page.click("[data-place=me]")
-    page.context.set_offline(True)
-    page.evaluate("fetch('/healthz').catch(() => {})")
-    page.wait_for_timeout(500)
-    page.context.set_offline(False)
-    page.wait_for_timeout(1500)
-    expect(page.locator("#me-title")).to_be_visible()
+    with world.held("base"):
+        draw(page, "초록 두루마기")
+        page.click("[data-place=me]")
+        page.context.set_offline(True)
+        page.evaluate("fetch('/healthz').catch(() => {})")
+        page.wait_for_timeout(500)
+        page.context.set_offline(False)
+        page.wait_for_timeout(1500)
+        expect(page.locator("#me-title")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from page_world import WIDTHS, World, draw, drawn, expect, open_world, until, violations
@@ -23,7 +24,7 @@ SEEN = """() => { const walk = (node, out) => { for (const c of node.children) {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("looks"), 0.3, JOBS_PER_OWNER="3") as world:
+    with open_world(tmp_path_factory.mktemp("looks"), JOBS_PER_OWNER="3") as world:
         first = world.person()
         first.evaluate("""async () => { const headers = {'Content-Type': 'application/json'};
             for (const prompt of ['red dress', 'blue coat', 'white hanbok']) await fetch('/api/v1/generations',
@@ -151,8 +152,9 @@ STATES: list[Callable[[Page], None]] = [
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_a_state_is_accessible_and_fits_every_width_light_and_dark(world: World, state: Callable) -> None:
     page = world.person(reduced_motion="reduce")
-    state(page)
-    check_looks(page)
+    with world.held("base") if state is waiting_and_drawing else nullcontext():
+        state(page)
+        check_looks(page)
 
 
 def check_looks(page: Page) -> None:
@@ -203,9 +205,10 @@ def test_korean_leaves_no_english_and_the_switch_goes_both_ways(world: World) ->
 
 def test_motion_is_absent_for_those_who_asked_for_none(world: World) -> None:
     page = world.person(reduced_motion="reduce")
-    draw(page, "느린 원피스")
     moving = "document.getAnimations().filter((a) => a.playState === 'running').length"
-    assert page.evaluate(moving) == 0
+    with world.held("base"):
+        draw(page, "느린 원피스")
+        assert page.evaluate(moving) == 0
 
 
 def test_the_theme_is_chosen_and_kept(world: World) -> None:

@@ -178,10 +178,12 @@ def test_a_drawing_that_ends_while_one_looks_at_the_history_appears_there(world:
     expect(page.locator("#mine-list .piece")).to_have_count(1)
     page.locator("#mine-list .piece").focus()
     page.route("**/events", lambda route: route.fulfill(status=503, body="{}"))  # found out by asking
-    page.evaluate("""() => { location.hash = '#/'; document.querySelector('#prompt').value = '나중에 그린 코트';
-        document.querySelector('#composer').requestSubmit(); }""")
-    expect(page.locator(".generation")).to_have_count(2)
-    page.click("[data-place=mine]")
+    with world.held("refiner"):
+        page.evaluate("""() => { location.hash = '#/'; document.querySelector('#prompt').value = '나중에 그린 코트';
+            document.querySelector('#composer').requestSubmit(); }""")
+        expect(page.locator(".generation")).to_have_count(2)
+        page.click("[data-place=mine]")
+        expect(page.locator("#mine-list .piece")).to_have_count(1)
     expect(page.locator("#mine-list .piece")).to_have_count(2)
     expect(page.locator("#mine-list .piece").first).to_contain_text("나중에 그린 코트")
 

@@ -1,6 +1,6 @@
 // What scripts written with the `openai` package for Node.js do, against OPENAI_BASE_URL (tests/test_clients.py).
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import OpenAI, { toFile } from "openai";
 
 const client = new OpenAI({ maxRetries: 1 });
@@ -10,9 +10,10 @@ const picture = Buffer.from(made.data[0].b64_json, "base64");
 assert.equal(picture.subarray(1, 4).toString(), "PNG");
 
 const kinds = [];
-for await (const event of await client.images.generate({ prompt: "코트 wait", stream: true, partial_images: 2 })) {
+writeFileSync(process.env.HOLD, "");  // while this file is there the server draws nothing to its end
+for await (const event of await client.images.generate({ prompt: "코트", stream: true, partial_images: 2 })) {
   kinds.push(event.type);
-  writeFileSync(process.env.SEEN, "");  // the server draws `wait` to its end once this file is there
+  rmSync(process.env.HOLD, { force: true });
 }
 assert.equal(kinds.at(-1), "image_generation.completed");
 assert.ok(kinds.length > 1 && kinds.slice(0, -1).every((kind) => kind === "image_generation.partial_image"), kinds);

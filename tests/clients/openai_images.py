@@ -16,7 +16,7 @@ from pathlib import Path
 
 import openai
 
-SEEN = Path(os.environ["SEEN"])  # the server draws `wait` to its end once this file is there
+HOLD = Path(os.environ["HOLD"])  # while this file is there the server draws nothing to its end
 
 
 def png(side: int, alpha_hole: bool = False) -> bytes:
@@ -54,9 +54,10 @@ def generates(client: openai.OpenAI) -> None:
 
 def streams(client: openai.OpenAI) -> None:
     kinds = []
-    for event in client.images.generate(prompt="코트 wait", stream=True, partial_images=2, output_format="webp"):
+    HOLD.touch()
+    for event in client.images.generate(prompt="코트", stream=True, partial_images=2, output_format="webp"):
         kinds.append(event.type)
-        SEEN.touch()
+        HOLD.unlink(missing_ok=True)
         assert base64.b64decode(event.b64_json)[8:12] == b"WEBP"
     assert kinds[-1] == "image_generation.completed", kinds
     assert kinds[:-1] == ["image_generation.partial_image"] * (len(kinds) - 1) and len(kinds) > 1, kinds
