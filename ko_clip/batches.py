@@ -110,6 +110,6 @@ def _order(rows: int, seed: int, which: int, epoch: int) -> np.ndarray:
 
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
-    """(rows, longest) int64."""
+    """(rows, longest) int64; of rows of bools, bool."""
     width = max(len(row) for row in rows)
     return torch.tensor([[*row, *([pad_id] * (width - len(row)))] for row in rows])

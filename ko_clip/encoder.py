@@ -166,13 +166,18 @@ class PromptEncoder:
             ids = pad([part[0].ids for part in some], self.tokenizer.pad_id).to(self.model.device)
             weighted = any(part[1] is not None for part in some)
             weights = _pad_weights([part[1] for part in some], ids) if weighted else None
-            output = self.model.encode(ids, heads, token_weights=weights)
+            begins = pad([part[0].begins for part in some], False).to(ids.device) if self._counts(heads) else None
+            output = self.model.encode(ids, heads, token_weights=weights, begins=begins)
             for head in heads:
                 rows[head] += [_row(output[head], i) for i in range(len(some))]
         ends = np.cumsum([len(each) for each in parts])
         return {
             head: [rows[head][end - len(each) : end] for end, each in zip(ends, parts, strict=True)] for head in heads
         }
+
+    def _counts(self, heads: Sequence[str]) -> bool:
+        """Whether one of the heads asks where words begin."""
+        return any(self.model.head(name).spec.grams for name in heads)
 
     def _parts(self, prompt: WeightedText) -> list[tuple[Encoded, list[float] | None]]:
         encode = self.tokenizer.chunks if self.long == "chunk" else lambda text: [self.tokenizer.encode(text)]

@@ -1,10 +1,10 @@
 """The search head as a sentence-transformers model: `python -m ko_clip.export --encoder DIR --out DIR`.
 
-Out: a folder that sentence-transformers opens anywhere, without an installation of ours. Where the head has words
-(`ko_clip.lexical`) it holds stock modules alone: what the words say by themselves, which leaves out the network's two
-hundredths and with them which word belongs to which. An encoder without words, as a recipe of three lines makes it, or
-`--exact`: the very vectors (of the refiner's pooled embedding where there is no search head), computed by the few files
-of ours that then lie in the folder; opening it needs `trust_remote_code=True`.
+Out: a folder that sentence-transformers opens anywhere, without an installation of ours. It holds the very vectors (of
+the refiner's pooled embedding where there is no search head), computed by the few files of ours that lie in the folder;
+opening it needs `trust_remote_code=True`. Where the words of the head are tokens alone (`ko_clip.lexical --grams 0`) it
+holds stock modules: what the words say by themselves, which leaves out the network's two hundredths and with them which
+word belongs to which; there `--exact` asks for the former kind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # opened late, so that --help comes at once
 
     from ko_clip.encoder import PromptEncoder
 
-CODE = ("search_module", "model", "model_config", "layers", "ragged", "tokenizer")  # what the folder brings along
+# what the folder brings along
+CODE = ("search_module", "model", "model_config", "layers", "ragged", "syllables", "tokenizer")
 ENTRY = "search_module.SearchModule"
 
 
@@ -45,7 +46,8 @@ def export(encoder: str | Path, out: str | Path, exact: bool = False) -> bool:
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / "modules.json").is_file())):
         raise ValueError(f"{target} holds something else than an export: name another --out")
     head = search_head(opened.model)
-    coded = exact or not opened.model.heads[head].spec.words
+    spec = opened.model.heads[head].spec
+    coded = exact or not spec.words or bool(spec.grams)  # no stock module counts pairs that overlap
     modules: list[nn.Module] = [SearchModule(opened.model, opened.tokenizer, head)] if coded else _words(opened, head)
     with quietly():
         model = SentenceTransformer(modules=modules, device="cpu", similarity_fn_name="cosine")

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModel
 
 from ko_clip.model_config import HeadSpec, KoClipConfig
 from ko_clip.ragged import Ragged
+from ko_clip.syllables import LONGEST, keys_of
 
 
 class Backbone(nn.Module):
@@ -223,6 +224,8 @@ class Head(nn.Module):
     knows_pooled_empty: Tensor
     words: Tensor
     word_meanings: Tensor
+    word_keys: Tensor
+    word_syllables: Tensor
 
     def __init__(self, spec: HeadSpec, config: KoClipConfig, bag_width: int) -> None:
         super().__init__()
@@ -240,7 +243,12 @@ class Head(nn.Module):
             self.register_buffer("pooled_deviation", torch.ones(spec.pooled))
             self.register_buffer("knows_pooled_empty", torch.zeros(1))
         if spec.words:  # fitted in closed form by `ko_clip.lexical`; nothing until then
-            self.register_buffer("words", torch.zeros(config.vocab_size, spec.words))
+            words = torch.zeros(config.vocab_size, spec.words)
+            if spec.grams:  # rows of whole numbers, by key; what scales them lies in the meanings
+                words = torch.zeros(spec.grams, spec.words, dtype=torch.int8)
+                self.register_buffer("word_keys", torch.zeros(spec.grams, dtype=torch.int32))  # rising
+                self.register_buffer("word_syllables", torch.zeros(config.vocab_size, LONGEST, dtype=torch.int16))
+            self.register_buffer("words", words)
             self.register_buffer("word_meanings", torch.zeros(spec.words, spec.pooled))
 
     def reset(self) -> None:
@@ -259,11 +267,14 @@ class Head(nn.Module):
         use = empty[:, None, None] & (self.knows_empty > 0)
         return torch.where(use, rows.pad(self.empty[slots]).to(states.dtype), states)
 
-    def pool(self, read: Tensor, bag: Tensor, empty: Tensor | None, input_ids: Tensor) -> Tensor:
+    def pool(
+        self, read: Tensor, bag: Tensor, empty: Tensor | None, input_ids: Tensor, begins: Tensor | None = None
+    ) -> Tensor:
         """(batch, pooled) in the teacher's units, of unit length where the head says so.
 
-        Where the words of a text (`input_ids` (batch, tokens)) say it too, most is theirs: they are told from few
-        sentences what a network is not, and the network says what they cannot, which word belongs to which.
+        Where the words of a text (`input_ids`, and which `begins` a word, both (batch, tokens)) say it too, most is
+        theirs: they are told from few sentences what a network is not, and the network says what they cannot, which
+        word belongs to which.
         """
         pooled = self.pooled_mean + self.pooled_deviation * self.pooled(torch.cat([read, bag], -1))
         if empty is not None:
@@ -273,11 +284,21 @@ class Head(nn.Module):
             return pooled
         pooled = functional.normalize(pooled, dim=-1)
         if self.spec.words and not self.training:  # the network learns to say all of it, as if there were no words
-            spoken = functional.embedding(input_ids, self.words).sum(1) @ self.word_meanings
+            spoken = self.sum_words(input_ids, begins).to(self.word_meanings.dtype) @ self.word_meanings
             spoken = functional.normalize(spoken, dim=-1).to(pooled.dtype)
             pooled = torch.lerp(pooled, spoken, self.spec.words_share)
             pooled = functional.normalize(pooled, dim=-1)
         return pooled
+
+    def sum_words(self, input_ids: Tensor, begins: Tensor | None = None) -> Tensor:
+        """The sum of a text's words, (batch, words); where they are whole numbers, the same in every batch."""
+        if not self.spec.grams:
+            return functional.embedding(input_ids, self.words).sum(1)
+        keys, rows = keys_of(input_ids, self.word_syllables, begins)
+        places = torch.searchsorted(self.word_keys, keys).clamp_max(len(self.word_keys) - 1)
+        known = self.word_keys[places] == keys
+        total = torch.zeros(len(input_ids), self.spec.words, dtype=torch.int32, device=input_ids.device)
+        return total.index_add_(0, rows[known], self.words[places[known]].int())
 
 
 def _size(states: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
-"""What the words of a text say by themselves: a linear map from its tokens to a sentence teacher's vectors.
+"""What the words of a text say by themselves: a linear map from its words to a sentence teacher's vectors.
 
 In: the encoder, the corpora of the recipe. Out: the encoder with `words` and `word_meanings` in its search head. Fitted
-in closed form in minutes, most of them the teacher's, beside a network that takes hours: a bag of tokens, weighted by
-how rare each is, and ridge regression to the teacher's vectors, cut down to the directions in which its answers vary
-most (reduced rank). From ten thousand sentences a small network learns their wordings by heart; the map has only the
-words to go by, and so reads the next sentence nearly as well. Words that swap their places are the same to it: those
-the network tells apart.
+in closed form in minutes, most of them the teacher's, beside a network that takes hours: a bag of tokens, of Korean
+syllables and of pairs of neighbouring syllables (`ko_clip.syllables`), weighted by how rare each is, and ridge
+regression to the teacher's vectors, cut down to the directions in which its answers vary most (reduced rank). From ten
+thousand sentences a small network learns their wordings by heart; the map has only the words to go by, and so reads
+the next sentence nearly as well. Words that swap their places are much the same to it: those the network tells apart.
 
     python -m ko_clip.lexical --config ko_clip/config/small.yaml --encoder runs/ko_clip/small/model
 """
@@ -30,14 +30,19 @@ from training.command import run_command
 
 if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
     from scipy import sparse
+    from torch import Tensor
 
     from ko_clip.model import KoClipModel
     from ko_clip.teachers import Teacher
 
 logger = logging.getLogger(__name__)
-RANK = 104  # what the encoder that ships has room for
-PENALTY = 0.3  # of the ridge; from 0.03 to 1 little changes
+RANK, GRAMS = 160, 15_800  # what the encoder that ships has room for
+PENALTY = 0.1  # of the ridge
 _MOST = 20_000  # pairs of a corpus
+_ROOM = 32  # directions of the teacher's vectors that are fitted beyond those kept
+_STEPS = 30  # of the conjugate gradients
+_CHUNK = 256  # texts looked up together
+_WIDEST = 6.0  # deviations of its dimension that 127 stands for; what lies beyond is cut
 
 
 def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> sparse.csr_matrix:
@@ -51,23 +56,89 @@ def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> s
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), vocabulary))
 
 
+def gram_bags(
+    tokenizer: PromptTokenizer, texts: Sequence[str], most: int, least: int = 2
+) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """(keys (words,) int32 rising, whether each stands in each text (texts, words) float32): tokens, syllables and
+    pairs that `least` texts have, the `most` frequent ones at most.
+    """
+    from scipy import sparse
+
+    from ko_clip.batches import pad
+    from ko_clip.syllables import keys_of
+
+    spelled, encoded = spell_tokens(tokenizer), tokenizer.encode_all(texts)
+    parts = []
+    for start in range(0, len(texts), _CHUNK):
+        some = encoded[start : start + _CHUNK]
+        ids, begins = pad([each.ids for each in some], tokenizer.pad_id), pad([each.begins for each in some], False)
+        keys, rows = keys_of(ids, spelled, begins)
+        parts.append(np.stack([keys.numpy(), rows.numpy() + start]))
+    keys, columns = np.unique(np.concatenate(parts, 1)[0], return_inverse=True)
+    rows = np.concatenate(parts, 1)[1]
+    counted = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), len(keys)))
+    met = np.bincount(counted.indices, minlength=len(keys))  # texts of each
+    kept = np.sort(np.argsort(-met, kind="stable")[: min(most, int((met >= least).sum()))])
+    return keys[kept].astype(np.int32), counted[:, kept]
+
+
+def spell_tokens(tokenizer: PromptTokenizer) -> Tensor:
+    """Which syllables each token stands for, (vocabulary, LONGEST) int16."""
+    from ko_clip.syllables import spell
+
+    pieces = [tokenizer.tokenizer.id_to_token(i) or "" for i in range(tokenizer.vocab_size)]
+    return spell(pieces, {tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id})
+
+
 def fit_words(counted: sparse.csr_matrix, targets: np.ndarray, rank: int = RANK) -> tuple[np.ndarray, np.ndarray]:
-    """`words` (vocabulary, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
+    """`words` (words, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
     in the direction of what the teacher said of it. In: n bags and their n vectors (n, d).
     """
     from sklearn.feature_extraction.text import TfidfTransformer
-    from sklearn.linear_model import Ridge
 
     if not 1 <= rank <= targets.shape[1]:
         raise ValueError(f"rank is {rank}: the teacher's vectors have {targets.shape[1]} dimensions, give 1 to as many")
     weigh = TfidfTransformer()
-    weighted = weigh.fit_transform(counted)
-    found = Ridge(alpha=PENALTY, fit_intercept=False, solver="cholesky").fit(weighted, targets).coef_.T
-    answers = weighted @ found
-    _, directions = np.linalg.eigh(answers.T @ answers)
-    meanings = directions[:, : -rank - 1 : -1].T  # the largest last
-    words = weigh.idf_[:, None] * (found @ meanings.T)
+    weighted = weigh.fit_transform(counted).astype(np.float32)
+    wide = _directions(targets, min(targets.shape[1], rank + _ROOM))
+    found = _ridge(weighted, targets @ wide.T)  # (words, rank + room)
+    narrow = _directions(weighted @ found, rank)
+    meanings, found = narrow @ wide, found @ narrow.T
+    words = weigh.idf_[:, None] * found
     return (words / words.std()).astype(np.float32), meanings.astype(np.float32)
+
+
+def _directions(rows: np.ndarray, count: int) -> np.ndarray:
+    """The orthogonal directions (count, d) in which rows (n, d) are largest."""
+    _, found = np.linalg.eigh(rows.T @ rows)
+    return found[:, : -count - 1 : -1].T  # the largest last
+
+
+def in_bytes(words: np.ndarray, meanings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The words as whole numbers (words, rank) int8, and meanings (rank, d) that take the scales in."""
+    scales = np.maximum(_WIDEST * words.std(0) / 127, 1e-9)  # (rank,)
+    return np.clip(np.rint(words / scales), -127, 127).astype(np.int8), scales[:, None] * meanings
+
+
+def _ridge(given: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
+    """The map (words, d) from rows (n, words) to rows (n, d), by conjugate gradients, every column at once.
+
+    A word's share of a step is weighed by how much of it there is, or the frequent ones would take all steps.
+    """
+    back = given.T.tocsr()
+    ease = 1 / (PENALTY + np.bincount(given.indices, given.data**2, given.shape[1]).astype(np.float32))[:, None]
+    found = np.zeros((given.shape[1], wanted.shape[1]), np.float32)
+    left = back @ wanted.astype(np.float32)
+    way = ease * left
+    size = (left * way).sum(0)
+    for _ in range(_STEPS):
+        turned = back @ (given @ way) + PENALTY * way
+        step = size / np.maximum((way * turned).sum(0), 1e-30)
+        found, left = found + step * way, left - step * turned
+        eased = ease * left
+        was, size = size, (left * eased).sum(0)
+        way = eased + size / np.maximum(was, 1e-30) * way
+    return found
 
 
 def pairs_of(corpora: Sequence[Corpus], head: str, kept_out: set[str]) -> Iterator[tuple[str, str]]:
@@ -81,8 +152,11 @@ def pairs_of(corpora: Sequence[Corpus], head: str, kept_out: set[str]) -> Iterat
                 yield from {read: english, english: english}.items()
 
 
-def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -> None:
-    """Put the words into the head of an encoder's folder; raises ValueError where it has no such unit head."""
+def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK, grams: int = GRAMS) -> None:
+    """Put the words into the head of an encoder's folder; raises ValueError where it has no such unit head.
+
+    `grams`: how many tokens, syllables and pairs at most; 0: the vocabulary's tokens alone.
+    """
     import torch
 
     from ko_clip.opening import open_student
@@ -90,7 +164,9 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -
 
     teacher = _teacher(recipe, head)
     tokenizer = PromptTokenizer.load(encoder)
-    student = _with_words(open_student(encoder), head, rank)
+    student = open_student(encoder)
+    if head not in (specs := student.config.head_specs()):
+        raise ValueError(f"the encoder has no head {head!r}: it has {', '.join(specs)}")
     work = Path(recipe.run) / "corpora"
     corpora = open_corpora(recipe.corpora, work, "all" if recipe.held_out else "training")
     held = open_corpora(recipe.held_out, work / "held_out") if recipe.held_out else []
@@ -101,8 +177,16 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK) -
     vectors = teacher.encode(spoken)[head].pooled
     assert vectors is not None  # the head is of unit length
     targets = dict(zip(spoken, vectors, strict=True))
-    counted = bags(tokenizer, [read for read, _ in pairs], student.config.vocab_size)
-    words, meanings = fit_words(counted, np.stack([targets[english] for _, english in pairs]), rank)
+    texts, wanted = [read for read, _ in pairs], np.stack([targets[english] for _, english in pairs])
+    if grams:
+        keys, counted = gram_bags(tokenizer, texts, grams)
+        student = _with_words(student, head, rank, len(keys))
+        words, meanings = in_bytes(*fit_words(counted, wanted, rank))
+        student.head(head).word_keys.copy_(torch.from_numpy(keys))
+        student.head(head).word_syllables[: tokenizer.vocab_size] = spell_tokens(tokenizer)
+    else:
+        student = _with_words(student, head, rank, 0)
+        words, meanings = fit_words(bags(tokenizer, texts, student.config.vocab_size), wanted, rank)
     student.head(head).words.copy_(torch.from_numpy(words))
     student.head(head).word_meanings.copy_(torch.from_numpy(meanings))
     card = encoder / "README.md"
@@ -117,19 +201,17 @@ def _teacher(recipe: Recipe, head: str) -> Teacher:
     return next(iter(open_teachers({head: recipe.heads[head]}).values()))
 
 
-def _with_words(student: KoClipModel, head: str, rank: int) -> KoClipModel:
+def _with_words(student: KoClipModel, head: str, rank: int, grams: int) -> KoClipModel:
     """The same student with room for words in one head."""
     from ko_clip.model import KoClipConfig, KoClipModel
 
     specs = student.config.head_specs()
-    if head not in specs:
-        raise ValueError(f"the encoder has no head {head!r}: it has {', '.join(specs)}")
-    specs[head] = replace(specs[head], words=rank)
+    specs[head] = replace(specs[head], words=rank, grams=grams)
     student.config.heads = {name: vars(spec) for name, spec in specs.items()}
     config = student.config
     assert isinstance(config, KoClipConfig)
     roomy = KoClipModel(config)
-    had = {k: v for k, v in student.state_dict().items() if k.rpartition(".")[2] not in ("words", "word_meanings")}
+    had = {k: v for k, v in student.state_dict().items() if not k.startswith(f"heads.{head}.word")}
     roomy.load_state_dict(had, strict=False)
     return roomy
 
@@ -140,10 +222,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the encoder, written anew")
     parser.add_argument("--head", default="search", help="a head of unit length (default %(default)s)")
     parser.add_argument("--rank", type=int, default=RANK, help="dimensions of the words (default %(default)s)")
+    parser.add_argument("--grams", type=int, default=GRAMS,
+                        help="tokens, syllables and pairs at most; 0: tokens alone (default %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S")
     quiet_libraries()
-    return run_command(lambda: fit(load_recipe(args.config), args.encoder, args.head, args.rank))
+    return run_command(lambda: fit(load_recipe(args.config), args.encoder, args.head, args.rank, args.grams))
 
 
 if __name__ == "__main__":

@@ -82,16 +82,20 @@ class KoClipModel(PreTrainedModel):
         heads: Sequence[str] | None = None,
         slots: Tensor | None = None,
         token_weights: Tensor | None = None,
+        begins: Tensor | None = None,
     ) -> dict[str, HeadOutput]:
         """What each named head says. `slots` (k,): only these slots (all by default), in this order; (batch, k): other
         ones for every row, where -1 asks for nothing and what is said there means nothing.
 
         `token_weights` (batch, tokens): slots that read a token of weight w are scaled by w in the share of their
         attention, and the size of the states as a whole is kept, as weighting in other studios does.
+
+        `begins` (batch, tokens) bool: which tokens begin a word (`tokenizer.Encoded.begins`), for a head whose words
+        are pairs of syllables too; without it they are those of a text without blanks.
         """
         names = list(heads) if heads is not None else list(self.heads)
         longest = max(1, int(self.mask(input_ids).sum(1).max()))  # stock pipelines pad to 77 whatever the limit
-        input_ids = input_ids[:, :longest]
+        input_ids, begins = input_ids[:, :longest], None if begins is None else begins[:, :longest]
         rows = Ragged(self.mask(input_ids))
         memory, bag = self.backbone(input_ids, rows)  # (total, width), (batch, bag width)
         pooled, asked = self._queries(names, slots, input_ids)
@@ -116,7 +120,8 @@ class KoClipModel(PreTrainedModel):
             if head.spec.dim:
                 output.states = head.sequence(read, which, places, empty, scale)
             if head.spec.pooled:
-                output.pooled, pooled_at = head.pool(summary[:, pooled_at], bag, empty, input_ids), pooled_at + 1
+                said = head.pool(summary[:, pooled_at], bag, empty, input_ids, begins)
+                output.pooled, pooled_at = said, pooled_at + 1
         return found
 
     def forward(

@@ -17,7 +17,8 @@ class HeadSpec:
 
     `output`: which hidden states of the teacher. `teacher_half`: its fingerprint in float16. `words`: over how many
     dimensions the words of a text say the pooled embedding by themselves (`ko_clip.lexical`), 0 where they do not;
-    `words_share`: how much of it, 0 to 1.
+    `words_share`: how much of it, 0 to 1. `grams`: how many syllables, pairs of syllables and tokens the words are,
+    0 where they are the vocabulary's tokens.
     """
 
     dim: int = 0
@@ -28,6 +29,7 @@ class HeadSpec:
     teacher_half: str = ""
     words: int = 0
     words_share: float = 0.98
+    grams: int = 0
 
     def __post_init__(self) -> None:
         if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
@@ -36,6 +38,8 @@ class HeadSpec:
             raise ValueError(f"words_share is {self.words_share}: give 0 to 1")
         if self.words and not self.unit:
             raise ValueError("words say a pooled embedding of unit length alone: give the head unit: true, or words: 0")
+        if self.grams < 0 or (self.grams and not self.words):
+            raise ValueError(f"grams is {self.grams} of {self.words} words: give words their dimensions, or grams: 0")
 
 
 class KoClipConfig(PretrainedConfig):

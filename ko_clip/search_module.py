@@ -30,13 +30,14 @@ class SearchModule(InputModule):
     def preprocess(  # type: ignore[override]  # of all that the library's hint allows, this module reads texts
         self, inputs: Sequence[str], prompt: str | None = None, **kwargs: object
     ) -> dict[str, Tensor]:
-        """Ids and mask of the texts, padded to the longest."""
+        """Ids, mask and beginnings of words of the texts, padded to the longest."""
         rows = self.prompts.encode_all([(prompt or "") + text for text in inputs])
         ids = nn.utils.rnn.pad_sequence([torch.tensor(each.ids) for each in rows], True, self.prompts.pad_id)
-        return {"input_ids": ids, "attention_mask": self.model.mask(ids).long()}
+        begins = nn.utils.rnn.pad_sequence([torch.tensor(each.begins) for each in rows], True, False)
+        return {"input_ids": ids, "attention_mask": self.model.mask(ids).long(), "begins": begins}
 
     def forward(self, features: dict[str, Tensor], **kwargs: object) -> dict[str, Tensor]:
-        found = self.model.encode(features["input_ids"], [self.head])[self.head]
+        found = self.model.encode(features["input_ids"], [self.head], begins=features["begins"])[self.head]
         return features | {"sentence_embedding": nn.functional.normalize(found.pooled, dim=-1)}
 
     def get_embedding_dimension(self) -> int:

@@ -92,7 +92,7 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
                 "start from nothing, or name the teacher that it was trained with"
             )
     now = {
-        name: replace(specs.get(name, spec), words=spec.words, words_share=spec.words_share)
+        name: replace(specs.get(name, spec), words=spec.words, words_share=spec.words_share, grams=spec.grams)
         for name, spec in known.items()
     }
     student.config.heads = {name: vars(spec) for name, spec in now.items()}

@@ -67,6 +67,13 @@ class Encoded:
     offsets: tuple[tuple[int, int], ...]
     dropped: str = ""
 
+    @property
+    def begins(self) -> list[bool]:
+        """Which tokens begin a word: those after a gap, the first one and the end."""
+        last = len(self.ids) - 1
+        ends = (0, *(end for _, end in self.offsets))
+        return [0 < i <= last and (i in (1, last) or start > ends[i]) for i, (start, _) in enumerate(self.offsets)]
+
 
 class PromptTokenizer:
     """Text to ids. Opens `tokenizer.json` in a folder; imports no torch."""

@@ -10,7 +10,7 @@ from ko_clip_parts import make_clip, make_sentence_teacher, write_pairs, write_r
 
 from ko_clip.distill import distil
 from ko_clip.encoder import PromptEncoder
-from ko_clip.lexical import bags, fit_words, main, pairs_of
+from ko_clip.lexical import bags, fit_words, gram_bags, in_bytes, main, pairs_of
 from ko_clip.model import HeadSpec, KoClipModel
 from ko_clip.recipe import load_recipe, with_text
 from ko_clip.tokenizer import PromptTokenizer
@@ -66,6 +66,49 @@ def test_bags_count_words_and_neither_begin_nor_end(trained):
     assert one.sum() == tokenizer.count("빨간 모자") and (two == 2 * one).all()
 
 
+def test_words_that_one_text_alone_has_are_left_out_and_the_most_frequent_ones_kept(trained):
+    tokenizer = PromptTokenizer.load(trained[1])
+    texts = ["빨간 모자", "빨간 모자 모자", "빨간 치마"]
+    keys, counted = gram_bags(tokenizer, texts, 1000)
+    assert counted.shape == (3, len(keys)) and keys.dtype == np.int32 and (np.diff(keys) > 0).all()
+    assert counted.max() == 1 and (counted.sum(0) >= 2).all()  # 모자 stands twice in one text
+    few, less = gram_bags(tokenizer, texts, 4)
+    assert set(few) < set(keys) and (less.sum(0) == 3).all()  # what 빨간 is made of
+
+
+def test_words_in_bytes_keep_their_directions():
+    rng = np.random.default_rng(0)
+    words, meanings = rng.standard_normal((500, 8)) * np.arange(1, 9), rng.standard_normal((8, 16))
+    small, scaled = in_bytes(words, meanings)
+    assert small.dtype == np.int8 and small.shape == words.shape and scaled.shape == meanings.shape
+    before, after = words @ meanings, small.astype(np.float64) @ scaled
+    cosine = (before * after).sum(1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
+    assert cosine.min() > 0.995 and np.median(cosine) > 0.9999
+
+
+def test_what_is_fitted_lies_in_bytes_by_rising_keys_and_opens_again_as_it_was(fitted):
+    model = KoClipModel.from_pretrained(fitted)
+    head, grams = model.head("search"), model.config.head_specs()["search"].grams
+    assert head.words.dtype == torch.int8 and head.words.shape == (grams, 16) and grams > 16
+    assert head.word_keys.dtype == torch.int32 and (head.word_keys.diff() > 0).all()
+    assert head.word_syllables.dtype == torch.int16 and head.words.any()
+
+
+def test_words_can_be_tokens_alone_and_an_encoder_of_before_opens(trained, tmp_path):
+    """A configuration of before knows no pairs: its words are the vocabulary's tokens, in float16."""
+    path, folder = trained
+    shutil.copytree(folder, tmp_path / "model")
+    assert main(["--config", str(path), "--encoder", str(tmp_path / "model"), "--rank", "16", "--grams", "0"]) == 0
+    expected = PromptEncoder.load(tmp_path / "model").search(["빨간 모자", "red hat"])
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    for spec in config["heads"].values():
+        assert spec.pop("grams") == 0
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    before = PromptEncoder.load(tmp_path / "model")
+    assert before.model.head("search").words.shape == (before.model.config.vocab_size, 16)
+    assert np.array_equal(before.search(["빨간 모자", "red hat"]), expected)
+
+
 def test_the_words_find_what_a_hardly_trained_network_does_not(trained, fitted):
     """Five prompts find their English first among five, which the network alone does not manage."""
 
@@ -77,6 +120,27 @@ def test_the_words_find_what_a_hardly_trained_network_does_not(trained, fitted):
         return (scores.argmax(1) == np.arange(len(pairs))).sum()
 
     assert found(fitted) == 5 > found(trained[1])
+
+
+def test_only_the_search_head_s_words_are_another_in_the_file(trained, fitted):
+    before, after = (KoClipModel.from_pretrained(each).state_dict() for each in (trained[1], fitted))
+    assert set(after) - set(before) == {
+        f"heads.search.{name}" for name in ("words", "word_meanings", "word_keys", "word_syllables")
+    }
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_one_prompt_is_said_as_in_a_batch_and_where_words_begin_is_handed_over(fitted):
+    encoder = PromptEncoder.load(fitted)
+    alone = np.concatenate([PromptEncoder.load(fitted).search([each]) for each in ("빨간 모자", "red hat")])
+    assert np.allclose(encoder.search(["빨간 모자", "red hat", "파란 가방 하얀 코트"])[:2], alone, atol=1e-6)
+    encoded, head = encoder.tokenizer.encode("빨간 모자"), encoder.model.head("search")
+    ids, begins = torch.tensor([encoded.ids]), torch.tensor([encoded.begins])
+    assert not torch.equal(head.sum_words(ids, begins), head.sum_words(ids))
+    head.word_meanings.copy_(torch.randn(head.word_meanings.shape, generator=torch.Generator().manual_seed(0)))
+    spoken = head.sum_words(ids, begins).float() @ head.word_meanings
+    said = PromptEncoder(encoder.model, encoder.tokenizer).search(["빨간 모자"])
+    assert torch.nn.functional.cosine_similarity(spoken, torch.from_numpy(said)).item() > 0.999
 
 
 def test_only_the_search_head_is_another_and_the_card_stays(trained, fitted):
