@@ -9,6 +9,7 @@ import numpy as np
 
 from fashion.looks.ink_brush import draw_ink_brush
 from fashion.looks.neon import draw_neon
+from fashion.looks.palace import draw_palace
 from fashion.looks.woodblock import draw_woodblock
 from fashion.scene import Scene
 
@@ -26,4 +27,5 @@ LOOKS: Mapping[str, SceneLook] = {
     "neon": SceneLook("네온", "neon", draw_neon),
     "woodblock": SceneLook("목판화", "woodblock print", draw_woodblock),
     "ink_brush": SceneLook("수묵화", "ink brush painting", draw_ink_brush),
+    "palace": SceneLook("궁궐", "palace", draw_palace),
 }
