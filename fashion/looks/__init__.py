@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fashion.looks.ink_brush import draw_ink_brush
+from fashion.looks.men_hanbok import draw_men_hanbok, dressed_men
 from fashion.looks.neon import draw_neon
 from fashion.looks.palace import draw_palace
 from fashion.looks.women_hanbok import draw_women_hanbok, dressed_women
@@ -34,4 +35,5 @@ LOOKS: Mapping[str, SceneLook] = {
     "ink_brush": SceneLook("수묵화", "ink brush painting", draw_ink_brush),
     "palace": SceneLook("궁궐", "palace", draw_palace),
     "women_hanbok": SceneLook("여성 한복", "women's court hanbok", draw_women_hanbok, dressed_women),
+    "men_hanbok": SceneLook("남성 한복", "men's court hanbok", draw_men_hanbok, dressed_men),
 }
