@@ -8,14 +8,13 @@ from random import Random
 
 import numpy as np
 
-from fashion.drawing.paths import Path, both, ellipse, line, moved, shape
+from fashion.drawing.paths import both, line, shape
 from fashion.drawing.sketch import Sketch
 from fashion.lexicon import COLOR_BY_ID
 from fashion.looks.court import (
     BLACK,
     DEEP_GOLD,
     GOLD,
-    RED,
     WHITE,
     Over,
     cuff,
@@ -26,10 +25,10 @@ from fashion.looks.court import (
     shown,
     wide_sleeves,
 )
+from fashion.looks.court_badge import badge, box
 from fashion.scene import Garment, Scene
 
 SILKS = ("#dfe8e6", "#ece6d6", "#dde4ee", "#e6e9da")
-GROUNDS = ("#1f3566", "#7c1f2b", "#1d5a4c")  # of a badge: the one farthest from the robe
 
 
 def dressed_men(scene: Scene) -> Scene:
@@ -48,7 +47,7 @@ def draw_men_hanbok(scene: Scene, size: int) -> np.ndarray:
     cuff(over, arm, 62, 6, wide + 0.6, WHITE)
     _boots(over)
     _collar(over, COLOR_BY_ID[scene.garments[0].color].rgb)
-    _badge(over, rng, COLOR_BY_ID[scene.garments[0].color].rgb)
+    badge(over, rng, COLOR_BY_ID[scene.garments[0].color].rgb)
     _belt(over, rng)
     _face(over, rng)
     ground = screen(rng, SILKS, "#3b4a58", rng.choice(("#7fa08c", "#8fa3b8", "#b59a7a")))
@@ -112,46 +111,6 @@ def _collar(over: Over, rgb: tuple[int, int, int]) -> None:
     )
 
 
-def _badge(over: Over, rng: Random, rgb: tuple[int, int, int]) -> None:
-    """흉배: a gold-rimmed square with a crane or a tiger between clouds and waves."""
-
-    def far(color: str) -> float:
-        return sum(abs(int(color[i : i + 2], 16) - c) for i, c in zip((1, 3, 5), rgb, strict=True))
-
-    over.add(_box(0, 96, 17.5, 18), GOLD, DEEP_GOLD, 1.2)
-    over.add(_box(0, 96, 14.4, 14.9), max(GROUNDS, key=far))
-    for x in (-10, -3.4, 3.4, 10):
-        over.add(ellipse(x, 110, 3.4, 2.6), "#5fb3c4", WHITE, 0.6)
-    for x, y in ((-10, 85), (10, 85), (0, 83.6)):
-        over.add(ellipse(x, y, 3.4, 1.8), "#f2a7a0")
-    rng.choice((_crane, _tiger))(over)
-
-
-def _crane(over: Over) -> None:
-    over.add(
-        shape([(-1, 97), (-8, 90), (-13, 91)], [(-13, 91), (-9, 98), (-2, 101)], [(-2, 101), (-1, 97)]),
-        WHITE,
-        BLACK,
-        0.6,
-    )
-    over.add(shape([(1, 97), (8, 90), (13, 91)], [(13, 91), (9, 98), (2, 101)], [(2, 101), (1, 97)]), WHITE, BLACK, 0.6)
-    over.add(ellipse(0, 99.5, 3.4, 5), WHITE, BLACK, 0.6)
-    over.stroke(line([(0, 96), (2, 91.6), (0, 88)]), WHITE, 1.9)
-    over.add(ellipse(0, 87.4, 1.7, 1.5), RED)
-    over.stroke(line([(0, 104), (0, 108)]), BLACK, 1.0)
-
-
-def _tiger(over: Over) -> None:
-    over.add(ellipse(-1.5, 101, 9.6, 4.6), "#f0a03c", BLACK, 0.7)
-    over.add(ellipse(7.4, 95, 4.8, 4.6), "#f0a03c", BLACK, 0.7)
-    over.stroke(line([(-10, 100), (-13, 94), (-10, 90)]), "#f0a03c", 2.2)
-    for x in (-7, -3, 1):
-        over.stroke(line([(x, 97.4), (x + 0.8, 103)]), BLACK, 1.2)
-    over.add(ellipse(7.6, 96.4, 2.4, 1.8), WHITE)
-    for x in (5.8, 9.0):
-        over.add(ellipse(x, 94, 0.8, 0.8), BLACK)
-
-
 def _belt(over: Over, rng: Random) -> None:
     """각대, worn low and wide, with plates of gold or jade."""
     cloth, plate = rng.choice(((BLACK, GOLD), ("#7a1f25", GOLD), (BLACK, "#e9e2c6")))
@@ -161,7 +120,7 @@ def _belt(over: Over, rng: Random) -> None:
     over.add(shape(upper, [upper[-1], lower[-1]], lower[::-1], [lower[0], upper[0]]), cloth, "#17141b", 1.0)
     for x in (-30, -20, -10, 0, 10, 20, 30):
         y = 128.7 - 4.5 * (x / 36) ** 2
-        over.add(_box(x, y, 3.9, 3.3), plate, DEEP_GOLD, 0.7)
+        over.add(box(x, y, 3.9, 3.3), plate, DEEP_GOLD, 0.7)
 
 
 def _boots(over: Over) -> None:
@@ -189,8 +148,3 @@ def _face(over: Over, rng: Random) -> None:
         over.pair(line([(1, 38.2), (5, 38), (9, 42)]), "none", tone, 1.7)
         long = rng.uniform(8, 18)
         over.add(both([(0, 43.6), (4, 44)], [(4, 44), (3.6, 47 + 0.5 * long), (0, 47 + long)]), tone)
-
-
-def _box(x: float, y: float, half: float, tall: float) -> Path:
-    corner = [(-half, -tall), (half, -tall), (half, tall), (-half, tall), (-half, -tall)]
-    return moved(shape(*[[a, b] for a, b in zip(corner[:-1], corner[1:], strict=True)]), x, y)
