@@ -45,7 +45,7 @@ def train_judge(look: str) -> Judge:
         looks.append(_features(LOOKS[look].draw(scene, SIZE)))
         # what it is told from: the domain's own styles, and the other looks
         rest = [draw, *(each.draw for name, each in LOOKS.items() if name != look)]
-        others.append(_features(rest[i % len(rest)](scene, SIZE)))
+        others.append(_features(rest[i // 2 % len(rest)](scene, SIZE)))  # each kind teaches, and each measures
     features, shown = np.array(looks + others), np.array([True] * len(looks) + [False] * len(others))
     taught = np.arange(len(shown)) % 2 == 0
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))

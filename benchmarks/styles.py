@@ -122,7 +122,8 @@ def judged(checkpoint: str, encoder: str, path: Path, look: str, prompts: int) -
     )  # fmt: skip
     judge, use = train_judge(look), StyleUse(name=path.stem)
     trigger = read_card(path.stem, check_header(path, path.stem), "").trigger
-    texts = [caption(sample_scene(SCENES + i, "held_out"), "ko", seed=i).text for i in range(prompts)]
+    scenes = [LOOKS[look].dressed(sample_scene(SCENES + i, "held_out")) for i in range(prompts)]
+    texts = [caption(scene, "ko", seed=i).text for i, scene in enumerate(scenes)]
     rows = []
     for name, styles, word in (
         ("with the style and its word", (use,), trigger), ("with its word alone", (), trigger),

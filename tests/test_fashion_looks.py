@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fashion.drawing import draw, draw_masks
-from fashion.lexicon import STYLES
+from fashion.lexicon import COLOR_BY_ID, STYLES
 from fashion.looks import LOOKS
 from fashion.looks.__main__ import main
 from fashion.scene import Garment, Scene
@@ -43,6 +43,43 @@ def test_the_garment_keeps_its_colour_and_another_colour_is_another_picture(look
         for color in ("red", "blue")
     )
     assert red[0] > red[2] + 10 and blue[2] > blue[0]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_another_scene_is_another_picture_of_the_same_look(look: str) -> None:
+    one, other = (LOOKS[look].draw(replace(SCENE, seed=seed), 64) for seed in (1, 2))
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_is_as_large_in_a_small_picture_as_in_a_large_one(look: str) -> None:
+    small = LOOKS[look].draw(SCENE, 128).astype(float)
+    halved = LOOKS[look].draw(SCENE, 256).reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
+    coarse = [each.reshape(16, 8, 16, 8, 3).mean(axis=(1, 3)) for each in (small, halved)]
+    assert np.abs(coarse[0] - coarse[1]).mean() < 12  # neon's tubes glow more where they are wider than a pixel
+
+
+@pytest.mark.parametrize(("look", "parts"), [("women_hanbok", 2), ("men_hanbok", 1)])
+def test_court_dress_has_the_colours_that_its_caption_tells(look: str, parts: int) -> None:
+    colors = ("green", "burgundy")
+    garments = tuple(Garment(k, c, material="cotton") for k, c in zip(("jacket", "trousers"), colors, strict=True))
+    scene = Scene(garments, "figure", seed=5)
+    told = LOOKS[look].dressed(scene)
+    assert [garment.color for garment in told.garments][:parts] == list(colors[:parts])
+    assert LOOKS[look].dressed(told) == told
+    picture = LOOKS[look].draw(scene, 128).astype(int)
+    for color in colors[:parts]:
+        near = np.abs(picture - np.array(COLOR_BY_ID[color].rgb)).sum(axis=2) < 90
+        assert near.mean() > 0.05
+
+
+def test_the_captions_of_court_dress_name_what_is_drawn(tmp_path: Path) -> None:
+    for look, worn in (("women_hanbok", ["jeogori", "hanbok_skirt"]), ("men_hanbok", ["durumagi", "gat"])):
+        main([look, str(tmp_path / look), "--count", "2", "--size", "64"])
+        rows = [json.loads(line) for line in (tmp_path / look / "metadata.jsonl").read_text("utf-8").splitlines()]
+        for row in rows:
+            assert [garment["kind"] for garment in row["attributes"]["garments"]] == worn
+            assert row["text"] and row["text_ko"]
 
 
 def test_an_imagefolder_of_a_look_has_captions_in_both_languages(tmp_path: Path) -> None:

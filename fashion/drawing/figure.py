@@ -15,10 +15,11 @@ Parts = tuple[tuple[Path, str], ...]
 
 
 def make_figure(
-    rng: Random, frame: Frame, arm: float, *, suit_top: bool, suit_bottom: bool, hat: bool, holds: bool, shod: bool
-) -> Figure:
+    rng: Random, frame: Frame, arm: float, *, suit_top: bool, suit_bottom: bool, hat: bool, holds: bool, shod: bool,
+    hair: str | None = None,
+) -> Figure:  # fmt: skip
     """Draw the body for what is worn: `suit_*` where no garment covers it, `holds` a bag in the left hand."""
-    hair = rng.choice(HAIR[:3] if hat else HAIR)
+    hair = hair or rng.choice(HAIR[:3] if hat else HAIR)
     limbs = _limbs(arm, shod or frame.hides_below(_FOOT_TOP))
     body = (*_hair_behind(hair), *limbs, *_torso(suit_top, suit_bottom), *_head(), *_hair_front(hair))
     front: Parts = ()

@@ -22,7 +22,8 @@ def write_look(name: str, folder: Path, count: int, size: int, seed: int) -> Non
     (folder / IMAGES).mkdir(parents=True)
     with (folder / METADATA).open("w", encoding="utf-8") as lines:
         for index in tqdm(range(count), unit="scene", disable=None):
-            scene = replace(sample_scene(seed * 10**7 + index), style="flat", background="white")  # the look is all
+            scene = LOOKS[name].dressed(sample_scene(seed * 10**7 + index))
+            scene = replace(scene, style="flat", background="white")  # the look is all
             file = f"{IMAGES}/{index:06d}.png"
             Image.fromarray(LOOKS[name].draw(scene, size)).save(folder / file)
             row = {"file_name": file, "text": caption(scene, "en", index).text,
