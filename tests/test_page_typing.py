@@ -201,3 +201,33 @@ def test_a_second_style_is_drawn_beside_the_first_with_a_strength_of_its_own(pag
     assert "styles" not in page.posts[-1].post_data_json
     page.click("#reset")
     expect(page.locator("#styles input[value='']")).to_be_checked()
+
+
+def test_an_offer_that_comes_late_finishes_the_word_and_no_other(page: Page) -> None:
+    page.focus("#prompt")
+    page.keyboard.type("빨간 체크무늬 원")
+    offer = page.locator("#chips .offer", has_text="원피스").first
+    expect(offer).to_be_visible()
+    page.route("**/suggest?*", lambda route: route.abort())  # what follows is answered by nobody
+    page.keyboard.type("피")
+    offer.click()
+    expect(page.locator("#prompt")).to_have_value("빨간 체크무늬 원피스")
+
+    page.unroute("**/suggest?*")
+    page.fill("#prompt", "파란 원")
+    expect(offer).to_be_visible()
+    page.route("**/suggest?*", lambda route: route.abort())
+    page.keyboard.type("단 코트")
+    offer.click()
+    expect(page.locator("#prompt")).to_have_value("파란 원단 코트")
+
+
+def test_a_word_of_the_row_finishes_the_same_word_that_was_begun(page: Page) -> None:
+    page.route("**/suggest?*", lambda route: route.abort())
+    page.focus("#prompt")
+    page.keyboard.type("빨간 원")
+    page.locator("#chips .chip", has_text="원피스").first.click()
+    expect(page.locator("#prompt")).to_have_value("빨간 원피스")
+    page.keyboard.type(" 검은")
+    page.locator("#chips .chip", has_text="코트").first.click()
+    expect(page.locator("#prompt")).to_have_value("빨간 원피스 검은 코트")

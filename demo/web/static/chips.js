@@ -12,7 +12,7 @@ const kinds = facts.chips;
 let kind = kinds[0]?.kind ?? "";
 /** @type {{text: string, completed: string}[]} */
 let offers = [];
-let rest = "";
+let asked = ""; // what stood before the cursor when these were offered
 let asking = new AbortController();
 
 /** @type {{prompt: HTMLTextAreaElement, set: (values: {prompt: string}) => void}} */
@@ -49,26 +49,28 @@ export const completing = async () => {
 };
 
 /** Complete what stands before the cursor. */
-export const complete = settled(async (/** @type {string} */ before, /** @type {string} */ after) => {
+export const complete = settled(async (/** @type {string} */ before) => {
   asking.abort();
   asking = new AbortController();
-  rest = after;
   if (!before.trim() || /\s$/.test(before)) return offer([]);
   const text = before.normalize("NFC");
   const head = text.slice(0, -NEAR); // an address has an end, and the last words are what counts
   const found = get(`/suggest?limit=8&q=${encodeURIComponent(text.slice(-NEAR))}`, asking.signal);
   answered = found.then(
     (/** @type {{suggestions: {text: string, completed: string}[]}} */ found) =>
-      offer(found.suggestions.map((one) => ({ ...one, completed: head + one.completed }))),
+      offer(
+        found.suggestions.map((one) => ({ ...one, completed: head + one.completed })),
+        before,
+      ),
     () => undefined, // overtaken by the next letter, or no connection
   );
   await answered;
 }, 90);
 
-/** @param {typeof offers} given */
-function offer(given) {
+/** @param {typeof offers} given @param {string} [before]  what stood before the cursor when they were asked for */
+function offer(given, before = "") {
   if (!given.length && !offers.length) return;
-  offers = given;
+  [offers, asked] = [given, before];
   render();
 }
 
@@ -87,7 +89,7 @@ function render() {
     ),
   );
   const words = completing
-    ? offers.map((o) => h("button.chip.offer", { onclick: () => take(o.completed + rest) }, o.text))
+    ? offers.map((o) => h("button.chip.offer", { onclick: () => finish(o.completed) }, o.text))
     : (kinds.find((k) => k.kind === kind)?.words || []).map((word) =>
         h("button.chip", { onclick: () => add(word) }, word),
       );
@@ -103,19 +105,33 @@ function pressed() {
   one('#kinds [aria-pressed="true"]').focus({ preventScroll: true });
 }
 
-/** @param {string} text  the whole prompt */
-function take(text) {
-  offers = [];
-  composer.set({ prompt: text });
-  const at = text.length - rest.length;
-  composer.prompt.focus();
-  composer.prompt.setSelectionRange(at, at);
+/** @returns {[string, string]} what stands before the cursor and behind it, now */
+function halves() {
+  const { value, selectionEnd: at } = composer.prompt;
+  return [value.slice(0, at), value.slice(at)];
 }
 
-/** @param {string} word  goes where the cursor is, with a space on either side */
+/** @param {string} before  the new text before the cursor @param {string} behind */
+function take(before, behind) {
+  offers = [];
+  composer.set({ prompt: before + behind });
+  composer.prompt.focus();
+  composer.prompt.setSelectionRange(before.length, before.length);
+}
+
+/** @param {string} completed  what was offered for `asked`; letters typed since belong to the same word, another word does not */
+function finish(completed) {
+  const [before, behind] = halves();
+  const since = before.startsWith(asked) ? before.slice(asked.length) : " ";
+  if (/\s/.test(since)) return complete(before);
+  take(completed, behind);
+}
+
+/** @param {string} word  goes where the cursor is, with a space on either side; a word begun there is finished by it */
 function add(word) {
-  const { value, selectionEnd: at } = composer.prompt;
-  const before = value.slice(0, at).trimEnd();
-  rest = value.slice(at).trimStart();
-  take(`${before}${before ? " " : ""}${word}${rest ? " " : ""}${rest}`);
+  const [typed, after] = halves();
+  const begun = /\S+$/.exec(typed.normalize("NFC"))?.[0] ?? "";
+  const before = (begun && word.startsWith(begun) ? typed.normalize("NFC").slice(0, -begun.length) : typed).trimEnd();
+  const behind = after.trimStart();
+  take(`${before}${before ? " " : ""}${word}${behind ? " " : ""}`, behind);
 }

@@ -23,12 +23,12 @@ let last = { body: "", key: "", at: 0 };
 
 /** @type {(generation: Generation) => void} */
 let ondrawn = () => {};
-/** @type {(text: string, rest: string) => void} */
+/** @type {(text: string) => void} */
 let completions = () => {};
 
 /**
  * @param {(generation: Generation) => void} drawn  called with what the server accepted
- * @param {(before: string, after: string) => void} complete  called with the text on either side of the cursor
+ * @param {(before: string) => void} complete  called with the text before the cursor
  */
 export function begin(drawn, complete) {
   ondrawn = drawn;
@@ -63,7 +63,7 @@ function ontyped() {
   clear();
   past.seek(prompt.value);
   read(prompt.value);
-  completions(prompt.value.slice(0, prompt.selectionEnd), prompt.value.slice(prompt.selectionEnd));
+  completions(prompt.value.slice(0, prompt.selectionEnd));
 }
 
 /**
