@@ -263,7 +263,7 @@ def save_grid(pictures: Sequence[Image.Image], path: Path, columns: int, side: i
     sheet = Image.new("RGB", (columns * side, -(-len(pictures) // columns) * side), "white")
     for i, picture in enumerate(pictures):
         sheet.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (i % columns * side, i // columns * side))
-    sheet.save(path, quality=88)
+    sheet.save(path, quality=82)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -308,8 +308,8 @@ def main(argv: list[str] | None = None) -> None:
     if options.grids:
         options.grids.mkdir(parents=True, exist_ok=True)
         singles, outfits = sets[0].final[:: options.seeds], sets[1].final[:: options.seeds]
-        save_grid(singles[:64], options.grids / "grid-garments.jpg", 8)
-        save_grid(outfits[:12] + outfits[-12:], options.grids / "grid-outfits.jpg", 6)
+        save_grid(singles[:64], options.grids / "grid-garments.webp", 8)
+        save_grid(outfits[:12] + outfits[-12:], options.grids / "grid-outfits.webp", 6)
 
 
 if __name__ == "__main__":

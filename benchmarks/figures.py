@@ -58,7 +58,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "reading": Benchmark(("benchmarks.reading",), ("clip", "korean")),
     "editing": Benchmark(
-        ("benchmarks.editing", "--scenes", "12", "--grid", "docs/images/edits.jpg"),
+        ("benchmarks.editing", "--scenes", "12", "--grid", "docs/images/edits.webp"),
         (*DRAWING, REPORTING, "scorers/setting", "korean"),
     ),
     "textile": Benchmark(

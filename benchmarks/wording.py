@@ -121,7 +121,7 @@ def wording_table(
         if grids:
             for group in dict.fromkeys(w.group for w in asked):
                 chosen = [p for p, w in zip(what.final, every, strict=True) if w.group == group][: 48 * seeds : seeds]
-                save_grid(chosen, grids / f"wording-{way.name.replace(' ', '-').replace(',', '')}-{group}.jpg", 8)
+                save_grid(chosen, grids / f"wording-{way.name.replace(' ', '-').replace(',', '')}-{group}.webp", 8)
     lines = ["| prompts | measure | pictures | " + " | ".join(way.name for way in ways) + " |",
              "|---|---|---:|" + "---:|" * len(ways)]  # fmt: skip
     parts = {"Korean": ("language", "ko"), "English": ("language", "en")}
@@ -186,7 +186,7 @@ def diversity_table(
             ]
             save_grid(
                 [p for row in pairs for p in row],
-                grids / f"seeds-{way.name.replace(' ', '-').replace(',', '')}.jpg",
+                grids / f"seeds-{way.name.replace(' ', '-').replace(',', '')}.webp",
                 EIGHT,
             )
     return lines
