@@ -11,8 +11,9 @@ Out: documents whose marked tables and numbers are that output, to the letter:
     <!-- /figures -->
     <!-- figure: checkpoint#scenes[one garment, all].drawn -->91.8<!-- / --> %        one cell of it
 
-An id is the first 12 digits of a SHA-256 over a part's entries in checkpoints/manifest.json; that of `korean` is over
-what pictures depend on: all tensors but the words of its search head (`ko_clip.lexical`), which no U-Net reads.
+An id is the first 12 digits of a SHA-256 over a part's entries in checkpoints/manifest.json, or over the styles' files.
+That of `korean` is over what pictures depend on: all tensors but the words of its search head (`ko_clip.lexical`),
+which no U-Net reads.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         ("textile",),
     ),
+    "styles": Benchmark(
+        ("benchmarks.styles_shown", "--grid", "docs/images/styles.webp"), (*DRAWING, REPORTING, "korean", "styles")
+    ),
     "baselines": Benchmark(
         ("benchmarks.baselines", "--scenes", "100", "--grid", "docs/images/baselines.webp", "--threads", "1"),
         (*DRAWING, REPORTING, "korean"),
@@ -140,7 +144,7 @@ def weight_ids(checkpoints: Path, parts: Iterable[str] | None = None) -> dict[st
     """The id of each part of a checkpoint folder: a folder's name, or the beginning of its files' names; by default
     every part that a benchmark depends on.
     """
-    files = json.loads((checkpoints / "manifest.json").read_text(encoding="utf-8"))["files"]
+    files = json.loads((checkpoints / "manifest.json").read_text(encoding="utf-8"))["files"] | _styles(checkpoints)
     wanted = parts or {part for benchmark in BENCHMARKS.values() for part in benchmark.parts}
     return {part: _drawing_id(checkpoints / part) if part == "korean" else _id(files, part) for part in wanted}
 
@@ -155,6 +159,12 @@ def _drawing_id(encoder: Path) -> str:
             mark.update(name.encode())
             mark.update(tensor.tobytes())
     return mark.hexdigest()[:12]
+
+
+def _styles(checkpoints: Path) -> dict[str, dict[str, str]]:
+    """The styles beside a checkpoint as its manifest would list them: people remove and add them."""
+    paths = sorted((checkpoints / "styles").glob("*.safetensors"))
+    return {f"styles/{path.name}": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths}
 
 
 def _id(files: Mapping[str, Mapping[str, object]], part: str) -> str:

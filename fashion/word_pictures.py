@@ -2,7 +2,8 @@
 
 In: the lexicon. Out: `word_pictures.webp`, square cells of `CELL` pixels in rows of `COLUMNS`, and
 `word_pictures.json`, "field id" → number of its cell. Colours have none: their "#rrggbb" is enough. The styles are on a
-sheet of their own besides, `style_pictures.webp`, in the lexicon's order: a page shows them before any word.
+sheet of their own besides, `style_pictures.webp` with `style_pictures.json`, because a page shows them before any word:
+those of the lexicon, then the looks of styles that ship (`fashion.looks`), by the styles' names.
 
     python -m fashion word-pictures demo/web/static
 """
@@ -10,7 +11,7 @@ sheet of their own besides, `style_pictures.webp`, in the lexicon's order: a pag
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from PIL import Image
 
 from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLORS, GARMENT_BY_ID, GARMENTS, WORDS, GarmentKind
+from fashion.looks import LOOKS
 from fashion.scene import Garment, Scene
 
 NAME, STYLES = "word_pictures", "style_pictures"
@@ -32,24 +34,31 @@ _PARTS = {  # what of a garment's box is shown: left, top, side, in parts of its
     "pattern": (0.3, 0.5, 0.4), "material": (0.3, 0.5, 0.4), "neckline": (0.25, 0.0, 0.5),
 }  # fmt: skip
 _TOLD = {"gat": "black", "jeans": "blue", "hanbok_skirt": "navy", "scarf": "orange"}  # the colour by which it is known
+_LOOK_SCENE = Scene((Garment("dress", "red", "dots", "cotton", "short", "knee", "round"),), "figure")
 _VIEWS = {"background": (0.0, 36.0, 150.0), "style": (56.0, 56.0, 144.0)}  # left, top, side in pixels
 
 
 def write_word_pictures(folder: Path) -> Path:
     """Draw the sheet and its places into a folder; the path of the sheet. Raises OSError, ValueError."""
     words = list(words_shown())
-    path = _write_sheet(words, folder / f"{NAME}.webp", MOST_BYTES)
-    _write_sheet([("style", word.id) for word in WORDS["style"]], folder / f"{STYLES}.webp", MOST_BYTES // 10)
-    places = {f"{field} {id}": place for place, (field, id) in enumerate(words)}
-    path.with_suffix(".json").write_text(json.dumps(places, indent=0) + "\n", encoding="utf-8")
+    path = _write_sheet(
+        {f"{field} {id}": word_picture(field, id) for field, id in words}, folder / f"{NAME}.webp", MOST_BYTES
+    )
+    styles = {word.id: word_picture("style", word.id) for word in WORDS["style"]}
+    looks = {look.words.ko: look_picture(id) for id, look in LOOKS.items()}
+    _write_sheet(styles | looks, folder / f"{STYLES}.webp", MOST_BYTES // 5)
     return path
 
 
-def _write_sheet(words: Sequence[tuple[str, str]], path: Path, most_bytes: int) -> Path:
-    """Cells of words in rows of COLUMNS, of the best quality that keeps to so many bytes."""
-    sheet = Image.new("RGB", (CELL * COLUMNS, CELL * -(-len(words) // COLUMNS)), "white")
-    for place, (field, id) in enumerate(words):
-        sheet.paste(word_picture(field, id), (place % COLUMNS * CELL, place // COLUMNS * CELL))
+def _write_sheet(pictures: Mapping[str, Image.Image], path: Path, most_bytes: int) -> Path:
+    """Cells of named pictures in rows of COLUMNS, of the best quality that keeps to so many bytes; as JSON beside it
+    the place of each.
+    """
+    sheet = Image.new("RGB", (CELL * COLUMNS, CELL * -(-len(pictures) // COLUMNS)), "white")
+    for place, picture in enumerate(pictures.values()):
+        sheet.paste(picture, (place % COLUMNS * CELL, place // COLUMNS * CELL))
+    places = {name: place for place, name in enumerate(pictures)}
+    path.with_suffix(".json").write_text(json.dumps(places, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     for quality in range(80, 20, -5):
         sheet.save(path, "WEBP", quality=quality, method=6)
         if path.stat().st_size <= most_bytes:
@@ -72,6 +81,12 @@ def word_picture(field: str, id: str) -> Image.Image:
     else:
         picture = _shown(_example(field, id), _PARTS.get(field, (0.0, 0.0, 1.0)))
     return picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
+
+
+def look_picture(look: str) -> Image.Image:
+    """A drawing of CELL × CELL in a look."""
+    scene = LOOKS[look].dressed(_LOOK_SCENE)
+    return Image.fromarray(LOOKS[look].draw(scene, _DRAWN)).resize((CELL, CELL), Image.Resampling.LANCZOS)
 
 
 def _shown(garment: Garment, part: tuple[float, float, float]) -> Image.Image:

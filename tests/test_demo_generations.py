@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from demo_client import Studio, open_studio, wait_for
 
-from demo.studio.styles import Styles
+from demo.studio.styles import KnownStyle, Styles
 from demo.web.present import style_cells
 
 
@@ -198,6 +198,16 @@ def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -
         "example": "민화풍 호랑이", "base": "", "sha256": "0" * 64, "cell": None,
     }  # fmt: skip
     assert offered["ink_wash"]["cell"] == style_cells()["ink_wash"] == 1
+
+
+def test_a_style_that_ships_has_its_name_in_both_languages_and_its_picture(studio: Studio) -> None:
+    studio.services.styles.add(KnownStyle("여성 한복"))
+    try:
+        offered = {style["name"]: style for style in studio.person().get("/styles").json["styles"]}
+    finally:
+        studio.services.styles.remove("여성 한복")
+    assert offered["여성 한복"]["label"] == {"ko": "여성 한복", "en": "women's court hanbok"}
+    assert offered["여성 한복"]["cell"] == style_cells()["여성 한복"]
 
 
 def test_several_styles_are_drawn_together_from_a_list_or_from_tags(studio: Studio) -> None:

@@ -283,7 +283,7 @@ def write_with_tokens(folder: Path, target: Path) -> None:
 def test_the_documented_export_opens_in_a_fresh_process_outside_the_clone(
     folder: Path, encoder: str, tmp_path: Path
 ) -> None:
-    """Stock modules do where the words are tokens; pairs of syllables, as those that ship, are looked up by our code."""
+    """Stock modules do where the words are tokens; pairs of syllables, as they ship, are looked up by our code."""
     source = {"without words": folder, "that ships": ROOT / "checkpoints/korean"}.get(encoder, tmp_path / "tokens")
     if encoder == "of tokens":
         write_with_tokens(folder, source)

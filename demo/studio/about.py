@@ -13,6 +13,7 @@ from demo.studio.drafting import Drafting
 from demo.studio.readiness import Readiness
 from demo.studio.searching import Searcher
 from demo.studio.styles import Styles
+from fashion.look_words import ENGLISH
 from jobspec import KINDS, Draw, bounds
 from jobspec.fields import DEFAULT_STRENGTH, Count
 from jobspec.job import ranges
@@ -103,7 +104,7 @@ class About:
             Style(
                 each.name,
                 "lora",
-                {"ko": each.name, "en": each.name},
+                {"ko": each.name, "en": ENGLISH.get(each.name, each.name)},
                 each.trigger,
                 each.example,
                 each.base,

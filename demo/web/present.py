@@ -19,7 +19,8 @@ from jobspec import KINDS
 from jobspec.job import picture_fields
 
 API = "/api/v1"
-WORD_CELLS = Path(__file__).resolve().parent / "static" / "word_pictures.json"
+STATIC = Path(__file__).resolve().parent / "static"
+WORD_CELLS, STYLE_CELLS = STATIC / "word_pictures.json", STATIC / "style_pictures.json"
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -115,9 +116,8 @@ def word_cells() -> dict[str, int]:
 
 @cache
 def style_cells() -> dict[str, int]:
-    """Where each style's picture is on the sheet of styles: they stand there in the order of the words' sheet."""
-    names = [key.removeprefix("style ") for key in word_cells() if key.startswith("style ")]
-    return {name: place for place, name in enumerate(names)}
+    """Where each style's picture is on the sheet of styles, by name; a style that somebody added has none."""
+    return json.loads(STYLE_CELLS.read_text(encoding="utf-8"))
 
 
 def progress(row_id: str, stored: Mapping | None) -> dict | None:

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import cast
 
+from diffusion.load import STYLES
 from diffusion.weights import read_json
 from training.command import run_command
 
-LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick
+LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick; styles are not counted
 DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
 _TEXT = {"text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
@@ -26,7 +27,8 @@ DEFAULTS: dict[str, dict[str, float]] = {
 
 
 def manifest(folder: Path) -> dict[str, object]:
-    """The manifest of what lies in `folder`: stages whose U-Net is there, every file but READMEs.
+    """The manifest of what lies in `folder`: stages whose U-Net is there, every file but READMEs and styles, which
+    people add and remove.
 
     A refiner without an autoencoder of its own shares the base's. Raises FileNotFoundError where the base stage lacks a
     part, ValueError where the folder is too large.
@@ -37,6 +39,8 @@ def manifest(folder: Path) -> dict[str, object]:
     files: dict[str, dict[str, int | str]] = {}
     total = 0
     for path in sorted(folder.rglob("*")):
+        if STYLES in path.relative_to(folder).parts[:1]:
+            continue
         if path.is_file() and path.suffix in (".json", ".safetensors") and path != folder / "manifest.json":
             content = path.read_bytes()
             total += len(content)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fashion.look_words import LOOK_WORDS, LookWords
 from fashion.looks.ink_brush import draw_ink_brush
 from fashion.looks.men_hanbok import draw_men_hanbok, dressed_men
 from fashion.looks.neon import draw_neon
@@ -18,22 +19,21 @@ from fashion.scene import Scene
 
 @dataclass(frozen=True)
 class SceneLook:
-    """`draw`: a scene and a side in pixels to uint8 (size, size, 3); `ko`, `en`: what the look is called.
+    """`draw`: a scene and a side in pixels to uint8 (size, size, 3); `words`: what the look is called.
 
     `dressed`: the scene that a picture of it shows, where the look brings its own garments; captions tell that one.
     """
 
-    ko: str
-    en: str
+    words: LookWords
     draw: Callable[[Scene, int], np.ndarray]
     dressed: Callable[[Scene], Scene] = lambda scene: scene
 
 
 LOOKS: Mapping[str, SceneLook] = {
-    "neon": SceneLook("네온", "neon", draw_neon),
-    "woodblock": SceneLook("목판화", "woodblock print", draw_woodblock),
-    "ink_brush": SceneLook("수묵화", "ink brush painting", draw_ink_brush),
-    "palace": SceneLook("궁궐", "palace", draw_palace),
-    "women_hanbok": SceneLook("여성 한복", "women's court hanbok", draw_women_hanbok, dressed_women),
-    "men_hanbok": SceneLook("남성 한복", "men's court hanbok", draw_men_hanbok, dressed_men),
+    "neon": SceneLook(LOOK_WORDS["neon"], draw_neon),
+    "woodblock": SceneLook(LOOK_WORDS["woodblock"], draw_woodblock),
+    "ink_brush": SceneLook(LOOK_WORDS["ink_brush"], draw_ink_brush),
+    "palace": SceneLook(LOOK_WORDS["palace"], draw_palace),
+    "women_hanbok": SceneLook(LOOK_WORDS["women_hanbok"], draw_women_hanbok, dressed_women),
+    "men_hanbok": SceneLook(LOOK_WORDS["men_hanbok"], draw_men_hanbok, dressed_men),
 }

@@ -1,0 +1,162 @@
+"""What the styles that ship bring, and what they cost: `python -m benchmarks.styles_shown [--prompts 32] [--grid FILE]`
+
+In: the styles of a checkpoint, each trained on the look (fashion.looks) that its file names; Korean captions of scenes
+that no training saw, one seed each. Out, for every style: in how many pictures a judge (benchmarks.style_judge, trained
+on true drawings alone) sees its look with the style, and without it for the same prompts and seeds; what the reporting
+scorer finds right with it, without it and in true drawings of the look, which says how far the scorer can read such
+pictures at all. Then pairs of styles, with weights of 0.7 each; and whether weight 0 and the base afterwards give the
+base's bytes. Pictures are those of both stages, as people get them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.checkpoint import save_grid
+from benchmarks.style_judge import Judge, train_judge
+from diffusion.load import STYLES, load_pipeline
+from diffusion.lora_card import StyleCard
+from diffusion.lora_files import find_styles
+from diffusion.pipeline import TwoStagePipeline
+from diffusion.request import DrawSettings, Shot
+from fashion.captions import caption
+from fashion.looks import LOOKS, SceneLook
+from fashion.reader import FashionReader
+from fashion.scene import Scene, sample_scene
+from fashion.scorer import Scorer
+from fashion.scoring import score
+from jobspec import StyleUse
+from ko_clip.encoder import PromptEncoder
+
+SCENES = 67 * 10**7  # no training set begins here
+PAIRS = (("women_hanbok", "palace"), ("men_hanbok", "palace"), ("women_hanbok", "ink_brush"))
+TOGETHER = 0.7  # weight of each style of a pair
+ATTRIBUTES = ("garment", "color", "pattern")
+BATCH = 8
+SHOWN, SIDE = 8, 112  # pictures of a style in the grid, pixels of each
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A style that ships, its size, its look, and who tells the look."""
+
+    card: StyleCard
+    bytes: int
+    look: SceneLook
+    judge: Judge
+
+    def scenes(self, count: int) -> list[Scene]:
+        return [self.look.dressed(sample_scene(SCENES + i, "held_out")) for i in range(count)]
+
+
+class Drawer:
+    """Draws Korean captions of scenes with styles, from the same seeds each time."""
+
+    def __init__(self, pipeline: TwoStagePipeline) -> None:
+        self._pipeline = pipeline
+
+    def draw(self, scenes: Sequence[Scene], styles: Sequence[StyleUse] = ()) -> list[Image.Image]:
+        shots = [Shot(caption(scene, "ko", seed=i).text, seed=i) for i, scene in enumerate(scenes)]
+        settings = DrawSettings(styles=tuple(styles))
+        parts = [shots[start : start + BATCH] for start in range(0, len(shots), BATCH)]
+        return [image for part in parts for image in self._pipeline.draw(part, settings).images]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks.styles_shown", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--checkpoint", default="checkpoints")
+    parser.add_argument("--encoder", default="checkpoints/korean")
+    parser.add_argument("--prompts", type=int, default=32, help="of each style (default %(default)s)")
+    parser.add_argument("--styles", nargs="+", help="names (default: all that ship)")
+    parser.add_argument("--grid", type=Path, help="a picture file: per style one row without it and one with it")
+    asked = parser.parse_args(argv)
+    pipeline = load_pipeline(
+        asked.checkpoint, text_encoder=PromptEncoder.load(asked.encoder), reader=FashionReader(), dtype="float32"
+    )
+    scorer = Scorer.load(Path(asked.checkpoint) / "scorers", "reporting")
+    shown = shown_styles(pipeline, Path(asked.checkpoint) / STYLES, asked.styles)
+    rows, grid = style_rows(Drawer(pipeline), shown, scorer, asked.prompts)
+    print("\n".join(["| style | look seen with it | without | true drawings told rightly | "
+                     + " | ".join(f"{name}: with / without / true drawings" for name in ATTRIBUTES) + " | kB |",
+                     "|---|---:|---:|---:|" + "---:|" * len(ATTRIBUTES) + "---:|", *rows]))  # fmt: skip
+    if pairs := pair_rows(Drawer(pipeline), shown, asked.prompts):
+        print("\n".join(["", "| together | first seen | second seen | both |", "|---|---:|---:|---:|", *pairs]))
+    print(f"\n{bytes_kept(Drawer(pipeline), shown)}")
+    if asked.grid:
+        save_grid(grid, asked.grid, SHOWN, SIDE)
+    return 0
+
+
+def shown_styles(pipeline: TwoStagePipeline, folder: Path, names: Sequence[str] | None = None) -> list[Shown]:
+    """The pipeline's styles, from files of `folder`, that have a look of their name; of `names` only. Raises ValueError
+    where there is none."""
+    named = {look.words.ko: (id, look) for id, look in LOOKS.items()}
+    by_name = {name: found for name, found in named.items() if not names or name in names}
+    files = find_styles(folder)
+    found = [
+        Shown(card, files[card.name].stat().st_size, by_name[card.name][1], train_judge(by_name[card.name][0]))
+        for card in pipeline.style_cards()
+        if card.name in by_name
+    ]
+    if not found:
+        raise ValueError("the checkpoint has no style of a look: train one with diffusion.training.lora")
+    return found
+
+
+def style_rows(
+    drawer: Drawer, shown: Sequence[Shown], scorer: Scorer, count: int
+) -> tuple[list[str], list[Image.Image]]:
+    """A row of the table for each style, and pictures for the grid."""
+    rows, grid = [], []
+    for style in shown:
+        scenes = style.scenes(count)
+        plain, styled = drawer.draw(scenes), drawer.draw(scenes, [StyleUse(name=style.card.name)])
+        true = [Image.fromarray(style.look.draw(scene, 256)) for scene in scenes]
+        read = [right(scorer, scenes, pictures) for pictures in (styled, plain, true)]
+        cells = [" / ".join(f"{100 * each[name]:.1f}" for each in read) for name in ATTRIBUTES]
+        seen = [f"{100 * style.judge.sees(pictures).mean():.0f} %" for pictures in (styled, plain)]
+        told = f"{100 * style.judge.right:.1f} %"
+        rows.append(f"| {style.card.name} | {' | '.join([*seen, told, *cells])} | {style.bytes / 1000:.0f} |")
+        grid += plain[:SHOWN] + styled[:SHOWN]
+    return rows, grid
+
+
+def pair_rows(drawer: Drawer, shown: Sequence[Shown], count: int) -> list[str]:
+    """A row for each pair of styles that are there."""
+    by_name = {style.card.name: style for style in shown}
+    rows = []
+    for first, second in PAIRS:
+        names = [LOOKS[id].words.ko for id in (first, second)]
+        if not all(name in by_name for name in names):
+            continue
+        pictures = drawer.draw(by_name[names[0]].scenes(count), [StyleUse(name=n, weight=TOGETHER) for n in names])
+        seen = np.array([by_name[name].judge.sees(pictures) for name in names])  # (2, count)
+        cells = " | ".join(f"{100 * share:.0f} %" for share in (*seen.mean(axis=1), seen.all(axis=0).mean()))
+        rows.append(f"| {names[0]} + {names[1]} | {cells} |")
+    return rows
+
+
+def bytes_kept(drawer: Drawer, shown: Sequence[Shown]) -> str:
+    """What is left of the styles once they are gone, or weigh nothing."""
+    scenes = shown[0].scenes(2)
+    ways = [(), [StyleUse(name=shown[0].card.name)], [StyleUse(name=shown[-1].card.name)], (),
+            [StyleUse(name=shown[0].card.name, weight=0)]]  # fmt: skip
+    first, *_, after, weightless = ([image.tobytes() for image in drawer.draw(scenes, way)] for way in ways)
+    same = {"afterwards": after == first, "with weight 0": weightless == first}
+    return "\n".join(f"The base {when}: {'the same' if held else 'OTHER'} bytes." for when, held in same.items())
+
+
+def right(scorer: Scorer, scenes: Sequence[Scene], pictures: Sequence[Image.Image]) -> dict[str, float]:
+    """Shares of the scenes' garments whose kind, colour and pattern the scorer finds right."""
+    scores = [one for scene, seen in zip(scenes, scorer.detect(pictures), strict=True) for one in score(scene, seen)]
+    return {name: float(np.mean([one.right[name] for one in scores if name in one.right])) for name in ATTRIBUTES}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
