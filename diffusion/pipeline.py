@@ -142,8 +142,9 @@ class TwoStagePipeline:
         whatever `on_step` raises; the pipeline is as before in each case.
         """
         # 1. Check everything before any work.
-        plan = self.plan(shots, settings or DrawSettings())
-        shots, given = read_shots(shots, self.reader), conditioning is not None
+        settings = settings or DrawSettings()
+        plan, reader = self.plan(shots, settings), self.reader.styled() if settings.is_styled else self.reader
+        shots, given = read_shots(shots, reader), conditioning is not None
         warnings = (*plan.warnings, *(() if given else self.text_warnings(shots, plan)))
         with self.running(plan, len(shots), on_step, cancelled) as run:
             # 2. Text to conditioning.

@@ -109,6 +109,11 @@ class DrawSettings:
         one = () if self.style is None else (StyleUse(name=self.style, weight=float(self.style_weight)),)
         return (*one, *self.styles)
 
+    @property
+    def is_styled(self) -> bool:
+        """Whether any style weighs anything."""
+        return any(use.weight for use in self.all_styles)
+
 
 def shots_for(
     prompt: str, n: int, seed: int, negative_prompt: str = "", source: Image.Image | None = None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Self
 
-from fashion.completion import completed
+from fashion.completion import PARTS, completed
 from fashion.negation import negative_words, unwanted, wanted
 from fashion.prompt_reading import Reading, read_prompt, readings
 from fashion.replacing import Alternative, EditableWord, WordChange, additions, changed_fields, editable_words, replaced
@@ -20,11 +21,16 @@ from hangul.jamo import loose_runs, typos
 class FashionReader:
     """Reads prompts in Korean and English; the same text is always read the same, and completed the same by one seed.
 
-    `completes=False`: what a prompt leaves open stays open, and every seed draws the mean of what it may be.
+    `completes=False`: what a prompt leaves open stays open, and every seed draws the mean of what it may be; `parts`:
+    what of it is completed.
     """
 
-    def __init__(self, completes: bool = True) -> None:
-        self._completes = completes
+    def __init__(self, completes: bool = True, parts: Sequence[str] = PARTS) -> None:
+        self._completes, self._parts = completes, parts
+
+    def styled(self) -> Self:
+        """The reader for drawings with LoRA styles: a palace is not moved to a park, nor neon drawn as pixel art."""
+        return type(self)(self._completes, [part for part in self._parts if part not in ("background", "style")])
 
     def read(self, prompt: str) -> str:
         """The prompt with typos corrected, general words made definite (모자 → 버킷햇), loose letters put together
@@ -44,11 +50,11 @@ class FashionReader:
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         """The read prompt with what it leaves open, by the seed: background, style, sleeves and the like, and clothes
         for a person whose body it leaves bare. A prompt without a garment is drawn on one."""
-        return completed(prompt, seed, negative).text if self._completes else prompt
+        return completed(prompt, seed, negative, self._parts).text if self._completes else prompt
 
     def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
         """The same for a variation of the picture that was drawn with the seed `setting`: it stays that picture."""
-        return completed(prompt, seed, negative, setting=setting).text if self._completes else prompt
+        return completed(prompt, seed, negative, self._parts, setting).text if self._completes else prompt
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""

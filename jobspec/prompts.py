@@ -7,7 +7,7 @@ are shown is what is drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Never, Protocol
+from typing import Never, Protocol, Self
 
 
 class PromptReader(Protocol):
@@ -16,7 +16,8 @@ class PromptReader(Protocol):
     `read`: typos corrected, general words made definite, what is not wanted left out. `unwanted`: what that is (모자 of
     모자 없이), for the negative prompt, or "". `read_negative`: typos corrected, general words left general (no hats:
     none of any kind). `complete`: what a read prompt leaves open, chosen by the seed of its picture and none of it
-    named by the negative prompt; the same arguments always give the same text.
+    named by the negative prompt; the same arguments always give the same text. `styled`: the reader for drawings with
+    LoRA styles, which bring a look of their own: it leaves background and drawing style open.
     """
 
     def read(self, prompt: str) -> str: ...
@@ -26,6 +27,8 @@ class PromptReader(Protocol):
     def read_negative(self, prompt: str) -> str: ...
 
     def complete(self, prompt: str, seed: int, negative: str) -> str: ...
+
+    def styled(self) -> Self: ...
 
 
 class TokenCounter(Protocol):
@@ -50,6 +53,9 @@ class AsTyped:
 
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         return prompt
+
+    def styled(self) -> Self:
+        return self
 
     def readings(self, prompt: str) -> Sequence[Never]:
         return ()

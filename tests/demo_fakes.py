@@ -116,7 +116,8 @@ class FakePipeline:
         self, shots: Sequence[Shot], settings: DrawSettings, on_step: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> FakeDrawing:  # fmt: skip
-        shots = read_shots(shots, FashionReader())
+        reader = FashionReader().styled() if settings.is_styled else FashionReader()
+        shots = read_shots(shots, reader)
         self.batches.append(list(shots))
         self.settings.append(settings)
         gate, small = self._gates.popleft() if self._gates else None, PictureSize.square(32)

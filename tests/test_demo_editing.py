@@ -75,6 +75,16 @@ def test_a_new_sentence_keeps_what_the_seed_completed(studio: Studio) -> None:
     assert studio.pipeline.edits[-1][0].prompt == before.replace("빨간", "파란")
 
 
+def test_a_new_sentence_for_a_styled_picture_brings_no_background_and_no_drawing_style(studio: Studio) -> None:
+    person = studio.person()
+    source = drawn(person, style="minhwa")
+    before = info(person, source["id"])["recipe"]["drawn_prompt"]
+    edited(person, source["id"], prompt=PROMPT.replace("빨간", "파란"))
+    assert studio.pipeline.edits[-1][0].prompt == before.replace("빨간", "파란")
+    plain = info(person, drawn(person)["id"])["recipe"]["drawn_prompt"]
+    assert plain.startswith(f"{before}, ")  # the same, somewhere
+
+
 def test_the_same_sentence_changes_nothing(studio: Studio) -> None:
     person = studio.person()
     source = drawn(person)

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from demo.studio import pictures
 from diffusion.load import load_pipeline
@@ -18,6 +20,9 @@ from diffusion.reading import DrawWarning, read_shots
 from diffusion.recipe import KEY, png_bytes, read_recipe, read_settings
 from diffusion.request import DrawSettings, Shot
 from diffusion.specs import domain_of
+from fashion.reader import FashionReader
+from fashion.vocabulary import known_words
+from jobspec import StyleUse
 from testing.random_checkpoint import write_checkpoint, write_manifest, write_stable_diffusion
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +56,13 @@ class Completes(Corrects):
         return f"{('red', 'blue', 'green')[seed % 3]} {prompt}" if negative == "yellow" else prompt
 
 
+class Styled(Completes):
+    """The same, which leaves a styled drawing as it is."""
+
+    def styled(self) -> Corrects:
+        return Corrects()
+
+
 @pytest.fixture(scope="module")
 def fashion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_checkpoint(tmp_path_factory.mktemp("own"))
@@ -76,6 +88,37 @@ def test_what_a_prompt_leaves_open_is_completed_by_the_seed_and_the_negative_pro
 def test_a_variation_keeps_what_its_source_picture_shows_and_completes_nothing() -> None:
     shot = Shot("a hat", "yellow", seed=1, source=Image.new("RGB", (8, 8)))
     assert read_shots([shot], Completes())[0].drawn_prompt == "a bucket hat"
+
+
+def test_a_drawing_with_a_style_is_completed_by_the_reader_for_styles(fashion: Path, tmp_path: Path) -> None:
+    layer = "unet.down_blocks.0.resnets.0.conv1"
+    unet = load_pipeline(fashion, dtype="float32").stages["base"].unet
+    shape = unet.get_parameter(f"{layer.removeprefix('unet.')}.weight").shape
+    state = {
+        f"{layer}.lora_A.weight": torch.ones(1, *shape[1:]),
+        f"{layer}.lora_B.weight": torch.ones(shape[0], 1, 1, 1),
+    }
+    save_file(state, tmp_path / "ink.safetensors")
+    pipeline = load_pipeline(fashion, dtype="float32", reader=Styled(), styles=tmp_path)
+    shot, few = Shot("a hat", "yellow", seed=1), {"steps": 1, "refine": False}
+    for settings, drawn in (
+        (DrawSettings(**few), "blue a bucket hat"),
+        (DrawSettings(**few, style="ink"), "a bucket hat"),
+        (DrawSettings(**few, styles=(StyleUse(name="ink", weight=0.5),)), "a bucket hat"),
+        (DrawSettings(**few, style="ink", style_weight=0.0), "blue a bucket hat"),  # as if there were none
+    ):
+        assert pipeline.draw([shot], settings).recipes[0]["drawn_prompt"] == drawn
+
+
+def test_the_fashion_reader_leaves_background_and_drawing_style_of_a_styled_drawing_open() -> None:
+    plain, styled = FashionReader(), FashionReader().styled()
+    for complete in (lambda reader, seed: reader.complete("빨간 원피스를 입은 사람", seed, ""),
+                     lambda reader, seed: reader.varied("빨간 원피스를 입은 사람", seed, "", 3)):  # fmt: skip
+        found = {reader: {span.field for seed in range(40) for span in known_words(complete(reader, seed))}
+                 for reader in (plain, styled)}  # fmt: skip
+        assert not {"background", "style"} & found[styled] and {"sleeve", "material"} <= found[styled]
+        assert {"background", "style"} & found[plain]
+    assert not styled.styled().complete("원피스", 1, "").endswith("픽셀아트")
 
 
 @pytest.mark.parametrize("module", ["diffusion", "ko_clip", "diffusion.specs", "diffusion.recipe"])

@@ -70,7 +70,8 @@ def texts_of(job: Edit, recipe: Recipe | None, reader: DomainReader) -> EditText
     if way == "prompt":
         prompt = prompts.clean(job.prompt)
         target = reader.read(prompt)
-        target = reader.complete(target, seed, negative) if seed is not None else target
+        if seed is not None:
+            target = (reader.styled() if _is_styled(recipe) else reader).complete(target, seed, negative)
         if prompt in (typed, source):  # the same sentence: the picture comes back
             target = source
     else:
@@ -144,6 +145,12 @@ def _source(job: Edit, recipe: Recipe | None, reader: DomainReader) -> tuple[str
 def _seed(recipe: Recipe) -> int | None:
     seed = recipe.get("seed")
     return seed if isinstance(seed, int) else None
+
+
+def _is_styled(recipe: Recipe | None) -> bool:
+    """Whether a picture was drawn with LoRA styles, which leave its background and drawing style open."""
+    settings = recipe.get("settings") if recipe else None
+    return isinstance(settings, Mapping) and bool(settings.get("style") or settings.get("styles"))
 
 
 def _changes(job: Edit) -> list[WordChange]:

@@ -112,11 +112,13 @@ class DrawRunner:
         prompt = prompts.with_style(job.prompt, job.style)
         shots = shots_for(prompt, job.n, job.seed or 0, job.negative_prompt, order.pictures.get("source_image"))
         setting = setting_of(order.recipes.get("source_image"))
-        return shots if setting is None else [self._varied(shot, setting) for shot in shots]
+        styled = settings_for(job).is_styled
+        return shots if setting is None else [self._varied(shot, setting, styled) for shot in shots]
 
-    def _varied(self, shot: Shot, setting: int) -> Shot:
+    def _varied(self, shot: Shot, setting: int, styled: bool) -> Shot:
         """A variation of a picture drawn here, with what its prompt leaves open said as it was for that picture."""
         reader = prompts.reader_for(self.pipeline.domain)
+        reader = reader.styled() if styled else reader
         negative = ", ".join(text for text in (shot.negative_prompt, reader.unwanted(shot.prompt)) if text)
         text = reader.varied(reader.read(shot.prompt), shot.seed, reader.read_negative(negative), setting)
         return replace(shot, drawn_prompt=text)
