@@ -1,7 +1,7 @@
 """States written before the engine was one are opened and go on to the weights that the code of then ended with.
 
-`states/` was written by commit 7ede1c4, one thread of a CPU: `fitting.loop` and `ko_clip.runs` at step 17 of 40 of
-`make_model` below, and what each had at step 40.
+`states/` was written by commit 7ede1c4, one thread of a CPU with AVX-512, where Muon reckons in bfloat16:
+`fitting.loop` and `ko_clip.runs` at step 17 of 40 of `make_model` below, and what each had at step 40.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ko_clip.distill import distil
 from ko_clip.recipe import load_recipe
 from ko_clip.training_context import open_context
 from ko_clip.unet_stage import distil_through_unet
-from training import trainer
+from training import muon, trainer
 from training.schedule import TrainerSettings
 from training.state import STATE_FILE, finished, load_average, read_progress, read_state
 from training.trainer import Trainer
@@ -30,8 +30,11 @@ STATES = Path(__file__).parent / "states"
 
 
 @pytest.mark.parametrize(("former", "average_tolerance"), [("fitting", 5e-3), ("ko-clip", 1e-5)])
-def test_a_state_of_before_goes_on_as_it_would_have(tmp_path: Path, former: str, average_tolerance: float) -> None:
+def test_a_state_of_before_goes_on_as_it_would_have(
+    tmp_path: Path, former: str, average_tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The average of `fitting` began a step later, so it ends a little elsewhere."""
+    monkeypatch.setattr(muon, "_work_type", lambda device: torch.bfloat16)  # as on the machine that wrote them
     shutil.copy(STATES / f"{former}-step-17.safetensors", tmp_path / STATE_FILE)
     assert not finished(tmp_path) and read_progress(tmp_path).step == 17
     model = make_model()
