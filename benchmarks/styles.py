@@ -23,7 +23,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from peft import LoraConfig
 from safetensors.torch import save_file
 
-from benchmarks.style_judge import train_judge
+from benchmarks.style_judge import train_judges
 from diffusion.load import load_pipeline
 from diffusion.lora import LoraShelf
 from diffusion.lora_card import read_card
@@ -34,6 +34,7 @@ from fashion.captions import caption
 from fashion.looks import LOOKS
 from fashion.reader import FashionReader
 from fashion.scene import sample_scene
+from fashion.scorer import Scorer
 from jobspec import StyleUse
 from ko_clip.encoder import PromptEncoder
 
@@ -120,7 +121,8 @@ def judged(checkpoint: str, encoder: str, path: Path, look: str, prompts: int) -
         checkpoint, text_encoder=PromptEncoder.load(encoder), reader=FashionReader(), dtype="float32",
         styles=path.parent,
     )  # fmt: skip
-    judge, use = train_judge(look), StyleUse(name=path.stem)
+    judge = train_judges(Scorer.load(Path(checkpoint) / "scorers", "reporting"))[look]
+    use = StyleUse(name=path.stem)
     trigger = read_card(path.stem, check_header(path, path.stem), "").trigger
     scenes = [LOOKS[look].dressed(sample_scene(SCENES + i, "held_out")) for i in range(prompts)]
     texts = [caption(scene, "ko", seed=i).text for i, scene in enumerate(scenes)]

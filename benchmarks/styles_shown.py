@@ -11,15 +11,15 @@ base's bytes. Pictures are those of both stages, as people get them.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.checkpoint import save_grid
-from benchmarks.style_judge import Judge, train_judge
+from benchmarks.style_judge import Judge, train_judges
 from diffusion.load import STYLES, load_pipeline
 from diffusion.lora_card import StyleCard
 from diffusion.lora_files import find_styles
@@ -52,7 +52,8 @@ class Shown:
     judge: Judge
 
     def scenes(self, count: int) -> list[Scene]:
-        return [self.look.dressed(sample_scene(SCENES + i, "held_out")) for i in range(count)]
+        scenes = (self.look.dressed(sample_scene(SCENES + i, "held_out")) for i in range(count))
+        return [replace(scene, style="flat", background="white") for scene in scenes]  # the look is all
 
 
 class Drawer:
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked.checkpoint, text_encoder=PromptEncoder.load(asked.encoder), reader=FashionReader(), dtype="float32"
     )
     scorer = Scorer.load(Path(asked.checkpoint) / "scorers", "reporting")
-    shown = shown_styles(pipeline, Path(asked.checkpoint) / STYLES, asked.styles)
+    shown = shown_styles(pipeline, Path(asked.checkpoint) / STYLES, train_judges(scorer), asked.styles)
     rows, grid = style_rows(Drawer(pipeline), shown, scorer, asked.prompts)
     print("\n".join(["| style | look seen with it | without | true drawings told rightly | "
                      + " | ".join(f"{name}: with / without / true drawings" for name in ATTRIBUTES) + " | kB |",
@@ -93,14 +94,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def shown_styles(pipeline: TwoStagePipeline, folder: Path, names: Sequence[str] | None = None) -> list[Shown]:
+def shown_styles(
+    pipeline: TwoStagePipeline, folder: Path, judges: Mapping[str, Judge], names: Sequence[str] | None = None
+) -> list[Shown]:
     """The pipeline's styles, from files of `folder`, that have a look of their name; of `names` only. Raises ValueError
     where there is none."""
     named = {look.words.ko: (id, look) for id, look in LOOKS.items()}
     by_name = {name: found for name, found in named.items() if not names or name in names}
     files = find_styles(folder)
     found = [
-        Shown(card, files[card.name].stat().st_size, by_name[card.name][1], train_judge(by_name[card.name][0]))
+        Shown(card, files[card.name].stat().st_size, by_name[card.name][1], judges[by_name[card.name][0]])
         for card in pipeline.style_cards()
         if card.name in by_name
     ]

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import style_judge
 from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLOR_BY_ID, STYLES
 from fashion.looks import LOOKS
 from fashion.looks.__main__ import main
-from fashion.scene import Garment, Scene
+from fashion.scene import Garment, Scene, sample_scene
+from fashion.scorer import Scorer
 
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 SCENE = Scene((Garment("dress", "red", "dots", "cotton", "short", "knee", "round"),))
 
 
@@ -88,3 +91,14 @@ def test_an_imagefolder_of_a_look_has_captions_in_both_languages(tmp_path: Path)
     assert len(rows) == 3 and all(row["text"] and row["text_ko"] for row in rows)
     with Image.open(tmp_path / "neon" / rows[0]["file_name"]) as picture:
         assert picture.size == (64, 64)
+
+
+def test_judges_tell_looks_by_true_drawings_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style_judge, "TRUE_DRAWINGS", 16)
+    monkeypatch.setattr(style_judge, "PLAIN", 32)
+    judges = style_judge.train_judges(Scorer.load(CHECKPOINTS / "scorers", "reporting"))
+    assert set(judges) == set(LOOKS) and all(judge.right > 0.7 for judge in judges.values())
+    scenes = [sample_scene(5 * 10**7 + i) for i in range(6)]
+    for look in ("palace", "men_hanbok"):
+        assert judges[look].sees([Image.fromarray(LOOKS[look].draw(scene, 256)) for scene in scenes]).all()
+        assert not judges[look].sees([Image.fromarray(draw(scene, 256)) for scene in scenes]).any()
