@@ -72,8 +72,8 @@ def gram_bags(
     for start in range(0, len(texts), _CHUNK):
         some = encoded[start : start + _CHUNK]
         ids, begins = pad([each.ids for each in some], tokenizer.pad_id), pad([each.begins for each in some], False)
-        keys, rows = keys_of(ids, spelled, begins)
-        parts.append(np.stack([keys.numpy(), rows.numpy() + start]))
+        found, owners = keys_of(ids, spelled, begins)
+        parts.append(np.stack([found.numpy(), owners.numpy() + start]))
     keys, columns = np.unique(np.concatenate(parts, 1)[0], return_inverse=True)
     rows = np.concatenate(parts, 1)[1]
     counted = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), len(keys)))
