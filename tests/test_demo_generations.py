@@ -200,6 +200,18 @@ def test_a_style_says_what_it_is_and_by_what_word_it_is_called(studio: Studio) -
     assert offered["ink_wash"]["cell"] == style_cells()["ink_wash"] == 1
 
 
+def test_an_installed_style_is_drawn_though_its_name_is_a_word_for_another(studio: Studio) -> None:
+    person = studio.person()
+    person.finished("갓", style="먹그림", n=1)
+    assert (studio.pipeline.batches[-1][0].prompt, studio.pipeline.settings[-1].style) == ("갓, 수묵화", None)
+    studio.services.styles.add(KnownStyle("먹그림"))
+    try:
+        person.finished("갓", style="먹그림", n=1)
+    finally:
+        studio.services.styles.remove("먹그림")
+    assert (studio.pipeline.batches[-1][0].prompt, studio.pipeline.settings[-1].style) == ("갓", "먹그림")
+
+
 def test_a_style_that_ships_has_its_name_in_both_languages_and_its_picture(studio: Studio) -> None:
     studio.services.styles.add(KnownStyle("여성 한복"))
     try:

@@ -77,7 +77,7 @@ def accepted(kind: type[Job], given: dict[str, object], files: dict[str, Path], 
         texts: dict[str, object] = {job.TEXT: prompts.accept(job.main_text, job.TEXT)}
         texts |= {name: prompts.clean(getattr(job, name), name) for name in job.OTHER_TEXTS}
         if isinstance(job, jobspec.Draw):
-            texts["style"] = prompts.style_named(job.style)
+            texts["style"] = prompts.style_named(job.style, _installed(settings) if job.style else ())
         return jobspec.Order(job.changed(**texts), opened, recipes)
     except ServiceError as error:
         raise ValueError(message(error.code, error.values)) from error
@@ -101,6 +101,13 @@ def _recipes(files: Mapping[str, Path]) -> dict[str, dict[str, object]]:
     from demo.worker.editing import recipe_of
 
     return {name: recipe for name, path in files.items() if (recipe := recipe_of(path)) is not None}
+
+
+def _installed(settings: Settings) -> list[str]:
+    """Names of the LoRA styles beside the checkpoint."""
+    from demo.worker.styles import StyleFolder
+
+    return [card.name for card in StyleFolder(settings).cards()]
 
 
 def _settled(job: jobspec.Edit, recipe: Mapping[str, object] | None, settings: Settings) -> Job:

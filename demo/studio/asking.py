@@ -140,7 +140,8 @@ class Asking:
         self._require_seen(viewer, asked)
         drawn: dict[str, object] = {}
         if isinstance(asked, Draw):
-            drawn = {"refine": asked.refine and self._readiness.refines(), "style": prompts.style_named(asked.style)}
+            style = prompts.style_named(asked.style, self._styles.names())
+            drawn = {"refine": asked.refine and self._readiness.refines(), "style": style}
             drawn |= _settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
         return asked.changed(**texts, **drawn, seed=seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -222,9 +222,11 @@ def prompt_styles() -> dict[str, lexicon.Word]:
     return {style.id: style for style in lexicon.STYLES}
 
 
-def style_named(name: str | None) -> str | None:
-    """The style that a person's word names (수채화 → watercolor); any other name as it is."""
-    if name is None or name in prompt_styles():
+def style_named(name: str | None, installed: Collection[str] = ()) -> str | None:
+    """The style that a person's word names (수채화 → watercolor); any other name as it is, and before all that of an
+    installed LoRA (먹그림).
+    """
+    if name is None or name in prompt_styles() or name in installed:
         return name
     wanted = normalize(name).casefold()
     known = ((id, lexicon.forms(style, language)) for id, style in prompt_styles().items() for language in ("ko", "en"))
