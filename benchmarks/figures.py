@@ -28,6 +28,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unicodedata import normalize
+
+from fashion.look_words import LOOK_WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "benchmarks" / "figures"
@@ -162,9 +165,11 @@ def _drawing_id(encoder: Path) -> str:
 
 
 def _styles(checkpoints: Path) -> dict[str, dict[str, str]]:
-    """The styles beside a checkpoint as its manifest would list them: people remove and add them."""
-    paths = sorted((checkpoints / "styles").glob("*.safetensors"))
-    return {f"styles/{path.name}": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths}
+    """The styles that ship as a manifest would list them; those that somebody added beside them count for no figure."""
+    paths = {normalize("NFC", path.name): path for path in (checkpoints / "styles").glob("*.safetensors")}
+    shipped = [f"{words.ko}.safetensors" for words in LOOK_WORDS.values()]
+    return {f"styles/{name}": {"sha256": hashlib.sha256(paths[name].read_bytes()).hexdigest()}
+            for name in shipped if name in paths}  # fmt: skip
 
 
 def _id(files: Mapping[str, Mapping[str, object]], part: str) -> str:

@@ -18,10 +18,9 @@ from PIL import Image
 
 from benchmarks.checkpoint import save_grid
 from diffusion.load import load_pipeline
-from diffusion.request import DrawSettings, Shot
-from fashion.completion import completed
+from diffusion.request import Shot
 from fashion.lexicon import GARMENT_BY_ID
-from fashion.prompt_reading import read_prompt
+from fashion.reader import FashionReader
 from fashion.scorer import Detection, Scorer
 from ko_clip.encoder import PromptEncoder
 
@@ -45,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--grid", type=Path)
     asked = parser.parse_args(argv)
-    pipeline = load_pipeline(asked.checkpoint, PromptEncoder.load(asked.checkpoint / "korean"))
+    encoder = PromptEncoder.load(asked.checkpoint / "korean")
+    pipeline = load_pipeline(asked.checkpoint, encoder, reader=FashionReader())
     scorer = Scorer.load(asked.checkpoint / "scorers", "reporting")
     with asked.table.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["id"] in NAMED]
@@ -55,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in rows:
         named = NAMED[row["id"]]
         for language in ("english", "korean"):
-            texts = [completed(read_prompt(row[language]), seed).text for seed in range(SEEDS)]
-            drawn = pipeline.draw([Shot(text, seed=seed) for seed, text in enumerate(texts)], DrawSettings()).images
+            drawn = pipeline.draw([Shot(row[language], seed=seed) for seed in range(SEEDS)]).images
             color, kind = 100 * np.mean([right(named, found) for found in scorer.detect(drawn)], axis=0)
             print(f"| {row['id']} | {language} | {color:.0f} % | {kind:.0f} % |", flush=True)
             shares.append((color, kind))

@@ -140,7 +140,7 @@ class Asking:
         self._require_seen(viewer, asked)
         drawn: dict[str, object] = {}
         if isinstance(asked, Draw):
-            style = prompts.style_named(asked.style, self._styles.names())
+            style = prompts.style_named(asked.style, self._styles.names() if asked.style else ())
             drawn = {"refine": asked.refine and self._readiness.refines(), "style": style}
             drawn |= _settled_size(asked, self._source_recipe(viewer, asked), self._readiness.shapes())
         seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed
