@@ -33,6 +33,7 @@ from diffusion.training.flow import (
     scheduler_config,
 )
 from diffusion.training.latents import LatentPool
+from diffusion.training.manifest import GUIDANCE
 from diffusion.training.scene_map import SceneMap, map_loss, map_targets
 from diffusion.training.unet import UNetShape
 from fashion.captions import caption
@@ -205,13 +206,15 @@ def fresh_unet(vae: AutoencoderTiny, conditioning: TextTower) -> UNet2DCondition
 
 
 def save_sample(
-    state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: TextTower, run: Run, step: int
-) -> None:
+    state: Mapping[str, torch.Tensor], vae: AutoencoderTiny, conditioning: TextTower, run: Run, step: int,
+    guidance_scale: float = GUIDANCE,
+) -> None:  # fmt: skip
     """Write what a U-Net with these weights draws of `shown_scenes` into the run's folder."""
     shown = fresh_unet(vae, conditioning).eval()
     shown.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     shown.load_state_dict(state)
-    sample_grid(draw_shown(shown, vae, conditioning, run), run.folder / f"sample-{step:06d}.png", columns=4)
+    pictures = draw_shown(shown, vae, conditioning, run, guidance_scale=guidance_scale)
+    sample_grid(pictures, run.folder / f"sample-{step:06d}.png", columns=4)
 
 
 def unet_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -222,7 +225,7 @@ def unet_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 @torch.no_grad()
 def draw_shown(
     unet: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: TextTower, run: Run, steps: int = 12,
-    guidance_scale: float = 3.0,
+    guidance_scale: float = GUIDANCE,
 ) -> torch.Tensor:  # fmt: skip
     """Pictures (n, 3, 128, 128) of `shown_scenes`, the same noise at every look."""
     texts = [caption(scene, "en", seed=3).text for scene in shown_scenes()]

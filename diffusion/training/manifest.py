@@ -20,8 +20,9 @@ LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick; styles are no
 DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
 _TEXT = {"text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
+GUIDANCE = 3.0
 DEFAULTS: dict[str, dict[str, float]] = {
-    "base": {"steps": 8, "guidance_scale": 3.0},
+    "base": {"steps": 8, "guidance_scale": GUIDANCE},
     "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 1.25},
 }
 

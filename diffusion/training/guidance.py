@@ -1,0 +1,173 @@
+"""Distil classifier-free guidance into the base, so that one network row a step draws what two drew.
+
+In: the base that ships, its text tower, captions of the training scenes. The teacher walks guided from noise to
+pictures; at every step of its ways the student learns the guided prediction from the caption alone, and of an empty
+caption the unguided one, so that other guidance scales can still be had from two rows. Out: `checkpoints/base`, with
+the scale in its facts. No drawn picture is needed.
+Ref: Meng et al. 2023, arXiv:2210.03142, stage one, at one scale and on the teacher's own ways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+from diffusion.training.base import fresh_unet, need, open_frozen, save_sample
+from diffusion.training.blocks import component_weights
+from diffusion.training.flow import TIMESTEPS, TextTower
+from diffusion.training.manifest import GUIDANCE
+from fashion.captions import caption
+from fashion.pool import PicturePool
+from training.command import run_command
+from training.parts import FACTS_FILE, save_part, trained_part, warm_start
+from training.run import Run, add_training_options, open_run, trainer_settings
+from training.trainer import Trainer
+
+WAY = 8  # steps from noise to picture
+GROUPS = 4  # of rows, each at another step of its way: a batch holds early and late moments
+FREE = 0.15  # of the rows, how many learn the prediction without a caption
+
+
+@dataclass(frozen=True)
+class WayBatch:
+    """n moments of the teacher's ways: what the student is given and what it should say."""
+
+    noisy: torch.Tensor  # (n, c, h, w)
+    times: torch.Tensor  # (n,) in 0..1
+    hidden: torch.Tensor  # (n, 77, d), of the caption or of none
+    goal: torch.Tensor  # (n, c, h, w)
+    plain: torch.Tensor  # (n, c, h, w): the teacher's prediction with the caption, unguided
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Rows of one group on the way: where they are, and all their times."""
+
+    block: int
+    phase: int
+    x: torch.Tensor  # (rows, c, h, w)
+    times: torch.Tensor  # (rows, WAY + 1), falling from 1 to 0
+    hidden: torch.Tensor  # (rows, 77, d)
+
+
+class GuidedWays:
+    """The teacher's guided ways from noise to pictures of the pool's scenes; a step's batch is decided by the step.
+
+    Euler's steps, at times moved at random so that no moment stays unseen.
+    """
+
+    def __init__(
+        self, teacher: UNet2DConditionModel, conditioning: TextTower, pool: PicturePool, run: Run, rows: int
+    ) -> None:
+        if rows % GROUPS:
+            raise ValueError(f"a batch of {rows} does not split into {GROUPS} groups: give a multiple of {GROUPS}")
+        self._teacher, self._conditioning, self._pool, self._run = teacher.eval(), conditioning, pool, run
+        self._rows = rows // GROUPS
+        with run.autocast():
+            self._empty = conditioning.base([""])
+        needs = np.array([need(pool.scene(i)) for i in range(len(pool))])
+        self._chances = needs / needs.sum()
+        self._ways: dict[int, _Way] = {}
+
+    def batch(self, step: int) -> WayBatch:
+        """`rows` moments, and every group moved on by one step of its way."""
+        ways = [self._way(group, step) for group in range(GROUPS)]
+        x, hidden = torch.cat([way.x for way in ways]), torch.cat([way.hidden for way in ways])
+        now = torch.cat([way.times[:, way.phase] for way in ways])
+        free, plain = self._predicted(x, now, hidden)
+        guided = free + GUIDANCE * (plain - free)
+        for group, (way, flow) in enumerate(zip(ways, guided.split(self._rows), strict=True)):
+            self._ways[group] = _moved(way, flow)
+        dropped = torch.rand(len(x), generator=torch.Generator().manual_seed(step)).to(x.device) < FREE
+        hidden = torch.where(dropped.view(-1, 1, 1), self._empty.expand_as(hidden), hidden)
+        goal = torch.where(dropped.view(-1, 1, 1, 1), free, guided)
+        return WayBatch(x, now, hidden, goal, plain)
+
+    def _way(self, group: int, step: int) -> _Way:
+        """The group's way at a step; walked again from its noise where a resumed run has not kept it."""
+        block, phase = divmod(step + group * WAY // GROUPS, WAY)
+        way = self._ways.get(group)
+        if way is None or (way.block, way.phase) != (block, phase):
+            way = self._begun(group, block)
+            while way.phase < phase:
+                free, plain = self._predicted(way.x, way.times[:, way.phase], way.hidden)
+                way = _moved(way, free + GUIDANCE * (plain - free))
+        return way
+
+    def _begun(self, group: int, block: int) -> _Way:
+        rng = np.random.default_rng((53, group, block))
+        indexes = rng.choice(len(self._pool), self._rows, p=self._chances)
+        seeds = rng.integers(0, 2**31, self._rows)
+        texts = [caption(self._pool.scene(int(i)), "en", seed=int(s)).text for i, s in zip(indexes, seeds, strict=True)]
+        config = self._teacher.config
+        shape = (self._rows, config["in_channels"], config["sample_size"], config["sample_size"])
+        generator = torch.Generator().manual_seed(int(seeds[0]))
+        noise = torch.randn(shape, generator=generator).to(self._run.device, memory_format=self._run.memory_format)
+        moved = torch.rand((self._rows, 1), generator=generator) - 0.5
+        times = ((WAY - torch.arange(WAY + 1)) + moved) / WAY
+        times[:, 0], times[:, -1] = 1.0, 0.0
+        with self._run.autocast():
+            hidden = self._conditioning.base(texts)
+        return _Way(block, 0, noise, times.to(noise.device), hidden)
+
+    @torch.no_grad()
+    def _predicted(
+        self, x: torch.Tensor, times: torch.Tensor, hidden: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The teacher's predictions without and with the captions, both (n, c, h, w)."""
+        both = torch.cat([self._empty.expand_as(hidden), hidden])
+        with self._run.autocast():
+            said = self._teacher(torch.cat([x, x]), torch.cat([times, times]) * TIMESTEPS, both).sample.float()
+        free, plain = said.chunk(2)
+        return free, plain
+
+
+def _moved(way: _Way, flow: torch.Tensor) -> _Way:
+    now, then = way.times[:, way.phase], way.times[:, way.phase + 1]
+    return replace(way, phase=way.phase + 1, x=way.x + (then - now).view(-1, 1, 1, 1) * flow)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m diffusion.training.guidance", description=__doc__)
+    add_training_options(parser, steps=1600, batch=16, learning_rate=1e-3)
+    parser.set_defaults(ema=0.98)  # a leg is short
+    options = parser.parse_args(argv)
+    facts_file = options.checkpoints / "base" / FACTS_FILE
+    trained_part(facts_file.parent, "python -m diffusion.training.base")
+    facts = json.loads(facts_file.read_text(encoding="utf-8"))
+    run = open_run(options, f"guidance-{facts['step']}", part="base")  # a state belongs to one base
+    vae, conditioning = open_frozen(options.checkpoints, run)
+    unet = fresh_unet(vae, conditioning)
+    warm_start(unet, run)
+    unet.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
+    teacher = copy.deepcopy(unet).requires_grad_(False)
+    ways = GuidedWays(teacher, conditioning, PicturePool(options.pool, options.pictures), run, options.batch)
+    weights = component_weights(vae)
+
+    def step_losses(step: int) -> Mapping[str, torch.Tensor]:
+        batch = ways.batch(step)
+        with run.autocast():
+            said = unet(batch.noisy, batch.times * TIMESTEPS, batch.hidden).sample.float()
+        wrong, before = ((weights * (each - batch.goal).square()).mean() for each in (said, batch.plain))
+        return {"loss": wrong, "share": wrong / before}
+
+    def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
+        save_sample(average, vae, conditioning, run, step, guidance_scale=1.0)
+
+    settings = replace(trainer_settings(options), warmup=20, cooldown=0.5, log_every=10)
+    trainer = Trainer(unet, step_losses, settings, run.folder, on_sample=on_sample)
+    result = trainer.run()
+    unet.load_state_dict(result.average)
+    save_part(unet, run.part, step=facts["step"], facts={**facts, "guidance": GUIDANCE, "distilled": result.step})
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
