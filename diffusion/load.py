@@ -235,6 +235,9 @@ def _checkpoint_id(spec: CheckpointSpec, unets: Mapping[str, str] | None = None)
 
 
 def _unreported(defaults: StageDefaults) -> dict[str, object]:
-    """What a stage does by default and no recipe tells; where another strength changes the colour fix, its own too."""
+    """What a stage does by default and no recipe tells; where another strength changes the colour fix, its own too, and
+    guidance that was distilled where it was: checkpoints without keep the id that they had before there was any.
+    """
     reported = REPORTED - {"strength"} if defaults.color_fix else REPORTED
+    reported = reported if defaults.distilled_guidance != 1.0 else reported | {"distilled_guidance"}
     return {name: value for name, value in asdict(defaults).items() if name not in reported}

@@ -99,6 +99,11 @@ class TwoStagePipeline:
         return make_plan(self.stages, DrawSettings(), vary=False).settings()
 
     @property
+    def row_guidance(self) -> float:
+        """The guidance scale at which the base takes one row of its network a step, not two."""
+        return self.stages["base"].own_guidance
+
+    @property
     def upscale(self) -> float:
         """How much larger a refined picture's side is than the base's; 1 without a refiner."""
         return self.stages["refiner"].size / self.stages["base"].size if "refiner" in self.stages else 1.0
@@ -210,7 +215,9 @@ class TwoStagePipeline:
         stage = self.stages["base"]
         if not stage.is_pooled:
             hidden = self.text_encoder.base(texts).detach()  # (texts, 77, d)
-            return Conditioning(hidden[positive], hidden[negative])
+            some = stage.own_guidance != 1.0 and any(texts[i] for i in negative)
+            empty = self.text_encoder.base([""]).detach().expand_as(hidden[positive]) if some else None
+            return Conditioning(hidden[positive], hidden[negative], empty=empty)
         # its heads were checked when the checkpoint was opened
         encoder: PooledTextEncoder = cast("PooledTextEncoder", self.text_encoder)
         hidden, pooled = (each.detach() for each in encoder.base_pooled(texts))

@@ -11,6 +11,7 @@ from diffusion.distilled import is_distilled
 from diffusion.reading import DrawWarning
 from diffusion.request import DrawSettings
 from diffusion.schedulers import (
+    Schedule,
     build_scheduler,
     default_scheduler,
     make_schedule,
@@ -82,10 +83,10 @@ class Plan:
     def size_of(self, stage: Stage) -> PictureSize:
         return self.size if stage.role == "base" else self.refined_size
 
-    def step_work(self, stage: Stage, pictures: int, guided: bool) -> float:
-        """Work of one step: U-Net parameters × latent cells × pictures (twice with guidance)."""
+    def step_work(self, stage: Stage, rows: int) -> float:
+        """Work of one step: U-Net parameters × latent cells × rows of the network (see `Stage.rows`)."""
         cells = self.size_of(stage).cells(stage.factor)
-        return stage.unet_parameters * cells.pixels * pictures * (2 if guided else 1)
+        return stage.unet_parameters * cells.pixels * rows
 
     def decode_work(self, stage: Stage, pictures: int) -> float:
         """Work of decoding: decoder parameters × pixels, most of its layers being at the full size."""
@@ -94,25 +95,26 @@ class Plan:
     def work(self, stages: Mapping[str, Stage], pictures: int) -> dict[str, float]:
         """All the work of this plan by part."""
         parts: dict[str, float] = {}
-        for role, guided in self.guided(stages).items():
-            parts[role] = sum(self.step_work(stages[role], pictures, each) for each in guided)
+        for role, schedule in self.schedules(stages).items():
+            stage = stages[role]
+            parts[role] = self.step_work(stage, pictures * sum(stage.rows(schedule, self.scale(role))))
             parts[f"{role} decode"] = self.decode_work(stages[role], pictures)
         return parts
 
-    def guided(self, stages: Mapping[str, Stage]) -> dict[str, list[bool]]:
-        """Which steps of each stage use guidance."""
+    def schedules(self, stages: Mapping[str, Stage]) -> dict[str, Schedule]:
+        """Every stage's steps."""
         found = {}
         for role, steps in self.steps().items():
             name, strength = self.scheduler, self.strength
             if role == "refiner":
                 name, strength = self.refiner_scheduler, self.refine_strength
-            schedule = make_schedule(stages[role].scheduler, name, steps, strength)
-            found[role] = stages[role].guided_steps(schedule, self.scale(role))
+            found[role] = make_schedule(stages[role].scheduler, name, steps, strength)
         return found
 
     def guidance(self, stages: Mapping[str, Stage]) -> dict[str, float]:
         """The scale of each stage that guides any step: where none does, a negative prompt does nothing."""
-        return {role: self.scale(role) for role, guided in self.guided(stages).items() if any(guided)}
+        scales = {role: (self.scale(role), schedule) for role, schedule in self.schedules(stages).items()}
+        return {role: scale for role, (scale, steps) in scales.items() if any(stages[role].guided_steps(steps, scale))}
 
     def scale(self, role: str) -> float:
         return self.guidance_scale if role == "base" else self.refiner_guidance

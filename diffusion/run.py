@@ -57,10 +57,10 @@ class StageRun:
 
     def watch(self, stage: Stage, schedule: Schedule, guidance: float) -> Watch:
         """What to call after each step: tells of it, asks whether to go on."""
-        guided = stage.guided_steps(schedule, guidance)
+        rows = stage.rows(schedule, guidance)
 
         def watch(i: int, before: torch.Tensor, output: torch.Tensor) -> None:
-            left = self.clock.done(stage.role, self.plan.step_work(stage, len(before), guided[i]))
+            left = self.clock.done(stage.role, self.plan.step_work(stage, len(before) * rows[i]))
             if self.on_step is not None:
                 preview = _Preview(stage, schedule, i, before, output)
                 self.on_step(Progress(stage.role, i + 1, len(schedule), left, preview))

@@ -33,7 +33,8 @@ class StageDefaults:
     on (Kynkäänniemi et al. 2024, arXiv:2404.07724); outside, half the work. `quality_prompt`: added to a refiner's
     prompts. `negative_aesthetic`: the score that a refiner is told for the unwanted side of guidance (6.0 for the
     wanted one). `color_fix`: pixels of a refined picture; what is broader than a Gaussian of that deviation stays as
-    the base drew it (0: nothing is held).
+    the base drew it (0: nothing is held). `distilled_guidance`: the scale that one row of the U-Net draws by, because
+    its guidance was distilled into it (1.0: none was); other scales and negative prompts cost more rows.
     """
 
     steps: int | None = None
@@ -43,10 +44,12 @@ class StageDefaults:
     quality_prompt: str = ""
     negative_aesthetic: float = 6.0
     color_fix: float = 0.0
+    distilled_guidance: float = 1.0
 
     def __post_init__(self) -> None:
         numbers = {"steps": self.steps, "guidance_scale": self.guidance_scale, "strength": self.strength,
-                   "negative_aesthetic": self.negative_aesthetic, "color_fix": self.color_fix}  # fmt: skip
+                   "negative_aesthetic": self.negative_aesthetic, "color_fix": self.color_fix,
+                   "distilled_guidance": self.distilled_guidance}  # fmt: skip
         for name, value in numbers.items():
             if not isinstance(value, int | float) and not (value is None and name in ("steps", "strength")):
                 raise ValueError(f"{name} is {value!r}: give a number")
@@ -55,6 +58,8 @@ class StageDefaults:
             raise ValueError(f"guidance_interval is {self.guidance_interval}: give two levels from 0 to 1, low first")
         if self.color_fix < 0:
             raise ValueError(f"color_fix is {self.color_fix}: give pixels, 0 or more")
+        if self.distilled_guidance < 1:
+            raise ValueError(f"distilled_guidance is {self.distilled_guidance}: give a scale of 1 or more")
 
 
 @dataclass(frozen=True)

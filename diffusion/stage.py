@@ -7,7 +7,7 @@ chosen dtype: noise, guidance and the solver stay in float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,12 +29,22 @@ AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
 @dataclass(frozen=True)
 class Conditioning:
-    """The input of cross-attention: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p)."""
+    """The input of cross-attention: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p).
+
+    `empty`: hidden states of no text, where some row's negative prompt is another one: a stage with distilled guidance
+    asks for them.
+    """
 
     hidden: torch.Tensor
     negative: torch.Tensor
     pooled: torch.Tensor | None = None
     negative_pooled: torch.Tensor | None = None
+    empty: torch.Tensor | None = None
+
+    def picked(self, rows: slice) -> Conditioning:
+        """Some of the rows."""
+        parts = (None if each is None else each[rows] for each in (self.pooled, self.negative_pooled, self.empty))
+        return Conditioning(self.hidden[rows], self.negative[rows], *parts)
 
 
 # Called after each step: step (0-based), latents before it, the network's output.
@@ -71,6 +81,10 @@ class Stage:
         self.zeros_for_empty = zeros_for_empty  # an empty negative prompt is zeros, not the text encoder's answer to ""
         self.is_pooled = unet.config.get("addition_embed_type") == "text_time"
         self.told_width = int(unet.config.get("time_cond_proj_dim") or 0)  # of the guidance that an LCM is told
+        self.own_guidance = defaults.distilled_guidance  # the scale of one row
+        if self.own_guidance != 1.0 and (self.is_pooled or self.told_width):
+            raise ValueError(f"the {role} has distilled_guidance {self.own_guidance}: only a U-Net that is told hidden "
+                             "states alone can have it, leave it out")  # fmt: skip
         widths = vae.config.get("block_out_channels") or vae.config["encoder_block_out_channels"]
         self.factor = 2 ** (len(widths) - 1)
         self.size = size or int(unet.config["sample_size"]) * self.factor
@@ -171,22 +185,50 @@ class Stage:
         self, latents: torch.Tensor, schedule: Schedule, i: int, conditioning: Conditioning, guidance: float
     ) -> torch.Tensor:
         """The network's output before step i, guided where the stage guides; row by row."""
-        guided = self.guided_steps(schedule, guidance)[i]
+        scale = self._scales(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):
-            x, hidden, pooled = latents[part], conditioning.hidden[part], _rows(conditioning.pooled, part)
-            if guided:  # both halves in one call: the second costs little more
-                x, hidden = torch.cat([x, x]), torch.cat([conditioning.negative[part], hidden])
-                if pooled is not None:
-                    assert conditioning.negative_pooled is not None
-                    pooled = torch.cat([conditioning.negative_pooled[part], pooled])
+            rows_of = conditioning.picked(part)
+            texts, pooled = self._texts(rows_of, scale), rows_of.pooled
+            if len(texts) > 1 and pooled is not None:
+                assert rows_of.negative_pooled is not None
+                pooled = torch.cat([rows_of.negative_pooled, pooled])
+            x = torch.cat([latents[part]] * len(texts))  # all in one call: the second costs little more
             told = guidance_embedding(guidance, self.told_width, len(x)) if self.told_width else None
-            output = self._call(x, schedule.timesteps[i], hidden, pooled, guided, told)
-            if guided:
-                negative, positive = output.chunk(2)
-                output = negative + guidance * (positive - negative)
-            rows.append(output)
+            output = self._call(x, schedule.timesteps[i], torch.cat(texts), pooled, len(texts) > 1, told)
+            rows.append(self._guided(output.chunk(len(texts)), scale))
         return torch.cat(rows)
+
+    def rows(self, schedule: Schedule, guidance: float) -> list[int]:
+        """Rows of the network that each step takes for a picture without a negative prompt."""
+        return [1 if scale == self.own_guidance else 2 for scale in self._scales(schedule, guidance)]
+
+    def _scales(self, schedule: Schedule, guidance: float) -> list[float]:
+        """The scale of each step, 1 where none is used."""
+        return [guidance if guided else 1.0 for guided in self.guided_steps(schedule, guidance)]
+
+    def _texts(self, told: Conditioning, scale: float) -> list[torch.Tensor]:
+        """The hidden states that a step at this scale asks the network about: the prompts, before them what guidance
+        leads away from, and after them no text, where guidance is distilled and leads away from more than that.
+        """
+        if self.own_guidance != 1.0 and told.empty is not None:
+            return [told.empty, told.hidden] if scale == 1.0 else [told.negative, told.hidden, told.empty]
+        return [told.hidden] if scale == self.own_guidance else [told.negative, told.hidden]
+
+    def _guided(self, outputs: Sequence[torch.Tensor], scale: float) -> torch.Tensor:
+        """Classifier-free guidance (arXiv:2207.12598) of what the network said of `_texts`.
+
+        With guidance g distilled into it, the network says v(c) = e + g·(p - e) of a prompt c, where p and e are the
+        predictions with the prompt and without any; v of no text is e. Solved for p, guidance by s away from n is
+        v(n) + s/g·(v(c) - v(n)) + (1 - 1/g)·(e - v(n)). Without g it is n + s·(p - n).
+        """
+        if len(outputs) == 1:
+            return outputs[0]
+        negative, positive = outputs[:2]
+        guided = negative + scale / self.own_guidance * (positive - negative)
+        if len(outputs) > 2:
+            guided = guided + (1 - 1 / self.own_guidance) * (outputs[2] - negative)
+        return guided
 
     def _call(
         self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool,
@@ -252,7 +294,3 @@ def _each(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, chec
         done.append(work(row))
         check()
     return done
-
-
-def _rows(pooled: torch.Tensor | None, part: slice) -> torch.Tensor | None:
-    return None if pooled is None else pooled[part]

@@ -98,6 +98,7 @@ class FakePipeline:
         self.batches: list[list[Shot]] = []
         self.settings: list[DrawSettings] = []
         self.edits: list[list[EditShot]] = []
+        self.row_guidance = 1.0
         self._gates: deque[threading.Event] = deque()
 
     def gate(self) -> threading.Event:

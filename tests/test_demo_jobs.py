@@ -269,6 +269,21 @@ def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio)
     worker.close()
 
 
+def test_pictures_of_one_row_each_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
+    studio.pipeline.row_guidance = 3.0  # distilled, and what is drawn where nobody asks for another
+    for asked in ({}, {"guidance_scale": 1.0}, {"negative_prompt": "흐림"}):
+        for _ in range(9):
+            studio.person().draw("원피스", n=2, **asked)
+    worker = fake_worker(studio.settings, studio.pipeline)
+    worker._open()
+    while worker.work_once():
+        pass
+    first = {(settings.guidance_scale, batch[0].negative_prompt): len(batch) for batch, settings in zip(
+        reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
+    assert first == {(None, ""): 16, (1.0, ""): 8, (None, "흐림"): 8}
+    worker.close()
+
+
 def test_what_was_drawn_is_stored_while_the_next_is_drawn(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     stored, finish = threading.Event(), Finisher.finish
     monkeypatch.setattr(Finisher, "finish", lambda *given: (stored.wait(60), finish(*given)))

@@ -101,11 +101,12 @@ class JobQueue:
         self._database, self._settings, self.worker = database, settings, worker
         self._relay, self._weights = relay or NoRelay(), weights
         self.usual_guidance: float | None = None  # of the checkpoint, once it is known
+        self.row_guidance = 1.0  # at which a picture takes one row of its network, not two
         self._took = False  # whether the last claim had jobs: then more wait, as a rule, and nobody looks first
 
     def claim(self) -> list[Generation]:
-        """Take the next batch: same batch key, at most `batch` pictures, twice as many of those without guidance (a
-        guided one takes two rows of the network); empty when nothing waits.
+        """Take the next batch: same batch key, at most `batch` pictures, twice as many of those that take one row of
+        the network each (other scales than its own and negative prompts take more); empty when nothing waits.
         """
         if not self._took and not self.any_waits():
             return []
@@ -132,7 +133,9 @@ class JobQueue:
 
     def _most_pictures(self, head: Generation) -> int:
         scale = head.spec.get("guidance_scale") or self.usual_guidance
-        return self._settings.batch * (1 if scale is None or scale > 1 else 2)
+        away = self.row_guidance > 1 and head.spec.get("negative_prompt")
+        one_row = scale is not None and max(scale, 1.0) == self.row_guidance and not away
+        return self._settings.batch * (2 if one_row else 1)
 
     def any_waits(self) -> bool:
         """Whether any job waits that this worker would begin: a look without taking turns with writers."""

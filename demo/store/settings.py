@@ -78,7 +78,7 @@ class Settings(BaseModel):
     first_page_likes: int = _setting(
         1, "Likes of other people that bring a public picture to everybody's first page; 0: every one, at once."
     )
-    batch: int = _setting(8, "Pictures drawn in one batch (jobs of the same shape); twice as many without guidance.")
+    batch: int = _setting(8, "Pictures in one batch (jobs of the same shape); twice as many at one network row each.")
     streams: int = _setting(512, "Event streams at once; beyond it 503 and polling.")
     connections: int = _setting(1024, "Connections at once; beyond it those that wait for their client are closed.")
     connections_per_address: int = _setting(256, "The same for one address (not behind PROXIES); 0: not bounded.")

@@ -61,6 +61,9 @@ class Pipeline(Protocol):
     @property
     def default_settings(self) -> DrawSettings: ...
 
+    @property
+    def row_guidance(self) -> float: ...
+
     def style_cards(self) -> list[StyleCard]: ...
 
     def draw(
@@ -85,6 +88,7 @@ class DrawRunner:
         return {
             "checkpoint_id": self.pipeline.checkpoint_id,
             "defaults": {each.name: getattr(defaults, each.name) for each in fields(defaults)},
+            "row_guidance": self.pipeline.row_guidance,
             "styles": [
                 {name: getattr(card, name) for name in ("name", "sha256", "trigger", "example", "base")}
                 for card in self.pipeline.style_cards()

@@ -177,6 +177,7 @@ class Worker:
         facts["drafts"] = draws_drafts(self._settings, facts) and self._desk.open()
         usual = cast("dict[str, float | None]", facts.get("defaults", {}))
         self._queue.usual_guidance = usual.get("guidance_scale")
+        self._queue.row_guidance = cast("float", facts.get("row_guidance", 1.0))
         self._publish("ready", facts)
         logger.info("checkpoint %s is open", facts.get("checkpoint_id"))
         return True

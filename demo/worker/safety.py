@@ -57,6 +57,10 @@ class CheckedPipeline:
     def default_settings(self) -> DrawSettings:
         return self._pipeline.default_settings
 
+    @property
+    def row_guidance(self) -> float:
+        return self._pipeline.row_guidance
+
     def style_cards(self) -> list[StyleCard]:
         return self._pipeline.style_cards()
 

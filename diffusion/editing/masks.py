@@ -35,7 +35,7 @@ def difference_maps(
     latents, n = at(clean, noise, schedule.level(place)), len(clean)
     both = _joined(source, target)
     with stage.by_torch(), watched(stage.unet) as seen:
-        output = stage.predict(torch.cat([latents, latents]), schedule, place, both, 1.0)
+        output = stage.predict(torch.cat([latents, latents]), schedule, place, both, stage.own_guidance)
     predicted = (output[n:] - output[:n]).norm(dim=1)  # (n, h, w)
     side = predicted.shape[-1]
     fine = [cells for cells in seen.maps if cells.shape[1] >= (side // 2**FINE) ** 2]

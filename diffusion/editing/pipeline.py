@@ -134,8 +134,8 @@ def _encoded(pipeline: TwoStagePipeline, edits: Sequence[EditShot], plan: Plan) 
     """The conditioning of all sources and of all targets, each text encoded once."""
     n = len(edits)
     both = pipeline.encode([*(each.before() for each in edits), *(each.target() for each in edits)], plan)
-    return {role: _rows(each, slice(n)) for role, each in both.items()}, {
-        role: _rows(each, slice(n, None)) for role, each in both.items()
+    return {role: each.picked(slice(n)) for role, each in both.items()}, {
+        role: each.picked(slice(n, None)) for role, each in both.items()
     }
 
 
@@ -218,8 +218,3 @@ def _edit_facts(each: EditShot, how: EditSettings) -> dict[str, object]:
     """What a recipe says of an edit beside its target."""
     texts = {"source_prompt": each.source_prompt, "source_seed": each.source_seed, "whole": each.whole}
     return texts | {"keep": how.keep, "method": how.method, "strength": how.strength}
-
-
-def _rows(conditioning: Conditioning, part: slice) -> Conditioning:
-    pooled = (None if each is None else each[part] for each in (conditioning.pooled, conditioning.negative_pooled))
-    return Conditioning(conditioning.hidden[part], conditioning.negative[part], *pooled)

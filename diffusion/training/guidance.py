@@ -23,7 +23,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusion.training.base import fresh_unet, need, open_frozen, save_sample
 from diffusion.training.blocks import component_weights
 from diffusion.training.flow import TIMESTEPS, TextTower
-from diffusion.training.manifest import GUIDANCE
+from diffusion.training.manifest import GUIDANCE, is_distilled
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from training.command import run_command
@@ -143,6 +143,8 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
+    if is_distilled(options.checkpoints):
+        raise ValueError("the base draws guided in one row already: train it further first (diffusion.training.base)")
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     run = open_run(options, f"guidance-{facts['step']}", part="base")  # a state belongs to one base
     vae, conditioning = open_frozen(options.checkpoints, run)

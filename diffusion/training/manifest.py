@@ -15,6 +15,7 @@ from typing import cast
 from diffusion.load import STYLES
 from diffusion.weights import read_json
 from training.command import run_command
+from training.parts import FACTS_FILE
 
 LARGEST_FOLDER = 48_000_000  # bytes, so that a clone stays quick; styles are not counted
 DOMAIN = "fashion"  # what it draws, and so whose reader its prompts go through
@@ -25,6 +26,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "base": {"steps": 8, "guidance_scale": GUIDANCE},
     "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 1.25},
 }
+DISTILLED: dict[str, float] = {"steps": 4, "distilled_guidance": GUIDANCE}  # of the base, in place of DEFAULTS
 
 
 def manifest(folder: Path) -> dict[str, object]:
@@ -61,8 +63,15 @@ def _stage(folder: Path, role: str) -> dict[str, object]:
     levels = cast("list[int]", read_json(folder / vae / "config.json")["decoder_block_out_channels"])
     cells = cast("int", read_json(folder / role / "config.json")["sample_size"])
     size = cells * 2 ** (len(levels) - 1)
+    defaults = DEFAULTS[role] | (DISTILLED if role == "base" and is_distilled(folder) else {})
     return {"unet": role, "vae": vae, **_TEXT, "scheduler": f"{role}/scheduler", "size": size,
-            "defaults": DEFAULTS[role]}  # fmt: skip
+            "defaults": defaults}  # fmt: skip
+
+
+def is_distilled(folder: Path) -> bool:
+    """Whether the base of a checkpoint folder has its guidance distilled (`diffusion.training.guidance`)."""
+    facts = folder / "base" / FACTS_FILE
+    return facts.exists() and "guidance" in read_json(facts)
 
 
 def main(argv: list[str] | None = None) -> None:

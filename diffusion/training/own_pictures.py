@@ -41,13 +41,15 @@ class OwnBatch:
 class OwnPictures:
     """`count` pictures of one base; its mark is in the file's name, so another base draws its own.
 
-    `enlarge`: the base's pictures (n, 3, h, w) to a refiner's scaled latents. Batches start at times of `span`.
+    `guidance`: the scale at which the base is asked twice a step (1: once, its guidance is distilled). `enlarge`: the
+    base's pictures (n, 3, h, w) to a refiner's scaled latents. Batches start at times of `span`.
     """
 
     def __init__(
         self, base: UNet2DConditionModel, vae: AutoencoderTiny, conditioning: TextTower, pool: PicturePool, run: Run,
-        count: int, span: tuple[float, float], enlarge: Callable[[torch.Tensor], torch.Tensor],
+        count: int, span: tuple[float, float], enlarge: Callable[[torch.Tensor], torch.Tensor], guidance: float,
     ) -> None:  # fmt: skip
+        self._guidance = guidance
         self._base, self._vae, self._conditioning, self._enlarge = base, vae, conditioning, enlarge
         self._pool, self._run, self._span = pool, run, span
         self.count = min(count, len(pool))
@@ -93,8 +95,7 @@ class OwnPictures:
             with self._run.autocast():
                 return self._base(x, times * TIMESTEPS, hidden if guided else empty).sample.float()
 
-        usual = DEFAULTS["base"]  # as the pipeline draws
-        latents = euler_sample(predict, noise, int(usual["steps"]), usual["guidance_scale"])
+        latents = euler_sample(predict, noise, int(DEFAULTS["base"]["steps"]), self._guidance)
         with self._run.autocast():
             pictures = self._vae.decoder(latents / self._vae.config["scaling_factor"]).clamp(-1, 1).float()
             return self._enlarge(pictures).half().cpu().contiguous()

@@ -34,6 +34,7 @@ from diffusion.training.blocks import component_weights
 from diffusion.training.critic import Critic, UNetWithCritic
 from diffusion.training.flow import TIMESTEPS, TextTower, euler_sample, scheduler_config
 from diffusion.training.latents import Enlarger, LatentPool, weights_mark
+from diffusion.training.manifest import GUIDANCE, is_distilled
 from diffusion.training.own_pictures import OwnPictures
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
@@ -270,7 +271,9 @@ def main(argv: list[str] | None = None) -> None:
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
     judges = None
     if reading is not None:
-        own = OwnPictures(base, vae, conditioning, pool, run, options.own, (LOWEST_START, USUAL_START), outputs.enlarge)
+        guidance = 1.0 if is_distilled(options.checkpoints) else GUIDANCE
+        span = (LOWEST_START, USUAL_START)
+        own = OwnPictures(base, vae, conditioning, pool, run, options.own, span, outputs.enlarge, guidance)
         critic = learner.critic if isinstance(learner, UNetWithCritic) else None
         judges = Judges(reading, own, options.reward, critic, options.critic)
     losses = RefinerLosses(unet, lesson, conditioning, component_weights(refiner_vae), run, options.batch, judges)

@@ -23,7 +23,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
 from diffusion.training.flow import TIMESTEPS, TextTower
-from diffusion.training.manifest import DEFAULTS
+from diffusion.training.manifest import GUIDANCE, is_distilled
 from diffusion.training.reading import SteeringReader
 from fashion.scene import Scene
 from training.command import run_command
@@ -34,7 +34,6 @@ from training.trainer import Trainer
 WAY = 5  # steps from noise to picture
 MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest
 LOOKS = 2  # of them at each training step
-GUIDANCE = DEFAULTS["base"]["guidance_scale"]  # as the pipeline draws
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
 
 
@@ -86,6 +85,8 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
+    if is_distilled(options.checkpoints):
+        raise ValueError("the base draws guided in one row: train it further first (python -m diffusion.training.base)")
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     run = open_run(options, f"reward-{facts['step']}", part="base")  # a state belongs to one base
     vae, conditioning = open_frozen(options.checkpoints, run)
