@@ -7,7 +7,7 @@ chosen dtype: noise, guidance and the solver stay in float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +53,36 @@ Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
 Between = Callable[[int, torch.Tensor], torch.Tensor]
 # Called after each picture that the autoencoder encodes or decodes: it may raise.
 Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The rows of one call of the network: of the pictures `away` what guidance leads away from, of all of them their
+    prompts, of those `untold` no text. `away` and `untold` are places among the pictures, rising.
+    """
+
+    hidden: torch.Tensor  # (rows, 77, d)
+    pooled: torch.Tensor | None  # (rows, p)
+    away: torch.Tensor
+    untold: torch.Tensor
+
+    def guided(self, output: torch.Tensor, scale: float, own: float) -> torch.Tensor:
+        """Classifier-free guidance (arXiv:2207.12598) of what the network said, a row a picture.
+
+        With guidance g (`own`) distilled into it, the network says v(c) = e + g·(p - e) of a prompt c, where p and e
+        are the predictions with the prompt and without any; of no text it says e. Solved for p, guidance by s away from
+        n is v(n) + s/g·(v(c) - v(n)) + (1 - 1/g)·(e - v(n)). Without g it is n + s·(p - n).
+        """
+        pictures = len(output) - len(self.away) - len(self.untold)
+        negative, guided, free = output.split([len(self.away), pictures, len(self.untold)])
+        if not len(self.away):
+            return guided
+        guided = guided.clone()
+        guided[self.away] = negative + scale / own * (guided[self.away] - negative)
+        if len(self.untold):
+            led = negative[torch.searchsorted(self.away, self.untold)]
+            guided[self.untold] += (1 - 1 / own) * (free - led)
+        return guided
 
 
 class BrokenPicture(ValueError):
@@ -188,15 +218,12 @@ class Stage:
         scale = self._scales(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):
-            rows_of = conditioning.picked(part)
-            texts, pooled = self._texts(rows_of, scale), rows_of.pooled
-            if len(texts) > 1 and pooled is not None:
-                assert rows_of.negative_pooled is not None
-                pooled = torch.cat([rows_of.negative_pooled, pooled])
-            x = torch.cat([latents[part]] * len(texts))  # all in one call: the second costs little more
+            asked = self._asked(conditioning.picked(part), scale)
+            x = latents[part]
+            x = torch.cat([x[asked.away], x, x[asked.untold]])  # all in one call: further rows cost less than the first
             told = guidance_embedding(guidance, self.told_width, len(x)) if self.told_width else None
-            output = self._call(x, schedule.timesteps[i], torch.cat(texts), pooled, len(texts) > 1, told)
-            rows.append(self._guided(output.chunk(len(texts)), scale))
+            output = self._call(x, schedule.timesteps[i], asked.hidden, asked.pooled, len(asked.away) > 0, told)
+            rows.append(asked.guided(output, scale, self.own_guidance))
         return torch.cat(rows)
 
     def rows(self, schedule: Schedule, guidance: float) -> list[int]:
@@ -207,28 +234,25 @@ class Stage:
         """The scale of each step, 1 where none is used."""
         return [guidance if guided else 1.0 for guided in self.guided_steps(schedule, guidance)]
 
-    def _texts(self, told: Conditioning, scale: float) -> list[torch.Tensor]:
-        """The hidden states that a step at this scale asks the network about: the prompts, before them what guidance
-        leads away from, and after them no text, where guidance is distilled and leads away from more than that.
+    def _asked(self, told: Conditioning, scale: float) -> _Asked:
+        """What a step at this scale asks the network. Where guidance is distilled, a row at that scale is one question,
+        but for one with a negative prompt.
         """
+        negative, every = told.negative, torch.arange(len(told.hidden))
+        away = every if scale != self.own_guidance else every[:0]
+        untold = every[:0]
         if self.own_guidance != 1.0 and told.empty is not None:
-            return [told.empty, told.hidden] if scale == 1.0 else [told.negative, told.hidden, told.empty]
-        return [told.hidden] if scale == self.own_guidance else [told.negative, told.hidden]
-
-    def _guided(self, outputs: Sequence[torch.Tensor], scale: float) -> torch.Tensor:
-        """Classifier-free guidance (arXiv:2207.12598) of what the network said of `_texts`.
-
-        With guidance g distilled into it, the network says v(c) = e + g·(p - e) of a prompt c, where p and e are the
-        predictions with the prompt and without any; v of no text is e. Solved for p, guidance by s away from n is
-        v(n) + s/g·(v(c) - v(n)) + (1 - 1/g)·(e - v(n)). Without g it is n + s·(p - n).
-        """
-        if len(outputs) == 1:
-            return outputs[0]
-        negative, positive = outputs[:2]
-        guided = negative + scale / self.own_guidance * (positive - negative)
-        if len(outputs) > 2:
-            guided = guided + (1 - 1 / self.own_guidance) * (outputs[2] - negative)
-        return guided
+            other = (negative != told.empty).flatten(1).any(dim=1).nonzero()[:, 0].cpu()
+            if scale == 1.0:
+                negative = told.empty  # nothing is led away from
+            else:
+                untold, away = other, away if len(away) else other
+        texts = torch.cat([negative[away], told.hidden, *([told.empty[untold]] if told.empty is not None else [])])
+        pooled = told.pooled
+        if pooled is not None and len(away):
+            assert told.negative_pooled is not None
+            pooled = torch.cat([told.negative_pooled, pooled])
+        return _Asked(texts, pooled, away, untold)
 
     def _call(
         self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool,

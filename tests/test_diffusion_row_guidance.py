@@ -50,18 +50,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("scale", "negative", "rows"), [
-    (3.0, "", 1), (5.0, "", 2), (1.0, "", 2), (3.0, "흐림", 3), (5.0, "dull", 3), (1.0, "dull", 2),
+    (3.0, "", 2), (5.0, "", 4), (1.0, "", 4), (3.0, "dull", 4), (5.0, "dull", 5), (1.0, "dull", 4),
 ])  # fmt: skip
 def test_every_scale_and_negative_prompt_draws_what_plain_guidance_draws(
     folder: Path, scale: float, negative: str, rows: int
 ) -> None:
     settings = DrawSettings(steps=3, guidance_scale=scale, refine=False)
-    shots = [Shot("a red dress", negative, seed=4), Shot("파란 코트", "", seed=5)]
+    shots = [Shot("파란 코트", "", seed=5), Shot("a red dress", negative, seed=4)]  # one of them leads away
     plain = load_pipeline(folder, dtype="float32").draw(shots, settings).images
     pipeline = load_pipeline(folder, dtype="float32")
     engine = distilled(pipeline)
     drawn = pipeline.draw(shots, settings).images
-    assert engine.rows == [rows * len(shots)] * 3
+    assert engine.rows == [rows] * 3
     for one, other in zip(plain, drawn, strict=True):
         assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1
 
@@ -114,7 +114,9 @@ def test_an_edit_finds_the_same_part_and_draws_in_one_row(folder: Path) -> None:
 def test_a_style_learns_the_unguided_prediction(folder: Path) -> None:
     base = open_base(folder)
     texts = base.condition(["a red dress", ""])
-    noisy = torch.randn((2, *base.stage.latent_shape(PictureSize.square(base.stage.size))), generator=torch.Generator().manual_seed(1))
+    noisy = torch.randn(
+        (2, *base.stage.latent_shape(PictureSize.square(base.stage.size))), generator=torch.Generator().manual_seed(1)
+    )
     times = torch.full((2,), 400.0)
     with torch.no_grad():
         said = base.predict(noisy, times, texts)

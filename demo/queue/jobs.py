@@ -106,7 +106,7 @@ class JobQueue:
 
     def claim(self) -> list[Generation]:
         """Take the next batch: same batch key, at most `batch` pictures, twice as many of those that take one row of
-        the network each (other scales than its own and negative prompts take more); empty when nothing waits.
+        the network each (guidance scales other than its own take two); empty when nothing waits.
         """
         if not self._took and not self.any_waits():
             return []
@@ -133,8 +133,7 @@ class JobQueue:
 
     def _most_pictures(self, head: Generation) -> int:
         scale = head.spec.get("guidance_scale") or self.usual_guidance
-        away = self.row_guidance > 1 and head.spec.get("negative_prompt")
-        one_row = scale is not None and max(scale, 1.0) == self.row_guidance and not away
+        one_row = scale is not None and max(scale, 1.0) == self.row_guidance
         return self._settings.batch * (2 if one_row else 1)
 
     def any_waits(self) -> bool:
