@@ -4,9 +4,11 @@ In: pictures. Out: for each the ids of a background and of a style. The reading 
 drawings, over the reporting scorer's own features of the whole picture and of its border, and the picture itself at
 8 × 8 pixels. Every drawing is shown as it is and reduced to half its size and enlarged again, so that a style is told
 by more than its finest lines, which differ in a generated picture. It is measured on held-out drawings where it is
-fitted, and takes part in no training of what draws.
+fitted, and takes part in no training of what draws. A second reading, over the steering scorer's features, does: it
+rewards the refiner (`diffusion.training.refiner`), and reports nothing.
 
-    python -m fashion.setting --pool runs/pool      # fit it anew: minutes
+    python -m fashion.setting --pool runs/pool                          # fit the reporting one anew: minutes
+    python -m fashion.setting --pool runs/pool --scorer steering        # and the one that rewards
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from safetensors.numpy import load_file, save_file
 
 from fashion.lexicon import BACKGROUNDS, STYLES
 from fashion.pool import PicturePool, halved, open_pool
-from fashion.scorer import Scorer, as_input
+from fashion.scorer import ARCHITECTURES, Scorer, ScorerNetwork, as_input
 
 logger = logging.getLogger(__name__)
-NAME = "setting"
+NAMES = {"reporting": "setting", "steering": "setting-steering"}  # of the files, by the scorer that is read
 FIELDS = {"background": tuple(word.id for word in BACKGROUNDS), "style": tuple(word.id for word in STYLES)}
 _PENALTY = 0.03  # inverse of the regression's
 _BATCH = 64
@@ -42,10 +44,11 @@ class SettingReader:
 
     @classmethod
     def load(cls, folder: Path | str, scorer: Scorer) -> SettingReader:
-        """Open `folder`/setting.safetensors. Raises FileNotFoundError that says how to fit it."""
-        path = Path(folder) / f"{NAME}.safetensors"
+        """Open what `folder` holds for this scorer. Raises FileNotFoundError that says how to fit it."""
+        architecture = scorer.network.architecture
+        path = Path(folder) / f"{NAMES[architecture]}.safetensors"
         if not path.exists():
-            raise FileNotFoundError(f"{path} is not there: python -m fashion.setting makes it")
+            raise FileNotFoundError(f"{path} is not there: python -m fashion.setting --scorer {architecture} makes it")
         return cls(scorer, {field: value.astype(np.float32) for field, value in load_file(path).items()})
 
     def read(self, pictures: Sequence[Image.Image] | np.ndarray) -> list[tuple[str, str]]:
@@ -58,12 +61,24 @@ class SettingReader:
             for place, way in zip(best["background"], best["style"], strict=True)
         ]
 
+    def logits(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        """By field, how likely each word is (n, words), of pictures (n, 3, 256, 256) in -1..1; with their gradient."""
+        rows = picture_features(self._scorer.network, pictures)
+        weights = {field: torch.from_numpy(value).to(rows) for field, value in self._weights.items()}
+        return {field: rows @ value[:-1] + value[-1] for field, value in weights.items()}
+
 
 @torch.inference_mode()
 def features(scorer: Scorer, pictures: Sequence[Image.Image] | np.ndarray) -> np.ndarray:
-    """(n, 928) float32: 8 × 8 pixels, means and spreads of early, fine and middle features, those of the border too."""
-    tensor = as_input(pictures)
-    early, fine, middle, _ = scorer.network.features(tensor)
+    """`picture_features` of pictures of any form, float32."""
+    return picture_features(scorer.network, as_input(pictures)).float().numpy()
+
+
+def picture_features(network: ScorerNetwork, tensor: torch.Tensor) -> torch.Tensor:
+    """Of pictures (n, 3, 256, 256) in -1..1, (n, f): 8 × 8 pixels, means and spreads of early, fine and middle
+    features, those of the border too.
+    """
+    early, fine, middle, _ = network.features(tensor)
     parts = [F.adaptive_avg_pool2d(tensor, 8).flatten(1)]
     for level in (early, fine, middle):
         parts += [level.mean(dim=(2, 3)), level.std(dim=(2, 3))]
@@ -72,7 +87,7 @@ def features(scorer: Scorer, pictures: Sequence[Image.Image] | np.ndarray) -> np
         top, bottom, left, right = (level[:, :, :wide], level[:, :, -wide:], level[..., :wide], level[..., -wide:])
         border = torch.cat([part.flatten(2) for part in (top, left, right)], dim=2)  # feet hide the lower edge
         parts += [border.mean(dim=2), border.std(dim=2), top.mean(dim=(2, 3)), bottom.mean(dim=(2, 3))]
-    return torch.cat(parts, dim=1).float().numpy()
+    return torch.cat(parts, dim=1)
 
 
 def fit(rows: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -114,10 +129,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--held-out", type=int, default=1024, help="of those behind them to measure on")
     parser.add_argument("--kept", type=Path, help="keep the features in this file, and read none that are there")
     parser.add_argument("--scorers", type=Path, default=Path("checkpoints/scorers"))
+    parser.add_argument("--scorer", choices=ARCHITECTURES, default="reporting", help="whose features are read")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     count = options.pictures + options.held_out
-    pool, scorer = open_pool(options.pool, count), Scorer.load(options.scorers, "reporting")
+    pool, scorer = open_pool(options.pool, count), Scorer.load(options.scorers, options.scorer)
     rows = _kept(options.kept, lambda: _views(scorer, pool))  # (2, count, f)
     scenes = [pool.scene(i) for i in range(count)]
     truth = {name: np.array([FIELDS[name].index(getattr(scene, name)) for scene in scenes]) for name in FIELDS}
@@ -133,8 +149,9 @@ def main(argv: list[str] | None = None) -> None:
             for place, word in enumerate(FIELDS[name]):
                 facts[f"{name}{view} {word}"] = round(100 * float(right[asked == place].mean()), 1)
     options.scorers.mkdir(parents=True, exist_ok=True)
-    save_file(weights, options.scorers / f"{NAME}.safetensors")
-    (options.scorers / f"{NAME}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    name = NAMES[options.scorer]
+    save_file(weights, options.scorers / f"{name}.safetensors")
+    (options.scorers / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     logger.info(json.dumps(facts))
 
 

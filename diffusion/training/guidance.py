@@ -93,15 +93,25 @@ class GuidedWays:
         return WayBatch(x, now, hidden, goal, plain)
 
     def _way(self, group: int, step: int) -> _Way:
-        """The group's way at a step; walked again from its noise where a resumed run has not kept it."""
+        """The group's way at a step; walked again from its noise where a resumed run has not kept it, in batches of the
+        same size, whose arithmetic is the same to the last bit.
+        """
         block, phase = divmod(step + group * WAY // GROUPS, WAY)
         way = self._ways.get(group)
         if way is None or (way.block, way.phase) != (block, phase):
             way = self._begun(group, block)
             while way.phase < phase:
-                free, plain = self._predicted(way.x, way.times[:, way.phase], way.hidden)
-                way = _moved(way, free + GUIDANCE * (plain - free))
+                now = way.times[:, way.phase]
+                free, plain = self._predicted(*(self._alone(each, group) for each in (way.x, now, way.hidden)))
+                guided = free + GUIDANCE * (plain - free)
+                way = _moved(way, guided.split(self._rows)[group])
         return way
+
+    def _alone(self, rows: torch.Tensor, group: int) -> torch.Tensor:
+        """The rows of one group in their place in a batch of all groups, the others zero."""
+        whole = rows.new_zeros((GROUPS * len(rows), *rows.shape[1:]))
+        whole.split(len(rows))[group].copy_(rows)
+        return whole
 
     def _begun(self, group: int, block: int) -> _Way:
         rng = np.random.default_rng((53, group, block))

@@ -1,8 +1,8 @@
 """The base's own pictures, drawn once, so that a refiner learns from what it will be handed.
 
-In: the base that ships, the first scenes of a pool. Out: the refiner's latents of the enlarged pictures, noisy as where
-refining starts, with their captions and scenes. There are no true pictures for them; what a scorer must read after
-refining is known all the same: what was right must stay, and what was wrong may still come right.
+In: the base that ships, scenes of a pool, of each drawing style as many. Out: the refiner's latents of the enlarged
+pictures, noisy as where refining starts, with their captions and scenes. There are no true pictures for them; what a
+scorer must read after refining is known all the same: what was right must stay, what was wrong may still come right.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
@@ -52,8 +53,9 @@ class OwnPictures:
         self._guidance = guidance
         self._base, self._vae, self._conditioning, self._enlarge = base, vae, conditioning, enlarge
         self._pool, self._run, self._span = pool, run, span
-        self.count = min(count, len(pool))
-        path = run.folder / f"own-{weights_mark(base)}-{self.count}.safetensors"
+        self._indexes = style_by_style(pool, count)
+        self.count = len(self._indexes)
+        path = run.folder / f"own-{weights_mark(base)}-{self.count}-by-style.safetensors"
         if not path.exists():
             run.folder.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".writing")
@@ -68,7 +70,8 @@ class OwnPictures:
         enlarged = self._enlarged[picked].float().to(self._run.device)
         times = self._span[0] + (self._span[1] - self._span[0]) * torch.rand(rows, generator=generator)
         noise, times = torch.randn(enlarged.shape, generator=generator).to(self._run.device), times.to(self._run.device)
-        scenes, texts = [self._pool.scene(int(i)) for i in picked], [self._text(int(i)) for i in picked]
+        indexes = [self._indexes[int(i)] for i in picked]
+        scenes, texts = [self._pool.scene(i) for i in indexes], [self._text(i) for i in indexes]
         return OwnBatch(scenes, texts, disturb(enlarged, noise, times)[0], times)
 
     def _text(self, index: int) -> str:
@@ -77,7 +80,7 @@ class OwnPictures:
     def _draw_all(self) -> torch.Tensor:
         parts = []
         for start in range(0, self.count, _BATCH):
-            parts.append(self._draw(range(start, min(start + _BATCH, self.count))))
+            parts.append(self._draw(self._indexes[start : start + _BATCH]))
             logger.info("drew %d of %d of the base's own pictures", start + _BATCH, self.count)
         return torch.cat(parts)
 
@@ -99,3 +102,11 @@ class OwnPictures:
         with self._run.autocast():
             pictures = self._vae.decoder(latents / self._vae.config["scaling_factor"]).clamp(-1, 1).float()
             return self._enlarge(pictures).half().cpu().contiguous()
+
+
+def style_by_style(pool: PicturePool, count: int) -> list[int]:
+    """`count` scenes of a pool, fewer where it has fewer: the first of each drawing style in turn."""
+    styles: dict[str, list[int]] = {}
+    for index in range(len(pool)):
+        styles.setdefault(pool.scene(index).style, []).append(index)
+    return [index for turn in zip_longest(*styles.values()) for index in turn if index is not None][:count]

@@ -1,7 +1,7 @@
 """What the steering scorer reads wrong in pictures that are still latents, with the gradient to what made them.
 
-In: latents and the scenes that they should show. Out: cross-entropies of kinds and attributes. Decoder and scorer are
-frozen; the reporting scorer takes no part in any training.
+In: latents and the scenes that they should show. Out: cross-entropies of kinds and attributes, and of drawing styles.
+Decoder and scorer are frozen; the reporting scorer takes no part in any training.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from fashion.scene import Scene
 from fashion.scorer import Scorer, as_input, read_both_ways
 from fashion.scorer_training import place_targets, reading_losses
+from fashion.setting import FIELDS, SettingReader
 from training.run import Run
 
 
@@ -26,7 +27,9 @@ class SteeringReader:
     """
 
     def __init__(self, checkpoints: Path, vae: AutoencoderTiny, run: Run) -> None:
-        self._network = Scorer.load(checkpoints / "scorers", "steering").network.to(run.device)
+        scorer = Scorer.load(checkpoints / "scorers", "steering")
+        self._network = scorer.network.to(run.device)
+        self._setting = SettingReader.load(checkpoints / "scorers", scorer)
         self._vae, self._run = vae, run
 
     def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
@@ -46,6 +49,13 @@ class SteeringReader:
         with self._run.autocast():
             seen = read_both_ways(self._network, as_input(pictures).clamp(-1, 1))
             return reading_losses(seen, kinds.to(pictures.device), fields)
+
+    def style_error(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> torch.Tensor:
+        """The mean cross-entropy of the drawing styles of pictures (n, 3, h, w) that should show `scenes`."""
+        wanted = torch.tensor([FIELDS["style"].index(scene.style) for scene in scenes], device=pictures.device)
+        with self._run.autocast():
+            logits = self._setting.logits(as_input(pictures).clamp(-1, 1))["style"]
+        return F.cross_entropy(logits.float(), wanted)
 
     def unlikeness(self, pictures: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """How far the scorer's features of pictures are from those of the true ones, both (n, 3, h, w), place by place

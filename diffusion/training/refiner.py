@@ -1,13 +1,13 @@
-"""Train the refiner U-Net: 512-px pictures from enlarged 128-px ones, at low noise only, with the SDXL refiner's
-conditioning, over an autoencoder of its own.
+"""Train the refiner U-Net: larger pictures from the base's of 128 px, at low noise only, with the SDXL refiner's
+conditioning. Over an autoencoder of its own (`checkpoints/refiner_vae`) they are 512 px wide, over the base's 256.
 
 In: drawn pictures, and what the base stage would have made of them: each is shrunk, disturbed and drawn again by the
 shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(t0) = (1 - t0)·enlarged + t0·noise the
 way to the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t,
 which is what diffusers' flow schedulers ask for. With `--reward` the steering scorer takes part: its features of the
 picture to come are compared with those of the true one, and the base's own pictures are refined as well, in which the
-colours and patterns that it reads wrong count. With `--critic` beside it a critic learns to tell refined pictures from
-drawings, and the refiner to draw lines that it cannot tell.
+colours, patterns and drawing styles that it reads wrong count. With `--critic` beside it a critic learns to tell
+refined pictures from drawings, and the refiner to draw lines that it cannot tell.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
 arXiv:2209.03003.
 """
@@ -48,17 +48,11 @@ from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
-SIZE = STAGES["refiner"].size
 LOWEST_START, USUAL_START, HIGHEST_START = 0.04, 0.2, 0.6  # the pipeline starts below the middle one in one step
 WEIGHED_START = 0.3  # an error there counts once; in between by what it does to the picture
 VAE_COMMAND = "python -m diffusion.training.autoencoder --stage refiner"
-TIME_IDS = (
-    float(SIZE),
-    float(SIZE),
-    0.0,
-    0.0,
-    6.0,
-)  # original size, crop, aesthetic score, as in the SDXL refiner's conditioning
+TIME_IDS = 5  # numbers beside the text: original size, crop, aesthetic score, as the SDXL refiner's conditioning has it
+CELLS = STAGES["refiner"].size // STAGES["refiner"].shape.factor  # of a latent's side, over either autoencoder
 REDRAWN_FROM = (0.05, 0.6)  # how much of a picture the base draws anew: its details, and somewhat more
 BASE_STEPS = 2
 UNLIKENESS_SHARE = 10.0  # of the loss, what the scorer's features differ from the true picture's
@@ -71,9 +65,8 @@ TIME_WIDTH = 32
 def build(latent_channels: int, text_width: int, pooled_width: int) -> UNet2DConditionModel:
     """The refiner U-Net with fresh weights and the SDXL refiner's added conditioning."""
     return SHAPE.build(
-        SIZE // STAGES["refiner"].shape.factor, latent_channels, text_width, addition_embed_type="text_time",
-        addition_time_embed_dim=TIME_WIDTH,
-        projection_class_embeddings_input_dim=pooled_width + len(TIME_IDS) * TIME_WIDTH,
+        CELLS, latent_channels, text_width, addition_embed_type="text_time", addition_time_embed_dim=TIME_WIDTH,
+        projection_class_embeddings_input_dim=pooled_width + TIME_IDS * TIME_WIDTH,
     )  # fmt: skip
 
 
@@ -100,7 +93,8 @@ class BaseOutputs:
         self, unet: UNet2DConditionModel, vae: AutoencoderTiny, refiner_vae: AutoencoderTiny, run: Run
     ) -> None:  # fmt: skip
         self.unet, self.vae, self.refiner_vae, self.run = unet.eval().requires_grad_(False), vae, refiner_vae, run
-        self.enlarge = Enlarger(refiner_vae, SIZE)  # the base's pictures to the refiner's latents (n, c, 64, 64)
+        self.size = CELLS * 2 ** (len(refiner_vae.config["block_out_channels"]) - 1)  # pixels of a side
+        self.enlarge = Enlarger(refiner_vae, self.size)  # the base's pictures to the refiner's latents (n, c, 64, 64)
 
     @torch.no_grad()
     def enlarged_latents(
@@ -144,7 +138,7 @@ class RefinerLesson:
     ) -> None:
         self._outputs, self._conditioning = outputs, conditioning
         self._pool, self._small, self._large = pool, small, large
-        self._device = outputs.run.device
+        self._device, self.size = outputs.run.device, outputs.size
 
     def batch(self, step: int, rows: int) -> Way:
         rng, generator = np.random.default_rng((31, step)), torch.Generator().manual_seed(step)
@@ -169,11 +163,13 @@ class RefinerLesson:
 
 def refiner_flow(
     unet: UNet2DConditionModel, conditioning: TextTower, run: Run, noisy: torch.Tensor, times: torch.Tensor,
-    texts: list[str],
+    texts: list[str], size: int,
 ) -> torch.Tensor:  # fmt: skip
-    """The refiner's prediction for latents (n, c, 64, 64) at times (n,), conditioned as the SDXL refiner's is."""
+    """The refiner's prediction for latents (n, c, 64, 64) at times (n,), conditioned as the SDXL refiner's is on
+    pictures of `size` px."""
     hidden, pooled = conditioning.refiner(texts)
-    added = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS], device=run.device).expand(len(texts), -1)}
+    ids = torch.tensor([[float(size), float(size), 0.0, 0.0, 6.0]], device=run.device).expand(len(texts), TIME_IDS)
+    added = {"text_embeds": pooled, "time_ids": ids}
     noisy = noisy.contiguous(memory_format=run.memory_format)
     with run.autocast():
         return unet(noisy, times * TIMESTEPS, hidden, added_cond_kwargs=added).sample.float()
@@ -213,21 +209,22 @@ class RefinerLosses:
     def __call__(self, step: int) -> Mapping[str, torch.Tensor]:
         way = self._lesson.batch(step, self._batch)
         if self._judges is None:
-            prediction = refiner_flow(self._unet, self._conditioning, self._run, way.noisy, way.times, way.texts)
+            prediction = self._predicted(way.noisy, way.times, way.texts)
             return {"loss": self._refined(way, prediction)}
         return self._judged(step, way, self._judges)
 
     def _judged(self, step: int, way: Way, judges: Judges) -> Mapping[str, torch.Tensor]:
         reading, mine = judges.reading, judges.own.batch(step, self._batch)
         noisy, times = torch.cat([way.noisy, mine.noisy]), torch.cat([way.times, mine.times])
-        prediction = refiner_flow(self._unet, self._conditioning, self._run, noisy, times, way.texts + mine.texts)
+        prediction = self._predicted(noisy, times, way.texts + mine.texts)
         foreseen = reading.decoded(noisy - times.view(-1, 1, 1, 1) * prediction)
         refined = self._refined(way, prediction[: self._batch])
         unlike = reading.unlikeness(foreseen[: self._batch], self._lesson.truth(way))
         read = reading.errors(foreseen[self._batch :], mine.scenes)
-        misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
+        style = reading.style_error(foreseen[self._batch :], mine.scenes)
+        misread = read["color"] + read["pattern"] + style  # cloth and lines; where a sleeve ends is for the base to say
         loss = refined + UNLIKENESS_SHARE * unlike + judges.reading_share * misread
-        parts = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        parts = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"], "style": style}
         if judges.critic is None:
             return {"loss": loss, **parts}
         with torch.no_grad():
@@ -236,6 +233,9 @@ class RefinerLosses:
             mistaken, found_out = judges.critic.mistaken(true, foreseen), judges.critic.found_out(foreseen)
         loss = loss + mistaken + judges.critic_share * found_out
         return {"loss": loss, **parts, "mistaken": mistaken, "found_out": found_out}
+
+    def _predicted(self, noisy: torch.Tensor, times: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        return refiner_flow(self._unet, self._conditioning, self._run, noisy, times, texts, self._lesson.size)
 
     def _refined(self, way: Way, prediction: torch.Tensor) -> torch.Tensor:
         squared = (prediction - way.goal).square() * (way.start / WEIGHED_START).square().view(-1, 1, 1, 1)
@@ -253,7 +253,8 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--critic judges the base's own pictures, which --reward draws: give --reward too (0.3)")
     run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
-    refiner_vae = open_vae(options.checkpoints / STAGES["refiner"].part, VAE_COMMAND, run)
+    own_vae = options.checkpoints / STAGES["refiner"].part
+    refiner_vae = open_vae(own_vae, VAE_COMMAND, run) if own_vae.is_dir() else vae
     # first: it may be untrained
     reading = SteeringReader(options.checkpoints, refiner_vae, run) if options.reward else None
     text, latent = conditioning.clip.config, refiner_vae.config["latent_channels"]
@@ -267,7 +268,7 @@ def main(argv: list[str] | None = None) -> None:
     outputs = BaseOutputs(base, vae, refiner_vae, run)
     pool = open_pool(options.pool, options.pictures)
     small = LatentPool(pool, vae, BASE_SIZE, run)
-    large = LatentPool(open_pool(options.pool, options.pictures, size=SIZE), refiner_vae, SIZE, run)
+    large = LatentPool(open_pool(options.pool, options.pictures, size=outputs.size), refiner_vae, outputs.size, run)
     lesson = RefinerLesson(outputs, conditioning, pool, small, large)
     judges = None
     if reading is not None:
@@ -305,7 +306,7 @@ def _before_and_after(
     unet: UNet2DConditionModel, outputs: BaseOutputs, conditioning: TextTower, pool: PicturePool, small: LatentPool,
     run: Run, start: float = 0.3, steps: int = 3,
 ) -> torch.Tensor:  # fmt: skip
-    """Pictures (18, 3, 512, 512): six enlarged base outputs, the same refined, and the drawings."""
+    """Pictures (18, 3, h, w): six enlarged base outputs, the same refined, and the drawings."""
     indexes = np.arange(6)
     generator = torch.Generator().manual_seed(5)
     texts = [caption(pool.scene(int(i)), "en", seed=3).text for i in indexes]
@@ -314,13 +315,13 @@ def _before_and_after(
     enlarged = outputs.enlarged_latents(low, conditioning.base(texts), noise, sum(REDRAWN_FROM) / 2)
 
     def predict(x: torch.Tensor, times: torch.Tensor, guided: bool) -> torch.Tensor:
-        return refiner_flow(unet, conditioning, run, x, times, texts)
+        return refiner_flow(unet, conditioning, run, x, times, texts, outputs.size)
 
     noise = torch.randn(enlarged.shape, generator=generator).to(run.device)
     refined = euler_sample(predict, (1 - start) * enlarged + start * noise, steps, first_time=start)
     vae = outputs.refiner_vae
     decoded = [vae.decoder(x / vae.config["scaling_factor"]).cpu() for x in (enlarged, refined)]
-    true = F.interpolate(as_input(pool.pictures(indexes)), size=(SIZE, SIZE), mode="nearest")
+    true = F.interpolate(as_input(pool.pictures(indexes)), size=(outputs.size, outputs.size), mode="nearest")
     return torch.cat([*decoded, true])
 
 

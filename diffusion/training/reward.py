@@ -25,6 +25,7 @@ from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, s
 from diffusion.training.flow import TIMESTEPS, TextTower
 from diffusion.training.manifest import GUIDANCE, is_distilled
 from diffusion.training.reading import SteeringReader
+from fashion.pool import open_pool
 from fashion.scene import Scene
 from training.command import run_command
 from training.parts import FACTS_FILE, save_part, trained_part, warm_start
@@ -85,6 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
+    open_pool(options.pool, options.pictures)  # what is missing is told first
     if is_distilled(options.checkpoints):
         raise ValueError("the base draws guided in one row: train it further first (python -m diffusion.training.base)")
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
