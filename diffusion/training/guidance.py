@@ -109,9 +109,8 @@ class GuidedWays:
 
     def _alone(self, rows: torch.Tensor, group: int) -> torch.Tensor:
         """The rows of one group in their place in a batch of all groups, the others zero."""
-        whole = rows.new_zeros((GROUPS * len(rows), *rows.shape[1:]))
-        whole.split(len(rows))[group].copy_(rows)
-        return whole
+        none = torch.zeros_like(rows)  # of the same memory format
+        return torch.cat([rows if each == group else none for each in range(GROUPS)])
 
     def _begun(self, group: int, block: int) -> _Way:
         rng = np.random.default_rng((53, group, block))
