@@ -109,6 +109,7 @@ train-embedded: pool  ## train VAE, CLIP, base, the scorer that rewards it and r
 	$(PY) -m fashion.scorer_training steering --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.reward --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.guidance --preset $(PRESET) --minutes $(MINUTES) --finish
+	$(PY) -m fashion.setting --pool $(RUNS)/pool --scorer steering
 	$(PY) -m diffusion.training.refiner --pictures 8192 --reward 0.3 --critic 2 --preset $(PRESET) --minutes $(MINUTES)
 	$(PY) -m diffusion.training.manifest checkpoints
 

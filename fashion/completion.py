@@ -5,10 +5,10 @@ added. Who names a red dress and nothing else asks for any red dress; a network 
 them, four times over. So what is open (background, style, worn or laid out, sleeves, length, neckline, material, a
 colour) is drawn from the domain's own distribution by the seed, and named in the prompt's own language.
 
-Nothing that the prompt says is touched, and nothing is added beside a word that the domain does not know, since that
-word may be the place or the style. The same prompt and seed always give the same text; each part is drawn by itself,
-so that another word in the prompt leaves the other parts as they were. Of parts that the negative prompt names none is
-added.
+Nothing that the prompt says is touched, but for descriptions that `fashion.own_words` shortens. Nothing is added beside
+a word that the domain does not know, since that word may be the place or the style. The same prompt and seed always
+give the same text; each part is drawn by itself, so that another word in the prompt leaves the other parts as they
+were. Of parts that the negative prompt names none is added.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fashion.dressing import LOOKS, Worn, instead, missing, together
-from fashion.lexicon import COLORS, GARMENT_BY_ID, GarmentKind, word
+from fashion.lexicon import COLORS, word
+from fashion.named_garments import PERSONS, NamedGarment, named_garments
 from fashion.negation import unwanted
+from fashion.own_words import own_words
 from fashion.scene import sample_background, sample_style
-from fashion.segmentation import Piece, pieces
+from fashion.segmentation import Piece, pieces, unknown_count
 from fashion.vocabulary import known_words
 
 PARTS = ("background", "style", "wearer", "color", "material", "sleeve", "neckline", "hem")
-_PERSONS = ("사람", "모델", "여자", "남자", "소녀", "소년", "아이", "person", "model", "man", "woman", "girl", "boy")
 _ON_BODY = ("top", "bottom", "outer", "whole")  # a hat, a bag or shoes by themselves are shown without who wears them
 _WORN = 0.3  # of single garments are worn, as in the scenes that the checkpoint was trained on
 _COTTON = 0.6  # of materials that nobody names are the kind's first, the commonest
-_ATTRIBUTES = ("color", "pattern", "material", "sleeve", "hem", "neckline", "detail")
 _WEARING = """
     입은 입고 입는 입어 입을 입으면 입기 걸친 걸치고 쓴 쓰고 신은 신고 든 들고 두른 두르고 착용 착용한 착용샷
     사람 모델 인물 여자 남자 소녀 소년 아이 명 한명 모습 코디 착장 옷차림 차림 놓인 놓여
@@ -39,7 +39,6 @@ _WEARING = """
     wearing wears worn dressed carrying carries holding holds
 """
 _WEARERS = frozenset(_WEARING.split())
-_NOUNLESS = {("material", "knit"): "knit", ("neckline", "turtleneck"): "knit"}  # 회색 니트, 흰 목폴라: a sweater
 _NATURAL = {  # colours that go without saying: those of the thing itself, where the prompt names none
     "cheetah": ("brown", "beige", "orange", "yellow"), "camouflage": ("green", "brown", "beige", "gray"),
     "leaves": ("green", "mint", "white", "beige"), "dancheong": ("green", "red", "navy", "white"),
@@ -65,35 +64,25 @@ class Completion:
     dressed: tuple[Worn, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A garment of the prompt, where its phrase begins and where its noun does, and what the prompt may have named of
-    it as (field, id)."""
-
-    kind: GarmentKind
-    begin: int
-    start: int
-    attributes: frozenset[tuple[str, str]]
-
-    def named(self, field: str) -> bool:
-        return any(one == field for one, _ in self.attributes)
-
-
 def completed(
-    prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS, setting: int | None = None
-) -> Completion:
+    prompt: str, seed: int, negative: str = "", parts: Sequence[str] = PARTS, setting: int | None = None,
+    rewords: bool = True,
+) -> Completion:  # fmt: skip
     """The prompt with `parts` of what it leaves open, chosen by the seed, and clothes for who is left bare.
 
     `setting`: the seed of a picture that is varied; all that makes it that picture (background, style, who wears it, in
     which other clothes, colours) is chosen as for it, and `seed` chooses sleeves, lengths, necklines and materials.
+    `rewords`: free descriptions are put into the domain's own words first (`fashion.own_words`).
     """
     if not parts:
         return Completion(unicodedata.normalize("NFC", prompt))
     setting = seed if setting is None else setting
     text = unicodedata.normalize("NFC", prompt)
+    said = own_words(text) if rewords else None
+    text = said.text if said else text
     found = pieces(text)
     left_out = unwanted(text)  # 치마 없이, and nothing else: no garment is wanted
-    garments = [one for one in _garments(found) if not any(no.start <= one.start < no.end for no in left_out)]
+    garments = [one for one in named_garments(found) if not any(no.start <= one.start < no.end for no in left_out)]
     korean = not re.search("[A-Za-z]", text) or bool(re.search("[가-힣ㄱ-ㅣ]", text))
     avoided = {(span.field, span.id) for span in known_words(negative)} if negative else set()
     without = {str(id) for _, id in avoided}
@@ -101,7 +90,7 @@ def completed(
         return _on_clothes(text, found, (seed, setting), negative, without, korean, parts)
     persons = [piece.text for piece in found if piece.text.lower() in _WEARERS]
     kinds = [garment.kind.id for garment in garments]
-    if any(piece.kind == "unknown" and piece.text.isalpha() for piece in found):
+    if (said and said.shortened) or unknown_count(found):
         dressed = missing(kinds, setting, persons, without) if persons else []
         return _finished(text, [], [], dressed, korean)
     named = {piece.entry[0] for piece in found if piece.entry}
@@ -137,7 +126,7 @@ def _on_clothes(
     named = {piece.entry[0]: piece.entry[1] for piece in found if piece.entry}
     garment = instead([(field, named[field]) for field in LOOKS if field in named], seeds[1], without)
     words = [garment.text(korean)]
-    persons = list(dict.fromkeys(piece.text for piece in found if piece.text in _PERSONS))
+    persons = list(dict.fromkeys(piece.text for piece in found if piece.text in PERSONS))
     if persons:
         words = [f"{words[0]} 입은 {persons[0]}" if korean else f"a {persons[0]} wearing {words[0]}"]
     for field in ("background", "style"):
@@ -159,32 +148,6 @@ def _finished(
     return Completion(text, (*(addition for _, addition in before), *behind), tuple(dressed))
 
 
-def _garments(found: Sequence[Piece]) -> list[_Named]:
-    """The garments that are named, each kind once, with the attributes before them and those behind the last one."""
-    groups: list[tuple[str, int, list[Piece]]] = []
-    waiting: list[Piece] = []
-    for place, piece in enumerate(found):
-        kind = _kind_of(piece, found[place + 1 : place + 2])
-        if kind:
-            groups.append((kind, piece.start, waiting))
-            waiting = []
-        elif piece.entry and piece.entry[0] in _ATTRIBUTES:
-            behind = bool(groups) and place > 0 and found[place - 1].text.lower() == "in"  # a blouse in white
-            (groups[-1][2] if behind else waiting).append(piece)
-    kinds = {kind for kind, _, _ in groups}
-    named: dict[str, _Named] = {}
-    for kind, start, own in groups:
-        if kind == "skirt" and "jeogori" in kinds:
-            kind = "hanbok_skirt"
-        attributes = frozenset(piece.entry for piece in (*own, *waiting) if piece.entry)
-        begin = min([start, *(piece.start for piece in own)])
-        former = named.get(kind)
-        if former:
-            begin, start, attributes = former.begin, former.start, attributes | former.attributes
-        named[kind] = _Named(GARMENT_BY_ID[kind], begin, start, attributes)
-    return list(named.values())
-
-
 def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
     """배경은 하늘색으로 asks for one that the domain does not have; brown boots on white."""
     if piece.text.lower() in ("배경", "background"):
@@ -197,16 +160,7 @@ def _means_ground(piece: Piece, before: Sequence[Piece]) -> bool:
     )
 
 
-def _kind_of(piece: Piece, after: Sequence[Piece]) -> str | None:
-    if piece.entry is None:
-        return None
-    if piece.entry[0] == "garment":
-        return piece.entry[1]
-    goes_on = bool(after) and after[0].entry is not None and after[0].entry[0] not in ("background", "style")
-    return None if goes_on else _NOUNLESS.get(piece.entry)
-
-
-def _open(garment: _Named, seed: int, setting: int, parts: Iterable[str]) -> list[tuple[str, str]]:
+def _open(garment: NamedGarment, seed: int, setting: int, parts: Iterable[str]) -> list[tuple[str, str]]:
     """What is said of one garment that the prompt does not say: fields and ids, in the order of a caption."""
     kind = garment.kind
     found = []
@@ -224,7 +178,7 @@ def _open(garment: _Named, seed: int, setting: int, parts: Iterable[str]) -> lis
     return found
 
 
-def _usual_colors(garment: _Named) -> tuple[str, ...]:
+def _usual_colors(garment: NamedGarment) -> tuple[str, ...]:
     """The colours that a garment has where nobody names one: 청바지 and 청치마 are blue, a gat is black."""
     kind = garment.kind
     if kind.id == "jeans" or ("material", "denim") in garment.attributes:

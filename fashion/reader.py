@@ -22,15 +22,16 @@ class FashionReader:
     """Reads prompts in Korean and English; the same text is always read the same, and completed the same by one seed.
 
     `completes=False`: what a prompt leaves open stays open, and every seed draws the mean of what it may be; `parts`:
-    what of it is completed.
+    what of it is completed; `rewords`: free descriptions are drawn in the domain's own words (`fashion.own_words`).
     """
 
-    def __init__(self, completes: bool = True, parts: Sequence[str] = PARTS) -> None:
-        self._completes, self._parts = completes, parts
+    def __init__(self, completes: bool = True, parts: Sequence[str] = PARTS, rewords: bool = True) -> None:
+        self._completes, self._parts, self._rewords = completes, parts, rewords
 
     def styled(self) -> Self:
         """The reader for drawings with LoRA styles: a palace is not moved to a park, nor neon drawn as pixel art."""
-        return type(self)(self._completes, [part for part in self._parts if part not in ("background", "style")])
+        parts = [part for part in self._parts if part not in ("background", "style")]
+        return type(self)(self._completes, parts, rewords=False)  # a trigger is no word of the domain
 
     def read(self, prompt: str) -> str:
         """The prompt with typos corrected, general words made definite (모자 → 버킷햇), loose letters put together
@@ -50,11 +51,13 @@ class FashionReader:
     def complete(self, prompt: str, seed: int, negative: str) -> str:
         """The read prompt with what it leaves open, by the seed: background, style, sleeves and the like, and clothes
         for a person whose body it leaves bare. A prompt without a garment is drawn on one."""
-        return completed(prompt, seed, negative, self._parts).text if self._completes else prompt
+        return self.varied(prompt, seed, negative, seed)
 
     def varied(self, prompt: str, seed: int, negative: str, setting: int) -> str:
         """The same for a variation of the picture that was drawn with the seed `setting`: it stays that picture."""
-        return completed(prompt, seed, negative, self._parts, setting).text if self._completes else prompt
+        if not self._completes:
+            return prompt
+        return completed(prompt, seed, negative, self._parts, setting, self._rewords).text
 
     def readings(self, prompt: str) -> list[Reading]:
         """What is read otherwise than it was typed, from left to right."""

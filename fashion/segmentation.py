@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fashion import request_words
@@ -56,7 +56,25 @@ def pieces(text: str) -> tuple[Piece, ...]:
         i += step.length
         typed = text[start:end]
         found.append(Piece(start, end, typed, step.kind, step.entry, _spelled(typed, step.corrected)))
-    return tuple(found)
+    return tuple(
+        replace(piece, kind="unknown", entry=None, corrected=None) if _goes_on(piece, after) else piece
+        for piece, after in zip(found, [*found[1:], None], strict=True)
+    )
+
+
+def _goes_on(piece: Piece, after: Piece | None) -> bool:
+    """Whether a typo is only the beginning of a word that is unknown: 드레이프 is no 그레이."""
+    return bool(piece.corrected) and after is not None and after.kind == "unknown" and after.start == piece.end
+
+
+def unknown_count(found: Sequence[Piece]) -> int:
+    """How many written words of pieces are unknown; numbers and lone jamo are not counted."""
+    return sum(
+        bool(re.search("[가-힣A-Za-z]", written[0]))
+        for piece in found
+        if piece.kind == "unknown"
+        for written in WRITTEN_WORD.finditer(piece.text)
+    )
 
 
 def typo_targets() -> tuple[list[str], list[str]]:
