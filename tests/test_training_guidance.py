@@ -67,6 +67,27 @@ def test_a_batch_that_does_not_split_into_groups_is_refused(tmp_path: Path) -> N
         GuidedWays(asked._teacher, Tower(), PicturePool(tmp_path, 8), asked._run, 6)
 
 
+class Looks:
+    """Reads every picture as wrong by its mean square."""
+
+    def losses(self, latents: torch.Tensor, scenes: list) -> dict[str, torch.Tensor]:
+        return {"loss": latents.square().mean()}
+
+
+@pytest.mark.parametrize(("scale", "rows_a_step"), [(1.0, 1), (3.0, 2)])
+def test_what_is_drawn_by_itself_is_read_at_its_last_steps(tmp_path: Path, scale: float, rows_a_step: int) -> None:
+    unet = UNetShape((16, 32), (1, 2), 1).build(8, 4, WIDTH)
+    calls: list[bool] = []
+    unet.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    run = Run(tmp_path, tmp_path, torch.device("cpu"), bfloat16=False)
+    scenes, texts = ways(tmp_path).rewarded(5, 3)
+    assert texts == ways(tmp_path).rewarded(5, 3)[1]
+    found = reward.Reward(Looks(), Tower(), run, way=4, guidance=scale).losses(unet, scenes, texts, seed=2)
+    found["loss"].backward()
+    assert len(calls) % rows_a_step == 0 and sum(calls) == reward.LOOKS, "two moments have a gradient"
+    assert len(calls) in range(reward.READ * rows_a_step, 4 * rows_a_step + 1)
+
+
 def test_what_is_distilled_is_not_distilled_again_nor_rewarded_in_two_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

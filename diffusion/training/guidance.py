@@ -3,7 +3,8 @@
 In: the base that ships, its text tower, captions of the training scenes. The teacher walks guided from noise to
 pictures; at every step of its ways the student learns the guided prediction from the caption alone, and of an empty
 caption the unguided one, so that other guidance scales can still be had from two rows. Out: `checkpoints/base`, with
-the scale in its facts. No drawn picture is needed.
+the scale in its facts. No drawn picture is needed. With `--reward` the steering scorer reads what the student draws in
+four steps, as the pipeline does, and what it reads wrong goes back through these steps (`diffusion.training.reward`).
 Ref: Meng et al. 2023, arXiv:2210.03142, stage one, at one scale and on the teacher's own ways.
 """
 
@@ -15,6 +16,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,8 +26,11 @@ from diffusion.training.base import fresh_unet, need, open_frozen, save_sample
 from diffusion.training.blocks import component_weights
 from diffusion.training.flow import TIMESTEPS, TextTower
 from diffusion.training.manifest import GUIDANCE, is_distilled
+from diffusion.training.reading import SteeringReader
+from diffusion.training.reward import Reward
 from fashion.captions import caption
 from fashion.pool import PicturePool
+from fashion.scene import Scene
 from training.command import run_command
 from training.parts import FACTS_FILE, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
@@ -33,6 +38,7 @@ from training.trainer import Trainer
 
 WAY = 8  # steps from noise to picture
 GROUPS = 4  # of rows, each at another step of its way: a batch holds early and late moments
+FEW = 4  # steps of the student by itself
 FREE = 0.15  # of the rows, how many learn the prediction without a caption
 SOFTENED = 0.1  # guidance moves noise thirty times as far as a picture that is nearly done: errors count in its units
 
@@ -92,6 +98,13 @@ class GuidedWays:
         goal = torch.where(dropped.view(-1, 1, 1, 1), free, guided)
         return WayBatch(x, now, hidden, goal, plain)
 
+    def rewarded(self, step: int, rows: int) -> tuple[list[Scene], list[str]]:
+        """Scenes and captions that the student draws by itself at a step."""
+        rng = np.random.default_rng((59, step))
+        scenes = [self._pool.scene(int(i)) for i in rng.choice(len(self._pool), rows, p=self._chances)]
+        seeds = rng.integers(0, 2**31, rows)
+        return scenes, [caption(scene, "en", seed=int(s)).text for scene, s in zip(scenes, seeds, strict=True)]
+
     def _way(self, group: int, step: int) -> _Way:
         """The group's way at a step; walked again from its noise where a resumed run has not kept it, in batches of the
         same size, whose arithmetic is the same to the last bit.
@@ -149,11 +162,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.guidance", description=__doc__)
     add_training_options(parser, steps=1600, batch=16, learning_rate=3e-4)
     parser.set_defaults(ema=0.99)  # a leg is short
+    parser.add_argument("--teacher", type=Path, help="the base to distil from, where the one that ships is distilled")
+    parser.add_argument(
+        "--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.05)"
+    )
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
-    if is_distilled(options.checkpoints):
-        raise ValueError("the base draws guided in one row already: train it further first (diffusion.training.base)")
+    if is_distilled(options.checkpoints) and options.teacher is None:
+        raise ValueError(
+            "the base draws guided in one row already: train it further first (python -m diffusion.training.base), or "
+            "give the one that it was distilled from (--teacher)"
+        )
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     run = open_run(options, f"guidance-{facts['step']}", part="base")  # a state belongs to one base
     vae, conditioning = open_frozen(options.checkpoints, run)
@@ -161,6 +181,12 @@ def main(argv: list[str] | None = None) -> None:
     warm_start(unet, run)
     unet.to(run.device)  # type: ignore[arg-type]  # diffusers wraps Module.to without binding self
     teacher = copy.deepcopy(unet).requires_grad_(False)
+    if options.teacher is not None:
+        guided = UNet2DConditionModel.from_pretrained(options.teacher, torch_dtype=torch.float32)
+        teacher.load_state_dict(guided.state_dict())
+    reward = None
+    if options.reward:
+        reward = Reward(SteeringReader(options.checkpoints, vae, run), conditioning, run, FEW, guidance=1.0)
     ways = GuidedWays(teacher, conditioning, PicturePool(options.pool, options.pictures), run, options.batch)
     weights = component_weights(vae)
 
@@ -170,13 +196,19 @@ def main(argv: list[str] | None = None) -> None:
             said = unet(batch.noisy, batch.times * TIMESTEPS, batch.hidden).sample.float()
         wrong, before = ((weights * (each - batch.goal).square()).mean(dim=(1, 2, 3)) for each in (said, batch.plain))
         loss = (wrong / (before + SOFTENED)).mean()
-        return {"loss": loss, "wrong": wrong.mean(), "share": wrong.sum() / before.sum()}
+        found = {"loss": loss, "wrong": wrong.mean(), "share": wrong.sum() / before.sum()}
+        if reward is None:
+            return found
+        read = reward.losses(unet, *ways.rewarded(step, options.batch // 2), step)
+        total = loss + options.reward * read["loss"]
+        return found | {"loss": total, "misread": read["loss"], "pattern": read["pattern"]}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(average, vae, conditioning, run, step, guidance_scale=1.0)
 
     settings = replace(trainer_settings(options), warmup=20, cooldown=0.5, log_every=10)
-    trainer = Trainer(unet, step_losses, settings, run.folder, on_sample=on_sample)
+    first_step = int(facts.get("distilled", 0))
+    trainer = Trainer(unet, step_losses, settings, run.folder, first_step=first_step, on_sample=on_sample)
     result = trainer.run()
     unet.load_state_dict(result.average)
     save_part(unet, run.part, step=facts["step"], facts={**facts, "guidance": GUIDANCE, "distilled": result.step})

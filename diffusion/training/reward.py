@@ -32,17 +32,22 @@ from training.parts import FACTS_FILE, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
 from training.trainer import Trainer
 
-WAY = 5  # steps from noise to picture
-MOMENTS = (2, 3, 4)  # steps of the way at which the picture to come may be read, the last the surest
+WAY = 5  # steps from noise to picture; the picture to come may be read at the last three, the last the surest
+READ = 3
 LOOKS = 2  # of them at each training step
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
 
 
 class Reward:
-    """What is read wrong in the pictures that a U-Net draws of scenes."""
+    """What is read wrong in the pictures that a U-Net draws of scenes in `way` steps, guided by `guidance` (1.0: one
+    row a step, as a U-Net draws whose guidance is distilled).
+    """
 
-    def __init__(self, reading: SteeringReader, conditioning: TextTower, run: Run) -> None:
+    def __init__(
+        self, reading: SteeringReader, conditioning: TextTower, run: Run, way: int = WAY, guidance: float = GUIDANCE
+    ) -> None:
         self._reading, self._conditioning, self._run = reading, conditioning, run
+        self._way, self._guidance = way, guidance
 
     def losses(
         self, unet: UNet2DConditionModel, scenes: Sequence[Scene], texts: Sequence[str], seed: int
@@ -52,11 +57,11 @@ class Reward:
         side, channels = unet.config["sample_size"], unet.config["in_channels"]
         x = torch.randn((len(texts), channels, side, side), generator=generator)
         x = x.to(self._run.device, memory_format=self._run.memory_format)
-        moments = np.random.default_rng((43, seed)).choice(MOMENTS, LOOKS, replace=False)
+        moments = np.random.default_rng((43, seed)).choice(range(self._way - READ, self._way), LOOKS, replace=False)
         with self._run.autocast():
             hidden = self._conditioning.base(texts)
             empty = self._conditioning.base([""]).expand_as(hidden)
-        times = torch.linspace(1, 0, WAY + 1).tolist()
+        times = torch.linspace(1, 0, self._way + 1).tolist()
         looks = []
         for at, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
             with torch.set_grad_enabled(at in moments):
@@ -73,10 +78,13 @@ class Reward:
     ) -> torch.Tensor:
         """The guided prediction (n, c, h, w); the one without a caption has no gradient."""
         at = torch.full((len(x),), time * TIMESTEPS, device=x.device)
+        if self._guidance == 1.0:
+            with self._run.autocast():
+                return unet(x, at, hidden).sample.float()
         with self._run.autocast(), torch.no_grad():  # apart: autocast keeps weights that it cast without gradients
             free = unet(x, at, empty).sample.float()
         with self._run.autocast():
-            return free + GUIDANCE * (unet(x, at, hidden).sample.float() - free)
+            return free + self._guidance * (unet(x, at, hidden).sample.float() - free)
 
 
 def main(argv: list[str] | None = None) -> None:
