@@ -25,9 +25,10 @@ def test_a_description_with_many_unknown_words_is_drawn_in_known_ones(descriptio
 
 
 @pytest.mark.parametrize(("compound", "drawn"), [
-    ("스웨터 원피스", "니트 원피스"), ("회색 스웨터 미니 원피스", "회색 니트 미니 원피스"), ("a denim shirt dress", "a denim dress"),
-    ("하늘색 셔츠 원피스를 입은 여자", "하늘색 원피스 입은 여자"), ("흰 셔츠 빨간 원피스", None), ("흰 셔츠, 원피스", None),
-    ("흰 셔츠에 원피스", None), ("셔츠와 원피스", None), ("흰 셔츠 청바지", None), ("니트 원피스", None),
+    ("스웨터 원피스", "니트 원피스"), ("회색 스웨터 미니 원피스", "회색 니트 미니 원피스"),
+    ("a denim shirt dress", "a denim dress"), ("하늘색 셔츠 원피스를 입은 여자", "하늘색 원피스 입은 여자"),
+    ("흰 셔츠 빨간 원피스", None), ("흰 셔츠, 원피스", None), ("흰 셔츠에 원피스", None), ("셔츠와 원피스", None),
+    ("흰 셔츠 청바지", None), ("니트 원피스", None),
 ])  # fmt: skip
 def test_the_first_noun_of_a_compound_is_no_garment(compound: str, drawn: str | None) -> None:
     found = own_words(compound)

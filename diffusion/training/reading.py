@@ -7,6 +7,7 @@ Decoder and scorer are frozen; the reporting scorer takes no part in any trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -29,8 +30,7 @@ class SteeringReader:
     def __init__(self, checkpoints: Path, vae: AutoencoderTiny, run: Run) -> None:
         scorer = Scorer.load(checkpoints / "scorers", "steering")
         self._network = scorer.network.to(run.device)
-        self._setting = SettingReader.load(checkpoints / "scorers", scorer)
-        self._vae, self._run = vae, run
+        self._scorer, self._folder, self._vae, self._run = scorer, checkpoints / "scorers", vae, run
 
     def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
         """Errors of scaled latents (n, c, h, w) that should show `scenes`; "loss" is their weighted sum."""
@@ -49,6 +49,10 @@ class SteeringReader:
         with self._run.autocast():
             seen = read_both_ways(self._network, as_input(pictures).clamp(-1, 1))
             return reading_losses(seen, kinds.to(pictures.device), fields)
+
+    @cached_property
+    def _setting(self) -> SettingReader:
+        return SettingReader.load(self._folder, self._scorer)
 
     def style_error(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> torch.Tensor:
         """The mean cross-entropy of the drawing styles of pictures (n, 3, h, w) that should show `scenes`."""
