@@ -58,7 +58,7 @@ def pieces(text: str) -> tuple[Piece, ...]:
         found.append(Piece(start, end, typed, step.kind, step.entry, _spelled(typed, step.corrected)))
     return tuple(
         replace(piece, kind="unknown", entry=None, corrected=None) if _goes_on(piece, after) else piece
-        for piece, after in zip(found, [*found[1:], None], strict=True)
+        for piece, after in zip(found, [*found, None][1:], strict=True)
     )
 
 

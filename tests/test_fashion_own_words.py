@@ -51,3 +51,4 @@ def test_a_typo_is_no_beginning_of_an_unknown_word() -> None:
     assert FashionReader().read("드레이프 원피스") == "드레이프 원피스"
     assert [piece.kind for piece in pieces("드레이프 원피스")] == ["unknown", "unknown", "known"]
     assert FashionReader().read("뻘간 원피스") == "빨간 원피스"
+    assert pieces("") == ()
