@@ -4,9 +4,10 @@
     python -m benchmarks.beside ../old [--rounds 10] [--only import pipeline index service] [--prompts 5000]
                                        [--state FILE]
 
-Both checkouts draw with the weights of this one. A round measures each checkout once, the first of a round in turns.
-Out: a table of medians, the geometric mean of the paired ratios (here / there) and the upper end of its 95 % interval
-(bootstrap over rounds). `--state` keeps the rounds in a file: a run that was stopped goes on, and parts run one by one.
+Each checkout draws with its own weights, as it shipped. A round measures each checkout once, the first of a round in
+turns. Out: a table of medians, the geometric mean of the paired ratios (here / there) and the upper end of its 95 %
+interval (bootstrap over rounds). `--state` keeps the rounds in a file: a run that was stopped goes on, and parts run
+one by one.
 `import` is processor seconds of `import demo.web.app` (before the rooms: `demo.app`) in a fresh process.
 """
 
@@ -95,7 +96,7 @@ def pipelines(
     checkouts: Mapping[str, Path], folder: Path, arguments: argparse.Namespace
 ) -> Iterator[Callable[[str], Measured]]:
     """`benchmarks.pipeline`: the draw of one picture and of four, best of three in a process of its own."""
-    command = ["-m", "benchmarks.pipeline", "--side", "ours", "--checkpoint", str(HERE / "checkpoints")]
+    command = ["-m", "benchmarks.pipeline", "--side", "ours", "--checkpoint", "checkpoints"]
     command += ["--pictures", "1", "4", "--threads", str(arguments.threads)]
 
     def measure(side: str) -> Measured:
@@ -137,7 +138,7 @@ def services(
             place.mkdir(parents=True, exist_ok=True)
             environment = _environment(checkout) | {
                 "DATA_DIR": str(place / "data"), "PORT": str(ports[side]), "LOG_LEVEL": "WARNING", "STARTER": "",
-                "CHECKPOINT": str(HERE / "checkpoints"), "ENCODER": str(HERE / "checkpoints/korean"),
+                "CHECKPOINT": str(checkout / "checkpoints"), "ENCODER": str(checkout / "checkpoints/korean"),
                 "RATE_NEWCOMERS": "100000/hour", "RATE_WRITES": "100000/minute", "RATE_ADDRESS": "1000000/minute",
             }  # fmt: skip
             if not (place / "filled").exists():

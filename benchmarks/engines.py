@@ -4,9 +4,10 @@
     python -m benchmarks.engines [--beside ../old] [--rounds 10]     seconds of one picture and of four, two stages
     python -m benchmarks.engines --figures 100                       what is drawn right, by engine and number format
 
-Every engine has a process of its own that stays open; a round draws by each, the first of a round in turns. Rounds are
-taken on a machine that nothing else uses, and again beside a process that computes without end. Out: medians of wall
-and processor seconds and the ratio of the first row to each (paired rounds), then each process's peak memory.
+Every engine has a process of its own that stays open; a round draws by each, the first of a round in turns. Another
+checkout draws with its own weights, as it shipped. Rounds are taken on a machine that nothing else uses, and again
+beside a process that computes without end. Out: medians of wall and processor seconds and the ratio of the first row
+to each (paired rounds), then each process's peak memory.
 `--figures`: percent of attributes right over scenes that no training saw, and how far pictures are from torch's in
 float32.
 """
@@ -139,7 +140,7 @@ def _drawn(process: subprocess.Popen[str], n: int) -> list[float]:
 
 @contextlib.contextmanager
 def _opened(checkout: Path, engine: str, threads: int) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", SIDE, str(CHECKPOINT), engine, str(threads)]
+    command = [sys.executable, "-c", SIDE, str(checkout / "checkpoints"), engine, str(threads)]
     variables = dict(os.environ) | {"PYTHONPATH": str(checkout)}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=checkout, env=variables, stdin=pipe, stdout=pipe, text=True) as process:
