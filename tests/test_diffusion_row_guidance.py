@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from diffusion.editing.pipeline import STEPS
 from diffusion.editing.request import EditShot
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
@@ -107,7 +108,7 @@ def test_an_edit_finds_the_same_part_and_draws_in_one_row(folder: Path) -> None:
     expected = plain.edit([edit], DrawSettings(steps=4, guidance_scale=OWN))
     engine = distilled(pipeline)
     drawn = pipeline.edit([edit], DrawSettings(steps=4, guidance_scale=OWN))
-    assert engine.rows == [2, 1, 1, 1, 1]  # both texts for the mask, then the steps
+    assert engine.rows == [2, *[1] * STEPS]  # both texts for the mask, then the steps
     assert drawn.images[0].size == expected.images[0].size
 
 

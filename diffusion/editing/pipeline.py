@@ -35,6 +35,7 @@ from diffusion.stage import Conditioning, Stage, Watch
 from jobspec import PictureSize
 from pictures import squared, unsquared
 
+STEPS = 12  # at least, of a redraw: what is drawn beside what is kept takes more than a picture from noise
 OWN_STRENGTH, STRENGTH = 1.0, 0.9  # of noise that an edit begins with: pictures drawn here, others
 SOFT = 2.0  # deviation in pixels of the blur on a mask's edge, at the final size
 
@@ -126,7 +127,7 @@ def _planned(pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: Dr
     guidance = CycleSettings().guidance_scale if how.method == "cycle" else plan.guidance_scale
     changes: dict[str, object] = {"guidance_scale": how.guidance_scale or guidance}
     changes |= {"scheduler": "ddim"} if how.method == "cycle" and "ddim" in scheduler_names(base.scheduler) else {}
-    steps = real_steps(plan.steps_asked, how.strength)
+    steps = real_steps(max(plan.steps_asked, STEPS if how.method == "redraw" else 1), how.strength)
     return replace(plan, base_steps=steps, strength=how.strength, **changes)  # type: ignore[arg-type]
 
 
