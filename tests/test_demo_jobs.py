@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -255,33 +256,27 @@ def test_a_sentence_and_a_form_are_drawn_in_one_batch(studio: Studio) -> None:
     worker.close()
 
 
-def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
-    for scale in (1.0, 3.0, None):
+def first_batches(studio: Studio, scales: Sequence[float | None]) -> dict[float | None, int]:
+    """Pictures of the first batch at each guidance scale, where 18 pictures wait at each."""
+    for scale in scales:
         for _ in range(9):
             studio.person().draw("원피스", n=2, guidance_scale=scale)
     worker = fake_worker(studio.settings, studio.pipeline)
     worker._open()
     while worker.work_once():
         pass
-    sizes = {settings.guidance_scale: len(batch) for batch, settings in zip(
-        reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
-    assert sizes == {1.0: 16, 3.0: 8, None: 8}
     worker.close()
+    return {settings.guidance_scale: len(batch) for batch, settings in zip(
+        reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
+
+
+def test_pictures_without_guidance_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
+    assert first_batches(studio, (1.0, 3.0, None)) == {1.0: 16, 3.0: 8, None: 8}
 
 
 def test_pictures_of_one_row_each_fill_a_batch_of_twice_as_many(studio: Studio) -> None:
     studio.pipeline.row_guidance = 3.0  # distilled, and what is drawn where nobody asks for another
-    for scale in (None, 1.0):
-        for _ in range(9):
-            studio.person().draw("원피스", n=2, guidance_scale=scale)
-    worker = fake_worker(studio.settings, studio.pipeline)
-    worker._open()
-    while worker.work_once():
-        pass
-    sizes = {settings.guidance_scale: len(batch) for batch, settings in zip(
-        reversed(studio.pipeline.batches), reversed(studio.pipeline.settings), strict=True)}  # fmt: skip
-    assert sizes == {None: 16, 1.0: 8}
-    worker.close()
+    assert first_batches(studio, (None, 1.0)) == {None: 16, 1.0: 8}
 
 
 def test_what_was_drawn_is_stored_while_the_next_is_drawn(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     run, accelerator = open_processes(open_run(options, "base"))
     vae, conditioning = open_frozen(options.checkpoints, run)
     unet = fresh_unet(vae, conditioning)
-    first_step = warm_start(unet, run)
+    first_step = warm_start(unet, run, guidance=None)  # distilled weights are a start: the flow unlearns guidance
     learner = prepared(SceneMap(unet).to(run.device), accelerator)
     with one_writes_first(accelerator):
         lesson = FlowLesson(options, run, vae, conditioning, need if options.need else None)

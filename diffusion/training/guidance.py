@@ -40,7 +40,7 @@ WAY = 8  # steps from noise to picture
 GROUPS = 4  # of rows, each at another step of its way: a batch holds early and late moments
 FEW = 4  # steps of the student by itself
 FREE = 0.15  # of the rows, how many learn the prediction without a caption
-SOFTENED = 0.1  # guidance moves noise thirty times as far as a picture that is nearly done: errors count in its units
+SOFTENED = 0.1  # guidance moves noise much farther than a picture that is nearly done: errors count in its units
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ def main(argv: list[str] | None = None) -> None:
     add_training_options(parser, steps=1600, batch=16, learning_rate=3e-4)
     parser.set_defaults(ema=0.99)  # a leg is short
     parser.add_argument("--teacher", type=Path, help="the base to distil from, where the one that ships is distilled")
-    parser.add_argument(
-        "--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.05)"
-    )
+    parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
     options = parser.parse_args(argv)
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
