@@ -5,7 +5,7 @@ drawings, over the reporting scorer's own features of the whole picture and of i
 8 × 8 pixels. Every drawing is shown as it is and reduced to half its size and enlarged again, so that a style is told
 by more than its finest lines, which differ in a generated picture. It is measured on held-out drawings where it is
 fitted, and takes part in no training of what draws. A second reading, over the steering scorer's features, does: it
-rewards the refiner (`diffusion.training.refiner`), and reports nothing.
+rewards base and refiner (`diffusion.training.guidance`, `.refiner`), and reports nothing.
 
     python -m fashion.setting --pool runs/pool                          # fit the reporting one anew: minutes
     python -m fashion.setting --pool runs/pool --scorer steering        # and the one that rewards

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from transformers import CLIPModel
 
 import fashion.pool
@@ -17,7 +18,7 @@ from diffusion.training import autoencoder, base, manifest, refiner, reward
 from diffusion.training.blocks import as_blocks, component_weights, principal_blocks, write_encoder
 from diffusion.training.reading import SteeringReader
 from diffusion.training.unet import UNetShape
-from fashion import scorer_training
+from fashion import scorer_training, setting
 from fashion.drawing import draw
 from fashion.pool import PicturePool, halved
 from fashion.scene import Garment, Scene
@@ -217,6 +218,16 @@ def test_a_reward_moves_the_base_through_one_prediction_and_leaves_the_scorer_al
     assert json.loads((folder / "refiner" / "training.json").read_text())["step"] == 6
     with pytest.raises(SystemExit):
         refiner.main([*more, "--critic", "0.1"])  # there are no own pictures to judge without --reward
+    with pytest.raises(SystemExit):
+        refiner.main([*more, "--styles", "0.1"])
+    more[more.index("--steps") + 1] = "8"
+    with pytest.raises(FileNotFoundError, match=r"fashion\.setting --scorer steering"):
+        refiner.main([*more, "--reward", "0.1", "--styles", "0.1"])
+    width = setting.picture_features(reading._network, torch.zeros(1, 3, 256, 256)).shape[1]
+    told = {field: np.ones((width + 1, len(words)), np.float32) for field, words in setting.FIELDS.items()}
+    save_file(told, folder / "scorers" / "setting-steering.safetensors")  # a few pictures are of one style
+    refiner.main([*more, "--reward", "0.1", "--styles", "0.1"])
+    assert '"style"' in (work / "rewarded-runs" / "refiner" / "log.jsonl").read_text()
 
 
 def test_a_picture_is_like_itself_and_read_by_what_it_was_to_show(trained: Path, work: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from diffusion.training.guidance import GROUPS, WAY, GuidedWays
 from diffusion.training.manifest import GUIDANCE
 from diffusion.training.unet import UNetShape
 from fashion.pool import PicturePool
+from fashion.setting import FIELDS
 from testing.random_checkpoint import write_checkpoint
 from training.run import Run
 
@@ -86,6 +88,22 @@ def test_what_is_drawn_by_itself_is_read_at_its_last_steps(tmp_path: Path, scale
     found["loss"].backward()
     assert len(calls) % rows_a_step == 0 and sum(calls) == reward.LOOKS, "two moments have a gradient"
     assert len(calls) in range(reward.READ * rows_a_step, 4 * rows_a_step + 1)
+
+
+def test_every_other_drawing_is_restyled_and_says_so(tmp_path: Path) -> None:
+    plain, restyled = (ways(tmp_path).rewarded(3, 40, restyled=each) for each in (False, True))
+    assert restyled == ways(tmp_path).rewarded(3, 40, restyled=True)
+    assert restyled[0][::2] == plain[0][::2]
+    styles = {scene.style for scene in restyled[0][1::2]}
+    assert styles == set(FIELDS["style"])
+    assert all(replace(new, style=old.style) == old for new, old in zip(restyled[0], plain[0], strict=True))
+    painted = [text for scene, text in zip(*restyled, strict=True) if scene.style == "watercolor"]
+    assert painted and all("watercolo" in text for text in painted)
+
+
+def test_drawing_styles_are_rewarded_with_the_reward_alone() -> None:
+    with pytest.raises(SystemExit):
+        guidance.main(["--styles", "0.1"])
 
 
 def test_what_is_distilled_is_not_distilled_again_nor_rewarded_in_two_rows(

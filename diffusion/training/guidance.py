@@ -4,7 +4,8 @@ In: the base that ships, its text tower, captions of the training scenes. The te
 pictures; at every step of its ways the student learns the guided prediction from the caption alone, and of an empty
 caption the unguided one, so that other guidance scales can still be had from two rows. Out: `checkpoints/base`, with
 the scale in its facts. No drawn picture is needed. With `--reward` the steering scorer reads what the student draws in
-four steps, as the pipeline does, and what it reads wrong goes back through these steps (`diffusion.training.reward`).
+four steps, as the pipeline does, and what it reads wrong goes back through these steps (`diffusion.training.reward`);
+with `--styles` drawing styles too.
 Ref: Meng et al. 2023, arXiv:2210.03142, stage one, at one scale and on the teacher's own ways.
 """
 
@@ -31,6 +32,7 @@ from diffusion.training.reward import Reward
 from fashion.captions import caption
 from fashion.pool import PicturePool
 from fashion.scene import Scene
+from fashion.setting import FIELDS
 from training.command import run_command
 from training.parts import FACTS_FILE, save_part, trained_part, warm_start
 from training.run import Run, add_training_options, open_run, trainer_settings
@@ -98,11 +100,15 @@ class GuidedWays:
         goal = torch.where(dropped.view(-1, 1, 1, 1), free, guided)
         return WayBatch(x, now, hidden, goal, plain)
 
-    def rewarded(self, step: int, rows: int) -> tuple[list[Scene], list[str]]:
-        """Scenes and captions that the student draws by itself at a step."""
+    def rewarded(self, step: int, rows: int, restyled: bool = False) -> tuple[list[Scene], list[str]]:
+        """Scenes and captions that the student draws by itself at a step; `restyled`: every other one in a drawing
+        style of equal chance, since most scenes are flat drawings.
+        """
         rng = np.random.default_rng((59, step))
         scenes = [self._pool.scene(int(i)) for i in rng.choice(len(self._pool), rows, p=self._chances)]
         seeds = rng.integers(0, 2**31, rows)
+        if restyled:
+            scenes[1::2] = [replace(scene, style=str(rng.choice(FIELDS["style"]))) for scene in scenes[1::2]]
         return scenes, [caption(scene, "en", seed=int(s)).text for scene, s in zip(scenes, seeds, strict=True)]
 
     def _way(self, group: int, step: int) -> _Way:
@@ -164,7 +170,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.set_defaults(ema=0.99)  # a leg is short
     parser.add_argument("--teacher", type=Path, help="the base to distil from, where the one that ships is distilled")
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
+    parser.add_argument("--styles", type=float, default=0.0, help="share of misread drawing styles, with --reward (0.1)")
     options = parser.parse_args(argv)
+    if options.styles and not options.reward:
+        parser.error("--styles reads what --reward draws: give --reward too (0.1)")
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
     if is_distilled(options.checkpoints) and options.teacher is None:
@@ -184,7 +193,8 @@ def main(argv: list[str] | None = None) -> None:
         teacher.load_state_dict(guided.state_dict())
     reward = None
     if options.reward:
-        reward = Reward(SteeringReader(options.checkpoints, vae, run), conditioning, run, FEW, guidance=1.0)
+        reading = SteeringReader(options.checkpoints, vae, run, options.styles > 0)
+        reward = Reward(reading, conditioning, run, FEW, guidance=1.0)
     ways = GuidedWays(teacher, conditioning, PicturePool(options.pool, options.pictures), run, options.batch)
     weights = component_weights(vae)
 
@@ -197,9 +207,12 @@ def main(argv: list[str] | None = None) -> None:
         found = {"loss": loss, "wrong": wrong.mean(), "share": wrong.sum() / before.sum()}
         if reward is None:
             return found
-        read = reward.losses(unet, *ways.rewarded(step, options.batch // 2), step)
-        total = loss + options.reward * read["loss"]
-        return found | {"loss": total, "misread": read["loss"], "pattern": read["pattern"]}
+        read = reward.losses(unet, *ways.rewarded(step, options.batch // 2, options.styles > 0), step)
+        found |= {"misread": read["loss"], "pattern": read["pattern"]}
+        if options.styles:
+            found["style"] = read["style"]
+            loss = loss + options.styles * read["style"]
+        return found | {"loss": loss + options.reward * read["loss"]}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(average, vae, conditioning, run, step, guidance_scale=1.0)

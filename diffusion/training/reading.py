@@ -7,7 +7,6 @@ Decoder and scorer are frozen; the reporting scorer takes no part in any trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -24,17 +23,21 @@ from training.run import Run
 class SteeringReader:
     """The steering scorer of `checkpoints` behind the decoder.
 
-    Raises FileNotFoundError where it is not trained yet.
+    `styles`: its losses have "style" too, the error of drawing styles. Raises FileNotFoundError where it is not trained
+    yet, and where a style is to be read before `fashion.setting --scorer steering` was fitted.
     """
 
-    def __init__(self, checkpoints: Path, vae: AutoencoderTiny, run: Run) -> None:
+    def __init__(self, checkpoints: Path, vae: AutoencoderTiny, run: Run, styles: bool = False) -> None:
         scorer = Scorer.load(checkpoints / "scorers", "steering")
         self._network = scorer.network.to(run.device)
-        self._scorer, self._folder, self._vae, self._run = scorer, checkpoints / "scorers", vae, run
+        self._setting = SettingReader.load(checkpoints / "scorers", scorer) if styles else None
+        self._vae, self._run = vae, run
 
     def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
         """Errors of scaled latents (n, c, h, w) that should show `scenes`; "loss" is their weighted sum."""
-        return self.errors(self.decoded(latents), scenes)
+        pictures = self.decoded(latents)
+        errors = self.errors(pictures, scenes)
+        return errors if self._setting is None else errors | {"style": self.style_error(pictures, scenes)}
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Pictures (n, 3, h, w) of scaled latents."""
@@ -50,12 +53,10 @@ class SteeringReader:
             seen = read_both_ways(self._network, as_input(pictures).clamp(-1, 1))
             return reading_losses(seen, kinds.to(pictures.device), fields)
 
-    @cached_property
-    def _setting(self) -> SettingReader:
-        return SettingReader.load(self._folder, self._scorer)
-
     def style_error(self, pictures: torch.Tensor, scenes: Sequence[Scene]) -> torch.Tensor:
         """The mean cross-entropy of the drawing styles of pictures (n, 3, h, w) that should show `scenes`."""
+        if self._setting is None:
+            raise ValueError("this reader was opened without styles: SteeringReader(..., styles=True)")
         wanted = torch.tensor([FIELDS["style"].index(scene.style) for scene in scenes], device=pictures.device)
         with self._run.autocast():
             logits = self._setting.logits(as_input(pictures).clamp(-1, 1))["style"]

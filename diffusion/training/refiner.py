@@ -6,8 +6,8 @@ shipped base, decoded, enlarged and encoded. Out: `checkpoints/refiner`. From x(
 way to the true picture is a straight line, so a few steps, or one, walk it: the network predicts (x_t - x0) / t,
 which is what diffusers' flow schedulers ask for. With `--reward` the steering scorer takes part: its features of the
 picture to come are compared with those of the true one, and the base's own pictures are refined as well, in which the
-colours, patterns and drawing styles that it reads wrong count. With `--critic` beside it a critic learns to tell
-refined pictures from drawings, and the refiner to draw lines that it cannot tell.
+colours and patterns that it reads wrong count, and with `--styles` the drawing styles. With `--critic` beside it a
+critic learns to tell refined pictures from drawings, and the refiner to draw lines that it cannot tell.
 Ref: Podell et al. 2023, arXiv:2307.01952, section 2.5; a straight path from a degraded start as in Liu et al. 2022,
 arXiv:2209.03003.
 """
@@ -192,6 +192,7 @@ class Judges:
     reading: SteeringReader
     own: OwnPictures
     reading_share: float
+    style_share: float
     critic: Critic | None
     critic_share: float
 
@@ -221,10 +222,12 @@ class RefinerLosses:
         refined = self._refined(way, prediction[: self._batch])
         unlike = reading.unlikeness(foreseen[: self._batch], self._lesson.truth(way))
         read = reading.errors(foreseen[self._batch :], mine.scenes)
-        style = reading.style_error(foreseen[self._batch :], mine.scenes)
-        misread = read["color"] + read["pattern"] + style  # cloth and lines; where a sleeve ends is for the base to say
+        misread = read["color"] + read["pattern"]  # cloth; where a sleeve ends is for the base to say
         loss = refined + UNLIKENESS_SHARE * unlike + judges.reading_share * misread
-        parts = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"], "style": style}
+        parts = {"refined": refined, "unlike": unlike, "misread": misread, "pattern": read["pattern"]}
+        if judges.style_share:
+            parts["style"] = reading.style_error(foreseen[self._batch :], mine.scenes)
+            loss = loss + judges.style_share * parts["style"]
         if judges.critic is None:
             return {"loss": loss, **parts}
         with torch.no_grad():
@@ -246,17 +249,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_training_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.3)")
+    parser.add_argument("--styles", type=float, default=0.0, help="share of misread drawing styles, with --reward (0.3)")
     parser.add_argument("--critic", type=float, default=0.0, help="share of what a critic finds untrue, with --reward")
     parser.add_argument("--own", type=int, default=512, help="how many pictures the base draws anew for --reward")
     options = parser.parse_args(argv)
-    if options.critic and not options.reward:
-        parser.error("--critic judges the base's own pictures, which --reward draws: give --reward too (0.3)")
+    if (options.critic or options.styles) and not options.reward:
+        parser.error("--critic and --styles judge the base's own pictures, which --reward draws: give --reward too (0.3)")
     run = open_run(options, "refiner-judged" if options.critic else "refiner", part="refiner")
     vae, conditioning = open_frozen(options.checkpoints, run)
     own_vae = options.checkpoints / STAGES["refiner"].part
     refiner_vae = open_vae(own_vae, VAE_COMMAND, run) if own_vae.is_dir() else vae
     # first: it may be untrained
-    reading = SteeringReader(options.checkpoints, refiner_vae, run) if options.reward else None
+    reading = SteeringReader(options.checkpoints, refiner_vae, run, options.styles > 0) if options.reward else None
     text, latent = conditioning.clip.config, refiner_vae.config["latent_channels"]
     unet = build(latent, text.text_config.hidden_size, text.projection_dim)
     latents = weights_mark(refiner_vae.encoder)  # a network of other latents is a start at most
@@ -276,7 +280,7 @@ def main(argv: list[str] | None = None) -> None:
         span = (LOWEST_START, USUAL_START)
         own = OwnPictures(base, vae, conditioning, pool, run, options.own, span, outputs.enlarge, guidance)
         critic = learner.critic if isinstance(learner, UNetWithCritic) else None
-        judges = Judges(reading, own, options.reward, critic, options.critic)
+        judges = Judges(reading, own, options.reward, options.styles, critic, options.critic)
     losses = RefinerLosses(unet, lesson, conditioning, component_weights(refiner_vae), run, options.batch, judges)
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
