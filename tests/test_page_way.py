@@ -127,3 +127,17 @@ def test_leaving_and_coming_back_loses_nothing(world: World) -> None:
         expect(card.locator("progress")).to_be_visible()
     expect(card).to_have_attribute("data-status", "succeeded")
     assert len(generations(page)) == 1
+
+
+def test_a_pattern_waits_in_the_queue_before_it_is_made(world: World) -> None:
+    page = world.person()
+    with world.held("base"):
+        draw(page, "먼저 온 치마")
+        expect(page.locator("[data-stage=base]")).to_have_attribute("data-at", "now")
+        body = {"kind": "pattern", "category": "dots", "n": 1}
+        assert page.request.post(f"{world.server.url}/api/v1/generations", data=body).status == 202
+        page.reload()
+        waiting = page.locator(".generation", has=page.locator("[data-stage=pattern]"))
+        expect(waiting.locator("[data-stage=queued]")).to_have_attribute("data-at", "now")
+        expect(waiting.locator("[data-stage=pattern]")).to_have_attribute("data-at", "later")
+    expect(page.locator(".generation[data-status=succeeded]")).to_have_count(2)

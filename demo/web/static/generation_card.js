@@ -143,7 +143,7 @@ function advance(foot, g) {
   const bar = foot.querySelector("progress");
   if (!bar || !unfinished(g)) return;
   const { stage, step, steps, seconds_left } = g.progress || {
-    stage: "queued",
+    stage: g.status === "running" && FABRIC[g.kind] ? g.kind : "queued", // fabric tells no steps
     step: 0,
     steps: 1,
     seconds_left: 0,
@@ -154,7 +154,7 @@ function advance(foot, g) {
     : { queued: [0, 0.04], base: [0.04, 1], refiner: [1, 1] };
   const [from, to] = part[stage] ?? part.base;
   bar.value = from + ((to - from) * step) / steps;
-  const order = ["queued", "base", "refiner"];
+  const order = ["queued", "base", "refiner", g.kind]; // the last for fabric
   for (const item of foot.querySelectorAll("li")) {
     const place = order.indexOf(item.dataset.stage || "") - order.indexOf(stage);
     item.dataset.at = place < 0 ? "past" : place ? "later" : "now";
