@@ -240,4 +240,5 @@ def _unreported(defaults: StageDefaults) -> dict[str, object]:
     """
     reported = REPORTED - {"strength"} if defaults.color_fix else REPORTED
     reported = reported if defaults.distilled_guidance != 1.0 else reported | {"distilled_guidance"}
+    reported = reported if defaults.unite_styles else reported | {"unite_styles"}
     return {name: value for name, value in asdict(defaults).items() if name not in reported}

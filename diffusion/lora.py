@@ -82,6 +82,21 @@ class LoraShelf:
             for layer in stored:
                 layer.added = ()
 
+    def each(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> list[Mapping[str, torch.Tensor]]:
+        """Of each style that weighs something, in the order asked, the layers that it changes with it alone in them;
+        raises as `applied`, which is for all at once. Weights stored in few bits have no such form: give none of them.
+        """
+        summed = _by_name(styles)
+        names = [name for name in dict.fromkeys(style.name for style in styles) if summed[name]]
+        layers = dict(unet.named_parameters())
+        return [
+            {  # in the memory format of the layer, so that nothing runs slower by it
+                layer: torch.empty_like(layers[f"{layer}.weight"].data).copy_(weight)
+                for layer, weight in self._weights(unet, {name: summed[name]}).items()
+            }
+            for name in names
+        ]
+
     def _weights(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> Mapping[str, torch.Tensor]:
         """Layer → its weight with the styles in it, of the layers that they change."""
         stamps = [(name, weight, _stamp(self._path(name))) for name, weight in weights.items()]

@@ -53,6 +53,8 @@ class StyleShelf(Protocol):
 
     def applied(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> AbstractContextManager[None]: ...
 
+    def each(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> list[Mapping[str, torch.Tensor]]: ...
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -200,7 +202,11 @@ class TwoStagePipeline:
     def _styled(self, plan: Plan) -> AbstractContextManager[None]:
         if not plan.all_styles or self._shelf is None:
             return nullcontext()
-        return self._shelf.applied(self.stages["base"].unet, plan.all_styles)
+        stage = self.stages["base"]
+        weighty = {style.name for style in plan.all_styles if style.weight}
+        if stage.defaults.unite_styles and len(weighty) > 1 and not weight_bits(stage.unet):
+            return stage.with_styles(self._shelf.each(stage.unet, plan.all_styles))
+        return self._shelf.applied(stage.unet, plan.all_styles)
 
     def encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:
         """What each stage of the plan is told of read shots, a row a shot."""

@@ -34,7 +34,9 @@ class StageDefaults:
     prompts. `negative_aesthetic`: the score that a refiner is told for the unwanted side of guidance (6.0 for the
     wanted one). `color_fix`: pixels of a refined picture; what is broader than a Gaussian of that deviation stays as
     the base drew it (0: nothing is held). `distilled_guidance`: the scale that one row of the U-Net draws by, because
-    its guidance was distilled into it (1.0: none was); other scales and negative prompts cost more rows.
+    its guidance was distilled into it (1.0: none was); other scales and negative prompts cost more rows. `unite_styles`:
+    several LoRA styles are asked each for itself, and their changes united (`diffusion.lora_united`), a row more for
+    each; otherwise their weights are added up, as is usual.
     """
 
     steps: int | None = None
@@ -45,6 +47,7 @@ class StageDefaults:
     negative_aesthetic: float = 6.0
     color_fix: float = 0.0
     distilled_guidance: float = 1.0
+    unite_styles: bool = False
 
     def __post_init__(self) -> None:
         numbers = {"steps": self.steps, "guidance_scale": self.guidance_scale, "strength": self.strength,
@@ -58,6 +61,8 @@ class StageDefaults:
             raise ValueError(f"guidance_interval is {self.guidance_interval}: give two levels from 0 to 1, low first")
         if self.color_fix < 0:
             raise ValueError(f"color_fix is {self.color_fix}: give pixels, 0 or more")
+        if not isinstance(self.unite_styles, bool):
+            raise ValueError(f"unite_styles is {self.unite_styles!r}: give true or false")
         if self.distilled_guidance < 1:
             raise ValueError(f"distilled_guidance is {self.distilled_guidance}: give a scale of 1 or more")
 

@@ -7,7 +7,7 @@ chosen dtype: noise, guidance and the solver stay in float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 from diffusion.engines import Engine, TorchEngine
+from diffusion.lora_united import composing_steps, exchanged, united
 from diffusion.parts import Autoencoder
 from diffusion.preview import PreviewMap
 from diffusion.quantized import weight_count
@@ -126,6 +127,7 @@ class Stage:
         self.torch = TorchEngine(unet, vae)
         self.compiled: Engine | None = None  # set when it is there, perhaps while the stage draws
         self.engine: Engine = self.torch  # of the draw that runs; see `choose_engine`
+        self._styles: Sequence[Mapping[str, torch.Tensor]] = ()  # of the draw that runs; see `with_styles`
 
     @property
     def device(self) -> torch.device:
@@ -149,6 +151,15 @@ class Stage:
             yield
         finally:
             self.engine = chosen
+
+    @contextmanager
+    def with_styles(self, styles: Sequence[Mapping[str, torch.Tensor]]) -> Iterator[None]:
+        """Draw inside with several styles, each given by the weights of the layers that it changes."""
+        self._styles = styles
+        try:
+            yield
+        finally:
+            self._styles = ()
 
     def check_size(self, size: PictureSize) -> None:
         """Raise ValueError for a side that the U-Net cannot halve often enough, or a shape that it has not learnt."""
@@ -214,7 +225,25 @@ class Stage:
     def predict(
         self, latents: torch.Tensor, schedule: Schedule, i: int, conditioning: Conditioning, guidance: float
     ) -> torch.Tensor:
-        """The network's output before step i, guided where the stage guides; row by row."""
+        """The network's output before step i, guided where the stage guides; row by row. Several styles compose it
+        (`diffusion.lora_united`).
+        """
+        asked = (latents, schedule, i, conditioning, guidance)
+        if not self._styles:
+            return self._predict(*asked)
+        with exchanged(self.unet, self._styles[0]):
+            first = self._predict(*asked)
+        if i < composing_steps(len(schedule)):
+            return first
+        styled = [first]
+        for style in self._styles[1:]:
+            with exchanged(self.unet, style):
+                styled.append(self._predict(*asked))
+        return united(self._predict(*asked), styled)
+
+    def _predict(
+        self, latents: torch.Tensor, schedule: Schedule, i: int, conditioning: Conditioning, guidance: float
+    ) -> torch.Tensor:
         scale = self._scales(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):
@@ -228,7 +257,10 @@ class Stage:
 
     def rows(self, schedule: Schedule, guidance: float) -> list[int]:
         """Rows of the network that each step takes for a picture without a negative prompt."""
-        return [1 if scale == self.own_guidance else 2 for scale in self._scales(schedule, guidance)]
+        rows = [1 if scale == self.own_guidance else 2 for scale in self._scales(schedule, guidance)]
+        united = len(self._styles) + 1 if self._styles else 1
+        alone = composing_steps(len(schedule))
+        return [each * (1 if i < alone else united) for i, each in enumerate(rows)]
 
     def _scales(self, schedule: Schedule, guidance: float) -> list[float]:
         """The scale of each step, 1 where none is used."""
