@@ -1,4 +1,5 @@
-"""Whether a picture shows a look: judges that have seen true drawings of all looks and of none, and no network's.
+"""Whether a picture shows a look: judges that have seen true drawings of all looks, of two at once and of none, and no
+network's.
 
 In: the reporting scorer, pictures. Out: which of them show a look. A judge goes by the scorer's features, which tell
 things, and by the colours of a grid of 4 × 4 cells; three in four of its drawings are blurred or stained, so that it
@@ -19,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 
 from fashion.drawing import draw
 from fashion.looks import LOOKS
-from fashion.scene import sample_scene
+from fashion.looks.together import PAIRS, draw_together
+from fashion.scene import Scene, sample_scene
 from fashion.scorer import Scorer
 
 SIZE, CELLS = 128, 4  # pixels a side that are looked at, cells a side of the grid
@@ -46,12 +48,13 @@ class Judge:
 
 def train_judges(scorer: Scorer) -> Mapping[str, Judge]:
     """A judge of each look, by its id: half of the drawings teach it, the others measure it."""
-    features = {look: _features(scorer, list(_drawings(look))) for look in (None, *LOOKS)}
-    rows = np.concatenate(list(features.values()))
-    kinds = np.repeat(np.arange(len(features)), [len(each) for each in features.values()])
+    kinds = ((), *((look,) for look in LOOKS), *PAIRS)
+    features = [_features(scorer, list(_drawings(looks))) for looks in kinds]
+    rows = np.concatenate(features)
     taught = np.arange(len(rows)) % 2 == 0
     return {
-        look: _trained(scorer, rows, kinds == kind, taught) for kind, look in enumerate(features) if look is not None
+        look: _trained(scorer, rows, np.repeat([look in looks for looks in kinds], [*map(len, features)]), taught)
+        for look in LOOKS
     }
 
 
@@ -62,11 +65,18 @@ def _trained(scorer: Scorer, rows: np.ndarray, shown: np.ndarray, taught: np.nda
     return Judge(scorer, model, float((told[shown[~taught]].mean() + told[~shown[~taught]].mean()) / 2))
 
 
-def _drawings(look: str | None) -> Iterator[Image.Image]:
-    """True drawings of a look, or of the domain's own styles; three in four disturbed."""
-    for i in range(TRUE_DRAWINGS if look else PLAIN):
+def _drawings(looks: tuple[str, ...]) -> Iterator[Image.Image]:
+    """True drawings of one look or two, or of the domain's own styles; three in four disturbed."""
+    for i in range(TRUE_DRAWINGS if looks else PLAIN):
         scene = sample_scene(SEED * 10**7 + i)
-        yield _disturbed(Image.fromarray(LOOKS[look].draw(scene, SIZE) if look else draw(scene, SIZE)), i)
+        yield _disturbed(Image.fromarray(true_drawing(looks, scene, SIZE)), i)
+
+
+def true_drawing(looks: tuple[str, ...], scene: Scene, size: int) -> np.ndarray:
+    """A scene in one look, in the two of a pair, or in none, uint8 (size, size, 3)."""
+    if len(looks) == 2:
+        return draw_together(looks[0], looks[1], scene, size)
+    return LOOKS[looks[0]].draw(scene, size) if looks else draw(scene, size)
 
 
 def _disturbed(picture: Image.Image, number: int) -> Image.Image:

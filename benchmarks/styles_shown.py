@@ -4,8 +4,8 @@ In: the styles of a checkpoint, each trained on the look (fashion.looks) that it
 that no training saw, one seed each. Out, for every style: in how many pictures a judge (benchmarks.style_judge, trained
 on true drawings alone) sees its look with the style, and without it for the same prompts and seeds; what the reporting
 scorer finds right with it, without it and in true drawings of the look, which says how far the scorer can read such
-pictures at all. Then pairs of styles, with weights of 0.7 each; and whether weight 0 and the base afterwards give the
-base's bytes. Pictures are those of both stages, as people get them.
+pictures at all. Then pairs of styles, the first of which composes, beside true drawings of both looks; and whether
+weight 0 and the base afterwards give the base's bytes. Pictures are those of both stages, as people get them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.checkpoint import save_grid
-from benchmarks.style_judge import Judge, train_judges
+from benchmarks.style_judge import Judge, train_judges, true_drawing
 from diffusion.load import STYLES, load_pipeline
 from diffusion.lora_card import StyleCard
 from diffusion.lora_files import find_styles
@@ -27,6 +27,7 @@ from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings, Shot
 from fashion.captions import caption
 from fashion.looks import LOOKS, SceneLook
+from fashion.looks.together import PAIRS
 from fashion.reader import FashionReader
 from fashion.scene import Scene, sample_scene
 from fashion.scorer import Scorer
@@ -35,8 +36,6 @@ from jobspec import StyleUse
 from ko_clip.encoder import PromptEncoder
 
 SCENES = 67 * 10**7  # no training set begins here
-PAIRS = (("women_hanbok", "palace"), ("men_hanbok", "palace"), ("women_hanbok", "ink_brush"))
-TOGETHER = 0.7  # weight of each style of a pair
 ATTRIBUTES = ("garment", "color", "pattern")
 BATCH = 8
 SHOWN, SIDE = 8, 112  # pictures of a style in the grid, pixels of each
@@ -86,11 +85,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(["| style | look seen with it | without | true drawings told rightly | "
                      + " | ".join(f"{name}: with / without / true drawings" for name in ATTRIBUTES) + " | kB |",
                      "|---|---:|---:|---:|" + "---:|" * len(ATTRIBUTES) + "---:|", *rows]))  # fmt: skip
-    if pairs := pair_rows(Drawer(pipeline), shown, asked.prompts):
-        print("\n".join(["", "| together | first seen | second seen | both |", "|---|---:|---:|---:|", *pairs]))
+    pairs, together = pair_rows(Drawer(pipeline), shown, asked.prompts)
+    if pairs:
+        head = "| together | first seen | second seen | both | both, in true drawings |"
+        print("\n".join(["", head, "|---|---:|---:|---:|---:|", *pairs]))
     print(f"\n{bytes_kept(Drawer(pipeline), shown)}")
     if asked.grid:
-        save_grid(grid, asked.grid, SHOWN, SIDE)
+        save_grid([*grid, *together], asked.grid, SHOWN, SIDE)
     return 0
 
 
@@ -130,19 +131,22 @@ def style_rows(
     return rows, grid
 
 
-def pair_rows(drawer: Drawer, shown: Sequence[Shown], count: int) -> list[str]:
-    """A row for each pair of styles that are there."""
+def pair_rows(drawer: Drawer, shown: Sequence[Shown], count: int) -> tuple[list[str], list[Image.Image]]:
+    """A row for each pair of styles that are there, and pictures for the grid."""
     by_name = {style.card.name: style for style in shown}
-    rows = []
-    for first, second in PAIRS:
-        names = [LOOKS[id].words.ko for id in (first, second)]
+    rows, grid = [], []
+    for pair in PAIRS:
+        names = [LOOKS[id].words.ko for id in pair]
         if not all(name in by_name for name in names):
             continue
-        pictures = drawer.draw(by_name[names[0]].scenes(count), [StyleUse(name=n, weight=TOGETHER) for n in names])
-        seen = np.array([by_name[name].judge.sees(pictures) for name in names])  # (2, count)
-        cells = " | ".join(f"{100 * share:.0f} %" for share in (*seen.mean(axis=1), seen.all(axis=0).mean()))
-        rows.append(f"| {names[0]} + {names[1]} | {cells} |")
-    return rows
+        scenes = by_name[names[1]].scenes(count)
+        pictures = drawer.draw(scenes, [StyleUse(name=name) for name in names])
+        true = [Image.fromarray(true_drawing(pair, scene, 256)) for scene in scenes]
+        seen, told = (np.array([by_name[name].judge.sees(each) for name in names]) for each in (pictures, true))
+        shares = (*seen.mean(axis=1), seen.all(axis=0).mean(), told.all(axis=0).mean())
+        rows.append(f"| {' + '.join(names)} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |")
+        grid += pictures[:SHOWN]
+    return rows, grid
 
 
 def bytes_kept(drawer: Drawer, shown: Sequence[Shown]) -> str:

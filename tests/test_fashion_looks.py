@@ -15,6 +15,7 @@ from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLOR_BY_ID, STYLES
 from fashion.looks import LOOKS
 from fashion.looks.__main__ import main
+from fashion.looks.together import PAIRS, draw_together
 from fashion.scene import Garment, Scene, sample_scene
 from fashion.scorer import Scorer
 
@@ -102,3 +103,24 @@ def test_judges_tell_looks_by_true_drawings_alone(monkeypatch: pytest.MonkeyPatc
     for look in ("palace", "men_hanbok"):
         assert judges[look].sees([Image.fromarray(LOOKS[look].draw(scene, 256)) for scene in scenes]).all()
         assert not judges[look].sees([Image.fromarray(draw(scene, 256)) for scene in scenes]).any()
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_looks_in_one_picture_are_what_each_brings(pair: tuple[str, str]) -> None:
+    picture = draw_together(*pair, SCENE, 128)
+    assert picture.shape == (128, 128, 3) and (draw_together(*pair, SCENE, 128) == picture).all()
+    ground, court = (LOOKS[look].draw(SCENE, 128).astype(float) for look in pair)
+    corners = np.s_[:40, :20]  # behind whom it shows
+    assert np.abs(picture[corners] - ground[corners]).mean() < np.abs(picture[corners] - court[corners]).mean()
+    with pytest.raises(ValueError, match="neon and palace are not drawn together: use palace and women_hanbok"):
+        draw_together("neon", "palace", SCENE, 128)
+
+
+def test_a_judge_sees_both_looks_of_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style_judge, "TRUE_DRAWINGS", 24)
+    monkeypatch.setattr(style_judge, "PLAIN", 48)
+    judges = style_judge.train_judges(Scorer.load(CHECKPOINTS / "scorers", "reporting"))
+    scenes = [sample_scene(5 * 10**7 + i) for i in range(8)]
+    for pair in PAIRS:
+        pictures = [Image.fromarray(style_judge.true_drawing(pair, scene, 256)) for scene in scenes]
+        assert all(judges[look].sees(pictures).mean() > 0.8 for look in pair)

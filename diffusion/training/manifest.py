@@ -23,7 +23,7 @@ _TEXT = {"text_encoder": "clip", "tokenizer": "clip"}
 # Chosen by the tables of benchmarks.checkpoint: steps against accuracy, what the refiner keeps against how sharp it is.
 GUIDANCE = 3.0
 DEFAULTS: dict[str, dict[str, float]] = {
-    "base": {"steps": 8, "guidance_scale": GUIDANCE},
+    "base": {"steps": 8, "guidance_scale": GUIDANCE, "unite_styles": True},  # summed, two styles show neither
     "refiner": {"steps": 1, "guidance_scale": 1.0, "strength": 0.07, "color_fix": 1.25},
 }
 DISTILLED: dict[str, float] = {"steps": 6, "distilled_guidance": GUIDANCE}  # of the base, in place of DEFAULTS

@@ -107,15 +107,28 @@ def cuff(over: Over, arm: float, way: float, thick: float, wide: float, fill: st
     over.pair(shape([a, b], [b, c], [c, d], [d, a]), fill, "#55403a", 0.6)
 
 
-def shown(
-    scene: Scene, sketches: tuple[Sketch, ...], over: Over, arm: float, hair: str, ground: str, size: int
-) -> np.ndarray:
-    """The dressed figure before a ground given as SVG, uint8 (size, size, 3)."""
-    rng = Random(f"court/figure/{scene.seed}")
-    figure = make_figure(rng, over.frame, arm, suit_top=False, suit_bottom=False, hat=True, holds=False, shod=False, hair=hair)  # fmt: skip
-    composition = Composition(tuple(sketch.place(over.frame) for sketch in sketches), figure, (SIDE, SIDE))
-    layer = painted(scene, composition, size, "".join(over.pieces))
-    return stood_before(rasterise(document(ground), size)[..., :3], layer)
+@dataclass(frozen=True)
+class Court:
+    """A dressed figure that is not painted yet, and its ground as SVG; `arm`: degrees from the body."""
+
+    scene: Scene
+    sketches: tuple[Sketch, ...]
+    over: Over
+    arm: float
+    ground: str
+
+    def composition(self) -> Composition:
+        rng = Random(f"court/figure/{self.scene.seed}")
+        figure = make_figure(rng, self.over.frame, self.arm, suit_top=False, suit_bottom=False, hat=True, holds=False, shod=False, hair="short")  # fmt: skip
+        return Composition(tuple(sketch.place(self.over.frame) for sketch in self.sketches), figure, (SIDE, SIDE))
+
+    def layer(self, size: int) -> np.ndarray:
+        """The figure over nothing, uint8 (size, size, 4)."""
+        return painted(self.scene, self.composition(), size, "".join(self.over.pieces))
+
+    def picture(self, size: int) -> np.ndarray:
+        """The figure before its ground, uint8 (size, size, 3)."""
+        return stood_before(rasterise(document(self.ground), size)[..., :3], self.layer(size))
 
 
 def screen(rng: Random, silks: tuple[str, ...], frame: str, flower: str) -> str:

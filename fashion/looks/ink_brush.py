@@ -15,7 +15,7 @@ from fashion.drawing.layers import cut
 from fashion.drawing.noise import fractal
 from fashion.drawing.raster import document, rasterise
 from fashion.drawing.shapes import Figure, Silhouette
-from fashion.drawing.silhouettes import compose
+from fashion.drawing.silhouettes import Composition, compose
 from fashion.drawing.styles import LOOKS
 from fashion.looks.brush import stroke, strokes_of
 from fashion.looks.ink_motifs import beside, seal, splashes
@@ -30,14 +30,23 @@ LEAST = 192  # pixels at which bristles are drawn, and made smaller after
 def draw_ink_brush(scene: Scene, size: int) -> np.ndarray:
     """A scene painted with ink, uint8 (size, size, 3)."""
     work, flat = max(size, LEAST), replace(scene, style="flat", background="white")
+    return ink_painting(flat, compose(flat), draw(flat, work), draw_masks(flat, work), size)
+
+
+def ink_painting(
+    scene: Scene, composition: Composition, picture: np.ndarray, masks: np.ndarray, size: int, over: str = ""
+) -> np.ndarray:
+    """What is shown by a picture before white, uint8 (work, work, 3), and by the masks (n, work, work) of a scene's
+    garments, painted with ink, uint8 (size, size, 3); `over`: SVG elements that lie over the garments.
+    """
+    work, picture = len(picture), picture.astype(np.float32)
     rng = np.random.default_rng((scene.seed, 7))
-    picture, masks = draw(flat, work).astype(np.float32), draw_masks(flat, work)
     paper = background("hanji", work, scene.seed % VARIANTS).astype(np.float32)
     far = _ink(beside(rng), work)
     far = 0.42 * ndimage.gaussian_filter(far, 0.003 * work) * (1 - _near(picture))
     paper *= 1 - far[..., None] * (1 - INK / 255)
     paper = _washed(paper, picture, masks, rng)
-    lines = _ink(_lines(flat, rng) + splashes(rng), work) * np.clip(0.93 + 0.1 * _noise(work, 40, rng), 0, 1)
+    lines = _ink(_lines(scene, composition, rng) + over + splashes(rng), work) * np.clip(0.93 + 0.1 * _noise(work, 40, rng), 0, 1)
     paper *= 1 - np.clip(lines, 0, 0.97)[..., None] * (1 - INK / 255)
     stamp = rasterise(document(seal(rng)), work).astype(np.float32)
     share = stamp[..., 3:] / 255 * np.clip(0.9 + 0.08 * _noise(work, 60, rng), 0, 1)[..., None]
@@ -90,9 +99,9 @@ def _toned(dark: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low + mixed * (high - low), 4 * mixed * (1 - mixed)
 
 
-def _lines(scene: Scene, rng: np.random.Generator) -> str:
+def _lines(scene: Scene, composition: Composition, rng: np.random.Generator) -> str:
     """Contours, folds and faces in the order of painting; what lies above covers with white, which is no ink."""
-    taken = cut(scene, compose(scene), LOOKS["flat"])
+    taken = cut(scene, composition, LOOKS["flat"])
     parts = []
     for what, i in taken.worn():
         if what in ("body", "front"):

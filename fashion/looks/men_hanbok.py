@@ -16,13 +16,13 @@ from fashion.looks.court import (
     DEEP_GOLD,
     GOLD,
     WHITE,
+    Court,
     Over,
     cuff,
     frame_of,
     print_of,
     satin_or_cotton,
     screen,
-    shown,
     wide_sleeves,
 )
 from fashion.looks.court_badge import badge, box
@@ -40,6 +40,11 @@ def dressed_men(scene: Scene) -> Scene:
 
 def draw_men_hanbok(scene: Scene, size: int) -> np.ndarray:
     """An official's dress in a scene's colour, uint8 (size, size, 3)."""
+    return men_court(scene).picture(size)
+
+
+def men_court(scene: Scene) -> Court:
+    """An official's dress in a scene's colour."""
     scene = dressed_men(scene)
     rng = Random(f"men/{scene.seed}")
     over, arm, wide = Over(frame=frame_of(rng)), rng.uniform(44, 52), rng.uniform(34, 42)
@@ -51,7 +56,7 @@ def draw_men_hanbok(scene: Scene, size: int) -> np.ndarray:
     _belt(over, rng)
     _face(over, rng)
     ground = screen(rng, SILKS, "#3b4a58", rng.choice(("#7fa08c", "#8fa3b8", "#b59a7a")))
-    return shown(scene, sketches, over, arm, "short", ground, size)
+    return Court(scene, sketches, over, arm, ground)
 
 
 def _robe(arm: float, wide: float, half: float) -> Sketch:

@@ -23,8 +23,13 @@ SKIES = (
 def draw_palace(scene: Scene, size: int) -> np.ndarray:
     """A scene before a palace, uint8 (size, size, 3)."""
     flat = replace(scene, style="flat")
+    return before_palace(scene, painted(flat, compose(flat), round(SHARE * size)), size)
+
+
+def before_palace(scene: Scene, layer: np.ndarray, size: int) -> np.ndarray:
+    """A figure or a garment, uint8 (n, n, 4) of `SHARE` of the size, before the scene's palace, (size, size, 3)."""
     ground = rasterise(document(_palace(Random(f"palace/{scene.seed}"))), size)[..., :3]
-    return stood_before(ground, painted(flat, compose(flat), round(SHARE * size)))
+    return stood_before(ground, layer)
 
 
 def _palace(rng: Random) -> str:

@@ -18,13 +18,13 @@ from fashion.looks.court import (
     JADE,
     RED,
     WHITE,
+    Court,
     Over,
     cuff,
     frame_of,
     print_of,
     satin_or_cotton,
     screen,
-    shown,
     wide_sleeves,
 )  # fmt: skip
 from fashion.looks.court_heads import eoyeo, hwagwan, jokduri
@@ -48,6 +48,11 @@ def dressed_women(scene: Scene) -> Scene:
 
 def draw_women_hanbok(scene: Scene, size: int) -> np.ndarray:
     """Court dress in a scene's colours, uint8 (size, size, 3)."""
+    return women_court(scene).picture(size)
+
+
+def women_court(scene: Scene) -> Court:
+    """Court dress in a scene's colours."""
     scene = dressed_women(scene)
     rng = Random(f"women/{scene.seed}")
     over, arm = Over(frame=frame_of(rng)), rng.uniform(50, 57)
@@ -60,7 +65,7 @@ def draw_women_hanbok(scene: Scene, size: int) -> np.ndarray:
     _norigae(over, rng)
     rng.choice((jokduri, hwagwan, eoyeo))(over, rng)
     ground = screen(rng, SILKS, "#8c3b3a", rng.choice(("#e08a9b", "#d96f6a", "#c98fc0")))
-    return shown(scene, sketches, over, arm, "short", ground, size)
+    return Court(scene, sketches, over, arm, ground)
 
 
 def _robe(arm: float, wide: float, long: bool) -> Sketch:
