@@ -38,7 +38,7 @@ from ko_clip.encoder import PromptEncoder
 SCENES = 67 * 10**7  # no training set begins here
 ATTRIBUTES = ("garment", "color", "pattern")
 BATCH = 8
-SHOWN, SIDE = 8, 112  # pictures of a style in the grid, pixels of each
+SHOWN, SIDE = 8, 96  # pictures of a style in the grid, pixels of each
 
 
 @dataclass(frozen=True)

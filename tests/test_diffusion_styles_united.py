@@ -87,13 +87,14 @@ def test_the_first_style_composes_and_then_the_changes_of_all_unite(pipeline: Tw
 
 def test_the_order_counts_and_the_base_is_as_before(pipeline: TwoStagePipeline) -> None:
     plain = draw(pipeline, ())
-    one, other = (draw(pipeline, uses(*order)) for order in ((("crane", 1), ("bamboo", 1)), (("bamboo", 1), ("crane", 1))))
+    orders = uses(("crane", 1), ("bamboo", 1)), uses(("bamboo", 1), ("crane", 1))
+    one, other = (draw(pipeline, styles) for styles in orders)
     assert one != other
-    assert draw(pipeline, uses(("crane", 1), ("bamboo", 1))) == one
+    assert draw(pipeline, orders[0]) == one
     assert draw(pipeline, ()) == plain
     pipeline.stages["base"].defaults = replace(pipeline.stages["base"].defaults, unite_styles=False)
     try:
-        summed = [draw(pipeline, uses(*order)) for order in ((("crane", 1), ("bamboo", 1)), (("bamboo", 1), ("crane", 1)))]
+        summed = [draw(pipeline, styles) for styles in orders]
     finally:
         pipeline.stages["base"].defaults = replace(pipeline.stages["base"].defaults, unite_styles=True)
     assert summed[0] == summed[1] and summed[0] not in (one, other)

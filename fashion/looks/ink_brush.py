@@ -46,7 +46,8 @@ def ink_painting(
     far = 0.42 * ndimage.gaussian_filter(far, 0.003 * work) * (1 - _near(picture))
     paper *= 1 - far[..., None] * (1 - INK / 255)
     paper = _washed(paper, picture, masks, rng)
-    lines = _ink(_lines(scene, composition, rng) + over + splashes(rng), work) * np.clip(0.93 + 0.1 * _noise(work, 40, rng), 0, 1)
+    lines = _ink(_lines(scene, composition, rng) + over + splashes(rng), work)
+    lines *= np.clip(0.93 + 0.1 * _noise(work, 40, rng), 0, 1)
     paper *= 1 - np.clip(lines, 0, 0.97)[..., None] * (1 - INK / 255)
     stamp = rasterise(document(seal(rng)), work).astype(np.float32)
     share = stamp[..., 3:] / 255 * np.clip(0.9 + 0.08 * _noise(work, 60, rng), 0, 1)[..., None]
