@@ -34,9 +34,9 @@ class StageDefaults:
     prompts. `negative_aesthetic`: the score that a refiner is told for the unwanted side of guidance (6.0 for the
     wanted one). `color_fix`: pixels of a refined picture; what is broader than a Gaussian of that deviation stays as
     the base drew it (0: nothing is held). `distilled_guidance`: the scale that one row of the U-Net draws by, because
-    its guidance was distilled into it (1.0: none was); other scales and negative prompts cost more rows. `unite_styles`: of
-    several LoRA styles each is asked for itself, and their changes united (`diffusion.lora_united`), a row more for each;
-    otherwise their weights are added up, as is usual.
+    its guidance was distilled into it (1.0: none was); other scales and negative prompts cost more rows.
+    `unite_styles`: of several LoRA styles each is asked for itself, and their changes united (`diffusion.lora_united`),
+    a row more for each; otherwise their weights are added up, as is usual.
     """
 
     steps: int | None = None

@@ -170,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.set_defaults(ema=0.99)  # a leg is short
     parser.add_argument("--teacher", type=Path, help="the base to distil from, where the one that ships is distilled")
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
-    parser.add_argument("--styles", type=float, default=0.0, help="with --reward: share of misread drawing styles (0.08)")
+    parser.add_argument("--styles", type=float, default=0.0, help="share of misread styles, with --reward (0.08)")
     options = parser.parse_args(argv)
     if options.styles and not options.reward:
         parser.error("--styles reads what --reward draws: give --reward too (0.1)")

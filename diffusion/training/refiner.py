@@ -249,7 +249,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffusion.training.refiner", description=__doc__)
     add_training_options(parser, steps=8000, batch=4, learning_rate=2e-3)
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.3)")
-    parser.add_argument("--styles", type=float, default=0.0, help="with --reward: share of misread drawing styles (0.3)")
+    parser.add_argument("--styles", type=float, default=0.0, help="share of misread styles, with --reward (0.3)")
     parser.add_argument("--critic", type=float, default=0.0, help="share of what a critic finds untrue, with --reward")
     parser.add_argument("--own", type=int, default=512, help="how many pictures the base draws anew for --reward")
     options = parser.parse_args(argv)
