@@ -202,10 +202,11 @@ class TwoStagePipeline:
     def _styled(self, plan: Plan) -> AbstractContextManager[None]:
         if not plan.all_styles or self._shelf is None:
             return nullcontext()
-        stage = self.stages["base"]
-        weighty = {style.name for style in plan.all_styles if style.weight}
-        if stage.defaults.unite_styles and len(weighty) > 1 and not weight_bits(stage.unet):
-            return stage.with_styles(self._shelf.each(stage.unet, plan.all_styles))
+        stage, several = self.stages["base"], len({style.name for style in plan.all_styles}) > 1
+        if several and stage.defaults.unite_styles and not weight_bits(stage.unet):
+            styles = self._shelf.each(stage.unet, plan.all_styles)
+            if len(styles) > 1:
+                return stage.with_styles(styles)
         return self._shelf.applied(stage.unet, plan.all_styles)
 
     def encode(self, shots: list[Shot], plan: Plan) -> dict[str, Conditioning]:

@@ -104,6 +104,7 @@ def test_one_style_that_weighs_something_is_drawn_as_it_is_alone(pipeline: TwoSt
     alone = draw(pipeline, uses(("crane", 0.8)))
     assert draw(pipeline, uses(("crane", 0.8), ("bamboo", 0.0))) == alone
     assert draw(pipeline, uses(("crane", 0.5), ("crane", 0.3))) == alone
+    assert draw(pipeline, uses(("crane", 0.8), ("bamboo", 0.5), ("bamboo", -0.5))) == alone
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
