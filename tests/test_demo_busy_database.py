@@ -110,8 +110,8 @@ def test_pictures_stay_whose_commit_was_done_and_its_answer_lost(
     studio = open_studio(tmp_path)
     person = studio.person()
     done = person.finished("코트", n=1)
+    studio.worker._finishing.wait()  # the rows are there before the commit's answer is
     assert done["status"] == "succeeded" and not answers
-    studio.worker._finishing.wait()
     assert person.get(done["images"][0]["url"].removeprefix("/api/v1")).status_code == 200
     studio.close()
 
