@@ -220,8 +220,9 @@ def _write(stage: Stage, network: str, path: Path) -> None:
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
+            module.eval()(*given)  # a linear encoder is read off at its first call: that is no part of the graph
             graph = openvino.convert_model(
-                module.eval(), example_input=given, input=[(shape, openvino.Type.f32) for shape in shapes]
+                module, example_input=given, input=[(shape, openvino.Type.f32) for shape in shapes]
             )
         openvino.save_model(graph, path, compress_to_fp16=False)
     except Exception as error:  # whatever tracing and conversion meet

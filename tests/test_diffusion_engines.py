@@ -277,3 +277,14 @@ def test_text_is_encoded_in_one_thread_and_the_threads_come_back(by_torch: TwoSt
         assert torch.get_num_threads() == 2
         torch.set_num_threads(before)
     assert seen == [1]
+
+
+def test_the_linear_encoder_of_the_checkpoint_that_ships_is_converted_before_it_was_ever_run(tmp_path: Path) -> None:
+    """It is read off at its first call, which tracing took for another graph each time: nothing was converted."""
+    import openvino
+
+    stage = load_pipeline(Path(__file__).resolve().parents[1] / "checkpoints", dtype="float32").stages["base"]
+    openvino_graphs._write(stage, "encoder", tmp_path / "encoder.xml")
+    (picture,) = openvino_graphs.examples(stage, "encoder", 1)
+    asked = openvino.Core().compile_model(tmp_path / "encoder.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    assert np.abs(asked(picture.numpy())[0] - stage.torch.encode(picture).numpy()).max() < 1e-4
