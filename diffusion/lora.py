@@ -88,14 +88,7 @@ class LoraShelf:
         """
         summed = _by_name(styles)
         names = [name for name in dict.fromkeys(style.name for style in styles) if summed[name]]
-        layers = dict(unet.named_parameters())
-        return [
-            {  # in the memory format of the layer, so that nothing runs slower by it
-                layer: torch.empty_like(layers[f"{layer}.weight"].data).copy_(weight)
-                for layer, weight in self._weights(unet, {name: summed[name]}).items()
-            }
-            for name in names
-        ]
+        return [self._weights(unet, {name: summed[name]}) for name in names]
 
     def _weights(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> Mapping[str, torch.Tensor]:
         """Layer → its weight with the styles in it, of the layers that they change."""
@@ -118,7 +111,8 @@ class LoraShelf:
             added = [changes[name][layer].scaled(old, weight) for name, weight in those.items()]
             if not added:
                 continue
-            found[layer] = (old.float() + sum(added[1:], added[0])).to(old.dtype)
+            merged = old.float() + sum(added[1:], added[0])
+            found[layer] = torch.empty_like(old).copy_(merged)  # in the memory format of the layer, as quick as it
             if not is_finite(found[layer]):
                 message = " and ".join(f"style {name!r} at weight {weight}" for name, weight in those.items())
                 raise ValueError(f"{message} makes {layer} infinite: give less weight")

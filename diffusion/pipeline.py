@@ -20,6 +20,7 @@ from typing import Protocol, cast
 import torch
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.encoder import PooledTextEncoder, TextEncoder
 from diffusion.lora_card import StyleCard
 from diffusion.pictures import color_fixed, enlarged, from_pixels, to_pixels
@@ -32,7 +33,7 @@ from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
 from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, timed
 from diffusion.schedulers import make_schedule
-from diffusion.stage import Conditioning, Stage
+from diffusion.stage import Stage
 from diffusion.threads import one_thread
 from jobspec import Shapes, StyleUse
 from jobspec.prompts import AsTyped, PromptReader

@@ -12,11 +12,12 @@ from typing import TypeVar
 import torch
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.plan import Plan
 from diffusion.precision import dtype_name
 from diffusion.progress import Cancelled, Clock, Progress
 from diffusion.schedulers import Schedule
-from diffusion.stage import Between, BrokenPicture, Conditioning, Stage, Watch
+from diffusion.stage import Between, BrokenPicture, Stage, Watch
 from diffusion.threads import one_thread
 from diffusion.weights import is_finite
 from jobspec import PictureSize

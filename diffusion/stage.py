@@ -6,15 +6,14 @@ chosen dtype: noise, guidance and the solver stay in float32.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from diffusion.conditioning import Conditioning, ask, guidance_embedding
 from diffusion.engines import Engine, TorchEngine
 from diffusion.lora_united import composing_steps, exchanged, united
 from diffusion.parts import Autoencoder
@@ -28,62 +27,12 @@ from jobspec import PictureSize, Shapes
 AESTHETIC = 6.0  # what stock SDXL tells its refiner
 
 
-@dataclass(frozen=True)
-class Conditioning:
-    """The input of cross-attention: hidden states (n, 77, d) and, for a refiner, pooled embeddings (n, p).
-
-    `empty`: hidden states of no text, where some row's negative prompt is another one: a stage with distilled guidance
-    asks for them.
-    """
-
-    hidden: torch.Tensor
-    negative: torch.Tensor
-    pooled: torch.Tensor | None = None
-    negative_pooled: torch.Tensor | None = None
-    empty: torch.Tensor | None = None
-
-    def picked(self, rows: slice) -> Conditioning:
-        """Some of the rows."""
-        parts = (None if each is None else each[rows] for each in (self.pooled, self.negative_pooled, self.empty))
-        return Conditioning(self.hidden[rows], self.negative[rows], *parts)
-
-
 # Called after each step: step (0-based), latents before it, the network's output.
 Watch = Callable[[int, torch.Tensor, torch.Tensor], None]
 # What the latents are to be after a step: step, latents after it. An edit keeps what lies outside its mask so.
 Between = Callable[[int, torch.Tensor], torch.Tensor]
 # Called after each picture that the autoencoder encodes or decodes: it may raise.
 Check = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The rows of one call of the network: of the pictures `away` what guidance leads away from, of all of them their
-    prompts, of those `untold` no text. `away` and `untold` are places among the pictures, rising.
-    """
-
-    hidden: torch.Tensor  # (rows, 77, d)
-    pooled: torch.Tensor | None  # (rows, p)
-    away: torch.Tensor
-    untold: torch.Tensor
-
-    def guided(self, output: torch.Tensor, scale: float, own: float) -> torch.Tensor:
-        """Classifier-free guidance (arXiv:2207.12598) of what the network said, a row a picture.
-
-        With guidance g (`own`) distilled into it, the network says v(c) = e + g·(p - e) of a prompt c, where p and e
-        are the predictions with the prompt and without any; of no text it says e. Solved for p, guidance by s away from
-        n is v(n) + s/g·(v(c) - v(n)) + (1 - 1/g)·(e - v(n)). Without g it is n + s·(p - n).
-        """
-        pictures = len(output) - len(self.away) - len(self.untold)
-        negative, guided, free = output.split([len(self.away), pictures, len(self.untold)])
-        if not len(self.away):
-            return guided
-        guided = guided.clone()
-        guided[self.away] = negative + scale / own * (guided[self.away] - negative)
-        if len(self.untold):
-            led = negative[torch.searchsorted(self.away, self.untold)]
-            guided[self.untold] += (1 - 1 / own) * (free - led)
-        return guided
 
 
 class BrokenPicture(ValueError):
@@ -247,7 +196,7 @@ class Stage:
         scale = self._scales(schedule, guidance)[i]
         rows = []
         for part in self._parts(len(latents)):
-            asked = self._asked(conditioning.picked(part), scale)
+            asked = ask(conditioning.picked(part), scale, self.own_guidance)
             x = latents[part]
             x = torch.cat([x[asked.away], x, x[asked.untold]])  # all in one call: further rows cost less than the first
             told = guidance_embedding(guidance, self.told_width, len(x)) if self.told_width else None
@@ -258,33 +207,14 @@ class Stage:
     def rows(self, schedule: Schedule, guidance: float) -> list[int]:
         """Rows of the network that each step takes for a picture without a negative prompt."""
         rows = [1 if scale == self.own_guidance else 2 for scale in self._scales(schedule, guidance)]
-        united = len(self._styles) + 1 if self._styles else 1
+        if not self._styles:
+            return rows
         alone = composing_steps(len(schedule))
-        return [each * (1 if i < alone else united) for i, each in enumerate(rows)]
+        return [each * (1 if i < alone else len(self._styles) + 1) for i, each in enumerate(rows)]
 
     def _scales(self, schedule: Schedule, guidance: float) -> list[float]:
         """The scale of each step, 1 where none is used."""
         return [guidance if guided else 1.0 for guided in self.guided_steps(schedule, guidance)]
-
-    def _asked(self, told: Conditioning, scale: float) -> _Asked:
-        """What a step at this scale asks the network. Where guidance is distilled, a row at that scale is one question,
-        but for one with a negative prompt.
-        """
-        negative, every = told.negative, torch.arange(len(told.hidden))
-        away = every if scale != self.own_guidance else every[:0]
-        untold = every[:0]
-        if self.own_guidance != 1.0 and told.empty is not None:
-            other = (negative != told.empty).flatten(1).any(dim=1).nonzero()[:, 0].cpu()
-            if scale == 1.0:
-                negative = told.empty  # nothing is led away from
-            else:
-                untold, away = other, away if len(away) else other
-        texts = torch.cat([negative[away], told.hidden, *([told.empty[untold]] if told.empty is not None else [])])
-        pooled = told.pooled
-        if pooled is not None and len(away):
-            assert told.negative_pooled is not None
-            pooled = torch.cat([told.negative_pooled, pooled])
-        return _Asked(texts, pooled, away, untold)
 
     def _call(
         self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor | None, guided: bool,
@@ -329,18 +259,6 @@ class Stage:
 
     def _scaling(self) -> tuple[float, float]:
         return float(self.vae.config["scaling_factor"]), float(self.vae.config.get("shift_factor") or 0.0)
-
-
-def guidance_embedding(scale: float, width: int, rows: int) -> torch.Tensor:
-    """A guidance scale as an LCM's U-Net is told it, (rows, width): sines and cosines of 1000 · (scale - 1).
-
-    Ref: Luo et al. 2023, arXiv:2310.04378, section 4.2.
-    """
-    half = width // 2
-    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
-    angles = 1000.0 * (scale - 1.0) * frequencies
-    row = torch.cat([angles.sin(), angles.cos(), torch.zeros(width % 2)])
-    return row.expand(rows, width)
 
 
 def _each(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, check: Check) -> list[torch.Tensor]:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from diffusers import LCMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
+from diffusion.conditioning import guidance_embedding
 from diffusion.distilled import few_steps_by_name, is_few_step
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.schedulers import default_scheduler, make_schedule, scheduler_names
 from diffusion.specs import resolve
-from diffusion.stage import guidance_embedding
 from diffusion.weights import WeightsError
 from testing.random_checkpoint import TINY, base_unet, write_sdxl_refiner, write_stable_diffusion
 

@@ -12,6 +12,7 @@ from diffusers.pipelines.deprecated.stable_diffusion_variants.pipeline_cycle_dif
 )
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.editing.cycle import CycleSettings, cycle
 from diffusion.editing.levels import levels_of
 from diffusion.editing.masks import cut
@@ -21,7 +22,6 @@ from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import read_settings
 from diffusion.schedulers import clean_and_noise, make_schedule
-from diffusion.stage import Conditioning
 from jobspec import PictureSize
 from testing.random_checkpoint import write_checkpoint, write_stable_diffusion
 

@@ -11,13 +11,13 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.load import load_pipeline
 from diffusion.pictures import color_fixed, from_pixels, to_pixels
 from diffusion.pipeline import Cancelled, DrawSettings, Progress, Shot, TwoStagePipeline, shots_for
 from diffusion.plan import make_plan
 from diffusion.recipe import png_bytes, read_recipe, read_settings
 from diffusion.schedulers import build_scheduler, make_schedule, real_steps
-from diffusion.stage import Conditioning
 from jobspec import PictureSize
 from testing.random_checkpoint import write_checkpoint, write_sdxl_refiner, write_stable_diffusion
 

@@ -228,7 +228,7 @@ def test_a_picture_of_nan_is_an_error_that_names_what_made_it(
 
 
 def test_hidden_states_of_nan_name_the_text_encoder(pipeline: TwoStagePipeline) -> None:
-    from diffusion.stage import Conditioning
+    from diffusion.conditioning import Conditioning
 
     rows = torch.full((1, 77, 32), float("nan"))
     with pytest.raises(BrokenPicture, match="text encoder"):

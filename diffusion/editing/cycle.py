@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
+from diffusion.conditioning import Conditioning
 from diffusion.editing.levels import at, levels_of
 from diffusion.schedulers import Level, Schedule, clean_and_noise
-from diffusion.stage import Conditioning, Stage, Watch
+from diffusion.stage import Stage, Watch
 
 ETA = 0.1
 STRENGTH = 0.8

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import torch
 
+from diffusion.conditioning import Conditioning
 from diffusion.editing.levels import at, levels_of
 from diffusion.schedulers import FLOW, Schedule
-from diffusion.stage import Conditioning, Stage, Watch
+from diffusion.stage import Stage, Watch
 
 
 def flow_edit(

@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.editing.attention import watched
 from diffusion.editing.levels import at
 from diffusion.pictures import to_pixels
 from diffusion.schedulers import Schedule
-from diffusion.stage import Conditioning, Stage
+from diffusion.stage import Stage
 from jobspec import PictureSize
 
 LOOK = 0.6  # noise level (0 clean, 1 noise alone) at which the texts are compared

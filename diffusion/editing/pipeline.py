@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from diffusion.conditioning import Conditioning
 from diffusion.editing import masks
 from diffusion.editing.cycle import CycleSettings, cycle
 from diffusion.editing.flow import flow_edit
@@ -31,7 +32,7 @@ from diffusion.recipe import make_recipe
 from diffusion.request import DrawSettings
 from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
-from diffusion.stage import Conditioning, Stage, Watch
+from diffusion.stage import Stage, Watch
 from jobspec import PictureSize
 from pictures import squared, unsquared
 

@@ -7,6 +7,7 @@ Body units as in fashion.drawing: the head from 0 to 48, shoulders at 65, feet a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import cos, radians, sin
 from random import Random
 
@@ -117,6 +118,7 @@ class Court:
     arm: float
     ground: str
 
+    @cached_property
     def composition(self) -> Composition:
         rng = Random(f"court/figure/{self.scene.seed}")
         figure = make_figure(rng, self.over.frame, self.arm, suit_top=False, suit_bottom=False, hat=True, holds=False, shod=False, hair="short")  # fmt: skip
@@ -124,7 +126,7 @@ class Court:
 
     def layer(self, size: int) -> np.ndarray:
         """The figure over nothing, uint8 (size, size, 4)."""
-        return painted(self.scene, self.composition(), size, "".join(self.over.pieces))
+        return painted(self.scene, self.composition, size, "".join(self.over.pieces))
 
     def picture(self, size: int) -> np.ndarray:
         """The figure before its ground, uint8 (size, size, 3)."""

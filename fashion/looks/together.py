@@ -30,7 +30,7 @@ def _before_palace(court: Court, size: int) -> np.ndarray:
 def _with_ink(court: Court, size: int) -> np.ndarray:
     work = max(size, LEAST)
     white = np.full((work, work, 3), 255, np.uint8)
-    composition, picture = court.composition(), stood_before(white, court.layer(work))
+    composition, picture = court.composition, stood_before(white, court.layer(work))
     ids = rasterise(id_layer(cut(court.scene, composition, LOOKS["flat"])), work)[..., 0]
     masks = np.stack([ids == id_of(i) for i in range(len(court.scene.garments))])
     return ink_painting(court.scene, composition, picture, masks, size, "".join(court.over.pieces))
