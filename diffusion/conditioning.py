@@ -33,7 +33,7 @@ class Conditioning:
 
 
 @dataclass(frozen=True)
-class Asked:
+class NetworkRows:
     """The rows of one call of the network: of the pictures `away` what guidance leads away from, of all of them their
     prompts, of those `untold` no text. `away` and `untold` are places among the pictures, rising.
     """
@@ -62,7 +62,7 @@ class Asked:
         return guided
 
 
-def ask(told: Conditioning, scale: float, own: float) -> Asked:
+def ask(told: Conditioning, scale: float, own: float) -> NetworkRows:
     """What a step at this scale asks a network into which guidance `own` was distilled (1: none was). Where one was, a
     row at that scale is one question, but for one with a negative prompt.
     """
@@ -80,7 +80,7 @@ def ask(told: Conditioning, scale: float, own: float) -> Asked:
     if pooled is not None and len(away):
         assert told.negative_pooled is not None
         pooled = torch.cat([told.negative_pooled, pooled])
-    return Asked(texts, pooled, away, untold)
+    return NetworkRows(texts, pooled, away, untold)
 
 
 def guidance_embedding(scale: float, width: int, rows: int) -> torch.Tensor:

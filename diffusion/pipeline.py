@@ -31,7 +31,7 @@ from diffusion.quantized import weight_bits
 from diffusion.reading import DrawWarning, read_shots, text_warnings
 from diffusion.recipe import machine, make_recipe
 from diffusion.request import DrawSettings, Shot, shots_for
-from diffusion.run import Asked, OnStep, StageRun, chosen_engines, noise_of, timed
+from diffusion.run import IsCancelled, OnStep, StageRun, chosen_engines, noise_of, timed
 from diffusion.schedulers import make_schedule
 from diffusion.stage import Stage
 from diffusion.threads import one_thread
@@ -140,7 +140,7 @@ class TwoStagePipeline:
         shots: Sequence[Shot],
         settings: DrawSettings | None = None,
         on_step: OnStep | None = None,
-        cancelled: Asked | None = None,
+        cancelled: IsCancelled | None = None,
         conditioning: Mapping[str, Conditioning] | None = None,
     ) -> Drawing:
         """Draw every shot, by the checkpoint's own settings if none are given. `conditioning`: embeddings by stage,
@@ -177,7 +177,9 @@ class TwoStagePipeline:
         return Drawing(images, base_images, recipes, timings, plan.steps(), warnings)
 
     @contextmanager
-    def running(self, plan: Plan, pictures: int, on_step: OnStep | None, cancelled: Asked | None) -> Iterator[StageRun]:
+    def running(
+        self, plan: Plan, pictures: int, on_step: OnStep | None, cancelled: IsCancelled | None
+    ) -> Iterator[StageRun]:
         """The pipeline for oneself, its base with the plan's style, while one run of it lasts."""
         with self._lock, torch.inference_mode(), self._styled(plan), chosen_engines(self.stages, plan) as engines:
             yield StageRun(plan, Clock(plan.work(self.stages, pictures), self._pace), on_step, cancelled, engines)

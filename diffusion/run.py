@@ -23,7 +23,7 @@ from diffusion.weights import is_finite
 from jobspec import PictureSize
 
 OnStep = Callable[[Progress], None]
-Asked = Callable[[], bool]
+IsCancelled = Callable[[], bool]
 T = TypeVar("T")
 
 
@@ -34,7 +34,7 @@ class StageRun:
     plan: Plan
     clock: Clock
     on_step: OnStep | None
-    cancelled: Asked | None
+    cancelled: IsCancelled | None
     engines: Mapping[str, str]
 
     @property

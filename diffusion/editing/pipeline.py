@@ -30,7 +30,7 @@ from diffusion.pipeline import Drawing, TwoStagePipeline
 from diffusion.plan import Plan
 from diffusion.recipe import make_recipe
 from diffusion.request import DrawSettings
-from diffusion.run import Asked, OnStep, StageRun, noise_of, timed
+from diffusion.run import IsCancelled, OnStep, StageRun, noise_of, timed
 from diffusion.schedulers import FLOW, Schedule, make_schedule, prediction_type, real_steps, scheduler_names
 from diffusion.stage import Stage, Watch
 from jobspec import PictureSize
@@ -62,7 +62,7 @@ class EditingPipeline(TwoStagePipeline):
 
     def edit(
         self, edits: Sequence[EditShot], settings: DrawSettings | None = None, how: EditSettings | None = None,
-        on_step: OnStep | None = None, cancelled: Asked | None = None,
+        on_step: OnStep | None = None, cancelled: IsCancelled | None = None,
     ) -> Drawing:  # fmt: skip
         """Make every edit, by the settings that drew the sources. One that changes nothing gives its source back.
         A picture keeps its shape: what is drawn is a square with its edge repeated beside it, and that is cut off.
@@ -74,7 +74,7 @@ class EditingPipeline(TwoStagePipeline):
 
 def _edit(
     pipeline: TwoStagePipeline, edits: Sequence[EditShot], settings: DrawSettings, how: EditSettings,
-    on_step: OnStep | None, cancelled: Asked | None,
+    on_step: OnStep | None, cancelled: IsCancelled | None,
 ) -> Drawing:  # fmt: skip
     flats = [flat(each.source) for each in edits]
     edits = [_squared(each, source) for each, source in zip(edits, flats, strict=True)]
