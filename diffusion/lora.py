@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -89,6 +90,15 @@ class LoraShelf:
         summed = _by_name(styles)
         names = [name for name in dict.fromkeys(style.name for style in styles) if summed[name]]
         return [self._weights(unet, {name: summed[name]}) for name in names]
+
+    def add_up(self, styles: Sequence[StyleUse]) -> bool:
+        """Whether of every two that weigh something one was trained beside the other, so that their sum shows both."""
+        names = [name for name, weight in _by_name(styles).items() if weight]
+        cards = [self._card(name, self._path(name)) for name in names]
+        return all(
+            one is not None and other is not None and (one.sha256 in other.beside or other.sha256 in one.beside)
+            for one, other in combinations(cards, 2)
+        )
 
     def _weights(self, unet: torch.nn.Module, weights: Mapping[str, float]) -> Mapping[str, torch.Tensor]:
         """Layer → its weight with the styles in it, of the layers that they change."""

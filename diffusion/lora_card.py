@@ -18,7 +18,8 @@ KEY = "geuryeojwo"
 @dataclass(frozen=True)
 class StyleCard:
     """`trigger`: the word that calls the style; `example`: a prompt that shows it; `base`: what it was trained on, ""
-    where the file says nothing; `offered`: its training found it better than none, or did not measure it.
+    where the file says nothing; `offered`: its training found it better than none, or did not measure it; `beside`: the
+    SHA-256 of styles that it was trained to be drawn with, by adding up.
     """
 
     name: str
@@ -29,12 +30,14 @@ class StyleCard:
     rank: int | None = None
     license: str = ""
     offered: bool = True
+    beside: frozenset[str] = frozenset()
 
 
 def read_card(name: str, header: Mapping[str, str], sha256: str) -> StyleCard:
     """The card of a style. What cannot be read in a header is left out: it changes no picture."""
     ours = _json(header.get(KEY, "{}"))
     trigger = str(ours.get("trigger") or header.get("modelspec.trigger_phrase") or "")
+    beside = ours.get("beside")
     rank = str(ours.get("rank") or header.get("ss_network_dim") or "")
     return StyleCard(
         name,
@@ -45,6 +48,7 @@ def read_card(name: str, header: Mapping[str, str], sha256: str) -> StyleCard:
         rank=int(rank) if rank.isascii() and rank.isdigit() else None,
         license=str(ours.get("license") or header.get("modelspec.license") or ""),
         offered=ours.get("offered") is not False,
+        beside=frozenset(map(str, beside.values())) if isinstance(beside, dict) else frozenset(),
     )
 
 

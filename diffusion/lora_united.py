@@ -3,7 +3,8 @@
 In: a U-Net's predictions with each style and without any. Out: one prediction. Weights that are added up, as LoRAs
 usually are, cancel each other on a small U-Net: neither style is seen. Here the first third of the steps, which decides
 where things stand, is drawn with the first style alone; after it every style says what it would change, and what two
-say alike counts once. A step of these costs a row for the base and one for each style.
+say alike counts once. A step of these costs a row for the base and one for each style. Styles that were trained beside
+each other add up and need none of this (`LoraShelf.add_up`).
 Ref: Zhong et al. 2024, arXiv:2402.16843 (styles by turns, or the mean of what they predict).
 """
 

@@ -42,7 +42,9 @@ __all__ = ["Cancelled", "DrawSettings", "DrawWarning", "Drawing", "Progress", "S
 
 
 class StyleShelf(Protocol):
-    """LoRA styles by name; `applied` adds some to a U-Net and takes them away again, exactly."""
+    """LoRA styles by name; `applied` adds some to a U-Net and takes them away again, exactly; `each` and `add_up`: of
+    several, each for itself, and whether they may be added.
+    """
 
     def names(self) -> list[str]: ...
 
@@ -55,6 +57,8 @@ class StyleShelf(Protocol):
     def applied(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> AbstractContextManager[None]: ...
 
     def each(self, unet: torch.nn.Module, styles: Sequence[StyleUse]) -> list[Mapping[str, torch.Tensor]]: ...
+
+    def add_up(self, styles: Sequence[StyleUse]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,8 @@ class TwoStagePipeline:
         if not plan.all_styles or self._shelf is None:
             return nullcontext()
         stage, several = self.stages["base"], len({style.name for style in plan.all_styles}) > 1
-        if several and stage.defaults.unite_styles and not weight_bits(stage.unet):
+        strangers = several and not self._shelf.add_up(plan.all_styles)
+        if strangers and stage.defaults.unite_styles and not weight_bits(stage.unet):
             styles = self._shelf.each(stage.unet, plan.all_styles)
             if len(styles) > 1:
                 return stage.with_styles(styles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from diffusion.load import load_pipeline
+from diffusion.lora import LoraShelf
+from diffusion.lora_card import KEY
 from diffusion.lora_united import composing_steps, united
 from diffusion.pipeline import DrawSettings, Shot, TwoStagePipeline
 from diffusion.specs import StageDefaults
@@ -21,7 +24,7 @@ STEPS = 3  # the first of them is the first style's alone
 SHOTS = [Shot("a red dress", "", seed=3), Shot("a blue coat", "", seed=4)]
 
 
-def write_style(path: Path, pipeline: TwoStagePipeline, seed: int) -> None:
+def write_style(path: Path, pipeline: TwoStagePipeline, seed: int, header: dict[str, str] | None = None) -> None:
     """A LoRA of rank 2 on the attention of a base."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
@@ -30,7 +33,7 @@ def write_style(path: Path, pipeline: TwoStagePipeline, seed: int) -> None:
             layer, (out, inner) = name.removesuffix(".weight"), weight.shape
             state[f"unet.{layer}.lora_A.weight"] = torch.randn((2, inner), generator=generator)
             state[f"unet.{layer}.lora_B.weight"] = torch.randn((out, 2), generator=generator)
-    save_file(state, path)
+    save_file(state, path, header)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,24 @@ def test_the_order_counts_and_the_base_is_as_before(pipeline: TwoStagePipeline) 
     finally:
         pipeline.stages["base"].defaults = replace(pipeline.stages["base"].defaults, unite_styles=True)
     assert summed[0] == summed[1] and summed[0] not in (one, other)
+
+
+def test_styles_that_were_trained_beside_each_other_add_up(pipeline: TwoStagePipeline, tmp_path: Path) -> None:
+    write_style(tmp_path / "bamboo.safetensors", pipeline, 0)
+    sha256 = LoraShelf(tmp_path).sha256("bamboo")
+    header = {KEY: json.dumps({"beside": {"bamboo": sha256}})}
+    for seed, name in enumerate(("crane", "pine"), start=1):
+        write_style(tmp_path / f"{name}.safetensors", pipeline, seed, header if name == "crane" else None)
+    both, others = uses(("crane", 1), ("bamboo", 0.5)), uses(("crane", 1), ("bamboo", 0.5), ("pine", 1))
+    kept, pipeline._shelf = pipeline._shelf, LoraShelf(tmp_path)
+    stage = pipeline.stages["base"]
+    try:
+        drawn, reversed_, three = (draw(pipeline, styles) for styles in (both, both[::-1], others))
+        stage.defaults = replace(stage.defaults, unite_styles=False)
+        assert drawn == reversed_ == draw(pipeline, both)
+        assert three != draw(pipeline, others)  # the third is a stranger to both: each is asked for itself
+    finally:
+        pipeline._shelf, stage.defaults = kept, replace(stage.defaults, unite_styles=True)
 
 
 def test_one_style_that_weighs_something_is_drawn_as_it_is_alone(pipeline: TwoStagePipeline) -> None:

@@ -94,6 +94,14 @@ def test_an_imagefolder_of_a_look_has_captions_in_both_languages(tmp_path: Path)
         assert picture.size == (64, 64)
 
 
+def test_an_imagefolder_of_two_looks_shows_both(tmp_path: Path) -> None:
+    main(["palace+men_hanbok", str(tmp_path / "both"), "--count", "1", "--size", "64", "--seed", "9"])
+    row = json.loads((tmp_path / "both" / "metadata.jsonl").read_text("utf-8"))
+    scene = replace(LOOKS["men_hanbok"].dressed(sample_scene(9 * 10**7)), style="flat", background="white")
+    picture = np.asarray(Image.open(tmp_path / "both" / row["file_name"]))
+    assert (picture == draw_together("palace", "men_hanbok", scene, 64)).all()
+
+
 def test_judges_tell_looks_by_true_drawings_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style_judge, "TRUE_DRAWINGS", 16)
     monkeypatch.setattr(style_judge, "PLAIN", 32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def test_every_other_drawing_is_restyled_and_says_so(tmp_path: Path) -> None:
     assert all(replace(new, style=old.style) == old for new, old in zip(restyled[0], plain[0], strict=True))
     painted = [text for scene, text in zip(*restyled, strict=True) if scene.style == "watercolor"]
     assert painted and all("watercolo" in text for text in painted)
+
+
+def test_styles_that_are_read_worst_are_asked_for_oftenest(tmp_path: Path) -> None:
+    scenes, _ = ways(tmp_path).rewarded(3, 400, restyled=True)
+    counts = Counter(scene.style for scene in scenes[1::2])
+    assert counts["pencil"] > counts["watercolor"] > max(counts[each] for each in ("flat", "ink_wash", "pixel"))
 
 
 def test_drawing_styles_are_rewarded_with_the_reward_alone() -> None:

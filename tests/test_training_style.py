@@ -18,8 +18,8 @@ from diffusion.lora import LoraShelf
 from diffusion.lora_card import KEY
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.training import lora
-from diffusion.training.lora import StyleSettings, train_style
-from diffusion.training.lora_adapters import Adapters
+from diffusion.training.lora import StyleSettings, companion, train_style
+from diffusion.training.lora_adapters import Adapters, Beside
 from diffusion.training.lora_base import open_base
 from diffusion.training.lora_lesson import is_better, read_pictures, split
 from jobspec import StyleUse
@@ -172,6 +172,54 @@ def test_a_trained_style_draws(checkpoints: dict[str, Path], data: Path, tmp_pat
     recipe = drawing.recipes[0]
     assert recipe["settings"]["styles"] == [{"name": "stripes", "weight": 0.7}]
     assert recipe["made_with"]["styles"] == {"stripes": f"sha256:{LoraShelf(folder).sha256('stripes')}"}
+
+
+def stripes_beside(checkpoint: Path, data: Path, folder: Path) -> Path:
+    """Two styles in a folder, the second trained beside the first; the second's file."""
+    train_style(settings(data, name="dots", trigger="점"), open_base(checkpoint), STEPS, folder)
+    (checkpoint / "styles").mkdir(exist_ok=True)
+    (checkpoint / "styles" / "dots.safetensors").write_bytes((folder / "dots.safetensors").read_bytes())
+    base = open_base(checkpoint)
+    beside = (companion(checkpoint, base, "dots", data),)
+    return train_style(settings(data, beside=beside), base, STEPS, folder / "stripes").path
+
+
+@pytest.mark.parametrize("layout", ["ours", "sd15"])
+def test_a_style_learns_beside_another_which_its_card_names(layout: str, data: Path, tmp_path: Path) -> None:
+    checkpoint = LAYOUTS[layout](tmp_path)
+    path = stripes_beside(checkpoint, data, tmp_path / "runs")
+    (checkpoint / "styles" / path.name).write_bytes(path.read_bytes())
+    shelf = LoraShelf(checkpoint / "styles")
+    card = next(card for card in shelf.cards() if card.name == "stripes")
+    assert card.beside == {shelf.sha256("dots")}
+    both = [StyleUse(name="dots"), StyleUse(name="stripes")]
+    assert shelf.add_up(both) and shelf.add_up(both[::-1])
+    alone = train_style(settings(data), open_base(checkpoint), STEPS, tmp_path / "alone").path
+    assert alone.read_bytes() != path.read_bytes()
+    (checkpoint / "styles" / "dots.safetensors").write_bytes(alone.read_bytes())  # another style of that name
+    assert not LoraShelf(checkpoint / "styles").add_up(both)
+    assert LoraShelf(checkpoint / "styles").add_up([both[0], StyleUse(name="stripes", weight=0)])
+
+
+def test_what_is_trained_beside_a_style_is_called_with_its_weights(
+    checkpoints: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    train_style(settings(data), open_base(checkpoints["ours"]), STEPS, tmp_path)
+    base = open_base(checkpoints["ours"])
+    config = base.unet.config
+    noisy, hidden = torch.randn(1, config["in_channels"], 8, 8), torch.randn(1, 77, config["cross_attention_dim"])
+    inputs = (noisy, torch.tensor([500]), hidden)
+    shelf, use = LoraShelf(tmp_path), [StyleUse(name="stripes")]
+    with torch.no_grad(), shelf.applied(base.unet, use):
+        wanted = base.unet(*inputs).sample
+    plain, weights = base.unet(*inputs).sample.detach(), shelf.each(base.unet, use)[0]
+    adapters = Adapters(base.unet, 2, "all")  # they change nothing yet
+    said = Beside(adapters, weights)(*inputs).sample
+    assert torch.allclose(said, wanted, atol=1e-5) and not torch.allclose(said, plain, atol=1e-4)
+    assert torch.equal(adapters(*inputs).sample, plain)
+    said.square().mean().backward()
+    assert all(factor.grad is not None for factor in adapters.parameters())
+    adapters.check_base()
 
 
 class Student:

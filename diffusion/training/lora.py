@@ -5,7 +5,9 @@ folder the style (diffusers' form, or kohya's), its log, and a grid of the same 
 (upper rows) and with it. Only the LoRA's tensors change. A killed run goes on exactly; started again with the same
 options it ends with the same bytes. Several processes (`accelerate launch`, `torchrun`) train as one with the batches
 of all of them. Captions are Korean, through the student, or English, through the checkpoint's own encoder. A style that
-is no better than none on held-out pictures is written but not offered: exit status 3.
+is no better than none on held-out pictures is written but not offered: exit status 3. With `--beside STYLE FOLDER`
+every other step shows pictures that are in that style too, with its weights in the base: the two are then drawn
+together by adding them up.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -22,9 +24,12 @@ import torch
 from accelerate import Accelerator
 
 from diffusion.encoder import TextEncoder
-from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, write_style
+from diffusion.load import STYLES
+from diffusion.lora import LoraShelf
+from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, Beside, write_style
 from diffusion.training.lora_base import StyleBase, open_base
-from diffusion.training.lora_lesson import COLUMNS, StyleLesson, data_card, is_better, read_pictures
+from diffusion.training.lora_lesson import COLUMNS, StyleLesson, StylePicture, data_card, is_better, read_pictures
+from jobspec import StyleUse
 from training.command import run_command
 from training.folders import runs_folder
 from training.optimizers import OptimizerSettings
@@ -39,8 +44,20 @@ SHOWN = 6  # prompts of the grid
 
 
 @dataclass(frozen=True)
+class Companion:
+    """Another style, which stays as it is, and `data`: pictures in both."""
+
+    name: str
+    sha256: str
+    weights: Mapping[str, torch.Tensor]  # of the base's layers with it in them
+    data: Path
+
+
+@dataclass(frozen=True)
 class StyleSettings:
-    """What to train: `name` of the style and of its file, `language` of the captions, `layers` that it changes."""
+    """What to train: `name` of the style and of its file, `language` of the captions, `layers` that it changes, styles
+    that it is to be drawn with (`beside`).
+    """
 
     data: Path
     trigger: str
@@ -51,6 +68,7 @@ class StyleSettings:
     license: str = "unspecified"
     form: str = "diffusers"
     batch: int = 8
+    beside: tuple[Companion, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.trigger.strip() or any(mark in self.trigger for mark in "<>:,"):
@@ -82,24 +100,33 @@ def train_style(
     """
     accelerator = accelerator or open_accelerator(cpu=base.stage.device.type == "cpu")
     main = accelerator.is_main_process
-    pictures, left_out = read_pictures(settings.data, settings.language, settings.trigger)
-    for reason in left_out:
-        logger.warning("left out: %s", reason)
+    pictures = _pictures(settings, settings.data)
     lesson = StyleLesson(base, pictures, settings.batch, share=share_of(accelerator))
+    together = [
+        StyleLesson(base, _pictures(settings, other.data), settings.batch, share=share_of(accelerator))
+        for other in settings.beside
+    ]
     without, before = lesson.errors(), _grid(base, lesson) if main else None
     adapters = Adapters(base.unet, settings.rank, settings.layers)
     lesson.through = shared = prepared(adapters, accelerator)
+    for each, other in zip(together, settings.beside, strict=True):
+        each.through = Beside(shared, other.weights)
     logger.info(
         "%d pictures to train on, %d held out; %d numbers are trained in %d tensors", lesson.count,
         len(lesson.held_out), sum(each.numel() for each in adapters.parameters()), len(adapters.factors),
     )  # fmt: skip
+
+    def losses(step: int) -> Mapping[str, torch.Tensor]:
+        """Those of the style alone, every other time of it beside one of the others."""
+        taught = together[step // 2 % len(together)] if together and step % 2 else lesson
+        return taught.losses(step)
 
     def held_out(step: int, average: Mapping[str, torch.Tensor]) -> Mapping[str, float]:
         return {"error": float(lesson.errors().mean()), "error_without": float(without.mean())}
 
     optimizer = OptimizerSettings(training.learning_rate, kind="adamw", weight_decay=0.0)
     trainer = Trainer(
-        shared, lesson.losses, training, folder, optimizers={"lora": optimizer}, accelerator=accelerator,
+        shared, losses, training, folder, optimizers={"lora": optimizer}, accelerator=accelerator,
         on_sample=held_out,
     )  # fmt: skip
     result = trainer.run()
@@ -121,11 +148,20 @@ def train_style(
     return StyleOutcome(path, offered, float(with_style.mean()), float(without.mean()), result)
 
 
+def _pictures(settings: StyleSettings, folder: Path) -> list[StylePicture]:
+    """The pictures of a folder with the style's word before each caption; what is left out is logged."""
+    pictures, left_out = read_pictures(folder, settings.language, settings.trigger)
+    for reason in left_out:
+        logger.warning("left out: %s", reason)
+    return pictures
+
+
 def _facts(
     settings: StyleSettings, base: StyleBase, pictures: list, lesson: StyleLesson, offered: bool
 ) -> dict[str, object]:
     """What the header says; nothing in it depends on when or where the style was trained."""
-    return {
+    beside = {other.name: other.sha256 for other in settings.beside}
+    return ({"beside": beside} if beside else {}) | {
         "name": settings.name, "trigger": settings.trigger, "example": lesson.held_out[0].text, "base": base.id,
         "rank": settings.rank, "layers": settings.layers, "license": settings.license, "offered": offered,
         "data": data_card(settings.data, settings.language, pictures, len(lesson.held_out)),
@@ -139,6 +175,12 @@ def _grid(base: StyleBase, lesson: StyleLesson) -> torch.Tensor | None:
     texts = list(dict.fromkeys(each.text for each in lesson.held_out))[:SHOWN]
     images = base.draw(texts, range(len(texts)))
     return None if images is None else torch.cat([pixels_of(each) for each in images]) * 2 - 1
+
+
+def companion(checkpoint: Path, base: StyleBase, name: str, data: Path) -> Companion:
+    """A style of a checkpoint, to train another beside it. Raises ValueError where it is absent or does not fit."""
+    shelf = LoraShelf(checkpoint / STYLES)
+    return Companion(name, shelf.sha256(name), shelf.each(base.unet, [StyleUse(name=name)])[0], data)
 
 
 def open_student(folder: Path) -> TextEncoder:
@@ -171,8 +213,9 @@ def _train(options: argparse.Namespace) -> int:
     accelerator = open_accelerator(cpu=True if options.device == "cpu" else None)
     device = str(accelerator.device) if accelerator.num_processes > 1 else options.device
     base = open_base(options.checkpoint, student, device)
+    beside = tuple(companion(options.checkpoint, base, name, Path(data)) for name, data in options.beside)
     folder = options.runs / f"lora-{settings.name}"
-    outcome = train_style(settings, base, training, folder, accelerator)
+    outcome = train_style(replace(settings, beside=beside), base, training, folder, accelerator)
     if not accelerator.is_main_process:
         return 0
     errors = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
@@ -195,6 +238,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--language", choices=tuple(COLUMNS), default="ko", help="captions: ko (student) or en (the own encoder)")
     add("--checkpoint", type=Path, default=Path("checkpoints"))
     add("--encoder", type=Path, default=Path("checkpoints/korean"), help="the Korean student of this checkpoint")
+    add("--beside", nargs=2, action="append", default=[], metavar=("STYLE", "FOLDER"),
+        help="a style of the checkpoint, and an imagefolder of pictures in both")  # fmt: skip
     add("--minutes", type=float, help="end the schedule in so many minutes")
     add("--steps", type=int, default=1500, help="length of the schedule (default %(default)s)")
     add("--batch", type=int, default=8)

@@ -17,6 +17,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel, UNet2
 from peft import LoraConfig
 from safetensors.torch import save
 from torch import nn
+from torch.func import functional_call
 
 from diffusion.lora_card import KEY
 from diffusion.lora_files import HEADER
@@ -52,10 +53,21 @@ class Adapters(nn.Module):
     def unet(self) -> UNet2DConditionModel:
         return self._unet[0]
 
-    def forward(self, *inputs: object, **options: object) -> UNet2DConditionOutput:
-        """Call the U-Net: what several processes share gradients through has the factors alone as its parameters."""
-        said: UNet2DConditionOutput = self.unet(*inputs, **options)
+    def forward(
+        self, *inputs: object, weights: Mapping[str, torch.Tensor] | None = None, **options: object
+    ) -> UNet2DConditionOutput:
+        """Call the U-Net: what several processes share gradients through has the factors alone as its parameters.
+
+        `weights`: by layer, what stands there in this call in place of the base's.
+        """
+        replaced = {self._parameter(layer): weight for layer, weight in (weights or {}).items()}
+        said: UNet2DConditionOutput = functional_call(self.unet, replaced, inputs, options)
         return said
+
+    def _parameter(self, layer: str) -> str:
+        """The name of a layer's weight now that factors may stand around it."""
+        adapted = hasattr(self.unet.get_submodule(layer), "base_layer")
+        return f"{layer}.base_layer.weight" if adapted else f"{layer}.weight"
 
     def check_base(self) -> None:
         """Raise RuntimeError where anything but the factors has changed."""
@@ -80,6 +92,18 @@ class Adapters(nn.Module):
         """What PEFT needs to know, as diffusers keeps it in a header."""
         known = {"peft_type": "LORA", "r": self.rank, "lora_alpha": self.rank, "target_modules": sorted(self.targets)}
         return {f"unet.{name}": value for name, value in known.items()}
+
+
+class Beside(nn.Module):
+    """What is trained, called with another style in the base's weights: by layer, the weight with that style in it."""
+
+    def __init__(self, trained: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()
+        self._trained, self._weights = trained, weights
+
+    def forward(self, *inputs: object, **options: object) -> UNet2DConditionOutput:
+        said: UNet2DConditionOutput = self._trained(*inputs, weights=self._weights, **options)
+        return said
 
 
 def write_style(adapters: Adapters, path: Path, facts: Mapping[str, object], form: str = "diffusers") -> None:

@@ -86,7 +86,7 @@ class StyleBase:
             return said
         with torch.no_grad():
             empty = TextConditioning(self._empty.to(noisy).expand_as(conditioning.hidden))
-            free = self._said(noisy, timesteps, empty)
+            free = self._said(noisy, timesteps, empty, through)
         untold = (conditioning.hidden == empty.hidden).all(dim=-1).all(dim=-1).view(-1, 1, 1, 1)
         return torch.where(untold, said, (said + (own - 1) * free) / own)
 

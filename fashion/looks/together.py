@@ -1,6 +1,7 @@
 """True drawings of two looks in one picture: court dress before a palace, court dress painted with ink.
 
-In: a scene. Out: pictures that say what two styles together should look like; no style is trained on them.
+In: a scene. Out: pictures that say what two styles together should look like; the court dresses learn them beside the
+styles that give the ground (`diffusion.training.lora --beside`).
 """
 
 from __future__ import annotations
