@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fashion.drawing import draw
 from fashion.looks import LOOKS
-from fashion.looks.together import PAIRS, draw_together
+from fashion.looks.together import PAIRS, draw_looks
 from fashion.scene import Scene, sample_scene
 from fashion.scorer import Scorer
 
@@ -74,9 +74,7 @@ def _drawings(looks: tuple[str, ...]) -> Iterator[Image.Image]:
 
 def true_drawing(looks: tuple[str, ...], scene: Scene, size: int) -> np.ndarray:
     """A scene in one look, in the two of a pair, or in none, uint8 (size, size, 3)."""
-    if len(looks) == 2:
-        return draw_together(looks[0], looks[1], scene, size)
-    return LOOKS[looks[0]].draw(scene, size) if looks else draw(scene, size)
+    return draw_looks(looks, scene, size) if looks else draw(scene, size)
 
 
 def _disturbed(picture: Image.Image, number: int) -> Image.Image:

@@ -4,8 +4,8 @@ In: the styles of a checkpoint, each trained on the look (fashion.looks) that it
 that no training saw, one seed each. Out, for every style: in how many pictures a judge (benchmarks.style_judge, trained
 on true drawings alone) sees its look with the style, and without it for the same prompts and seeds; what the reporting
 scorer finds right with it, without it and in true drawings of the look, which says how far the scorer can read such
-pictures at all. Then pairs of styles beside true drawings of both looks; and whether
-weight 0 and the base afterwards give the base's bytes. Pictures are those of both stages, as people get them.
+pictures at all. Then pairs of styles beside true drawings of both looks; and whether weight 0 and the base afterwards
+give the base's bytes. Pictures are those of both stages, as people get them.
 """
 
 from __future__ import annotations

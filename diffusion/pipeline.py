@@ -210,8 +210,8 @@ class TwoStagePipeline:
         if not plan.all_styles or self._shelf is None:
             return nullcontext()
         stage, several = self.stages["base"], len({style.name for style in plan.all_styles}) > 1
-        strangers = several and not self._shelf.add_up(plan.all_styles)
-        if strangers and stage.defaults.unite_styles and not weight_bits(stage.unet):
+        apart = several and not self._shelf.add_up(plan.all_styles)
+        if apart and stage.defaults.unite_styles and not weight_bits(stage.unet):
             styles = self._shelf.each(stage.unet, plan.all_styles)
             if len(styles) > 1:
                 return stage.with_styles(styles)

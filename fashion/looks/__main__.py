@@ -16,7 +16,7 @@ from tqdm import tqdm
 from fashion.captions import caption
 from fashion.dataset import IMAGES, METADATA
 from fashion.looks import LOOKS
-from fashion.looks.together import PAIRS, draw_together
+from fashion.looks.together import PAIRS, draw_looks
 from fashion.scene import sample_scene
 
 CHOICES = (*LOOKS, *map("+".join, PAIRS))
@@ -26,15 +26,14 @@ def write_look(name: str, folder: Path, count: int, size: int, seed: int) -> Non
     """Pictures with captions in both languages, of one seed the same; `name`: one of `CHOICES`. Raises FileExistsError
     for a folder in use.
     """
-    *first, last = name.split("+")
+    looks = name.split("+")
     (folder / IMAGES).mkdir(parents=True)
     with (folder / METADATA).open("w", encoding="utf-8") as lines:
         for index in tqdm(range(count), unit="scene", disable=None):
-            scene = LOOKS[last].dressed(sample_scene(seed * 10**7 + index))
+            scene = LOOKS[looks[-1]].dressed(sample_scene(seed * 10**7 + index))
             scene = replace(scene, style="flat", background="white")  # the look is all
             file = f"{IMAGES}/{index:06d}.png"
-            picture = draw_together(first[0], last, scene, size) if first else LOOKS[last].draw(scene, size)
-            Image.fromarray(picture).save(folder / file)
+            Image.fromarray(draw_looks(looks, scene, size)).save(folder / file)
             row = {"file_name": file, "text": caption(scene, "en", index).text,
                    "text_ko": caption(scene, "ko", index).text, "attributes": scene.to_dict()}  # fmt: skip
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -6,13 +6,14 @@ styles that give the ground (`diffusion.training.lora --beside`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from fashion.drawing.layers import cut, id_layer, id_of
 from fashion.drawing.raster import rasterise
-from fashion.drawing.styles import LOOKS
+from fashion.drawing.styles import LOOKS as STYLES
+from fashion.looks import LOOKS
 from fashion.looks.court import Court
 from fashion.looks.ink_brush import LEAST, ink_painting
 from fashion.looks.men_hanbok import men_court
@@ -32,7 +33,7 @@ def _with_ink(court: Court, size: int) -> np.ndarray:
     work = max(size, LEAST)
     white = np.full((work, work, 3), 255, np.uint8)
     composition, picture = court.composition, stood_before(white, court.layer(work))
-    ids = rasterise(id_layer(cut(court.scene, composition, LOOKS["flat"])), work)[..., 0]
+    ids = rasterise(id_layer(cut(court.scene, composition, STYLES["flat"])), work)[..., 0]
     masks = np.stack([ids == id_of(i) for i in range(len(court.scene.garments))])
     return ink_painting(court.scene, composition, picture, masks, size, "".join(court.over.pieces))
 
@@ -46,3 +47,8 @@ def draw_together(first: str, second: str, scene: Scene, size: int) -> np.ndarra
     if (first, second) not in PAIRS:
         raise ValueError(f"{first} and {second} are not drawn together: use {', '.join(map(' and '.join, PAIRS))}")
     return _GROUNDS[first](COURTS[second](scene), size)
+
+
+def draw_looks(looks: Sequence[str], scene: Scene, size: int) -> np.ndarray:
+    """A scene in one look, or in the two of a pair, uint8 (size, size, 3)."""
+    return draw_together(*looks, scene, size) if len(looks) > 1 else LOOKS[looks[0]].draw(scene, size)
