@@ -51,4 +51,7 @@ def draw_together(first: str, second: str, scene: Scene, size: int) -> np.ndarra
 
 def draw_looks(looks: Sequence[str], scene: Scene, size: int) -> np.ndarray:
     """A scene in one look, or in the two of a pair, uint8 (size, size, 3)."""
-    return draw_together(*looks, scene, size) if len(looks) > 1 else LOOKS[looks[0]].draw(scene, size)
+    if len(looks) == 1:
+        return LOOKS[looks[0]].draw(scene, size)
+    first, second = looks
+    return draw_together(first, second, scene, size)
