@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.checkpoint import save_grid
+from benchmarks.look_reader import read_looks
 from benchmarks.style_judge import Judge, train_judges, true_drawing
 from diffusion.load import STYLES, load_pipeline
 from diffusion.lora_card import StyleCard
@@ -26,6 +27,7 @@ from diffusion.lora_files import find_styles
 from diffusion.pipeline import TwoStagePipeline
 from diffusion.request import DrawSettings, Shot
 from fashion.captions import caption
+from fashion.drawing import draw
 from fashion.looks import LOOKS, SceneLook
 from fashion.looks.together import PAIRS
 from fashion.reader import FashionReader
@@ -60,6 +62,13 @@ class Drawer:
 
     def __init__(self, pipeline: TwoStagePipeline) -> None:
         self._pipeline = pipeline
+        self._plain: dict[tuple[Scene, ...], list[Image.Image]] = {}
+
+    def plain(self, scenes: Sequence[Scene]) -> list[Image.Image]:
+        """Without any style; looks that show the same scenes are compared with the same pictures."""
+        if tuple(scenes) not in self._plain:
+            self._plain[tuple(scenes)] = self.draw(scenes)
+        return self._plain[tuple(scenes)]
 
     def draw(self, scenes: Sequence[Scene], styles: Sequence[StyleUse] = ()) -> list[Image.Image]:
         shots = [Shot(caption(scene, "ko", seed=i).text, seed=i) for i, scene in enumerate(scenes)]
@@ -81,10 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     scorer = Scorer.load(Path(asked.checkpoint) / "scorers", "reporting")
     shown = shown_styles(pipeline, Path(asked.checkpoint) / STYLES, train_judges(scorer), asked.styles)
-    rows, grid = style_rows(Drawer(pipeline), shown, scorer, asked.prompts)
-    print("\n".join(["| style | look seen with it | without | true drawings told rightly | "
-                     + " | ".join(f"{name}: with / without / true drawings" for name in ATTRIBUTES) + " | kB |",
-                     "|---|---:|---:|---:|" + "---:|" * len(ATTRIBUTES) + "---:|", *rows]))  # fmt: skip
+    rows, costs, grid = style_rows(Drawer(pipeline), shown, read_looks(scorer), asked.prompts)
+    print("\n".join(["| style | look seen with it | without | true drawings told rightly | kB |",
+                     "|---|---:|---:|---:|---:|", *rows, ""]))  # fmt: skip
+    print("\n".join(["| right with / without; in true drawings of the look / of none | "
+                     + " | ".join(f"{name} | costs" for name in ATTRIBUTES) + " |",
+                     "|---|" + "---:|---:|" * len(ATTRIBUTES), *costs]))  # fmt: skip
     pairs, together = pair_rows(Drawer(pipeline), shown, asked.prompts)
     if pairs:
         head = "| together | first seen | second seen | both | both, in true drawings |"
@@ -114,21 +125,29 @@ def shown_styles(
 
 
 def style_rows(
-    drawer: Drawer, shown: Sequence[Shown], scorer: Scorer, count: int
-) -> tuple[list[str], list[Image.Image]]:
-    """A row of the table for each style, and pictures for the grid."""
-    rows, grid = [], []
+    drawer: Drawer, shown: Sequence[Shown], reader: Scorer, count: int
+) -> tuple[list[str], list[str], list[Image.Image]]:
+    """For each style a row of what is seen of it and one of what it costs, and pictures for the grid."""
+    rows, costs, grid = [], [], []
     for style in shown:
         scenes = style.scenes(count)
-        plain, styled = drawer.draw(scenes), drawer.draw(scenes, [StyleUse(name=style.card.name)])
-        true = [Image.fromarray(style.look.draw(scene, 256)) for scene in scenes]
-        read = [right(scorer, scenes, pictures) for pictures in (styled, plain, true)]
-        cells = [" / ".join(f"{100 * each[name]:.1f}" for each in read) for name in ATTRIBUTES]
+        plain, styled = drawer.plain(scenes), drawer.draw(scenes, [StyleUse(name=style.card.name)])
         seen = [f"{100 * style.judge.sees(pictures).mean():.0f} %" for pictures in (styled, plain)]
         told = f"{100 * style.judge.right:.1f} %"
-        rows.append(f"| {style.card.name} | {' | '.join([*seen, told, *cells])} | {style.bytes / 1000:.0f} |")
+        rows.append(f"| {style.card.name} | {' | '.join([*seen, told])} | {style.bytes / 1000:.0f} |")
+        true = [[Image.fromarray(way(scene, 256)) for scene in scenes] for way in (style.look.draw, draw)]
+        read = [right(reader, scenes, pictures) for pictures in (styled, plain, *true)]
+        costs.append(f"| {style.card.name} | {' | '.join(_cost(read, name) for name in ATTRIBUTES)} |")
         grid += plain[:SHOWN] + styled[:SHOWN]
-    return rows, grid
+    return rows, costs, grid
+
+
+def _cost(read: Sequence[Mapping[str, float]], name: str) -> str:
+    """What is right of one attribute, in percent, with a style and without, in true drawings of its look and of none;
+    and how many points less of what can be read is right with it."""
+    styled, plain, look, none = (100 * each[name] for each in read)
+    cost = 100 * (plain / none - styled / look) if look and none else float("nan")
+    return f"{styled:.0f} / {plain:.0f}; {look:.0f} / {none:.0f} | {cost:.1f}"
 
 
 def pair_rows(drawer: Drawer, shown: Sequence[Shown], count: int) -> tuple[list[str], list[Image.Image]]:

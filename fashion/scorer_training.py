@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fashion.lexicon import GARMENTS
-from fashion.pool import PicturePool, open_pool
+from fashion.pool import open_pool
 from fashion.scene import Scene
 from fashion.scorer import ARCHITECTURES, FIELDS, GRID, INPUT, SLOT_OF_KIND, SLOTS, Scorer, ScorerNetwork, Seen
 from fashion.scoring import Accuracy, score
@@ -60,7 +61,17 @@ class ScorerBatch:
         return self.kinds != IGNORED
 
 
-def scorer_batch(pool: PicturePool, step: int, batch: int, pictures: int, seed: int) -> ScorerBatch:
+class LabelledPictures(Protocol):
+    """Scenes, their pictures (n, 256, 256, 3) and label maps (n, 128, 128), uint8; 0 is background, g + 1 garment g."""
+
+    def scene(self, index: int) -> Scene: ...
+
+    def pictures(self, indexes: np.ndarray) -> np.ndarray: ...
+
+    def labels(self, indexes: np.ndarray) -> np.ndarray: ...
+
+
+def scorer_batch(pool: LabelledPictures, step: int, batch: int, pictures: int, seed: int) -> ScorerBatch:
     """What one step learns from, decided by seed and step."""
     rng = np.random.default_rng((37, seed, step))
     indexes = rng.integers(0, pictures, batch)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import style_judge
+from benchmarks.look_reader import LookPictures, read_looks
 from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLOR_BY_ID, STYLES
 from fashion.looks import LOOKS
@@ -47,6 +49,20 @@ def test_the_garment_keeps_its_colour_and_another_colour_is_another_picture(look
         for color in ("red", "blue")
     )
     assert red[0] > red[2] + 10 and blue[2] > blue[0]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_masks_of_a_look_are_where_its_cloth_is(look: str) -> None:
+    scenes = [
+        LOOKS[look].dressed(Scene((replace(SCENE.garments[0], color=color),), "figure", seed=8))
+        for color in ("red", "blue")
+    ]
+    masks = [LOOKS[look].masks(scene, 128) for scene in scenes]
+    assert masks[0].shape == (len(scenes[0].garments), 128, 128) and masks[0].dtype == bool
+    assert (masks[0] == masks[1]).all() and all(mask.any() for mask in masks[0])
+    red, blue = (LOOKS[look].draw(scene, 128).astype(float) for scene in scenes)
+    changed = np.abs(red - blue).sum(axis=2)
+    assert changed[masks[0][0]].mean() > 4 * changed[~masks[0].any(axis=0)].mean()
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -132,3 +148,24 @@ def test_a_judge_sees_both_looks_of_a_pair(monkeypatch: pytest.MonkeyPatch) -> N
     for pair in PAIRS:
         pictures = [Image.fromarray(style_judge.true_drawing(pair, scene, 256)) for scene in scenes]
         assert all(judges[look].sees(pictures).mean() > 0.8 for look in pair)
+
+
+def test_a_reader_of_looks_is_taught_on_true_drawings_and_the_scorer_stays_as_it_is() -> None:
+    scorer = Scorer.load(CHECKPOINTS / "scorers", "reporting")
+    before = {name: value.clone() for name, value in scorer.network.state_dict().items()}
+    one, other = (read_looks(scorer, each=2, steps=2) for _ in range(2))
+    for name, value in scorer.network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+        assert torch.equal(one.network.state_dict()[name], other.network.state_dict()[name]), name
+    assert not torch.equal(one.network.heads["color"].weight, scorer.network.heads["color"].weight)
+    assert not one.network.training
+
+
+def test_the_pictures_of_a_reader_show_every_look_with_its_garments() -> None:
+    pictures = LookPictures.drawn(1)
+    assert len(pictures.scenes) == len(LOOKS) + 1
+    for i, scene in enumerate(pictures.scenes):
+        assert set(np.unique(pictures.labels(np.array([i])))) - {0} <= set(range(1, len(scene.garments) + 1))
+        assert pictures.pictures(np.array([i])).shape == (1, 256, 256, 3)
+    women = pictures.scenes[list(LOOKS).index("women_hanbok")]
+    assert [garment.kind for garment in women.garments] == ["jeogori", "hanbok_skirt"]

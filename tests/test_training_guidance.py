@@ -108,9 +108,10 @@ def test_styles_that_are_read_worst_are_asked_for_oftenest(tmp_path: Path) -> No
     assert counts["pencil"] > counts["watercolor"] > max(counts[each] for each in ("flat", "ink_wash", "pixel"))
 
 
-def test_drawing_styles_are_rewarded_with_the_reward_alone() -> None:
+@pytest.mark.parametrize("option", ["--styles", "--patterns"])
+def test_drawing_styles_and_patterns_are_rewarded_with_the_reward_alone(option: str) -> None:
     with pytest.raises(SystemExit):
-        guidance.main(["--styles", "0.1"])
+        guidance.main([option, "0.1"])
 
 
 def test_what_is_distilled_is_not_distilled_again_nor_rewarded_in_two_rows(

@@ -5,7 +5,7 @@ pictures; at every step of its ways the student learns the guided prediction fro
 caption the unguided one, so that other guidance scales can still be had from two rows. Out: `checkpoints/base`, with
 the scale in its facts. No drawn picture is needed. With `--reward` the steering scorer reads what the student draws in
 four steps, as the pipeline does, and what it reads wrong goes back through these steps (`diffusion.training.reward`);
-with `--styles` drawing styles too.
+with `--styles` drawing styles too, with `--patterns` patterns more than the rest.
 Ref: Meng et al. 2023, arXiv:2210.03142, stage one, at one scale and on the teacher's own ways.
 """
 
@@ -174,9 +174,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--teacher", type=Path, help="the base to distil from, where the one that ships is distilled")
     parser.add_argument("--reward", type=float, default=0.0, help="share of what the steering scorer reads wrong (0.1)")
     parser.add_argument("--styles", type=float, default=0.0, help="share of misread styles, with --reward (0.08)")
+    parser.add_argument("--patterns", type=float, default=0.0, help="share of misread patterns on top (0.3)")
+    parser.add_argument("--rewarded", type=int, help="pictures a step that --reward reads (default: half the batch)")
     options = parser.parse_args(argv)
-    if options.styles and not options.reward:
-        parser.error("--styles reads what --reward draws: give --reward too (0.1)")
+    if (options.styles or options.patterns) and not options.reward:
+        parser.error("--styles and --patterns read what --reward draws: give --reward too (0.1)")
     facts_file = options.checkpoints / "base" / FACTS_FILE
     trained_part(facts_file.parent, "python -m diffusion.training.base")
     if is_distilled(options.checkpoints) and options.teacher is None:
@@ -199,7 +201,7 @@ def main(argv: list[str] | None = None) -> None:
         reading = SteeringReader(options.checkpoints, vae, run, options.styles > 0)
         reward = Reward(reading, conditioning, run, FEW, guidance=1.0)
     ways = GuidedWays(teacher, conditioning, PicturePool(options.pool, options.pictures), run, options.batch)
-    weights = component_weights(vae)
+    weights, rewarded = component_weights(vae), options.rewarded or options.batch // 2
 
     def step_losses(step: int) -> Mapping[str, torch.Tensor]:
         batch = ways.batch(step)
@@ -210,12 +212,12 @@ def main(argv: list[str] | None = None) -> None:
         found = {"loss": loss, "wrong": wrong.mean(), "share": wrong.sum() / before.sum()}
         if reward is None:
             return found
-        read = reward.losses(unet, *ways.rewarded(step, options.batch // 2, options.styles > 0), step)
+        read = reward.losses(unet, *ways.rewarded(step, rewarded, options.styles > 0), step)
         found |= {"misread": read["loss"], "pattern": read["pattern"]}
         if options.styles:
             found["style"] = read["style"]
             loss = loss + options.styles * read["style"]
-        return found | {"loss": loss + options.reward * read["loss"]}
+        return found | {"loss": loss + options.reward * read["loss"] + options.patterns * read["pattern"]}
 
     def on_sample(step: int, average: Mapping[str, torch.Tensor]) -> None:
         save_sample(average, vae, conditioning, run, step, guidance_scale=1.0)

@@ -14,10 +14,12 @@ from random import Random
 import numpy as np
 
 from fashion.drawing.figure import make_figure
+from fashion.drawing.layers import cut, id_layer, id_of
 from fashion.drawing.paths import SIDE, Frame, Path, Point, ellipse, flip, line, shape
 from fashion.drawing.raster import document, rasterise
 from fashion.drawing.silhouettes import Composition
 from fashion.drawing.sketch import Sketch
+from fashion.drawing.styles import LOOKS as STYLES
 from fashion.looks.painted import painted, stood_before
 from fashion.scene import Garment, Scene
 
@@ -127,6 +129,11 @@ class Court:
     def layer(self, size: int) -> np.ndarray:
         """The figure over nothing, uint8 (size, size, 4)."""
         return painted(self.scene, self.composition, size, "".join(self.over.pieces))
+
+    def masks(self, size: int) -> np.ndarray:
+        """Where each garment is, (garments, size, size) of bool; gold, sleeves' bands and the like count as cloth."""
+        ids = rasterise(id_layer(cut(self.scene, self.composition, STYLES["flat"])), size)[..., 0]
+        return np.stack([ids == id_of(i) for i in range(len(self.scene.garments))])
 
     def picture(self, size: int) -> np.ndarray:
         """The figure before its ground, uint8 (size, size, 3)."""

@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 
+from fashion.drawing import draw_masks
 from fashion.drawing.raster import document, rasterise
 from fashion.drawing.silhouettes import compose
 from fashion.looks.painted import painted, stood_before
@@ -24,6 +25,15 @@ def draw_palace(scene: Scene, size: int) -> np.ndarray:
     """A scene before a palace, uint8 (size, size, 3)."""
     flat = replace(scene, style="flat")
     return before_palace(scene, painted(flat, compose(flat), round(SHARE * size)), size)
+
+
+def palace_masks(scene: Scene, size: int) -> np.ndarray:
+    """Where each garment is in such a picture, (garments, size, size) of bool."""
+    side = round(SHARE * size)
+    left = (size - side) // 2  # `stood_before` sets the figure in the middle of the lower edge
+    masks = np.zeros((len(scene.garments), size, size), bool)
+    masks[:, size - side :, left : left + side] = draw_masks(replace(scene, style="flat"), side)
+    return masks
 
 
 def before_palace(scene: Scene, layer: np.ndarray, size: int) -> np.ndarray:

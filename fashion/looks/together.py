@@ -10,9 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from fashion.drawing.layers import cut, id_layer, id_of
-from fashion.drawing.raster import rasterise
-from fashion.drawing.styles import LOOKS as STYLES
 from fashion.looks import LOOKS
 from fashion.looks.court import Court
 from fashion.looks.ink_brush import LEAST, ink_painting
@@ -32,10 +29,8 @@ def _before_palace(court: Court, size: int) -> np.ndarray:
 def _with_ink(court: Court, size: int) -> np.ndarray:
     work = max(size, LEAST)
     white = np.full((work, work, 3), 255, np.uint8)
-    composition, picture = court.composition, stood_before(white, court.layer(work))
-    ids = rasterise(id_layer(cut(court.scene, composition, STYLES["flat"])), work)[..., 0]
-    masks = np.stack([ids == id_of(i) for i in range(len(court.scene.garments))])
-    return ink_painting(court.scene, composition, picture, masks, size, "".join(court.over.pieces))
+    picture, over = stood_before(white, court.layer(work)), "".join(court.over.pieces)
+    return ink_painting(court.scene, court.composition, picture, court.masks(work), size, over)
 
 
 _GROUNDS: Mapping[str, Callable[[Court, int], np.ndarray]] = {"palace": _before_palace, "ink_brush": _with_ink}
