@@ -245,7 +245,8 @@ class Head(nn.Module):
         if spec.words:  # fitted in closed form by `ko_clip.lexical`; nothing until then
             words = torch.zeros(config.vocab_size, spec.words)
             if spec.grams:  # rows of whole numbers, by key; what scales them lies in the meanings
-                words = torch.zeros(spec.grams, spec.words, dtype=torch.int8)
+                halved = spec.word_bits == 4  # two numbers to a byte, the first in its lower half
+                words = torch.zeros(spec.grams, spec.words // 2 if halved else spec.words, dtype=torch.int8)
                 self.register_buffer("word_keys", torch.zeros(spec.grams, dtype=torch.int32))  # rising
                 self.register_buffer("word_syllables", torch.zeros(config.vocab_size, LONGEST, dtype=torch.int16))
             self.register_buffer("words", words)
@@ -298,7 +299,11 @@ class Head(nn.Module):
         places = torch.searchsorted(self.word_keys, keys).clamp_max(len(self.word_keys) - 1)
         known = self.word_keys[places] == keys
         total = torch.zeros(len(input_ids), self.spec.words, dtype=torch.int32, device=input_ids.device)
-        return total.index_add_(0, rows[known], self.words[places[known]].int())
+        numbers = self.words[places[known]].int()
+        if self.spec.word_bits == 4:
+            low, high = ((numbers & 15) ^ 8) - 8, numbers >> 4  # each has its own sign
+            numbers = torch.stack([low, high], dim=2).flatten(1)
+        return total.index_add_(0, rows[known], numbers)
 
 
 def _size(states: Tensor) -> Tensor:

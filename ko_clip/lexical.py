@@ -36,13 +36,14 @@ if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
     from ko_clip.teachers import Teacher
 
 logger = logging.getLogger(__name__)
-RANK, GRAMS = 160, 15_800  # what the encoder that ships has room for
+RANK, GRAMS, BITS = 160, 30_800, 4  # what the encoder that ships has room for
 PENALTY = 0.1  # of the ridge
+EVEN = 0.25  # power of its variance by which each direction of the answers is divided
 _MOST = 20_000  # pairs of a corpus
 _ROOM = 32  # directions of the teacher's vectors that are fitted beyond those kept
 _STEPS = 30  # of the conjugate gradients
 _CHUNK = 256  # texts looked up together
-_WIDEST = 6.0  # deviations of its dimension that 127 stands for; what lies beyond is cut
+_WIDEST = {8: 6.0, 4: 2.8}  # deviations of its dimension that 127, or 7, stands for; what lies beyond is cut
 
 
 def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> sparse.csr_matrix:
@@ -56,11 +57,9 @@ def bags(tokenizer: PromptTokenizer, texts: Sequence[str], vocabulary: int) -> s
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), vocabulary))
 
 
-def gram_bags(
-    tokenizer: PromptTokenizer, texts: Sequence[str], most: int, least: int = 2
-) -> tuple[np.ndarray, sparse.csr_matrix]:
+def gram_bags(tokenizer: PromptTokenizer, texts: Sequence[str], most: int) -> tuple[np.ndarray, sparse.csr_matrix]:
     """(keys (words,) int32 rising, whether each stands in each text (texts, words) float32): tokens, syllables and
-    pairs that `least` texts have, the `most` frequent ones at most.
+    pairs, the `most` frequent ones at most.
     """
     from scipy import sparse
 
@@ -78,7 +77,7 @@ def gram_bags(
     rows = np.concatenate(parts, 1)[1]
     counted = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(texts), len(keys)))
     met = np.bincount(counted.indices, minlength=len(keys))  # texts of each
-    kept = np.sort(np.argsort(-met, kind="stable")[: min(most, int((met >= least).sum()))])
+    kept = np.sort(np.argsort(-met, kind="stable")[:most])
     return keys[kept].astype(np.int32), counted[:, kept]
 
 
@@ -93,6 +92,9 @@ def spell_tokens(tokenizer: PromptTokenizer) -> Tensor:
 def fit_words(counted: sparse.csr_matrix, targets: np.ndarray, rank: int = RANK) -> tuple[np.ndarray, np.ndarray]:
     """`words` (words, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
     in the direction of what the teacher said of it. In: n bags and their n vectors (n, d).
+
+    A ridge is sure of few directions and shrinks the others, in which the teacher's vectors differ nearly as much; so
+    each is divided by `EVEN` of its variance's power (of a half all would be equal, and noise as loud as meaning).
     """
     from sklearn.feature_extraction.text import TfidfTransformer
 
@@ -104,6 +106,7 @@ def fit_words(counted: sparse.csr_matrix, targets: np.ndarray, rank: int = RANK)
     found = _ridge(weighted, targets @ wide.T)  # (words, rank + room)
     narrow = _directions(weighted @ found, rank)
     meanings, found = narrow @ wide, found @ narrow.T
+    found *= np.maximum(np.square(weighted @ found).mean(0), 1e-12) ** -EVEN
     words = weigh.idf_[:, None] * found
     return (words / words.std()).astype(np.float32), meanings.astype(np.float32)
 
@@ -114,10 +117,16 @@ def _directions(rows: np.ndarray, count: int) -> np.ndarray:
     return found[:, : -count - 1 : -1].T  # the largest last
 
 
-def in_bytes(words: np.ndarray, meanings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The words as whole numbers (words, rank) int8, and meanings (rank, d) that take the scales in."""
-    scales = np.maximum(_WIDEST * words.std(0) / 127, 1e-9)  # (rank,)
-    return np.clip(np.rint(words / scales), -127, 127).astype(np.int8), scales[:, None] * meanings
+def in_bits(words: np.ndarray, meanings: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """The words as whole numbers of 8 or 4 bits, int8 (words, rank), or (words, rank / 2) with two to a byte, the first
+    in its lower half; and meanings (rank, d) that take the scales in.
+    """
+    most = 2 ** (bits - 1) - 1
+    scales = np.maximum(_WIDEST[bits] * words.std(0) / most, 1e-9)  # (rank,)
+    numbers = np.clip(np.rint(words / scales), -most, most).astype(np.int8)
+    if bits == 4:
+        numbers = (numbers[:, ::2] & 15) | (numbers[:, 1::2] << 4)
+    return numbers, scales[:, None] * meanings
 
 
 def _ridge(given: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
@@ -180,12 +189,12 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK, g
     texts, wanted = [read for read, _ in pairs], np.stack([targets[english] for _, english in pairs])
     if grams:
         keys, counted = gram_bags(tokenizer, texts, grams)
-        student = _with_words(student, head, rank, len(keys))
-        words, meanings = in_bytes(*fit_words(counted, wanted, rank))
+        student = _with_words(student, head, rank, len(keys), BITS)
+        words, meanings = in_bits(*fit_words(counted, wanted, rank), BITS)
         student.head(head).word_keys.copy_(torch.from_numpy(keys))
         student.head(head).word_syllables[: tokenizer.vocab_size] = spell_tokens(tokenizer)
     else:
-        student = _with_words(student, head, rank, 0)
+        student = _with_words(student, head, rank)
         words, meanings = fit_words(bags(tokenizer, texts, student.config.vocab_size), wanted, rank)
     student.head(head).words.copy_(torch.from_numpy(words))
     student.head(head).word_meanings.copy_(torch.from_numpy(meanings))
@@ -201,12 +210,12 @@ def _teacher(recipe: Recipe, head: str) -> Teacher:
     return next(iter(open_teachers({head: recipe.heads[head]}).values()))
 
 
-def _with_words(student: KoClipModel, head: str, rank: int, grams: int) -> KoClipModel:
+def _with_words(student: KoClipModel, head: str, rank: int, grams: int = 0, bits: int = 8) -> KoClipModel:
     """The same student with room for words in one head."""
     from ko_clip.model import KoClipConfig, KoClipModel
 
     specs = student.config.head_specs()
-    specs[head] = replace(specs[head], words=rank, grams=grams)
+    specs[head] = replace(specs[head], words=rank, grams=grams, word_bits=bits)
     student.config.heads = {name: vars(spec) for name, spec in specs.items()}
     config = student.config
     assert isinstance(config, KoClipConfig)

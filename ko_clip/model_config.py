@@ -18,7 +18,7 @@ class HeadSpec:
     `output`: which hidden states of the teacher. `teacher_half`: its fingerprint in float16. `words`: over how many
     dimensions the words of a text say the pooled embedding by themselves (`ko_clip.lexical`), 0 where they do not;
     `words_share`: how much of it, 0 to 1. `grams`: how many syllables, pairs of syllables and tokens the words are,
-    0 where they are the vocabulary's tokens.
+    0 where they are the vocabulary's tokens; `word_bits`: of each of their numbers, 8, or 4, two to a byte.
     """
 
     dim: int = 0
@@ -30,6 +30,7 @@ class HeadSpec:
     words: int = 0
     words_share: float = 0.98
     grams: int = 0
+    word_bits: int = 8
 
     def __post_init__(self) -> None:
         if self.dim < 0 or self.pooled < 0 or not (self.dim or self.pooled):
@@ -40,6 +41,9 @@ class HeadSpec:
             raise ValueError("words say a pooled embedding of unit length alone: give the head unit: true, or words: 0")
         if self.grams < 0 or (self.grams and not self.words):
             raise ValueError(f"grams is {self.grams} of {self.words} words: give words their dimensions, or grams: 0")
+        if self.word_bits not in (4, 8) or (self.word_bits == 4 and self.words % 2):
+            given = f"{self.word_bits} of {self.words} dimensions"
+            raise ValueError(f"word_bits is {given}: give 8, or 4 of an even number")
 
 
 class KoClipConfig(PretrainedConfig):

@@ -91,8 +91,9 @@ def _continue(folder: Path, specs: Mapping[str, HeadSpec]) -> KoClipModel:
                 f"its teacher {(spec.dim, spec.pooled)}: "
                 "start from nothing, or name the teacher that it was trained with"
             )
+    words = ("words", "words_share", "grams", "word_bits")
     now = {
-        name: replace(specs.get(name, spec), words=spec.words, words_share=spec.words_share, grams=spec.grams)
+        name: replace(specs.get(name, spec), **{each: getattr(spec, each) for each in words})
         for name, spec in known.items()
     }
     student.config.heads = {name: vars(spec) for name, spec in now.items()}

@@ -91,6 +91,23 @@ def test_the_words_of_a_text_are_the_same_numbers_in_every_batch(tokenizer):
         assert torch.equal(alone[0], together[i])
 
 
+def test_words_of_half_bytes_are_summed_as_numbers_with_their_signs(tokenizer):
+    heads = {"search": {"pooled": 16, "unit": True, "words": 4, "grams": 2, "word_bits": 4}}
+    config = KoClipConfig(tokenizer.vocab_size, 8, 16, 1, 2, heads=heads, view="search", max_tokens=24)
+    head = KoClipModel(config).eval().head("search")
+    head.word_syllables.copy_(spell_tokens(tokenizer))
+    head.word_keys.copy_(torch.tensor([code("모"), code("자")]))
+    assert not head.sum_words(torch.tensor([tokenizer.encode("모자").ids])).any()  # nothing until it is fitted
+    head.words.copy_(torch.tensor([[7 | (-7 << 4), 1 | (0 << 4)], [(-3 & 15) | (2 << 4), 15]], dtype=torch.int8))
+    assert head.sum_words(torch.tensor([tokenizer.encode("모자").ids])).tolist() == [[4, -5, 0, 0]]
+
+
+@pytest.mark.parametrize(("bits", "words"), [(5, 4), (4, 3)])
+def test_other_bits_are_refused(bits: int, words: int):
+    with pytest.raises(ValueError, match=f"word_bits is {bits} of {words} dimensions: give 8, or 4 of an even number"):
+        HeadSpec(pooled=8, unit=True, words=words, grams=5, word_bits=bits)
+
+
 def test_pairs_without_dimensions_are_refused():
     with pytest.raises(ValueError, match="grams is 5 of 0 words: give words their dimensions, or grams: 0"):
         HeadSpec(pooled=8, unit=True, grams=5)
