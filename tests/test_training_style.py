@@ -11,13 +11,13 @@ import torch
 from diffusers import StableDiffusionPipeline
 from layouts import LAYOUTS, write_stripes
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from diffusion.load import load_pipeline, text_fingerprints
 from diffusion.lora import LoraShelf
 from diffusion.lora_card import KEY
 from diffusion.pipeline import DrawSettings, Shot
-from diffusion.training import lora
+from diffusion.training import lora, lora_strength
 from diffusion.training.lora import StyleSettings, companion, train_style
 from diffusion.training.lora_adapters import Adapters, Beside
 from diffusion.training.lora_base import open_base
@@ -199,6 +199,47 @@ def test_a_style_learns_beside_another_which_its_card_names(layout: str, data: P
     (checkpoint / "styles" / "dots.safetensors").write_bytes(alone.read_bytes())  # another style of that name
     assert not LoraShelf(checkpoint / "styles").add_up(both)
     assert LoraShelf(checkpoint / "styles").add_up([both[0], StyleUse(name="stripes", weight=0)])
+
+
+def test_a_stronger_style_draws_at_one_as_at_more_before_and_its_companions_name_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = LAYOUTS["ours"](tmp_path)
+    path = stripes_beside(checkpoint, data, tmp_path / "runs")
+    styles = checkpoint / "styles"
+    (styles / path.name).write_bytes(path.read_bytes())
+    base, shelf = open_base(checkpoint), LoraShelf(styles)
+    before, wanted = shelf.sha256("dots"), shelf.each(base.unet, [StyleUse(name="dots", weight=1.5)])[0]
+    had = load_file(styles / path.name)
+    assert lora_strength.main([str(styles / "dots.safetensors"), "1.5"]) == 0
+    assert "stripes.safetensors learnt beside it, and names the new file" in capsys.readouterr().out
+    after = LoraShelf(styles)
+    found = after.each(base.unet, [StyleUse(name="dots")])[0]
+    assert found.keys() == wanted.keys()
+    assert all(torch.allclose(found[name], wanted[name], atol=1e-4) for name in found)
+    assert after.sha256("dots") != before
+    assert after.add_up([StyleUse(name="dots"), StyleUse(name="stripes")])
+    assert all(torch.equal(value, had[name]) for name, value in load_file(styles / path.name).items())
+    with safe_open(styles / "dots.safetensors", "pt") as opened:
+        assert json.loads(opened.metadata()[KEY])["strength"] == 1.5
+
+
+@pytest.mark.parametrize(("factor", "said"), [("0", "give a number above 0"), ("nan", "give a number above 0")])
+def test_a_style_is_not_weighed_by_nothing(
+    factor: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lora_strength.main([str(tmp_path / "style.safetensors"), factor]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_no_plain_lora_is_not_weighed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "style.safetensors"
+    assert lora_strength.main([str(path), "2"]) == 2
+    assert "is not there: name a style's .safetensors file" in capsys.readouterr().err
+    save_file({"unet.a.hada_w1_a": torch.ones(2, 2)}, path)
+    before = path.read_bytes()
+    assert lora_strength.main([str(path), "2"]) == 2
+    assert "no factors of a plain LoRA" in capsys.readouterr().err and path.read_bytes() == before
 
 
 def test_what_is_trained_beside_a_style_is_called_with_its_weights(

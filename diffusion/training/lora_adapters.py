@@ -109,7 +109,7 @@ class Beside(nn.Module):
 def write_style(adapters: Adapters, path: Path, facts: Mapping[str, object], form: str = "diffusers") -> None:
     """Write a style whose header has `facts` (trigger, base, licence, data card, …)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    header = {"format": "pt", KEY: _json(facts), "modelspec.sai_model_spec": "1.0.0",
+    header = {"format": "pt", KEY: as_json(facts), "modelspec.sai_model_spec": "1.0.0",
               "modelspec.title": str(facts["name"]), "modelspec.trigger_phrase": str(facts["trigger"]),
               "modelspec.license": str(facts["license"])}  # fmt: skip
     tensors = adapters.tensors()
@@ -118,10 +118,17 @@ def write_style(adapters: Adapters, path: Path, facts: Mapping[str, object], for
                    "ss_network_alpha": str(float(adapters.rank)), "ss_sd_model_name": str(facts["base"])}  # fmt: skip
         tensors = as_kohya(adapters.unet, tensors, adapters.rank)
     else:
-        header[HEADER] = _json(adapters.settings())
+        header[HEADER] = as_json(adapters.settings())
+    write_file(path, tensors, header)
+
+
+def write_file(path: Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) -> str:
+    """Write a safetensors file whole or not at all, of the same content the same bytes; gives its SHA-256."""
+    data = _in_order(save(dict(tensors), dict(header)))
     beside = path.with_suffix(".writing")
-    beside.write_bytes(_in_order(save(tensors, header)))
+    beside.write_bytes(data)
     beside.replace(path)
+    return hashlib.sha256(data).hexdigest()
 
 
 def as_kohya(unet: nn.Module, tensors: Mapping[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]:
@@ -157,5 +164,5 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
-def _json(facts: Mapping[str, object]) -> str:
+def as_json(facts: Mapping[str, object]) -> str:
     return json.dumps(facts, ensure_ascii=False, sort_keys=True)
