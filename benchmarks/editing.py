@@ -1,6 +1,7 @@
 """Change a word, keep the picture: how often the change is there, and how much else stays, beside other ways.
 
     python -m benchmarks.editing --scenes 100               # 100 single garments and 100 outfits, everything
+    python -m benchmarks.editing --scenes 24 --others 12    # the other ways on fewer: they take most of the time
     python -m benchmarks.editing --scenes 8 --ways ours     # a quick look
     python -m benchmarks.editing --scenes 4 --grid grid.jpg # source, each way's edit, side by side
 
@@ -218,22 +219,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     judge = Judge(Path(options.checkpoint) / "scorers")
     rows, same = [], []
+    few = options.others if options.others is not None else options.scenes
     for language in options.languages:
         pipeline = _opened(options.checkpoint, language)
-        asked = sorted(
-            cases(options.scenes, language, tuple(options.changed)), key=lambda case: CHANGED.index(case.changed)
-        )
         for origin in options.origins:
             own = origin == "own"
-            sources = sources_of(pipeline, asked, own)
-            columns = [[sources[case] for case in asked]]
-            for way, edit in _ways(pipeline, options.ways, own, language):
-                tallies, made, seconds = measure(edit, asked, sources, judge, f"{way} {origin} {language}")
-                columns.append(made)
-                rows += [(way, origin, language, changed, tally, seconds) for changed, tally in tallies.items()]
-                print(*(_row(row) for row in rows[-len(tallies) :]), sep="\n", file=sys.stderr, flush=True)
-            if own:
-                same.append(_same(pipeline, asked, sources))
+            ways = _ways(pipeline, options.ways, own, language)
+            columns: list[list[Image.Image]] = []
+            for count in dict.fromkeys((options.scenes, few)):
+                asked = _asked(count, language, options.changed)
+                sources = sources_of(pipeline, asked, own)
+                columns = [[sources[case] for case in asked]]
+                for way, edit in ways:
+                    shown = options.grid and count == few  # ours again, beside the others
+                    counts = count == (options.scenes if way == "ours" else few)
+                    if not (counts or shown):
+                        continue
+                    tallies, made, seconds = measure(edit, asked, sources, judge, f"{way} {origin} {language}")
+                    columns.append(made)
+                    if counts:
+                        rows += [(way, origin, language, changed, tally, seconds) for changed, tally in tallies.items()]
+                        print(*(_row(row) for row in rows[-len(tallies) :]), sep="\n", file=sys.stderr, flush=True)
+                if own:
+                    same.append(_same(pipeline, asked, sources))
             if options.grid:
                 picks = random.Random(0).sample(range(len(asked)), min(20, len(asked)))
                 path = Path(options.grid)
@@ -241,6 +249,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                     path.with_stem(f"{path.stem}-{origin}-{language}"), quality=80
                 )
     print(table(rows, same))
+
+
+def _asked(count: int, language: str, changed: Sequence[str]) -> list[Case]:
+    """Cases of one kind of change after the other."""
+    return sorted(cases(count, language, tuple(changed)), key=lambda case: CHANGED.index(case.changed))
 
 
 def table(rows: Sequence[tuple], same: Sequence[float]) -> str:
@@ -295,6 +308,7 @@ def _opened(checkpoint: str, language: str) -> EditingPipeline:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=100, help="single garments, and as many outfits (default: 100)")
+    parser.add_argument("--others", type=int, help="of both, for the ways that are not ours (default: --scenes)")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--languages", nargs="+", default=("en", "ko"), choices=("en", "ko"))
     parser.add_argument("--origins", nargs="+", default=("own", "uploads"), choices=("own", "uploads"))
