@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import scorers
+from benchmarks import editing, scorers
 from benchmarks.drawn import PictureStore, counts, draw_set, kept, rate, scene_set
+from benchmarks.editing_cases import cases
 from benchmarks.korean import compared_shares
 from diffusion.load import load_pipeline
 from diffusion.request import DrawSettings
@@ -75,3 +76,29 @@ def test_scorers_read_other_pictures_from_the_first_asked_for_on(
     printed = capsys.readouterr().out
     assert "steering scorer: " in printed and "reporting scorer, 2 pictures a row from 3 on" in printed
     assert "| seen combinations (" in printed and "JPEG" not in printed
+
+
+def test_other_ways_of_editing_are_measured_on_fewer_scenes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured: list[tuple[str, int]] = []
+
+    def measure(edit: object, asked: list, sources: object, judge: object, name: str) -> tuple:
+        measured.append((name.split()[0], len(asked)))
+        return {"color": editing.Tally([1.0], [1.0], [0.0])}, [], 0.5
+
+    monkeypatch.setattr(editing, "_opened", lambda *_: None)
+    monkeypatch.setattr(editing, "Judge", lambda _: None)
+    monkeypatch.setattr(editing, "sources_of", lambda _, asked, own: dict.fromkeys(asked))
+    monkeypatch.setattr(editing, "_same", lambda *_: 0.0)
+    monkeypatch.setattr(editing, "measure", measure)
+    only = ["--languages", "en", "--origins", "own", "--changed", "color"]
+    many, few = (len(cases(count, "en", ("color",))) for count in (3, 1))
+    assert many > few
+    editing.main(["--scenes", "3", "--others", "1", *only])
+    assert measured == [("ours", many), *[("img2img", few)] * len(editing.STRENGTHS), ("redraw", few), ("cycle", few)]
+    printed = capsys.readouterr().out
+    assert printed.count("| ours | own | en | color |") == 1
+    measured.clear()
+    editing.main(["--scenes", "3", *only])
+    assert {count for _, count in measured} == {many}
