@@ -25,7 +25,7 @@ _ENGLISH = """
     make paint see can could would give picture drawing image sketch illustration photo art style person model
     figure someone man woman girl boy people wearing wears worn dressed carrying carries holding holds pair pairs
     outfit look day styled together background against front is are has have this that these those there it its one
-    clothes clothing garment garments hanbok hat hats shoes headwear footwear
+    clothes clothing garment garments hanbok hat hats shoes headwear footwear top tops bottoms
     over under plus out tucked into full both but rainbow sketch
     nice pretty beautiful cute new some color colour colored coloured pattern patterned made fabric
 """

@@ -36,6 +36,11 @@ def test_words_of_their_own_stay(text):
     assert readings(text) == []
 
 
+@pytest.mark.parametrize("text", ["a pink crop top", "a vest on top of a shirt", "a red cap on top", "top of a hill"])
+def test_a_top_that_is_no_garment_or_a_kind_of_its_own_stays(text):
+    assert read_prompt(text) == text
+
+
 def test_a_typo_has_its_place_and_its_correction():
     text = "파란 채크무늬 코트"
     (span,) = readings(text)
@@ -50,6 +55,7 @@ def test_a_typo_has_its_place_and_its_correction():
         ("빨간 모자를 쓰고 검은 신발을 신은 사람", "빨간 버킷햇을 쓰고 검은 운동화를 신은 사람"),
         ("고운 한복", "고운 저고리와 한복 치마"),
         ("a red hat, please", "a red bucket hat, please"),
+        ("a white top and black bottoms", "a white t-shirt and black trousers"),
         ("파란모자그려줘", "파란버킷햇그려줘"),
     ],
 )
