@@ -62,7 +62,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "reading": Benchmark(("benchmarks.reading",), ("clip", "korean")),
     "editing": Benchmark(
-        ("benchmarks.editing", "--scenes", "12", "--grid", "docs/images/edits.webp"),
+        ("benchmarks.editing", "--scenes", "24", "--others", "12", "--grid", "docs/images/edits.webp"),
         (*DRAWING, REPORTING, "scorers/setting", "korean"),
     ),
     "textile": Benchmark(
@@ -82,7 +82,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         ("textile",),
     ),
     "styles": Benchmark(
-        ("benchmarks.styles_shown", "--grid", "docs/images/styles.webp"), (*DRAWING, REPORTING, "korean", "styles")
+        ("benchmarks.styles_shown", "--prompts", "64", "--grid", "docs/images/styles.webp"),
+        (*DRAWING, REPORTING, "korean", "styles"),
     ),
     "baselines": Benchmark(
         ("benchmarks.baselines", "--scenes", "100", "--grid", "docs/images/baselines.webp", "--threads", "1"),
@@ -90,6 +91,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "describing": Benchmark(("benchmarks.describing", "--pictures", "200"), ("scorers", "clip")),
     "search": Benchmark(("benchmarks.search",), ("korean/model",)),
+    "shop": Benchmark(("benchmarks.shop_descriptions",), (*DRAWING, REPORTING, "korean")),
     "latents": Benchmark(("benchmarks.latents",), ("vae",)),
     "pipeline": Benchmark(("benchmarks.pipeline", "--checkpoint", "checkpoints")),
     "index": Benchmark(("benchmarks.index",)),

@@ -93,9 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows, costs, grid = style_rows(Drawer(pipeline), shown, read_looks(scorer), asked.prompts)
     print("\n".join(["| style | look seen with it | without | true drawings told rightly | kB |",
                      "|---|---:|---:|---:|---:|", *rows, ""]))  # fmt: skip
-    print("\n".join(["| right with / without; in true drawings of the look / of none | "
-                     + " | ".join(f"{name} | costs" for name in ATTRIBUTES) + " |",
-                     "|---|" + "---:|---:|" * len(ATTRIBUTES), *costs]))  # fmt: skip
+    titles = (f"{name}: with / without; drawings of the look / of none | points" for name in ATTRIBUTES)
+    print("\n".join([f"| cost | {' | '.join(titles)} |", "|---|" + "---:|---:|" * len(ATTRIBUTES), *costs]))
     pairs, together = pair_rows(Drawer(pipeline), shown, asked.prompts)
     if pairs:
         head = "| together | first seen | second seen | both | both, in true drawings |"
