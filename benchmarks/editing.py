@@ -225,23 +225,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         for origin in options.origins:
             own = origin == "own"
             ways = _ways(pipeline, options.ways, own, language)
-            columns: list[list[Image.Image]] = []
-            for count in dict.fromkeys((options.scenes, few)):
+            parts = [(few, ways)]
+            if few != options.scenes:  # a grid shows ours once more, of the scenes that the others have
+                alone = [(name, edit) for name, edit in ways if name == "ours"]
+                parts = [(options.scenes, alone), (few, ways if options.grid else ways[len(alone) :])]
+            for count, some in parts:
                 asked = _asked(count, language, options.changed)
                 sources = sources_of(pipeline, asked, own)
                 columns = [[sources[case] for case in asked]]
-                for way, edit in ways:
-                    shown = options.grid and count == few  # ours again, beside the others
-                    counts = count == (options.scenes if way == "ours" else few)
-                    if not (counts or shown):
-                        continue
+                for way, edit in some:
                     tallies, made, seconds = measure(edit, asked, sources, judge, f"{way} {origin} {language}")
                     columns.append(made)
-                    if counts:
-                        rows += [(way, origin, language, changed, tally, seconds) for changed, tally in tallies.items()]
-                        print(*(_row(row) for row in rows[-len(tallies) :]), sep="\n", file=sys.stderr, flush=True)
-                if own:
-                    same.append(_same(pipeline, asked, sources))
+                    if way == "ours" and count != options.scenes:
+                        continue
+                    rows += [(way, origin, language, changed, tally, seconds) for changed, tally in tallies.items()]
+                    print(*(_row(row) for row in rows[-len(tallies) :]), sep="\n", file=sys.stderr, flush=True)
+            if own:
+                same.append(_same(pipeline, asked, sources))
             if options.grid:
                 picks = random.Random(0).sample(range(len(asked)), min(20, len(asked)))
                 path = Path(options.grid)

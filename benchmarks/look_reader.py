@@ -9,12 +9,13 @@ benchmark. What it misses in true drawings that it was not shown says how far it
 from __future__ import annotations
 
 import copy
-import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from fashion.drawing import draw, draw_masks
 from fashion.looks import LOOKS
@@ -24,11 +25,9 @@ from fashion.scorer import INPUT, Scorer
 from fashion.scorer_training import scorer_batch, scorer_losses
 from training.muon import Muon
 
-logger = logging.getLogger(__name__)
 SEED = 89  # shares no scene with other sets
 DRAWINGS = 320  # of each look, and of none
 STEPS, BATCH, LEARNING_RATE = 600, 16, 1e-3
-LOG_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,11 @@ def read_looks(scorer: Scorer, each: int = DRAWINGS, steps: int = STEPS) -> Scor
     network = copy.deepcopy(scorer.network).requires_grad_(True).train()
     optimizer = Muon(network, dict(network.named_parameters()), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.05)
-    for step in range(steps):
+    for step in tqdm(range(steps), desc="look reader", disable=not sys.stderr.isatty()):
         losses = scorer_losses(network, scorer_batch(pictures, step, BATCH, len(pictures.scenes), SEED), step)
         optimizer.zero_grad()
         losses["loss"].backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if step % LOG_EVERY == 0:
-            logger.info("look reader, step %d of %d: loss %.3f", step, steps, float(losses["loss"].detach()))
     return Scorer(network)

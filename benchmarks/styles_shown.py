@@ -2,9 +2,10 @@
 
 In: the styles of a checkpoint, each trained on the look (fashion.looks) that its file names; Korean captions of scenes
 that no training saw, one seed each. Out, for every style: in how many pictures a judge (benchmarks.style_judge, trained
-on true drawings alone) sees its look with the style, and without it for the same prompts and seeds; what the reporting
-scorer finds right with it, without it and in true drawings of the look, which says how far the scorer can read such
-pictures at all. Then pairs of styles beside true drawings of both looks; and whether weight 0 and the base afterwards
+on true drawings alone) sees its look with the style, and without it for the same prompts and seeds; what a scorer that
+learnt to read looks (benchmarks.look_reader) finds right with it, without it, and in true drawings of its look and of
+none. What it costs is what is right without it less what is right with it, each as a share of what is read right in
+true drawings. Then pairs of styles beside true drawings of both looks; and whether weight 0 and the base afterwards
 give the base's bytes. Pictures are those of both stages, as people get them.
 """
 
@@ -90,16 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     scorer = Scorer.load(Path(asked.checkpoint) / "scorers", "reporting")
     shown = shown_styles(pipeline, Path(asked.checkpoint) / STYLES, train_judges(scorer), asked.styles)
-    rows, costs, grid = style_rows(Drawer(pipeline), shown, read_looks(scorer), asked.prompts)
+    drawer = Drawer(pipeline)
+    rows, costs, grid = style_rows(drawer, shown, read_looks(scorer), asked.prompts)
     print("\n".join(["| style | look seen with it | without | true drawings told rightly | kB |",
                      "|---|---:|---:|---:|---:|", *rows, ""]))  # fmt: skip
     titles = (f"{name}: with / without; drawings of the look / of none | points" for name in ATTRIBUTES)
     print("\n".join([f"| cost | {' | '.join(titles)} |", "|---|" + "---:|---:|" * len(ATTRIBUTES), *costs]))
-    pairs, together = pair_rows(Drawer(pipeline), shown, asked.prompts)
+    pairs, together = pair_rows(drawer, shown, asked.prompts)
     if pairs:
         head = "| together | first seen | second seen | both | both, in true drawings |"
         print("\n".join(["", head, "|---|---:|---:|---:|---:|", *pairs]))
-    print(f"\n{bytes_kept(Drawer(pipeline), shown)}")
+    print(f"\n{bytes_kept(drawer, shown)}")
     if asked.grid:
         save_grid([*grid, *together], asked.grid, SHOWN, SIDE)
     return 0

@@ -81,14 +81,7 @@ def read_style(path: Path, name: str) -> StyleFile:
     Raises ValueError naming the style for a kind that is not read, WeightsError for a damaged file and for values that
     are NaN or infinite.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            header = file.metadata() or {}
-    except SafetensorError as error:
-        raise WeightsError(f"style {name!r}: {path.name} is truncated or damaged ({error}): copy it again") from error
-    if broken := [key for key, tensor in state.items() if not is_finite(tensor.float())]:
-        raise WeightsError(f"style {name!r} holds NaN or infinite values in {broken[0]}: its training failed")
+    state, header = read_tensors(path, name)
     layers, text_keys = _by_layer(state, name)
     settings = _settings(path, header, name)
     if not settings and any(key.startswith(PEFT_PREFIX) for key in state):
@@ -99,6 +92,19 @@ def read_style(path: Path, name: str) -> StyleFile:
     for layer in layers:
         style.scale(layer, 1)  # settings that cannot be read are told now
     return style
+
+
+def read_tensors(path: Path, name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """A style file's tensors and metadata. Raises WeightsError for a damaged file and for NaN or infinite values."""
+    try:
+        with safe_open(path, "pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise WeightsError(f"style {name!r}: {path.name} is truncated or damaged ({error}): copy it again") from error
+    if broken := [key for key, tensor in state.items() if not is_finite(tensor.float())]:
+        raise WeightsError(f"style {name!r} holds NaN or infinite values in {broken[0]}: its training failed")
+    return state, header
 
 
 def check_header(path: Path, name: str) -> dict[str, str]:

@@ -21,10 +21,10 @@ GENERAL: dict[str, tuple[str, ...]] = {
     "한복": ("jeogori", "hanbok_skirt"), "개량한복": ("jeogori", "hanbok_skirt"),
     "생활한복": ("jeogori", "hanbok_skirt"),
     "치마저고리": ("jeogori", "hanbok_skirt"), "hat": ("bucket_hat",), "shoes": ("sneakers",),
-    "hanbok": ("jeogori", "hanbok_skirt"), "top": ("t_shirt",), "bottoms": ("trousers",),
+    "hanbok": ("jeogori", "hanbok_skirt"), "top": ("t_shirt",), "tops": ("t_shirt",), "bottoms": ("trousers",),
 }  # fmt: skip
 _PARTS = ("달린", "없는")  # 모자 달린 재킷: a hood, and no hat
-_PLACES = ("on", "at", "of", "hat", "hats")  # on top of a shirt, a top hat: no top
+_OTHERWISE = {"top": ("on", "at", "of", "hat", "hats")}  # beside which a word means no garment: on top of, a top hat
 _PAIRED = frozenset(form for pair in PAIRS for form in pair[:2])
 
 
@@ -69,9 +69,8 @@ def _changes(text: str, general: bool = True) -> Iterator[tuple[Reading, Reading
         after = found[place + 1 : place + 3]
         if not kinds or slots & taken or any(part.text in _PARTS for part in after) or _goes_on(piece, after):
             continue
-        if piece.text.lower() == "top" and any(
-            near.text.lower() in _PLACES for near in (*found[max(place - 1, 0) : place], *after[:1])
-        ):
+        beside = (*found[max(place - 1, 0) : place], *after[:1])
+        if any(near.text.lower() in _OTHERWISE.get(piece.text.lower(), ()) for near in beside):
             continue
         taken |= slots
         replacement = _name(kinds, _looks(text, found[:place], piece.start), korean=piece.text[0] >= "가")

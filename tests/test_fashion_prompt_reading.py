@@ -56,6 +56,7 @@ def test_a_typo_has_its_place_and_its_correction():
         ("고운 한복", "고운 저고리와 한복 치마"),
         ("a red hat, please", "a red bucket hat, please"),
         ("a white top and black bottoms", "a white t-shirt and black trousers"),
+        ("striped tops", "striped t-shirt"),
         ("파란모자그려줘", "파란버킷햇그려줘"),
     ],
 )

@@ -10,16 +10,16 @@ they named the old one, and go on to be added up with it: look at these pairs ag
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-
-import torch
-from safetensors import safe_open
+from typing import Any
 
 from diffusion.lora_card import KEY
+from diffusion.lora_files import check_header, find_styles, read_tensors
 from diffusion.training.lora_adapters import as_json, write_file
+from diffusion.weights import sha256_file
 from training.command import run_command
 
 UP = (".lora_B.weight", ".lora_up.weight")  # the factor that is multiplied; the other one and the alphas stay
@@ -27,38 +27,38 @@ UP = (".lora_B.weight", ".lora_up.weight")  # the factor that is multiplied; the
 
 def strengthen(path: Path, factor: float) -> list[Path]:
     """Multiply what a style changes; gives the other files whose header names it now. Raises FileNotFoundError, and
-    ValueError for a factor that is not above 0 or a file of another form than plain LoRA.
+    ValueError for a factor that is not above 0, a damaged file or one of another form than plain LoRA.
     """
     if not 0 < factor < float("inf"):
         raise ValueError(f"the factor is {factor}: give a number above 0, say 1.2")
-    tensors, header = _read(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there: name a style's .safetensors file")
+    tensors, header = read_tensors(path, path.stem)
     if not any(name.endswith(UP) for name in tensors):
         raise ValueError(f"{path} has no factors of a plain LoRA: give a style that diffusion.training.lora wrote")
-    ours = json.loads(header.get(KEY, "{}"))
+    before, ours = sha256_file(path), _ours(header)
+    styles = find_styles(path.parent).items()
+    companions = [(each, name) for name, each in styles if before in _beside(check_header(each, name)).values()]
     ours["strength"] = round(float(ours.get("strength", 1.0)) * factor, 6)
     stronger = {
         name: (value.float() * factor).to(value.dtype) if name.endswith(UP) else value
         for name, value in tensors.items()
     }
-    before = hashlib.sha256(path.read_bytes()).hexdigest()
     after = write_file(path, stronger, {**header, KEY: as_json(ours)})
-    renamed = []
-    for other in sorted(path.parent.glob("*.safetensors")):
-        tensors, header = _read(other)
-        ours = json.loads(header.get(KEY, "{}"))
-        beside = ours.get("beside", {})
-        if before in beside.values():
-            ours["beside"] = {name: after if sha256 == before else sha256 for name, sha256 in beside.items()}
-            write_file(other, tensors, {**header, KEY: as_json(ours)})
-            renamed.append(other)
-    return renamed
+    for other, name in companions:
+        tensors, header = read_tensors(other, name)
+        beside = {each: after if sha256 == before else sha256 for each, sha256 in _beside(header).items()}
+        write_file(other, tensors, {**header, KEY: as_json({**_ours(header), "beside": beside})})
+    return [other for other, _ in companions]
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: name a style's .safetensors file")
-    with safe_open(path, "pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
+def _ours(header: Mapping[str, str]) -> dict[str, Any]:
+    return json.loads(header.get(KEY, "{}"))
+
+
+def _beside(header: Mapping[str, str]) -> dict[str, str]:
+    """Name → SHA-256 of the styles that a style was trained beside."""
+    return _ours(header).get("beside", {})
 
 
 def main(argv: list[str] | None = None) -> int:
