@@ -1,8 +1,9 @@
 """Change a word, keep the picture: how often the change is there, and how much else stays, beside other ways.
 
     python -m benchmarks.editing --scenes 100               # 100 single garments and 100 outfits, everything
-    python -m benchmarks.editing --scenes 24 --others 12    # the other ways on fewer: they take most of the time
+    python -m benchmarks.editing --scenes 48 --others 12    # the other ways on fewer: they take most of the time
     python -m benchmarks.editing --scenes 8 --ways ours     # a quick look
+    python -m benchmarks.editing --scenes 60 --ways ours --origins own --changed color --recolored 0   # without that
     python -m benchmarks.editing --scenes 4 --grid grid.jpg # source, each way's edit, side by side
 
 With the same weights: ours; image to image at its best strength (of those tried, the one whose edits succeed most
@@ -21,7 +22,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -121,12 +122,14 @@ def _outside(case: Case, seen: tuple[list[Detection], ...], shown: tuple[Image.I
     return float(np.abs(before - after).mean(axis=2)[~wide].mean()) if not wide.all() else float("nan")
 
 
-def ours(pipeline: EditingPipeline, own: bool) -> Edit:
-    """The edit as it ships: as its words change."""
+def ours(pipeline: EditingPipeline, own: bool, recolored: float | None = None) -> Edit:
+    """The edit as it ships: as its words change. `recolored`: another share of the source in edits of colour."""
 
     def edit(asked: Sequence[Case], sources: Sequence[Image.Image]) -> list[Image.Image]:
-        changed = changed_fields(asked[0].source, asked[0].target)
-        return pipeline.edit(shots_of(asked, sources, own), how=settings_for(changed)).images
+        how = settings_for(changed_fields(asked[0].source, asked[0].target))
+        if recolored is not None and how.recolored:
+            how = replace(how, recolored=recolored)
+        return pipeline.edit(shots_of(asked, sources, own), how=how).images
 
     return edit
 
@@ -224,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         pipeline = _opened(options.checkpoint, language)
         for origin in options.origins:
             own = origin == "own"
-            ways = _ways(pipeline, options.ways, own, language)
+            ways = _ways(pipeline, options.ways, own, language, options.recolored)
             parts = [(few, ways)]
             if few != options.scenes:  # a grid shows ours once more, of the scenes that the others have
                 alone = [(name, edit) for name, edit in ways if name == "ours"]
@@ -284,11 +287,13 @@ def _same(pipeline: EditingPipeline, asked: Sequence[Case], sources: dict[Case, 
     return float(max(np.abs(one - other).max() for one, other in pairs))
 
 
-def _ways(pipeline: EditingPipeline, names: Sequence[str], own: bool, language: str) -> list[tuple[str, Edit]]:
+def _ways(
+    pipeline: EditingPipeline, names: Sequence[str], own: bool, language: str, recolored: float | None
+) -> list[tuple[str, Edit]]:  # fmt: skip
     found: list[tuple[str, Edit]] = []
     for name in names:
         if name == "ours":
-            found.append((name, ours(pipeline, own)))
+            found.append((name, ours(pipeline, own, recolored)))
         elif not own or language != "en":  # the others once: what they are beside ours does not depend on these
             continue
         elif name == "img2img":
@@ -313,6 +318,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--languages", nargs="+", default=("en", "ko"), choices=("en", "ko"))
     parser.add_argument("--origins", nargs="+", default=("own", "uploads"), choices=("own", "uploads"))
     parser.add_argument("--changed", nargs="+", default=CHANGED, choices=CHANGED)
+    parser.add_argument("--recolored", type=float, help="share of the source in edits of colour (default: as it ships)")
     parser.add_argument("--checkpoint", default="checkpoints")
     parser.add_argument("--grid", help="write pictures here too: source and every way's edit, twenty edits not chosen")
     return parser.parse_args(argv)

@@ -62,7 +62,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "reading": Benchmark(("benchmarks.reading",), ("clip", "korean")),
     "editing": Benchmark(
-        ("benchmarks.editing", "--scenes", "24", "--others", "12", "--grid", "docs/images/edits.webp"),
+        ("benchmarks.editing", "--scenes", "48", "--others", "12", "--grid", "docs/images/edits.webp"),
         (*DRAWING, REPORTING, "scorers/setting", "korean"),
     ),
     "textile": Benchmark(

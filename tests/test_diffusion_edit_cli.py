@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from diffusion import edit
+from diffusion.editing.request import RECOLORED
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import png_bytes, read_recipe
-from testing.random_checkpoint import write_checkpoint
+from testing.random_checkpoint import write_checkpoint, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,22 @@ def test_edits_are_written_beside_each_other_with_their_recipes(picture: Path, f
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["a-blue-dress-7-2.png", "a-blue-dress-7.png"]
     assert read_recipe(tmp_path / names[1])["edit"]["source_prompt"] == "a red dress"  # type: ignore[index]
+
+
+def test_an_edit_is_made_as_its_words_change(picture: Path, folder: Path, tmp_path: Path) -> None:
+    """As in the studio, where the checkpoint names the domain whose words these are."""
+    fashion = tmp_path / "fashion"
+    shutil.copytree(folder, fashion)
+    write_manifest(fashion, domain="fashion")
+    asked = [str(picture), "--checkpoint", str(fashion), "-o"]
+    assert edit.main([*asked, str(tmp_path / "color"), "--replace", "red=blue"]) == 0
+    assert edit.main([*asked, str(tmp_path / "kind"), "--replace", "dress=coat"]) == 0
+    assert edit.main([*asked, str(tmp_path / "given"), "--replace", "red=blue", "--strength", "0.7"]) == 0
+    color, kind, given = (read_recipe(next((tmp_path / name).iterdir()))["edit"] for name in ("color", "kind", "given"))
+    assert isinstance(color, dict) and isinstance(kind, dict) and isinstance(given, dict)
+    assert (color["strength"], color["recolored"]) == (0.875, RECOLORED)
+    assert (kind["strength"], kind["recolored"]) == (1.0, 0.0)
+    assert given["strength"] == 0.7
 
 
 def test_what_cannot_be_edited_is_refused(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

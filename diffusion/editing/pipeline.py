@@ -1,8 +1,8 @@
 """Edit pictures with the two stages that drew them: draw what words change, keep what they do not.
 
 In: a pipeline, edits (a picture, what it shows, what it is to show) and settings. Out: pictures, recipes, timings.
-    source → base latents → mask (cross-attention of both texts) → base U-Net under the mask → refiner → pasted
-    into the source's own pixels
+    source → base latents → mask (cross-attention of both texts) → base U-Net under the mask → refiner → of a new
+    colour mixed with the recoloured source → pasted into the source's own pixels
 The base begins with the noise that the source was drawn from, where that is known, and walks the same schedule; after
 each step what lies outside the mask is put back on the source's straight path from that noise to its latents.
 Refs: Hertz et al. 2022, arXiv:2208.01626 (local blending); Avrahami et al. 2022, arXiv:2206.02779 (blended latents);
@@ -24,6 +24,7 @@ from diffusion.editing import masks
 from diffusion.editing.cycle import CycleSettings, cycle
 from diffusion.editing.flow import flow_edit
 from diffusion.editing.levels import at, levels_of
+from diffusion.editing.recolor import recolored
 from diffusion.editing.request import EditSettings, EditShot
 from diffusion.pictures import blurred, flat, from_pixels, to_pixels
 from diffusion.pipeline import Drawing, TwoStagePipeline
@@ -96,7 +97,7 @@ def _edit(
         | {"edit": _edit_facts(each, how)}
         for shot, each in zip(shots, edits, strict=True)
     ]
-    images, bases = (_shaped(from_pixels(_pasted(edits, each, kept)), flats) for each in (final, drawn))
+    images, bases = (_shaped(from_pixels(_pasted(edits, each, kept, how.recolored)), flats) for each in (final, drawn))
     return Drawing(images, bases, recipes, timings, plan.steps(), warnings)
 
 
@@ -202,13 +203,17 @@ def _redrawn(stage: Stage, work: _Work, guidance: float, watch: Watch) -> torch.
     return stage.denoise(begun, work.schedule, work.target, guidance, watch, between)
 
 
-def _pasted(edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+def _pasted(
+    edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor, recolored_share: float
+) -> torch.Tensor:  # fmt: skip
     """Drawn pixels (n, 3, s, s) where they count, the sources' own elsewhere, with a soft edge."""
-    side = drawn.shape[-1]
+    side, drawn = drawn.shape[-1], drawn.cpu()
     sources = torch.cat([to_pixels(each.source, PictureSize.square(side)) for each in edits])
+    if recolored_share:
+        drawn = recolored(sources, drawn, recolored_share)
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
-    return soft * drawn.cpu() + (1 - soft) * sources
+    return soft * drawn + (1 - soft) * sources
 
 
 def _shaped(squares: Sequence[Image.Image], sources: Sequence[Image.Image]) -> list[Image.Image]:
@@ -219,4 +224,6 @@ def _shaped(squares: Sequence[Image.Image], sources: Sequence[Image.Image]) -> l
 def _edit_facts(each: EditShot, how: EditSettings) -> dict[str, object]:
     """What a recipe says of an edit beside its target."""
     texts = {"source_prompt": each.source_prompt, "source_seed": each.source_seed, "whole": each.whole}
-    return texts | {"keep": how.keep, "method": how.method, "strength": how.strength}
+    return texts | {
+        "keep": how.keep, "method": how.method, "strength": how.strength, "recolored": how.recolored
+    }  # fmt: skip

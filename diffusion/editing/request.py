@@ -12,12 +12,13 @@ from jobspec import SEEDS
 
 METHODS = ("redraw", "flow", "cycle")
 SHAPE_KEPT = {"color", "pattern", "material", "background"}  # words whose change leaves every outline where it is
-NARROW, WIDE = 1, 3  # cells around a mask
+NARROW, WIDE = 1, 2  # cells around a mask
+RECOLORED = 0.65  # of an edit that changes colours alone
 # what changes → strength and guidance scale, of pictures drawn by the checkpoint that ships
 MANNERS: dict[frozenset[str], tuple[float | None, float | None]] = {
     frozenset({"color"}): (0.875, None),
     frozenset({"background"}): (None, 5.0),
-    frozenset({"style"}): (0.875, 5.0),
+    frozenset({"style"}): (None, 5.0),
 }
 
 
@@ -84,12 +85,15 @@ class EditSettings:
     strength: float | None = None
     guidance_scale: float | None = None
     widened: int = WIDE
+    recolored: float = 0.0
 
     def __post_init__(self) -> None:
         if self.widened < 0:
             raise ValueError(f"widened is {self.widened!r}: give cells, 0 or more")
-        if not isinstance(self.keep, int | float) or not 0 <= self.keep <= 1:
-            raise ValueError(f"keep is {self.keep!r}: give a number from 0 to 1")
+        for name in ("keep", "recolored"):
+            share = getattr(self, name)
+            if not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share!r}: give a number from 0 to 1")
         if self.method is not None and self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}: choose one of {', '.join(METHODS)}")
         if self.strength is not None and not 0 < self.strength <= 1:
@@ -103,7 +107,8 @@ def settings_for(changed: Set[str], keep: float = 1.0) -> EditSettings:
     """
     strength, guidance = MANNERS.get(frozenset(changed), (None, None))
     widened = NARROW if changed and changed <= SHAPE_KEPT else WIDE
-    return EditSettings(keep=keep, strength=strength, guidance_scale=guidance, widened=widened)
+    recolored = RECOLORED if changed == {"color"} else 0.0
+    return EditSettings(keep, strength=strength, guidance_scale=guidance, widened=widened, recolored=recolored)
 
 
 def edits_for(first: EditShot, n: int) -> list[EditShot]:
