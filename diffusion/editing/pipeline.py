@@ -1,8 +1,8 @@
 """Edit pictures with the two stages that drew them: draw what words change, keep what they do not.
 
 In: a pipeline, edits (a picture, what it shows, what it is to show) and settings. Out: pictures, recipes, timings.
-    source → base latents → mask (cross-attention of both texts) → base U-Net under the mask → refiner → of a new
-    colour mixed with the recoloured source → pasted into the source's own pixels
+    source → base latents → mask (cross-attention of both texts) → base U-Net under the mask → refiner → pasted
+    into the source's own pixels → of a new colour: mixed with the recoloured source
 The base begins with the noise that the source was drawn from, where that is known, and walks the same schedule; after
 each step what lies outside the mask is put back on the source's straight path from that noise to its latents.
 Refs: Hertz et al. 2022, arXiv:2208.01626 (local blending); Avrahami et al. 2022, arXiv:2206.02779 (blended latents);
@@ -206,14 +206,15 @@ def _redrawn(stage: Stage, work: _Work, guidance: float, watch: Watch) -> torch.
 def _pasted(
     edits: Sequence[EditShot], drawn: torch.Tensor, kept: torch.Tensor, recolored_share: float
 ) -> torch.Tensor:  # fmt: skip
-    """Drawn pixels (n, 3, s, s) where they count, the sources' own elsewhere, with a soft edge."""
+    """Drawn pixels (n, 3, s, s) where they count, the sources' own elsewhere, with a soft edge; of that, mixed with the
+    recoloured sources by a share.
+    """
     side, drawn = drawn.shape[-1], drawn.cpu()
     sources = torch.cat([to_pixels(each.source, PictureSize.square(side)) for each in edits])
-    if recolored_share:
-        drawn = recolored(sources, drawn, recolored_share)
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
-    return soft * drawn + (1 - soft) * sources
+    pasted = soft * drawn + (1 - soft) * sources
+    return recolored(sources, pasted, recolored_share) if recolored_share else pasted
 
 
 def _shaped(squares: Sequence[Image.Image], sources: Sequence[Image.Image]) -> list[Image.Image]:
