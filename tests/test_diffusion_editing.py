@@ -71,11 +71,12 @@ def test_a_batch_of_four_is_four_single_edits(pipeline: EditingPipeline, source:
         assert np.abs(levels(alone) - levels(image)).max() <= 1
 
 
-def test_what_a_mask_keeps_are_the_uploads_own_pixels(pipeline: EditingPipeline) -> None:
+@pytest.mark.parametrize("recolored", [0.0, 0.65])
+def test_what_a_mask_keeps_are_the_uploads_own_pixels(pipeline: EditingPipeline, recolored: float) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     upload = Image.fromarray(pixels)
     shot = EditShot(upload, RED, BLUE, seed=3, mask=half_mask(upload.size))
-    made = levels(pipeline.edit([shot], FAST).images[0])
+    made = levels(pipeline.edit([shot], FAST, EditSettings(recolored=recolored)).images[0])
     assert np.abs(made - pixels)[:, 40:].max() <= 1
     assert np.abs(made - pixels)[:, :24].mean() > 5
 

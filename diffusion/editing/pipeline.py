@@ -214,7 +214,9 @@ def _pasted(
     wide = F.interpolate(kept.cpu(), (side, side), mode="bilinear")
     soft = blurred(wide, SOFT * side / 256).clamp(0, 1)
     pasted = soft * drawn + (1 - soft) * sources
-    return recolored(sources, pasted, recolored_share) if recolored_share else pasted
+    if not recolored_share:
+        return pasted
+    return soft * recolored(sources, pasted, recolored_share) + (1 - soft) * pasted
 
 
 def _shaped(squares: Sequence[Image.Image], sources: Sequence[Image.Image]) -> list[Image.Image]:
