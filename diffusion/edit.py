@@ -129,7 +129,7 @@ def _as_words_change(order: EditOrder, domain: str) -> EditOrder:
     first, given = order.shots[0], order.how
     changed = changed_fields(first.source_prompt, first.prompt)
     usual = settings_for(changed, given.keep)
-    how = given if given.method else replace(usual, strength=given.strength or usual.strength)
+    how = given if given.method else replace(usual, strength=given.strength)
     shots = [replace(shot, whole=shot.whole or "style" in changed) for shot in order.shots]
     return replace(order, shots=shots, how=how)
 

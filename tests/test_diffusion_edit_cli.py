@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from diffusion import edit
-from diffusion.editing.request import RECOLORED
+from diffusion.editing.request import GUIDED, RECOLORED
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import png_bytes, read_recipe
@@ -52,12 +52,17 @@ def test_an_edit_is_made_as_its_words_change(picture: Path, folder: Path, tmp_pa
     asked = [str(picture), "--checkpoint", str(fashion), "-o"]
     assert edit.main([*asked, str(tmp_path / "color"), "--replace", "red=blue"]) == 0
     assert edit.main([*asked, str(tmp_path / "kind"), "--replace", "dress=coat"]) == 0
+    assert edit.main([*asked, str(tmp_path / "ground"), "--prompt", "a red dress in a park"]) == 0
     assert edit.main([*asked, str(tmp_path / "given"), "--replace", "red=blue", "--strength", "0.7"]) == 0
-    color, kind, given = (read_recipe(next((tmp_path / name).iterdir()))["edit"] for name in ("color", "kind", "given"))
-    assert isinstance(color, dict) and isinstance(kind, dict) and isinstance(given, dict)
-    assert (color["strength"], color["recolored"]) == (0.875, RECOLORED)
-    assert (kind["strength"], kind["recolored"]) == (1.0, 0.0)
-    assert given["strength"] == 0.7
+    usual = read_recipe(picture)["settings"]["guidance_scale"]  # type: ignore[index]
+    recipes = {name: read_recipe(next((tmp_path / name).iterdir())) for name in ("color", "kind", "ground", "given")}
+    assert {name: recipe["edit"]["recolored"] for name, recipe in recipes.items()} == {  # type: ignore[index]
+        "color": RECOLORED, "kind": 0.0, "ground": 0.0, "given": RECOLORED
+    }  # fmt: skip
+    assert {name: recipe["settings"]["guidance_scale"] for name, recipe in recipes.items()} == {  # type: ignore[index]
+        "color": usual, "kind": usual, "ground": GUIDED, "given": usual
+    }  # fmt: skip
+    assert recipes["given"]["edit"]["strength"] == 0.7  # type: ignore[index]
 
 
 def test_what_cannot_be_edited_is_refused(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

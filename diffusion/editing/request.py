@@ -13,13 +13,9 @@ from jobspec import SEEDS
 METHODS = ("redraw", "flow", "cycle")
 SHAPE_KEPT = {"color", "pattern", "material", "background"}  # words whose change leaves every outline where it is
 NARROW, WIDE = 1, 2  # cells around a mask
+# of pictures drawn by the checkpoint that ships
 RECOLORED = 0.65  # of an edit that changes colours alone
-# what changes → strength and guidance scale, of pictures drawn by the checkpoint that ships
-MANNERS: dict[frozenset[str], tuple[float | None, float | None]] = {
-    frozenset({"color"}): (0.875, None),
-    frozenset({"background"}): (None, 5.0),
-    frozenset({"style"}): (None, 5.0),
-}
+EVERYWHERE, GUIDED = ({"background"}, {"style"}), 5.0  # what is seen everywhere, and its guidance scale
 
 
 @dataclass(frozen=True)
@@ -103,12 +99,12 @@ class EditSettings:
 
 def settings_for(changed: Set[str], keep: float = 1.0) -> EditSettings:
     """How to make an edit of these words ("color", "garment", "pattern", "background", "style"…), by measurement
-    (docs/explanation/editing.md): what keeps its shape begins with less noise, what is everywhere needs more guidance.
+    (docs/explanation/editing.md): what is everywhere needs more guidance, a colour keeps the source's prints.
     """
-    strength, guidance = MANNERS.get(frozenset(changed), (None, None))
     widened = NARROW if changed and changed <= SHAPE_KEPT else WIDE
+    guidance = GUIDED if changed in EVERYWHERE else None
     recolored = RECOLORED if changed == {"color"} else 0.0
-    return EditSettings(keep, strength=strength, guidance_scale=guidance, widened=widened, recolored=recolored)
+    return EditSettings(keep, guidance_scale=guidance, widened=widened, recolored=recolored)
 
 
 def edits_for(first: EditShot, n: int) -> list[EditShot]:
