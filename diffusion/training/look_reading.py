@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from diffusion.training.reading import SteeringReader
 from fashion.look_scorer import WAYS, LookPictures, taught_looks
+from fashion.looks import LOOKS
 from fashion.pool import halved
 from fashion.scene import Scene
 from fashion.scorer import Scorer, as_input
@@ -35,22 +36,35 @@ _PART = 64
 
 
 class LookReader:
-    """The taught scorer behind a decoder: errors of kinds and attributes, and "look", that of which look is seen."""
+    """The taught scorer behind a decoder: errors of kinds and attributes; "look", that of which look is seen; "unlike",
+    how far its features are from those of the true drawing of the same scene in the look.
+    """
 
     def __init__(self, look: str, folder: Path, vae: AutoencoderTiny, run: Run) -> None:
         """`folder`: what `teach_looks` made. Raises ValueError for a look that there is not."""
-        if look not in WAYS:
-            raise ValueError(f"look is {look!r}: choose {', '.join(filter(None, WAYS))}")
+        if look not in LOOKS:
+            raise ValueError(f"look is {look!r}: choose {', '.join(LOOKS)}")
         scorer = Scorer.load(folder, STEERING)
         self._reading = SteeringReader(folder, vae.requires_grad_(False), run, scorer=scorer)
         self._network, self._run = scorer.network, run
         self._weights = torch.from_numpy(load_file(folder / LOOK_FILE)["look"]).to(run.device)
-        self._look = WAYS.index(look)
+        self._look, self._draw = WAYS.index(look), LOOKS[look].draw
+        self._drawn: tuple[Sequence[Scene], torch.Tensor] | None = None
 
     def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
-        """Errors of scaled latents (n, c, h, w) that should show `scenes`; "look" is no part of "loss"."""
+        """Errors of scaled latents (n, c, h, w) of `scenes`; "look" and "unlike" are no part of "loss"."""
         pictures = self._reading.decoded(latents)
-        return self._reading.errors(pictures, scenes) | {"look": self.look_error(pictures)}
+        unlike = self._reading.unlikeness(pictures, self._truth(scenes, pictures))
+        return self._reading.errors(pictures, scenes) | {"look": self.look_error(pictures), "unlike": unlike}
+
+    def _truth(self, scenes: Sequence[Scene], pictures: torch.Tensor) -> torch.Tensor:
+        """True drawings of the scenes, like `pictures`; those of the last call are kept, as several moments of one
+        drawing are read.
+        """
+        if self._drawn is None or self._drawn[0] != scenes:
+            drawn = np.stack([self._draw(scene, pictures.shape[-1]) for scene in scenes])
+            self._drawn = scenes, torch.from_numpy(drawn).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        return self._drawn[1].to(pictures)
 
     def look_error(self, pictures: torch.Tensor) -> torch.Tensor:
         """The mean cross-entropy of the look of pictures (n, 3, h, w)."""

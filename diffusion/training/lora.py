@@ -198,11 +198,11 @@ def _grid(base: StyleBase, lesson: StyleLesson) -> torch.Tensor | None:
 
 def _reward_settings(options: argparse.Namespace) -> RewardSettings | None:
     """What --reward and the options beside it ask for. Raises ValueError for one without the other."""
-    if options.reward is None and options.look is None and not options.patterns:
+    if options.reward is None and options.look is None:
         return None
     if options.reward is None or options.look is None:
-        raise ValueError("a style is rewarded for a look: give --reward (say 0.2) and --look together")
-    return RewardSettings(options.look, options.reward, options.patterns, options.rewarded)
+        raise ValueError("a style is rewarded for a look: give --reward (say 0.03) and --look together")
+    return RewardSettings(options.look, options.reward, options.likeness, options.rewarded)
 
 
 def _open_reward(
@@ -288,9 +288,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a style of the checkpoint, and an imagefolder of pictures in both")  # fmt: skip
     add("--start", type=Path, metavar="FILE", help="a style's file to train further, of the same rank and layers")
     add("--reward", type=float, metavar="SHARE",
-        help="share of the loss of what the steering scorer reads wrong in the style's own pictures (0.2)")  # fmt: skip
+        help="share of the loss of what the steering scorer reads wrong in the style's pictures (0.03)")  # fmt: skip
     add("--look", choices=tuple(LOOKS), help="with --reward: the look that the style brings")
-    add("--patterns", type=float, default=0.0, help="with --reward: share of misread patterns on top")
+    add("--likeness", type=float, default=4.0,
+        help="with --reward: share of how far its pictures are from true drawings (default %(default)s)")  # fmt: skip
     add("--rewarded", type=int, default=8, help="with --reward: pictures that are drawn and read a step")
     add("--minutes", type=float, help="end the schedule in so many minutes")
     add("--steps", type=int, default=1500, help="length of the schedule (default %(default)s)")

@@ -28,25 +28,30 @@ from training.run import Run
 
 SEED = 79  # of the scenes; shares none with other sets
 FEW = 4  # steps from noise to picture
-LOOK_SHARE = 0.5  # of the reward, what a look that is not seen is worth beside what is misread
+LOOK_SHARE = 5.0  # of the reward, what a look that is not seen is worth beside what is misread
 
 
 @dataclass(frozen=True)
 class RewardSettings:
-    """`share` of the loss, and of misread `patterns` on top; `rows`: pictures of `look` that are read a step."""
+    """`share` of the loss: of what is misread; `likeness`: of how far the scorer's features are from those of true
+    drawings of the same scenes; `rows`: pictures of `look` that are read a step.
+
+    The gradient of what is misread is a hundred times that of the flow and of the likeness: at a share of 0.2 garments
+    came out right in a background that was no palace any more.
+    """
 
     look: str
     share: float
-    patterns: float = 0.0
+    likeness: float = 4.0
     rows: int = 8
 
     def __post_init__(self) -> None:
         if self.look not in LOOKS:
             raise ValueError(f"look is {self.look!r}: choose {', '.join(LOOKS)}")
         if not self.share > 0:
-            raise ValueError(f"reward is {self.share}: give a share above 0, say 0.2")
-        if not self.patterns >= 0:
-            raise ValueError(f"patterns is {self.patterns}: give a share of 0 or more")
+            raise ValueError(f"reward is {self.share}: give a share above 0, say 0.03")
+        if not self.likeness >= 0:
+            raise ValueError(f"likeness is {self.likeness}: give a share of 0 or more")
         if self.rows < 1:
             raise ValueError(f"rewarded is {self.rows}: give at least 1 picture a step")
 
@@ -82,7 +87,7 @@ class LookReward:
         seed = step * self._share.count + self._share.index
         read = self._reward.losses(self._base.unet, *self.asked(step, trigger), seed, through)
         wrong = read.pop("loss")
-        loss = self.settings.share * (wrong + LOOK_SHARE * read["look"]) + self.settings.patterns * read["pattern"]
+        loss = self.settings.share * (wrong + LOOK_SHARE * read["look"]) + self.settings.likeness * read["unlike"]
         return {**read, "misread": wrong, "loss": loss}
 
 
