@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from benchmarks import style_judge
-from benchmarks.look_reader import LookPictures, read_looks
+from benchmarks.look_reader import read_looks
 from fashion.drawing import draw, draw_masks
 from fashion.lexicon import COLOR_BY_ID, STYLES
+from fashion.look_scorer import LookPictures
 from fashion.looks import LOOKS
 from fashion.looks.__main__ import main
 from fashion.looks.together import PAIRS, draw_together
@@ -162,7 +163,7 @@ def test_a_reader_of_looks_is_taught_on_true_drawings_and_the_scorer_stays_as_it
 
 
 def test_the_pictures_of_a_reader_show_every_look_with_its_garments() -> None:
-    pictures = LookPictures.drawn(1)
+    pictures = LookPictures.drawn(1, 5)
     assert len(pictures.scenes) == len(LOOKS) + 1
     for i, scene in enumerate(pictures.scenes):
         assert set(np.unique(pictures.labels(np.array([i])))) - {0} <= set(range(1, len(scene.garments) + 1))

@@ -7,7 +7,9 @@ options it ends with the same bytes. Several processes (`accelerate launch`, `to
 of all of them. Captions are Korean, through the student, or English, through the checkpoint's own encoder. A style that
 is no better than none on held-out pictures is written but not offered: exit status 3. With `--beside STYLE FOLDER`
 every other step shows pictures that are in that style too, with its weights in the base: the two are then drawn
-together by adding them up.
+together by adding them up. With `--start FILE` a style is trained further; with `--reward SHARE --look LOOK` the
+steering scorer, taught the look, reads what the style draws, and what it reads wrong is lowered too
+(`diffusion.training.lora_reward`).
 """
 
 from __future__ import annotations
@@ -26,15 +28,19 @@ from accelerate import Accelerator
 from diffusion.encoder import TextEncoder
 from diffusion.load import STYLES
 from diffusion.lora import LoraShelf
+from diffusion.training.look_reading import teach_looks
 from diffusion.training.lora_adapters import FORMATS, LAYERS, Adapters, Beside, write_style
 from diffusion.training.lora_base import StyleBase, open_base
 from diffusion.training.lora_lesson import COLUMNS, StyleLesson, StylePicture, data_card, is_better, read_pictures
+from diffusion.training.lora_reward import LookReward, RewardSettings, look_reader
+from diffusion.weights import sha256_file
+from fashion.looks import LOOKS
 from jobspec import StyleUse
 from training.command import run_command
 from training.folders import runs_folder
 from training.optimizers import OptimizerSettings
 from training.parts import sample_grid
-from training.processes import open_accelerator, prepared, share_of
+from training.processes import one_writes_first, open_accelerator, prepared, share_of
 from training.schedule import TrainerSettings
 from training.trainer import Trainer, TrainingResult
 
@@ -56,7 +62,7 @@ class Companion:
 @dataclass(frozen=True)
 class StyleSettings:
     """What to train: `name` of the style and of its file, `language` of the captions, `layers` that it changes, styles
-    that it is to be drawn with (`beside`).
+    that it is to be drawn with (`beside`), the file of a style that it goes on from (`start`).
     """
 
     data: Path
@@ -69,6 +75,7 @@ class StyleSettings:
     form: str = "diffusers"
     batch: int = 8
     beside: tuple[Companion, ...] = ()
+    start: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.trigger.strip() or any(mark in self.trigger for mark in "<>:,"):
@@ -92,11 +99,12 @@ class StyleOutcome:
 
 def train_style(
     settings: StyleSettings, base: StyleBase, training: TrainerSettings, folder: Path,
-    accelerator: Accelerator | None = None,
+    accelerator: Accelerator | None = None, reward: LookReward | None = None,
 ) -> StyleOutcome:  # fmt: skip
     """Train in `folder` and write `<name>.safetensors` there. Raises ValueError for data that cannot be trained on.
 
-    `accelerator`: of the processes that train together, of which the main one writes (default: one process).
+    `reward`: of the pictures that it draws. `accelerator`: of the processes that train together, of which the main one
+    writes (default: one process).
     """
     accelerator = accelerator or open_accelerator(cpu=base.stage.device.type == "cpu")
     main = accelerator.is_main_process
@@ -108,6 +116,7 @@ def train_style(
     ]
     without, before = lesson.errors(), _grid(base, lesson) if main else None
     adapters = Adapters(base.unet, settings.rank, settings.layers)
+    started = {"start": adapters.start_from(settings.start)} if settings.start else {}
     lesson.through = shared = prepared(adapters, accelerator)
     for each, other in zip(together, settings.beside, strict=True):
         each.through = Beside(shared, other.weights)
@@ -119,7 +128,11 @@ def train_style(
     def losses(step: int) -> Mapping[str, torch.Tensor]:
         """Those of the style alone, every other time of it beside one of the others."""
         taught = together[step // 2 % len(together)] if together and step % 2 else lesson
-        return taught.losses(step)
+        flow = taught.losses(step)
+        if reward is None:
+            return flow
+        read = reward.losses(step, settings.trigger, shared)
+        return {**read, "drawn": flow["loss"], "loss": flow["loss"] + read["loss"]}
 
     def held_out(step: int, average: Mapping[str, torch.Tensor]) -> Mapping[str, float]:
         return {"error": float(lesson.errors().mean()), "error_without": float(without.mean())}
@@ -134,11 +147,17 @@ def train_style(
     adapters.check_base()
     with_style = lesson.errors()
     offered = is_better(with_style, without)
-    facts = _facts(settings, base, pictures, lesson, offered) | {
-        "steps": result.step,
-        "error": round(float(with_style.mean()), 6),
-        "error_without": round(float(without.mean()), 6),
-    }
+    rewarded = {"rewarded": vars(reward.settings)} if reward else {}
+    facts = (
+        _facts(settings, base, pictures, lesson, offered)
+        | started
+        | rewarded
+        | {
+            "steps": result.step,
+            "error": round(float(with_style.mean()), 6),
+            "error_without": round(float(without.mean()), 6),
+        }
+    )
     path = folder / f"{settings.name}.safetensors"
     if main:
         write_style(adapters, path, facts, settings.form)
@@ -177,6 +196,31 @@ def _grid(base: StyleBase, lesson: StyleLesson) -> torch.Tensor | None:
     return None if images is None else torch.cat([pixels_of(each) for each in images]) * 2 - 1
 
 
+def _reward_settings(options: argparse.Namespace) -> RewardSettings | None:
+    """What --reward and the options beside it ask for. Raises ValueError for one without the other."""
+    if options.reward is None and options.look is None:
+        return None
+    if options.reward is None or options.look is None:
+        raise ValueError("a style is rewarded for a look: give --reward (say 0.03) and --look together")
+    return RewardSettings(options.look, options.reward, options.likeness, options.rewarded)
+
+
+def _open_reward(
+    settings: RewardSettings, options: argparse.Namespace, base: StyleBase, accelerator: Accelerator
+) -> LookReward:
+    """The reward of a look; the scorer that reads it is taught in the runs' folder if it is not there yet."""
+    with one_writes_first(accelerator):
+        taught = teach_looks(options.runs / "steering-looks", options.checkpoint / "scorers")
+    reading = look_reader(settings.look, taught, base)
+    return LookReward(settings, reading, base, options.language, share_of(accelerator))
+
+
+def _run_name(settings: StyleSettings, reward: RewardSettings | None) -> str:
+    """A folder for each way to train a style: a state belongs to the file that it started from, and to its reward."""
+    start = f"-{sha256_file(settings.start)[:8]}" if settings.start and settings.start.is_file() else ""
+    return f"lora-{settings.name}{start}{'-rewarded' if reward else ''}"
+
+
 def companion(checkpoint: Path, base: StyleBase, name: str, data: Path) -> Companion:
     """A style of a checkpoint, to train another beside it. Raises ValueError where it is absent or does not fit."""
     shelf = LoraShelf(checkpoint / STYLES)
@@ -202,8 +246,9 @@ def _train(options: argparse.Namespace) -> int:
         torch.set_num_threads(options.threads)
     settings = StyleSettings(
         options.data, options.trigger, options.name or options.trigger, options.rank, options.layers,
-        options.language, options.license, options.format, options.batch,
+        options.language, options.license, options.format, options.batch, start=options.start,
     )  # fmt: skip
+    rewarded = _reward_settings(options)
     training = TrainerSettings(
         steps=options.steps, minutes=options.minutes, finish=options.minutes is not None,
         learning_rate=options.learning_rate, warmup=50, ema=0.98, sample_every=options.sample_every,
@@ -214,8 +259,9 @@ def _train(options: argparse.Namespace) -> int:
     device = str(accelerator.device) if accelerator.num_processes > 1 else options.device
     base = open_base(options.checkpoint, student, device)
     beside = tuple(companion(options.checkpoint, base, name, Path(data)) for name, data in options.beside)
-    folder = options.runs / f"lora-{settings.name}"
-    outcome = train_style(replace(settings, beside=beside), base, training, folder, accelerator)
+    reward = _open_reward(rewarded, options, base, accelerator) if rewarded else None
+    folder = options.runs / _run_name(settings, rewarded)
+    outcome = train_style(replace(settings, beside=beside), base, training, folder, accelerator, reward)
     if not accelerator.is_main_process:
         return 0
     errors = f"error on held-out pictures {outcome.error:.4f}, without the style {outcome.error_without:.4f}"
@@ -240,6 +286,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--encoder", type=Path, default=Path("checkpoints/korean"), help="the Korean student of this checkpoint")
     add("--beside", nargs=2, action="append", default=[], metavar=("STYLE", "FOLDER"),
         help="a style of the checkpoint, and an imagefolder of pictures in both")  # fmt: skip
+    add("--start", type=Path, metavar="FILE", help="a style's file to train further, of the same rank and layers")
+    add("--reward", type=float, metavar="SHARE",
+        help="share of the loss of what the steering scorer reads wrong in the style's pictures (0.03)")  # fmt: skip
+    add("--look", choices=tuple(LOOKS), help="with --reward: the look that the style brings")
+    add("--likeness", type=float, default=4.0,
+        help="with --reward: share of how far its pictures are from true drawings (default %(default)s)")  # fmt: skip
+    add("--rewarded", type=int, default=8, help="with --reward: pictures that are drawn and read a step")
     add("--minutes", type=float, help="end the schedule in so many minutes")
     add("--steps", type=int, default=1500, help="length of the schedule (default %(default)s)")
     add("--batch", type=int, default=8)

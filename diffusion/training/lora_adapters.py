@@ -20,8 +20,9 @@ from torch import nn
 from torch.func import functional_call
 
 from diffusion.lora_card import KEY
-from diffusion.lora_files import HEADER
+from diffusion.lora_files import HEADER, read_tensors
 from diffusion.lora_layers import kohya_name
+from diffusion.weights import sha256_file
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj")
@@ -69,6 +70,32 @@ class Adapters(nn.Module):
         adapted = hasattr(self.unet.get_submodule(layer), "base_layer")
         return f"{layer}.base_layer.weight" if adapted else f"{layer}.weight"
 
+    def start_from(self, path: Path) -> str:
+        """Take the factors of a style's file in diffusers' form; gives its SHA-256. Raises FileNotFoundError, and
+        ValueError for a file of another rank, of other layers or of another base's shapes.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there: name a style's .safetensors file")
+        found, _ = read_tensors(path, path.stem)
+        wanted = {_file_name(name): factor for name, factor in self.factors.items()}
+        ranks = {min(value.shape[:2]) for name, value in found.items() if name.endswith("lora_A.weight")}
+        if found.keys() != wanted.keys():
+            raise ValueError(
+                f"{path} holds {len(found)} tensors, {len(found.keys() & wanted.keys())} of them of the "
+                f"{len(wanted)} that are trained: give a style in diffusers' form, trained on this base with the same "
+                "--layers"
+            )
+        if other := [name for name, factor in wanted.items() if found[name].shape != factor.shape]:
+            raise ValueError(
+                f"{path} has rank {', '.join(map(str, sorted(ranks)))} and {other[0]} of "
+                f"{tuple(found[other[0]].shape)}, {tuple(wanted[other[0]].shape)} is trained: give its rank with "
+                "--rank, or a style of this base"
+            )
+        with torch.no_grad():
+            for name, factor in wanted.items():
+                factor.copy_(found[name])
+        return sha256_file(path)
+
     def check_base(self) -> None:
         """Raise RuntimeError where anything but the factors has changed."""
         ours = {id(parameter) for parameter in self.parameters()}
@@ -82,16 +109,18 @@ class Adapters(nn.Module):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The factors as they stand, by diffusers' names, in float16."""
-        renamed = {
-            f"unet.{name.replace(_DOT, '.').replace(f'.{ADAPTER}.', '.')}": value
-            for name, value in self.factors.items()
-        }
+        renamed = {_file_name(name): value for name, value in self.factors.items()}
         return {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in sorted(renamed.items())}
 
     def settings(self) -> dict[str, object]:
         """What PEFT needs to know, as diffusers keeps it in a header."""
         known = {"peft_type": "LORA", "r": self.rank, "lora_alpha": self.rank, "target_modules": sorted(self.targets)}
         return {f"unet.{name}": value for name, value in known.items()}
+
+
+def _file_name(factor: str) -> str:
+    """diffusers' name of a factor."""
+    return f"unet.{factor.replace(_DOT, '.').replace(f'.{ADAPTER}.', '.')}"
 
 
 class Beside(nn.Module):

@@ -10,15 +10,13 @@ they named the old one, and go on to be added up with it: look at these pairs ag
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from diffusion.lora_card import KEY
-from diffusion.lora_files import check_header, find_styles, read_tensors
+from diffusion.lora_files import read_tensors
 from diffusion.training.lora_adapters import as_json, write_file
+from diffusion.training.lora_companions import companions_of, name_anew, own_facts
 from diffusion.weights import sha256_file
 from training.command import run_command
 
@@ -36,29 +34,15 @@ def strengthen(path: Path, factor: float) -> list[Path]:
     tensors, header = read_tensors(path, path.stem)
     if not any(name.endswith(UP) for name in tensors):
         raise ValueError(f"{path} has no factors of a plain LoRA: give a style that diffusion.training.lora wrote")
-    before, ours = sha256_file(path), _ours(header)
-    styles = find_styles(path.parent).items()
-    companions = [(each, name) for name, each in styles if before in _beside(check_header(each, name)).values()]
+    before, ours = sha256_file(path), own_facts(header)
+    companions = companions_of(path.parent, before)
     ours["strength"] = round(float(ours.get("strength", 1.0)) * factor, 6)
     stronger = {
         name: (value.float() * factor).to(value.dtype) if name.endswith(UP) else value
         for name, value in tensors.items()
     }
     after = write_file(path, stronger, {**header, KEY: as_json(ours)})
-    for other, name in companions:
-        tensors, header = read_tensors(other, name)
-        beside = {each: after if sha256 == before else sha256 for each, sha256 in _beside(header).items()}
-        write_file(other, tensors, {**header, KEY: as_json({**_ours(header), "beside": beside})})
-    return [other for other, _ in companions]
-
-
-def _ours(header: Mapping[str, str]) -> dict[str, Any]:
-    return json.loads(header.get(KEY, "{}"))
-
-
-def _beside(header: Mapping[str, str]) -> dict[str, str]:
-    """Name → SHA-256 of the styles that a style was trained beside."""
-    return _ours(header).get("beside", {})
+    return name_anew(companions, before, after)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,15 +21,27 @@ from fashion.setting import FIELDS, SettingReader
 from training.run import Run
 
 
+class LatentReader(Protocol):
+    """What reads pictures that are still latents."""
+
+    def losses(self, latents: torch.Tensor, scenes: Sequence[Scene]) -> dict[str, torch.Tensor]:
+        """Errors of scaled latents (n, c, h, w) that should show `scenes`; "loss" is what is lowered."""
+        ...
+
+
 class SteeringReader:
     """The steering scorer of `checkpoints` behind the decoder.
 
-    `styles`: its losses have "style" too, the error of drawing styles. Raises FileNotFoundError where it is not trained
-    yet, and where a style is to be read before `fashion.setting --scorer steering` was fitted.
+    `styles`: its losses have "style" too, the error of drawing styles. `scorer`: one to read with in place of the
+    checkpoint's. Raises FileNotFoundError where it is not trained yet, and where a style is to be read before
+    `fashion.setting --scorer steering` was fitted.
     """
 
-    def __init__(self, checkpoints: Path, vae: AutoencoderTiny, run: Run, styles: bool = False) -> None:
-        scorer = Scorer.load(checkpoints / "scorers", "steering")
+    def __init__(
+        self, checkpoints: Path, vae: AutoencoderTiny, run: Run, styles: bool = False,
+        scorer: Scorer | None = None,
+    ) -> None:  # fmt: skip
+        scorer = scorer or Scorer.load(checkpoints / "scorers", "steering")
         self._network = scorer.network.to(run.device)
         self._setting = SettingReader.load(checkpoints / "scorers", scorer) if styles else None
         self._vae, self._run = vae, run

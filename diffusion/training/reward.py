@@ -16,15 +16,17 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import nn
 
 from diffusion.training.base import FlowLesson, fresh_unet, need, open_frozen, save_sample
-from diffusion.training.flow import TIMESTEPS, TextTower
+from diffusion.training.flow import TIMESTEPS
 from diffusion.training.manifest import GUIDANCE, is_distilled
-from diffusion.training.reading import SteeringReader
+from diffusion.training.reading import LatentReader, SteeringReader
 from fashion.pool import open_pool
 from fashion.scene import Scene
 from training.command import run_command
@@ -38,21 +40,29 @@ LOOKS = 2  # of them at each training step
 REWARD_SHARE = 0.05  # of the loss, what the scorer's errors are worth
 
 
+class HiddenStates(Protocol):
+    """Texts to what a U-Net attends to, (n, 77, d)."""
+
+    def base(self, texts: Sequence[str]) -> torch.Tensor: ...
+
+
 class Reward:
     """What is read wrong in the pictures that a U-Net draws of scenes in `way` steps, guided by `guidance` (1.0: one
     row a step, as a U-Net draws whose guidance is distilled).
     """
 
     def __init__(
-        self, reading: SteeringReader, conditioning: TextTower, run: Run, way: int = WAY, guidance: float = GUIDANCE
+        self, reading: LatentReader, conditioning: HiddenStates, run: Run, way: int = WAY, guidance: float = GUIDANCE
     ) -> None:
         self._reading, self._conditioning, self._run = reading, conditioning, run
         self._way, self._guidance = way, guidance
 
     def losses(
-        self, unet: UNet2DConditionModel, scenes: Sequence[Scene], texts: Sequence[str], seed: int
-    ) -> dict[str, torch.Tensor]:
-        """Mean errors over `LOOKS` moments of one drawing, with their gradient to `unet`."""
+        self, unet: UNet2DConditionModel, scenes: Sequence[Scene], texts: Sequence[str], seed: int,
+        through: nn.Module | None = None,
+    ) -> dict[str, torch.Tensor]:  # fmt: skip
+        """Mean errors over `LOOKS` moments of one drawing, with their gradient to `unet`; `through`: what to call in
+        its place, which calls it."""
         generator = torch.Generator().manual_seed(seed)
         side, channels = unet.config["sample_size"], unet.config["in_channels"]
         x = torch.randn((len(texts), channels, side, side), generator=generator)
@@ -65,7 +75,7 @@ class Reward:
         looks = []
         for at, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
             with torch.set_grad_enabled(at in moments):
-                flow = self._flow(unet, x, now, hidden, empty)
+                flow = self._flow(through or unet, x, now, hidden, empty)
             if at in moments:
                 looks.append(self._reading.losses(x - now * flow, scenes))
             if len(looks) == LOOKS:
@@ -74,7 +84,7 @@ class Reward:
         return {name: torch.stack([look[name] for look in looks]).mean() for name in looks[0]}
 
     def _flow(
-        self, unet: UNet2DConditionModel, x: torch.Tensor, time: float, hidden: torch.Tensor, empty: torch.Tensor
+        self, unet: nn.Module, x: torch.Tensor, time: float, hidden: torch.Tensor, empty: torch.Tensor
     ) -> torch.Tensor:
         """The guided prediction (n, c, h, w); the one without a caption has no gradient."""
         at = torch.full((len(x),), time * TIMESTEPS, device=x.device)
