@@ -33,6 +33,7 @@ class Corpus(Protocol):
     name: str
     heads: tuple[str, ...]
     identity: str
+    recipe: CorpusRecipe
 
     def __len__(self) -> int: ...
 

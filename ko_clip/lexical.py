@@ -37,8 +37,9 @@ if TYPE_CHECKING:  # opened late, so that --help and a refusal come at once
 
 logger = logging.getLogger(__name__)
 RANK, GRAMS, BITS = 160, 30_800, 4  # what the encoder that ships has room for
-PENALTY = 0.1  # of the ridge
-EVEN = 0.25  # power of its variance by which each direction of the answers is divided
+PENALTY = 0.3  # of the ridge
+SYLLABLES = 0.5  # how large a syllable or a pair stands beside a token: 0.5 is four times the penalty
+EVEN = 0.4  # power of its variance by which each direction of the answers is divided
 _MOST = 20_000  # pairs of a corpus
 _ROOM = 32  # directions of the teacher's vectors that are fitted beyond those kept
 _STEPS = 30  # of the conjugate gradients
@@ -89,25 +90,48 @@ def spell_tokens(tokenizer: PromptTokenizer) -> Tensor:
     return spell(pieces, {tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id})
 
 
-def fit_words(counted: sparse.csr_matrix, targets: np.ndarray, rank: int = RANK) -> tuple[np.ndarray, np.ndarray]:
+def sizes_of(keys: np.ndarray) -> np.ndarray:
+    """How large each key stands in a bag (words,): a token 1, what is part of one `SYLLABLES`.
+
+    A word of a few texts is then explained by its token rather than by pairs that its endings share with others.
+    """
+    from ko_clip.syllables import TOKENS
+
+    return np.where(keys >= TOKENS, 1, SYLLABLES).astype(np.float32)
+
+
+def fit_words(
+    counted: sparse.csr_matrix,
+    targets: np.ndarray,
+    rank: int = RANK,
+    sizes: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """`words` (words, rank) and `word_meanings` (rank, d): the sum of a text's words, through the meanings, lies
-    in the direction of what the teacher said of it. In: n bags and their n vectors (n, d).
+    in the direction of what the teacher said of it. In: n bags and their n vectors (n, d); `sizes` (words,) of the
+    words before the penalty, `weights` (n,) of the texts' errors, all 1 by default.
 
     A ridge is sure of few directions and shrinks the others, in which the teacher's vectors differ nearly as much; so
     each is divided by `EVEN` of its variance's power (of a half all would be equal, and noise as loud as meaning).
     """
+    from scipy import sparse
     from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.preprocessing import normalize
 
     if not 1 <= rank <= targets.shape[1]:
         raise ValueError(f"rank is {rank}: the teacher's vectors have {targets.shape[1]} dimensions, give 1 to as many")
-    weigh = TfidfTransformer()
-    weighted = weigh.fit_transform(counted).astype(np.float32)
+    idf = TfidfTransformer().fit(counted).idf_
+    scales = idf if sizes is None else idf * sizes
+    scaled = sparse.csr_matrix(counted).multiply(scales).tocsr()
+    weighted = normalize(scaled).astype(np.float32)  # (n, words), rows of unit length
+    heavy = np.ones(len(targets), np.float32) if weights is None else np.sqrt(weights).astype(np.float32)
+    given = weighted.multiply(heavy[:, None]).tocsr()
     wide = _directions(targets, min(targets.shape[1], rank + _ROOM))
-    found = _ridge(weighted, targets @ wide.T)  # (words, rank + room)
-    narrow = _directions(weighted @ found, rank)
+    found = _ridge(given, heavy[:, None] * (targets @ wide.T))  # (words, rank + room)
+    narrow = _directions(given @ found, rank)
     meanings, found = narrow @ wide, found @ narrow.T
     found *= np.maximum(np.square(weighted @ found).mean(0), 1e-12) ** -EVEN
-    words = weigh.idf_[:, None] * found
+    words = scales[:, None] * found
     return (words / words.std()).astype(np.float32), meanings.astype(np.float32)
 
 
@@ -150,15 +174,15 @@ def _ridge(given: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
     return found
 
 
-def pairs_of(corpora: Sequence[Corpus], head: str, kept_out: set[str]) -> Iterator[tuple[str, str]]:
-    """(read, English) of the head's corpora; the English reads itself too. No text that is held out."""
+def pairs_of(corpora: Sequence[Corpus], head: str, kept_out: set[str]) -> Iterator[tuple[str, str, float]]:
+    """(read, English, weight) of the head's corpora; the English reads itself too. No text that is held out."""
     for corpus in corpora:
         if corpus.heads and head not in corpus.heads:
             continue
         for i in range(min(len(corpus), _MOST)):
             read, english = corpus.texts(i) if isinstance(corpus, StoredCorpus) else corpus.pair(i, 0)
             if kept_out.isdisjoint((read, english)):
-                yield from {read: english, english: english}.items()
+                yield from ((each, english, corpus.recipe.word_weight) for each in dict.fromkeys((read, english)))
 
 
 def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK, grams: int = GRAMS) -> None:
@@ -182,20 +206,21 @@ def fit(recipe: Recipe, encoder: Path, head: str = "search", rank: int = RANK, g
     kept_out = {text for corpus in held for i in range(len(corpus)) for text in corpus.pair(i, 0)}
     pairs = list(pairs_of(corpora, head, kept_out))
     logger.info("%d texts of %d corpora; %d held out", len(pairs), len(corpora), len(kept_out))
-    spoken = list(dict.fromkeys(english for _, english in pairs))
+    spoken = list(dict.fromkeys(english for _, english, _ in pairs))
     vectors = teacher.encode(spoken)[head].pooled
     assert vectors is not None  # the head is of unit length
     targets = dict(zip(spoken, vectors, strict=True))
-    texts, wanted = [read for read, _ in pairs], np.stack([targets[english] for _, english in pairs])
+    texts, wanted = [read for read, _, _ in pairs], np.stack([targets[english] for _, english, _ in pairs])
+    weights = np.array([weight for _, _, weight in pairs], np.float32)
     if grams:
         keys, counted = gram_bags(tokenizer, texts, grams)
         student = _with_words(student, head, rank, len(keys), BITS)
-        words, meanings = in_bits(*fit_words(counted, wanted, rank), BITS)
+        words, meanings = in_bits(*fit_words(counted, wanted, rank, sizes_of(keys), weights), BITS)
         student.head(head).word_keys.copy_(torch.from_numpy(keys))
         student.head(head).word_syllables[: tokenizer.vocab_size] = spell_tokens(tokenizer)
     else:
         student = _with_words(student, head, rank)
-        words, meanings = fit_words(bags(tokenizer, texts, student.config.vocab_size), wanted, rank)
+        words, meanings = fit_words(bags(tokenizer, texts, student.config.vocab_size), wanted, rank, weights=weights)
     student.head(head).words.copy_(torch.from_numpy(words))
     student.head(head).word_meanings.copy_(torch.from_numpy(meanings))
     card = encoder / "README.md"

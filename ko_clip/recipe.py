@@ -61,12 +61,14 @@ class CorpusRecipe:
     """One corpus. `kind` drawn: captions of drawn scenes; file: a table of pairs. `weight`: its share of steps.
 
     `garments`: how many a drawn scene has, 0 for one to three. `hold_out`: share of a table's rows kept out of
-    training where the recipe names no held-out corpora.
+    training where the recipe names no held-out corpora. `word_weight`: how much each of its pairs counts where the
+    words of a search head are fitted (`ko_clip.lexical`).
     """
 
     kind: str = "file"
     path: str = ""
     weight: float = 1.0
+    word_weight: float = 1.0
     heads: tuple[str, ...] = ()
     korean_share: float = 0.75
     ko: str | None = None
@@ -88,6 +90,8 @@ class CorpusRecipe:
             raise ValueError("a corpus of kind 'file' needs a path")
         if self.weight <= 0:
             raise ValueError(f"the weight of {self.name} is {self.weight}: give a positive number")
+        if self.word_weight <= 0:
+            raise ValueError(f"the word_weight of {self.name} is {self.word_weight}: give a positive number")
         if not 0 <= self.hold_out <= 0.5:
             raise ValueError(f"hold_out is {self.hold_out}: give a share from 0 to 0.5")
         if not 0 <= self.korean_share <= 1:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 LONGEST = 8  # syllables of a piece, as the tokenizer's trainer has them
 _FIRST, _BLANK = 0xAC00, 11173  # syllables are 1 to 11,172
-_TOKENS = 1 << 27  # above every pair
+TOKENS = 1 << 27  # above every pair
 
 
 def spell(pieces: Sequence[str], silent: Collection[int]) -> Tensor:
@@ -43,7 +43,7 @@ def keys_of(input_ids: Tensor, spelled: Tensor, begins: Tensor | None = None) ->
     """
     units = spelled[input_ids].int()  # (batch, tokens, LONGEST)
     owners, places = (units[..., 0] != 0).nonzero(as_tuple=True)
-    tokens = _TOKENS + input_ids[owners, places].int()
+    tokens = TOKENS + input_ids[owners, places].int()
     if begins is not None:
         units = torch.cat([begins[..., None].int() * _BLANK, units], -1)
     units = units.flatten(1)

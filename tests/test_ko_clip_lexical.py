@@ -6,14 +6,16 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import yaml
 from ko_clip_parts import make_clip, make_sentence_teacher, write_pairs, write_recipe
 from scipy import sparse
 
 from ko_clip.distill import distil
 from ko_clip.encoder import PromptEncoder
-from ko_clip.lexical import bags, fit_words, gram_bags, in_bits, main, pairs_of
+from ko_clip.lexical import SYLLABLES, bags, fit_words, gram_bags, in_bits, main, pairs_of, sizes_of
 from ko_clip.model import HeadSpec, KoClipModel
-from ko_clip.recipe import load_recipe, with_text
+from ko_clip.recipe import CorpusRecipe, load_recipe, with_text
+from ko_clip.syllables import TOKENS
 from ko_clip.tokenizer import PromptTokenizer
 
 # diffusers hands torch tensors to numpy 2 the old way
@@ -107,6 +109,59 @@ def test_directions_of_the_answers_are_made_more_alike():
     plain = (targets @ meanings.T).std(0)
     assert np.allclose(meanings @ meanings.T, np.eye(6), atol=1e-4)
     assert 1 < spread[0] / spread[-1] < 0.7 * plain[0] / plain[-1]
+
+
+def test_a_text_of_more_weight_is_fitted_more_closely():
+    """The same 30 words mean one thing in half of the texts and another in the others."""
+    rng = np.random.default_rng(0)
+    counts = sparse.csr_matrix((rng.random((200, 30)) < 0.2).astype(np.float32))
+    first = np.arange(200) < 100
+    targets = np.where(first[:, None], counts @ rng.standard_normal((30, 8)), counts @ rng.standard_normal((30, 8)))
+
+    def near(weights):
+        words, meanings = fit_words(counts, targets, 8, weights=weights)
+        found = counts @ words @ meanings
+        cosine = (found * targets).sum(1) / np.maximum(np.linalg.norm(found, axis=1), 1e-9)
+        return np.median((cosine / np.maximum(np.linalg.norm(targets, axis=1), 1e-9))[first])
+
+    alike, more = near(None), near(np.where(first, 9.0, 1.0))
+    assert more > alike + 0.05
+    assert near(np.full(200, 1.0)) == pytest.approx(alike)
+
+
+def test_a_token_explains_more_than_the_pair_that_stands_beside_it():
+    """Two columns that always come together share what they mean by their sizes squared."""
+    sizes = sizes_of(np.array([5, 20_000_000, TOKENS + 3], np.int32))
+    assert sizes.tolist() == [SYLLABLES, SYLLABLES, 1] and SYLLABLES < 1
+    rng = np.random.default_rng(0)
+    seen = (rng.random((100, 4)) < 0.5).astype(np.float32)
+    counts = sparse.csr_matrix(np.concatenate([seen, seen[:, :1]], 1))  # the last is the first again
+    words, _ = fit_words(
+        counts, seen @ rng.standard_normal((4, 6)), 4, sizes_of(np.array([5, TOKENS, TOKENS, 9, TOKENS]))
+    )
+    long = np.linalg.norm(words, axis=1)
+    assert long[0] / long[4] == pytest.approx(SYLLABLES**2, rel=0.02)
+
+
+def test_pairs_of_a_recipe_count_by_their_word_weight(trained, fitted, tmp_path):
+    """One corpus alone: its weight is as if the penalty were another, and so the words are."""
+    path, folder = trained
+    recipe = tmp_path / "recipe.yaml"
+    corpus = load_recipe(path).corpora[0].path
+    text = path.read_text("utf-8")
+    assert text.count(corpus) == 1
+    data = yaml.safe_load(text)
+    data.pop("corpus", None)
+    recipe.write_text(yaml.safe_dump({**data, "corpora": [{"path": corpus, "word_weight": 0.01}]}), "utf-8")
+    shutil.copytree(folder, tmp_path / "model")
+    assert main(["--config", str(recipe), "--encoder", str(tmp_path / "model"), "--rank", "16"]) == 0
+    one, other = (KoClipModel.from_pretrained(each).head("search") for each in (fitted, tmp_path / "model"))
+    assert torch.equal(one.word_keys, other.word_keys) and not torch.equal(one.words, other.words)
+
+
+def test_a_word_weight_that_is_not_positive_is_refused():
+    with pytest.raises(ValueError, match="the word_weight of drawn-1-train is 0: give a positive number"):
+        CorpusRecipe("drawn", word_weight=0)
 
 
 def test_what_is_fitted_lies_in_half_bytes_by_rising_keys_and_opens_again_as_it_was(fitted):
@@ -204,6 +259,7 @@ def test_how_much_the_words_say_stands_in_the_encoder_s_configuration_and_so_in_
 def test_what_is_held_out_is_not_read():
     class Pairs:
         name, heads, identity = "pairs", (), "1"
+        recipe = CorpusRecipe("drawn", word_weight=0.3)
 
         def __len__(self):
             return 3
@@ -212,7 +268,7 @@ def test_what_is_held_out_is_not_read():
             return f"말 {index}", f"word {index}"
 
     found = list(pairs_of([Pairs()], "search", {"말 1", "word 2"}))
-    assert found == [("말 0", "word 0"), ("word 0", "word 0")]
+    assert found == [("말 0", "word 0", 0.3), ("word 0", "word 0", 0.3)]
 
 
 def test_a_head_that_is_not_there_or_not_of_unit_length_is_said(trained, capsys):
