@@ -3,7 +3,7 @@
     python -m benchmarks.editing --scenes 100               # 100 single garments and 100 outfits, everything
     python -m benchmarks.editing --scenes 48 --others 12    # the other ways on fewer: they take most of the time
     python -m benchmarks.editing --scenes 8 --ways ours     # a quick look
-    python -m benchmarks.editing --scenes 48 --ways ours --origins own --changed color --recolored 0   # none of the source
+    python -m benchmarks.editing --scenes 48 --ways ours --origins own --changed color --recolored 0  # no source
     python -m benchmarks.editing --scenes 4 --grid grid.jpg # source, each way's edit, side by side
 
 With the same weights: ours; image to image at its best strength (of those tried, the one whose edits succeed most
