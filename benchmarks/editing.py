@@ -249,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 picks = random.Random(0).sample(range(len(asked)), min(20, len(asked)))
                 path = Path(options.grid)
                 grid([asked[i] for i in picks], [[column[i] for i in picks] for column in columns]).save(
-                    path.with_stem(f"{path.stem}-{origin}-{language}"), quality=80
+                    path.with_stem(f"{path.stem}-{origin}-{language}"), quality=70
                 )
     print(table(rows, same))
 
