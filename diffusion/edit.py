@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusion.__main__ import CHECKPOINT, HANGUL, refuse, save_picture
-from diffusion.editing.request import METHODS, EditSettings, EditShot, edits_for, settings_for
+from diffusion.editing.request import FIELDS, METHODS, EditSettings, EditShot, edits_for, settings_for
 from diffusion.recipe import png_bytes, read_recipe
 from diffusion.request import DrawSettings
 
@@ -48,7 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return refuse(error, 1)
     try:
-        order = _as_words_change(order, pipeline.domain)
         drawing = pipeline.edit(order.shots, order.settings, order.how)
     except ValueError as error:  # what this checkpoint cannot do
         return refuse(error, 2)
@@ -84,9 +83,9 @@ def parse(argv: Sequence[str] | None = None) -> EditOrder:
         seed=(own or 0) if given.seed is None else given.seed,
         source_seed=own,
         mask=open_picture(given.mask) if given.mask else None,
-        whole=given.whole,
+        whole=given.whole or "style" in given.changes,
     )
-    how = EditSettings(given.keep, given.method, given.strength)
+    how = _how(given)
     settings = DrawSettings(**recipe["settings"]) if recipe is not None else DrawSettings()  # type: ignore[arg-type]
     shots = edits_for(first, given.number)
     return EditOrder(shots, settings, how, given.out, given.checkpoint, given.device, given.dtype)
@@ -118,20 +117,10 @@ def _open(order: EditOrder) -> EditingPipeline:
     return load_pipeline(order.checkpoint, device=order.device, dtype=order.dtype)
 
 
-def _as_words_change(order: EditOrder, domain: str) -> EditOrder:
-    """The order by what its words change, as the studio edits (`settings_for`), where the checkpoint's domain knows
-    them; what was given stays, and another method is told nothing.
-    """
-    if domain != "fashion":
-        return order
-    from fashion.replacing import changed_fields
-
-    first, given = order.shots[0], order.how
-    changed = changed_fields(first.source_prompt, first.prompt)
-    usual = settings_for(changed, given.keep)
-    how = given if given.method else replace(usual, strength=given.strength)
-    shots = [replace(shot, whole=shot.whole or "style" in changed) for shot in order.shots]
-    return replace(order, shots=shots, how=how)
+def _how(given: argparse.Namespace) -> EditSettings:
+    """By what is said to change; what is given besides stays, and another method is told nothing."""
+    usual = EditSettings() if given.method else settings_for(frozenset(given.changes), given.keep)
+    return replace(usual, keep=given.keep, method=given.method, strength=given.strength)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -152,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=Path, default=Path("out"), help="folder for the pictures")
     add("--seed", type=int, help="of the noise in the changed part (default: the source's)")
     add("--mask", type=Path, help="a picture of the source's size: white where it may change")
-    add("--whole", action="store_true", help="the change shows everywhere (another drawing style does by itself)")
+    add("--changes", nargs="+", default=(), choices=FIELDS, help="what the words change: each is edited its own way")
+    add("--whole", action="store_true", help="the change shows everywhere, as --changes style does")
     add("--keep", type=float, default=1.0, help="how much of the rest stays, 0 to 1")
     add("--method", choices=METHODS, help="default: redraw on flow checkpoints, cycle on others")
     add("--strength", type=float, help="how much noise an edit begins with")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from diffusion import edit
-from diffusion.editing.request import GUIDED, RECOLORED
+from diffusion.editing.request import RECOLORED, EditSettings, settings_for
 from diffusion.load import load_pipeline
 from diffusion.pipeline import DrawSettings, Shot
 from diffusion.recipe import png_bytes, read_recipe
-from testing.random_checkpoint import write_checkpoint, write_manifest
+from testing.random_checkpoint import write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +43,18 @@ def test_edits_are_written_beside_each_other_with_their_recipes(picture: Path, f
     assert read_recipe(tmp_path / names[1])["edit"]["source_prompt"] == "a red dress"  # type: ignore[index]
 
 
-def test_an_edit_is_made_as_its_words_change(picture: Path, folder: Path, tmp_path: Path) -> None:
-    """As in the studio, where the checkpoint names the domain whose words these are."""
-    fashion = tmp_path / "fashion"
-    shutil.copytree(folder, fashion)
-    write_manifest(fashion, domain="fashion")
-    asked = [str(picture), "--checkpoint", str(fashion), "-o"]
-    assert edit.main([*asked, str(tmp_path / "color"), "--replace", "red=blue"]) == 0
-    assert edit.main([*asked, str(tmp_path / "kind"), "--replace", "dress=coat"]) == 0
-    assert edit.main([*asked, str(tmp_path / "ground"), "--prompt", "a red dress in a park"]) == 0
-    assert edit.main([*asked, str(tmp_path / "given"), "--replace", "red=blue", "--strength", "0.7"]) == 0
-    usual = read_recipe(picture)["settings"]["guidance_scale"]  # type: ignore[index]
-    recipes = {name: read_recipe(next((tmp_path / name).iterdir())) for name in ("color", "kind", "ground", "given")}
-    assert {name: recipe["edit"]["recolored"] for name, recipe in recipes.items()} == {  # type: ignore[index]
-        "color": RECOLORED, "kind": 0.0, "ground": 0.0, "given": RECOLORED
-    }  # fmt: skip
-    assert {name: recipe["settings"]["guidance_scale"] for name, recipe in recipes.items()} == {  # type: ignore[index]
-        "color": usual, "kind": usual, "ground": GUIDED, "given": usual
-    }  # fmt: skip
-    assert recipes["given"]["edit"]["strength"] == 0.7  # type: ignore[index]
+def test_an_edit_is_made_as_its_words_change(picture: Path) -> None:
+    """As the studio makes it, whose reader knows by itself what the words change."""
+
+    def parsed(*said: str) -> edit.EditOrder:
+        return edit.parse([str(picture), "--replace", "red=blue", *said])
+
+    assert parsed().how == EditSettings()
+    assert parsed("--changes", "color").how == settings_for({"color"})
+    assert parsed("--changes", "style").how == settings_for({"style"}) and parsed("--changes", "style").shots[0].whole
+    given = parsed("--changes", "color", "--strength", "0.7", "--keep", "0.5").how
+    assert (given.strength, given.keep, given.recolored) == (0.7, 0.5, RECOLORED)
+    assert parsed("--changes", "color", "--method", "flow").how == EditSettings(method="flow")
 
 
 def test_what_cannot_be_edited_is_refused(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 # what only some modules of a room may import: training, evaluation and metrics, never what serves a prompt
 ONLY_IN: dict[tuple[str, str], tuple[str, ...]] = {
-    ("fashion", "training"): ("fashion.scorer_training", "fashion.pool"),
+    ("fashion", "training"): ("fashion.scorer_training", "fashion.look_scorer", "fashion.pool"),
     ("ko_clip", "fashion"): (
         "ko_clip.contrastive", "ko_clip.drawn", "ko_clip.evaluate", "ko_clip.held_out", "ko_clip.lexical",
         "ko_clip.scene_reading", "ko_clip.corpora", "ko_clip.words", "ko_clip.cross_attention", "ko_clip.reads",

@@ -11,6 +11,7 @@ from diffusion.request import DrawSettings, Shot
 from jobspec import SEEDS
 
 METHODS = ("redraw", "flow", "cycle")
+FIELDS = ("color", "garment", "pattern", "material", "background", "style")  # what a word may change
 SHAPE_KEPT = {"color", "pattern", "material", "background"}  # words whose change leaves every outline where it is
 NARROW, WIDE = 1, 2  # cells around a mask
 # of pictures drawn by the checkpoint that ships
